@@ -1,0 +1,23 @@
+"""PyTorch Lightning training recipes in which the loss and the optimizer are a choice on the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lossbook.composing.compose import compose
+    from lossbook.run.evaluate import evaluate
+    from lossbook.run.train import train
+
+__all__ = ["compose", "evaluate", "train"]
+
+_WHERE = {"compose": "lossbook.composing.compose", "evaluate": "lossbook.run.evaluate", "train": "lossbook.run.train"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for when it is asked for, so that composing a config does not wait for torch."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'lossbook' has no attribute {name!r}; it has {', '.join(__all__)}")
+    from importlib import import_module
+
+    return getattr(import_module(_WHERE[name]), name)

@@ -1,0 +1,212 @@
+"""The best and the last checkpoint of a run, each written at a moment from which training goes on bit for bit."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, cast
+
+import lightning
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from lossbook.callbacks.interrupt import InterruptRequest
+from lossbook.checkpoint import read, write_whole
+from lossbook.errors import UserError
+
+TIE_BREAKER = "val/loss"
+
+# When a checkpoint may be written, under Lightning 2.6:
+#
+# - At an epoch's end: ``on_train_epoch_end``, after validation and after the module has logged its epoch (subclasses of
+#   ``Checkpoint`` are called last). Its counters then say "epoch processed, not completed", which a resumed run takes
+#   as done: it starts the next epoch with a fresh loader. One thing comes later still, the step of a
+#   ReduceLROnPlateau: it is kept as owed, and made up for in ``on_train_start``. (``on_train_epoch_start`` of the next
+#   epoch would be too late: a run resumed from there takes that whole epoch for done.)
+# - Within an epoch: ``on_train_batch_end``. The optimizer and the schedulers of that step have stepped, the loader has
+#   handed out exactly this batch, and a resumed run counts it as completed. It is wrong in three cases, in which the
+#   checkpoint waits for the next moment that will do: gradients are still being accumulated (they are not saved); it
+#   is the epoch's last batch; or a validation is about to follow (a resumed run takes it for done and skips it).
+# - After a validation within an epoch: ``on_validation_end``; a resumed run does not repeat the validation.
+
+
+class Checkpoints(Checkpoint):
+    """Keeps ``best.ckpt`` (best primary metric; ties go to the lower ``val/loss``) and ``last.ckpt``.
+
+    Args:
+        folder: where to write; None: ``checkpoints`` in the trainer's ``default_root_dir``.
+        every_n_steps: writes ``last.ckpt`` also every so many optimizer steps, not only at each epoch's end.
+
+    The module's ``primary`` names the metric and its direction (``("val/acc", "max")``). A value that is not finite is
+    never the best. Ctrl-C and SIGTERM write ``last.ckpt`` at the next moment that will do (in a single process), then
+    stop. A resumed run takes over the ``best.ckpt`` that lies beside the checkpoint it came from.
+
+    Raises (from ``trainer.fit``):
+        UserError: a file cannot be written; the one before is intact.
+    """
+
+    def __init__(self, folder: str | Path | None = None, every_n_steps: int | None = None) -> None:
+        assert every_n_steps is None or every_n_steps > 0
+        self.folder = Path(folder) if folder is not None else None
+        self.every_n_steps = every_n_steps
+        self.best_value: float | None = None
+        self.best_loss = math.inf  # val/loss at the best value
+        self.best_epoch: int | None = None  # from 0
+        self.best_figures: dict[str, float] = {}  # all of train/ and val/ that was logged by then
+        self.best_path: Path | None = None  # None until there is such a file in this run's folder
+        self.last_path: Path | None = None
+        self._validated = False  # since the best was last judged
+        self._last_step = 0  # optimizer steps when last.ckpt was written
+        self._owed: list[list[Any]] = []  # [number of the scheduler, value] for each step of a plateau that is due
+        self._interrupt = InterruptRequest()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "best_value": self.best_value,
+            "best_loss": self.best_loss,
+            "best_epoch": self.best_epoch,
+            "best_figures": self.best_figures,
+            "owed": self._owed,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best_value, self.best_loss = state_dict["best_value"], state_dict["best_loss"]
+        self.best_epoch, self.best_figures = state_dict["best_epoch"], state_dict["best_figures"]
+        self._owed = state_dict["owed"]
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        if self.folder is None:
+            self.folder = Path(trainer.default_root_dir) / "checkpoints"
+
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if trainer.ckpt_path is not None and self.best_value is not None:
+            self._take_over_best(trainer, Path(trainer.ckpt_path).parent / "best.ckpt")
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._last_step = trainer.global_step
+        for number, value in self._owed:
+            pl_module.lr_scheduler_step(trainer.lr_scheduler_configs[number].scheduler, value)
+        self._owed = []
+        if trainer.world_size == 1:  # several processes would each stop at a step of their own
+            self._interrupt.install()
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._stop_if_asked()  # asked in an epoch's last batch or validation: now that epoch is logged
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._last_is_due(trainer):
+            loop = trainer.fit_loop.epoch_loop
+            within = not loop._num_ready_batches_reached() and not loop._should_accumulate()
+            fetcher = trainer.fit_loop._data_fetcher
+            assert fetcher is not None
+            if within and not loop._should_check_val_fx(fetcher):
+                self._write_last(trainer)
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if trainer.sanity_checking or trainer.state.fn != "fit":
+            return
+        self._validated = True
+        loop = trainer.fit_loop.epoch_loop
+        if not loop._num_ready_batches_reached():
+            self._write_best(trainer, pl_module)  # amid an accumulation, too: these are the weights that were measured
+            if self._last_is_due(trainer) and not loop._should_accumulate():
+                self._write_last(trainer)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._owed = owed_plateau_steps(trainer)
+        self._write_best(trainer, pl_module)  # first: killed between the two, last.ckpt is an epoch behind, not ahead
+        # an epoch broken off (max_steps, max_time) is not at its end: the file written within it goes on exactly
+        broken_off = not trainer.fit_loop.epoch_loop._num_ready_batches_reached()
+        if not (broken_off and self.last_path is not None and self._last_step == trainer.global_step):
+            self._write_last(trainer)
+        self._owed = []
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._interrupt.remove()
+        self._stop_if_asked()
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        self._interrupt.remove()
+
+    def _last_is_due(self, trainer: lightning.Trainer) -> bool:
+        if self._interrupt.asked or (trainer.received_sigterm and trainer.world_size == 1):
+            return True
+        if trainer.should_stop or trainer.global_step == trainer.max_steps:
+            return True
+        every = self.every_n_steps
+        return every is not None and trainer.global_step // every > self._last_step // every
+
+    def _write_last(self, trainer: lightning.Trainer) -> None:
+        assert self.folder is not None
+        trainer.save_checkpoint(self.folder / "last.ckpt")  # on every process; one of them writes
+        self.last_path, self._last_step = self.folder / "last.ckpt", trainer.global_step
+        if not trainer.fit_loop.epoch_loop._num_ready_batches_reached():
+            self._stop_if_asked()
+
+    def _write_best(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if not self._validated:
+            return
+        self._validated = False
+        name, mode = cast("tuple[str, str]", pl_module.primary)
+        metrics = trainer.callback_metrics
+        assert name in metrics, f"the module did not log its primary metric {name}"
+        value, loss = float(metrics[name]), float(metrics.get(TIE_BREAKER, math.inf))
+        loss = loss if math.isfinite(loss) else math.inf
+        if is_better(value, loss, self.best_value, self.best_loss, mode):
+            assert self.folder is not None
+            self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
+            stages = ("train/", "val/")
+            self.best_figures = {tag: float(figure) for tag, figure in metrics.items() if tag.startswith(stages)}
+            trainer.save_checkpoint(self.folder / "best.ckpt")
+            self.best_path = self.folder / "best.ckpt"
+
+    def _stop_if_asked(self) -> None:
+        if self._interrupt.asked:
+            self._interrupt.asked = False
+            raise KeyboardInterrupt
+
+    def _take_over_best(self, trainer: lightning.Trainer, old: Path) -> None:
+        """The best so far lies in the former run's folder: it comes along, or a new best is looked for."""
+        assert self.folder is not None
+        new = self.folder / "best.ckpt"
+        same = trainer.is_global_zero and self._is_our_best(old)
+        if same and old.resolve() != new.resolve():
+            write_whole(new, lambda memory: memory.write(old.read_bytes()))
+        if trainer.strategy.broadcast(same):
+            self.best_path = new
+            return
+        rank_zero_info(f"{old} is not the best so far ({self.best_value:.4g}): the best from here on counts.")
+        self.best_value, self.best_loss, self.best_epoch, self.best_figures = None, math.inf, None, {}
+
+    def _is_our_best(self, path: Path) -> bool:
+        try:
+            state = read(path)["callbacks"][self.state_key]
+        except (UserError, KeyError):
+            return False
+        return (state["best_value"], state["best_loss"]) == (self.best_value, self.best_loss)
+
+
+def is_better(value: float, loss: float, best: float | None, best_loss: float, mode: str) -> bool:
+    """Whether a metric's value beats the best so far (None: there is none); ties go to the lower loss."""
+    assert mode in ("max", "min")
+    if not math.isfinite(value):
+        return False
+    if best is None or value == best:
+        return best is None or loss < best_loss
+    return value > best if mode == "max" else value < best
+
+
+def owed_plateau_steps(trainer: lightning.Trainer) -> list[list[Any]]:
+    """The steps of plateau schedulers, as [number, value], that Lightning makes after ``on_train_epoch_end``."""
+    return [
+        [number, float(trainer.callback_metrics[config.monitor])]
+        for number, config in enumerate(trainer.lr_scheduler_configs)
+        if config.reduce_on_plateau
+        and config.interval == "epoch"
+        and (trainer.current_epoch + 1) % config.frequency == 0
+        and config.monitor in trainer.callback_metrics
+    ]

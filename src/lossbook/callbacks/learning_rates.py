@@ -1,0 +1,36 @@
+"""Curves of the learning rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning
+
+
+class LearningRates(lightning.Callback):
+    """Logs each step's learning rate every ``log_every_n_steps``: ``lr``, or ``lr/<group>`` where groups differ.
+
+    A group's name is its key ``name`` where it has one, its number otherwise. Nothing is logged without a logger.
+    (Lightning's own raises without a logger, warns without a schedule, and refuses groups of the same name.)
+    """
+
+    def __init__(self) -> None:
+        self._every = 0  # 0: nothing to log to
+        self._tags: list[str] = []
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._every = int(getattr(trainer, "log_every_n_steps")) if trainer.loggers else 0  # noqa: B009
+        groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        names = [str(group.get("name", number)) for number, group in enumerate(groups)]
+        together = len({float(group.get("initial_lr", group["lr"])) for group in groups}) == 1
+        self._tags = ["lr"] * len(groups) if together else [f"lr/{name}" for name in names]
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        # before the step: afterwards the schedule shows the rate of the next one
+        if self._every and batch_idx % self._every == 0:
+            groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+            rates = {tag: float(group["lr"]) for tag, group in zip(self._tags, groups, strict=True)}
+            for logger in trainer.loggers:
+                logger.log_metrics(rates, step=trainer.global_step)

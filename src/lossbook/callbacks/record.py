@@ -1,0 +1,55 @@
+"""What a checkpoint says of its run beyond Lightning's own: the config, the version, the random number generators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import lightning
+import torch.distributed
+
+from lossbook.callbacks.restart import mend_restart
+from lossbook.checkpoint import ENTRY
+from lossbook.rng import restore_rng_states, rng_states
+
+
+class Record(lightning.Callback):
+    """Puts the ``lossbook`` entry into every checkpoint and, on resuming, the generators back where they were.
+
+    Args:
+        entry: plain values that make a checkpoint stand alone: ``config`` (resolved), ``choices``, ``overrides``, ...;
+            ``version`` and ``rng`` (one state for each process) are added.
+
+    To be given last among the callbacks. The generators are set in ``on_train_start``, the last hook that runs before
+    the first batch both at an epoch's start and within one (there Lightning skips ``on_train_epoch_start``): whatever
+    building the model, the sanity check or setting up the loaders has drawn no longer matters. So nothing that comes
+    later and that an uninterrupted run would not do as well (``LightningModule.on_train_start``) may draw a number.
+    """
+
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        assert not {"version", "rng"} & entry.keys(), "these two are written here"
+        self.entry = dict(entry)
+        self._rng: dict[str, Any] | None = None
+
+    def on_save_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        states: list[Any] = [rng_states()]
+        if trainer.world_size > 1:  # every process draws its own numbers, and one of them writes the file
+            states = [None] * trainer.world_size
+            torch.distributed.all_gather_object(states, rng_states())
+        checkpoint[ENTRY] = {**self.entry, "version": version("lossbook"), "rng": states}
+
+    def on_load_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        states = checkpoint[ENTRY]["rng"]
+        # with another number of processes each sees other batches anyway: no state would make that exact
+        self._rng = states[trainer.global_rank] if len(states) == trainer.world_size else None
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        mend_restart(trainer)
+        if self._rng is not None:
+            restore_rng_states(self._rng)
+            self._rng = None

@@ -1,0 +1,40 @@
+"""Reading the command line: Hydra's grammar, and what belongs to a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lossbook.errors import refuse
+
+
+def parse(arguments: Sequence[str]) -> list[Any]:
+    """Hydra's ``Override`` for each argument.
+
+    Raises:
+        hydra.errors.OverrideParseException: an argument that is not of the form key=value.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return list(OverridesParser.create().parse_overrides(list(arguments))) if arguments else []
+
+
+def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Takes ``ckpt=PATH`` out of the arguments; the path is taken as it stands, ``=`` and blanks included.
+
+    Returns:
+        The path (None where there is none, or ``null``), and the other arguments.
+    """
+    paths = [argument.removeprefix("ckpt=") for argument in arguments if argument.startswith("ckpt=")]
+    others = [argument for argument in arguments if not argument.startswith("ckpt=")]
+    paths = [path[1:-1] if path[:1] in "'\"" and path[:1] == path[-1:] and len(path) > 1 else path for path in paths]
+    if not paths or paths[-1] == "null":
+        return None, others
+    if not paths[-1]:
+        raise refuse("ckpt=", "A path must follow.", "ckpt=outputs/<loss>-<optim>/<date>_<time>/checkpoints/last.ckpt")
+    return paths[-1], others
+
+
+def belongs_to_hydra(argument: str) -> bool:
+    """Whether an argument speaks of Hydra itself: where it runs, how it sweeps, what help it shows."""
+    return argument.lstrip("+~").startswith(("hydra.", "hydra/"))

@@ -1,0 +1,92 @@
+"""Whether the choices fit together: a pure function of the config, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lossbook.composing.options import Options, conf_folder
+from lossbook.data.schema import Schema
+from lossbook.errors import Problem, UserError
+from lossbook.objectives.contract import Contract, read
+
+
+def check(config: Mapping[str, Any], options: Options | None = None) -> Contract:
+    """Hold a config against the contract of its loss.
+
+    Args:
+        config: whole and resolved, as plain containers.
+        options: where data that would fit is looked for; our own ``conf`` where None.
+
+    Returns:
+        The contract.
+
+    Raises:
+        UserError: everything that does not fit, at once.
+    """
+    choices = config.get("choices", {})
+    contract = read(str(choices.get("loss", "loss")), config["loss"])
+    options = options or Options([conf_folder()])
+    problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config)]
+    problems += [problem for rule in contract.rules for problem in rule.problems(config)]
+    if problems:
+        raise UserError(*problems)
+    return contract
+
+
+def fitting(contract: Contract, options: Options) -> list[str]:
+    """The data options that a loss accepts."""
+    return [
+        name
+        for name in options.names("data")
+        if accepts(contract, stated := options.stated(f"data/{name}")[0]) and "target" in stated
+    ]
+
+
+def accepts(contract: Contract, data: Mapping[str, Any]) -> bool:
+    """Whether a loss accepts the data of this config node: its target kind, and its number of views."""
+    kind = data.get("target")
+    return kind in contract.accepts and (kind in ("pair", "triplet") or data.get("views", 1) == contract.views)
+
+
+def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> Iterable[Problem]:
+    data = config["data"]
+    if accepts(contract, data):
+        return
+    kind, views = data.get("target"), data.get("views", 1)
+    name = config.get("choices", {}).get("data", "...")
+    if kind in contract.accepts:
+        given = f"loss={contract.name} with {views} view{'s' if views != 1 else ''} of each sample (data={name})."
+        rule = f"{contract.name} takes {contract.views} view{'s' if contract.views != 1 else ''}."
+    else:
+        given = f"loss={contract.name} with data={name}, whose targets are of the kind '{kind}'."
+        rule = f"{contract.name} takes targets of the kind {' or '.join(contract.accepts)}."
+    fits = fitting(contract, options)
+    yield Problem(given, rule, " or ".join(f"data={option}" for option in fits[:6]) or "")
+
+
+def _model(config: Mapping[str, Any]) -> Iterable[Problem]:
+    gives = config["model"].get("gives")
+    wants = Schema(config["data"].get("target", "class"), (), 0).output if gives is not None else None
+    if gives is None or wants in gives:
+        return
+    name = config.get("choices", {}).get("model", "...")
+    fix = {"vector": "model=cnn or model=mlp", "dense": "model=unet", "sequence": "model=crnn"}
+    yield Problem(
+        f"model={name} with targets of the kind '{config['data']['target']}'.",
+        f"This model gives {' or '.join(gives)} outputs; these targets want a {wants} one.",
+        fix[str(wants)],
+    )
+
+
+def _embedding(contract: Contract, config: Mapping[str, Any]) -> Iterable[Problem]:
+    width = config["model"].get("embedding_dim")
+    encoding = contract.accepts.get(config["data"].get("target", ""), {})
+    if width is not None and encoding and encoding["name"] != "embedding":
+        yield Problem(
+            f"model.embedding_dim={width} with loss={contract.name}.",
+            "The output's width follows from the targets here; only losses that train an embedding leave it open.",
+            "model.embedding_dim=null",
+        )
+    if width is not None and (isinstance(width, bool) or not isinstance(width, int) or width < 1):
+        yield Problem(f"model.embedding_dim={width}", "A width is a whole number from 1 on.", "model.embedding_dim=64")

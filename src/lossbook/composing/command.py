@@ -1,0 +1,253 @@
+"""What the scripts share: Hydra runs the job, and mistakes are worded outside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from lossbook.composing import folders
+from lossbook.composing.arguments import belongs_to_hydra, split_ckpt
+from lossbook.composing.options import Options, conf_folder
+from lossbook.errors import UserError, nearest, refuse
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+Job = Callable[["DictConfig", "Path | None"], Any]
+_HYDRAS_LINE = "Error executing job with overrides:"
+
+
+@dataclass
+class Session:
+    """One call of a script: what was asked for, what came of its jobs, and the folders that are removed if empty."""
+
+    ckpt: str | None
+    on_top: list[str]  # overrides of a checkpoint's config, kept from Hydra, which composes without it
+    jobs: int = 0
+    failed: list[str] = field(default_factory=list)
+    begun: dict[int, Any] = field(default_factory=dict)  # where the traceback of a job's error begins
+    made: list[Path] = field(default_factory=list)
+    sweeping: bool = False
+    sweep: str | None = None
+
+    def sweep_folder(self, mode: Any) -> str:
+        """The sweep's folder, claimed when it is first asked for; outside a sweep only named."""
+        base = folders.sweep_base()
+        if getattr(mode, "name", mode) != "MULTIRUN":
+            return str(base)
+        if self.sweep is None:
+            self.made += folders.missing(base.parent)
+            claimed = folders.claim(base)
+            self.made.append(claimed.absolute())
+            self.sweep = str(claimed)
+        return self.sweep
+
+
+def command(name: str, job: Job) -> int:
+    """Runs ``job`` on the config that the command line asks for, or on each of a sweep; returns the exit code.
+
+    A mistake of the user's is printed in a few lines, without a traceback unless HYDRA_FULL_ERROR=1 asks for one.
+
+    Args:
+        name: of the help text in ``conf/hydra/help``.
+        job: takes the config, and the folder that the user or the sweep gave it, else None. It raises, never exits.
+    """
+    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    try:
+        flags, given = _read(sys.argv[1:])
+        return _run(name, job, flags, given)
+    except UserError as error:
+        if full_error:
+            raise
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+def _read(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
+    """The flags and, wherever they stood among them, the overrides."""
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+
+    def refused(message: str) -> Any:
+        flag = next((one for one in arguments if one.startswith("-") and one in message), "")
+        known = [option for action in parser._actions for option in action.option_strings]
+        near = nearest(flag, known)
+        raise refuse(
+            flag or " ".join(arguments), f"{message[:1].upper()}{message[1:]}.", near or "--help shows the flags"
+        )
+
+    parser.error = refused  # type: ignore[method-assign]
+    flags = parser.parse_intermixed_args(list(arguments))
+    return flags, list(flags.overrides)
+
+
+def _run(name: str, job: Job, flags: Namespace, given: list[str]) -> int:
+    ckpt, others = split_ckpt(given)
+    if ckpt is not None and flags.multirun:
+        rule = "Every job of a sweep would go on from the same checkpoint, as the same run."
+        raise refuse(f"-m ckpt={ckpt}", rule, "leave out -m to go on, or ckpt to sweep")
+    on_top = [argument for argument in others if not belongs_to_hydra(argument)]
+    where = [conf_folder(), *([Path(flags.config_dir).absolute()] if flags.config_dir else [])]
+    if flags.cfg == "job" and not (flags.package or flags.multirun or flags.help or flags.config_path):
+        _print_config(flags, given, where)
+        return 0
+    session = Session(ckpt, on_top)
+    for argument in others:
+        key, _, path = argument.partition("=")
+        if key in ("hydra.run.dir", "hydra.sweep.dir") and "${" not in path:
+            session.made += folders.missing(Path(path.strip("'\"")))
+    for_hydra = others if ckpt is None else [argument for argument in others if belongs_to_hydra(argument)]
+    own = [f"hydra/help={name}", "hydra/job_logging=stdout"]
+    flags_alone = [argument for argument in sys.argv[1:] if argument not in given]
+    with folders.discarding(session.made):
+        return _with_hydra(job, session, [*flags_alone, *own, *for_hydra], where)
+
+
+def _print_config(flags: Namespace, given: list[str], where: list[Path]) -> None:
+    from omegaconf import OmegaConf
+
+    from lossbook.composing.compose import compose
+
+    config = compose(*(one for one in given if not belongs_to_hydra(one)), config_dir=where[1] if where[1:] else None)
+    sys.stdout.write(OmegaConf.to_yaml(config, resolve=flags.resolve))
+
+
+def _with_hydra(job: Job, session: Session, arguments: list[str], where: list[Path]) -> int:
+    """Lets Hydra compose and run, once or as a sweep."""
+    import hydra
+    from omegaconf import OmegaConf
+
+    from lossbook.composing.wording import word
+
+    OmegaConf.register_new_resolver("lossbook.sweep_folder", session.sweep_folder, use_cache=True, replace=True)
+
+    with _for_hydra(["lossbook", *arguments]) as as_called:
+
+        @hydra.main(config_path=str(where[0]), config_name="train", version_base="1.3")
+        def task(config: DictConfig) -> Any:
+            with as_called():
+                return _job(job, session, config)
+
+        try:
+            task()
+        except Exception as error:
+            begun = session.begun.get(id(error))
+            if begun is None:  # not a job's: Hydra's, while it composed
+                overrides = [argument for argument in arguments if "=" in argument and argument[:1] != "-"]
+                worded = word(error, overrides[2:], where)
+                if worded is None:
+                    raise
+                raise worded from error
+            if not session.sweeping:
+                error.__traceback__ = begun  # without the frames that Hydra put before the job's
+                raise
+    if not session.failed:
+        return 0
+    print(f"{len(session.failed)} of {session.jobs} jobs failed: {', '.join(session.failed)}.", file=sys.stderr)
+    return 1
+
+
+def _job(job: Job, session: Session, config: DictConfig) -> Any:
+    """One job: finish and check its config, then train; its failure is noted, in a sweep printed, and raised."""
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
+    sweeping = session.sweeping = hydra.mode is not None and hydra.mode.name == "MULTIRUN"
+    folder = Path(hydra.runtime.output_dir) if sweeping or hydra.run.dir != "." else None
+    if folder is not None:
+        session.made.append(folder)
+    session.jobs += 1
+    try:
+        return job(_checked(session, config, hydra), folder)
+    except Exception as error:
+        session.begun[id(error)] = error.__traceback__
+        session.failed.append(f"#{hydra.job.num if sweeping else 0} ({' '.join(_overrides(hydra))})")
+        if sweeping:
+            print(f"Job {session.failed[-1]} failed:", file=sys.stderr)
+            print(error if isinstance(error, UserError) else traceback.format_exc(), file=sys.stderr, flush=True)
+        raise
+
+
+def _checked(session: Session, config: DictConfig, hydra: Any) -> DictConfig:
+    from omegaconf import OmegaConf
+
+    from lossbook.composing.check import check
+    from lossbook.composing.compose import finish
+    from lossbook.composing.plain import plain
+
+    sources = [source for source in hydra.runtime.config_sources if source.schema == "file" and source.path]
+    where = [Path(source.path).absolute() for source in sources]
+    if session.ckpt is not None:
+        from lossbook.composing.resume import resume
+
+        finished = resume(session.ckpt, session.on_top, where)
+        print(
+            f"{session.ckpt}: everything as it was{', but for ' if session.on_top else '.'}{', '.join(session.on_top)}"
+        )
+    else:
+        values = OmegaConf.to_container(config, resolve=False)
+        assert isinstance(values, dict)
+        finished = finish(values, hydra.runtime.choices, _overrides(hydra), where)
+    check(plain(finished), Options(where))
+    return finished
+
+
+def _overrides(hydra: Any) -> list[str]:
+    """The job's own arguments, as they were typed: an interpolation in one of them is not for this place."""
+    from omegaconf import OmegaConf
+
+    overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    assert isinstance(overrides, list)
+    return [str(override) for override in overrides]
+
+
+@contextmanager
+def _for_hydra(arguments: list[str]) -> Iterator[Callable[[], Any]]:
+    """Lets Hydra see these arguments and raise its errors to us; gives a context in which all is as it was called."""
+    ours = (arguments, "1", _WithoutHydrasLine(sys.stderr))
+    theirs = (sys.argv, os.environ.get("HYDRA_FULL_ERROR"), sys.stderr)
+
+    def put(state: tuple[list[str], str | None, Any]) -> None:
+        sys.argv, full_error, sys.stderr = state
+        if full_error is None:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full_error
+
+    @contextmanager
+    def as_called() -> Iterator[None]:
+        put(theirs)
+        try:
+            yield
+        finally:
+            put(ours)
+
+    put(ours)
+    try:
+        yield as_called
+    finally:
+        put(theirs)
+
+
+class _WithoutHydrasLine:
+    """A stream that leaves out Hydra's line about a job that failed, which we word ourselves."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return len(text) if text.startswith(_HYDRAS_LINE) else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -1,0 +1,136 @@
+"""The YAML files that a user chooses from: where they are, what there is, and the defaults that they state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import lossbook
+
+GROUPS = (
+    "loss", "optim", "param_groups", "scheduler", "data", "model", "trainer", "logger", "callbacks", "experiment",
+)  # fmt: skip
+
+_LISTS = ("logger", "callbacks")  # several options at once
+_ABSENT = object()
+
+
+def may_list(key: str) -> bool:
+    """Whether a list makes sense for this key: for a value anyway, among the groups for loggers and callbacks."""
+    return key not in GROUPS or key in _LISTS
+
+
+def conf_folder() -> Path:
+    """Our own options: ``lossbook/conf`` in an installed package, ``conf`` of the repository otherwise."""
+    package = Path(lossbook.__file__).resolve().parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parents[1] / "conf"
+
+
+class Options:
+    """The options in a list of folders; where two folders hold the same option, the first one counts, as for Hydra.
+
+    Args:
+        folders: our ``conf`` and whatever ``--config-dir`` or ``hydra.searchpath`` add to it.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = list(folders)
+
+    def names(self, group: str) -> list[str]:
+        """The options of a group, in alphabetical order."""
+        return sorted({path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")})
+
+    def has_group(self, name: str) -> bool:
+        return "." not in name and any((folder / name).is_dir() for folder in self.folders)
+
+    def file(self, option: str) -> Path | None:
+        """The file of an option that is named from the root, such as ``loss/ctc``."""
+        return next((path for folder in self.folders if (path := folder / f"{option}.yaml").is_file()), None)
+
+    def package(self, option: str) -> str | None:
+        """Where an option's file says that its values belong (``# @package _global_``), None where it does not say."""
+        path = self.file(option)
+        found = re.search(r"^\s*#\s*@package\s+(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE) if path else None
+        return found[1] if found else None
+
+    def stated(self, option: str) -> tuple[dict[str, Any], bool]:
+        """The values that an option's file states, together with those of the options that it is built on.
+
+        Returns:
+            The values as plain containers, interpolations left as they are; and whether that is all of them. It is not
+            where the file is missing or where its list of defaults brings in other groups, which only Hydra can follow.
+        """
+        path = self.file(option)
+        if path is None:
+            return {}, False
+        content = _read(path, path.stat().st_mtime_ns)
+        values: dict[str, Any] = {}
+        whole = self.package(option) is None
+        own = {name: value for name, value in content.items() if name != "defaults"}
+        for entry in content.get("defaults", ["_self_"]):
+            if entry == "_self_":
+                _merge(values, own)
+            elif isinstance(entry, str) and "@" not in entry:
+                base = entry[1:] if entry.startswith("/") else f"{option.rpartition('/')[0]}/{entry}"
+                inherited, complete = self.stated(base)
+                _merge(values, inherited)
+                whole &= complete
+            elif not (isinstance(entry, Mapping) and all(str(key).startswith("override ") for key in entry)):
+                whole = False
+        if "_self_" not in content.get("defaults", ["_self_"]):
+            _merge(values, own)
+        return values, whole
+
+    def that_state(self, key: str) -> list[str]:
+        """The options whose own file states this key, as ``group=name``; none where the key is not within a group."""
+        group, *path = key.split(".")
+        found = []
+        for name in self.names(group) if path else ():
+            node: Any = self.stated(f"{group}/{name}")[0]
+            for part in path:
+                node = node.get(part, _ABSENT) if isinstance(node, Mapping) else _ABSENT
+            if node is not _ABSENT:
+                found.append(f"{group}={name}")
+        return found
+
+    def declared(self, choices: Mapping[str, Any]) -> dict[str, Any]:
+        """The defaults of all keys under these choices, as the options' own files state them.
+
+        A group whose files do not say all is left out.
+        """
+        top, _ = self.stated("train")
+        defaults = {key: value for key, value in top.items() if key != "hydra"}
+        for group, chosen in choices.items():
+            if group == "experiment":
+                continue
+            node: dict[str, Any] = {}
+            whole = True
+            for name in chosen if isinstance(chosen, list) else [chosen]:
+                values, complete = self.stated(f"{group}/{name}")
+                _merge(node, values)
+                whole &= complete
+            if whole:
+                defaults[group] = node
+        return defaults
+
+
+def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), Mapping):
+            into[key] = dict(into[key])
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, changed: int) -> dict[str, Any]:
+    """The content of a YAML file, read as Hydra reads it (1e-3 is a number); ``changed`` is there for the cache."""
+    from omegaconf import OmegaConf
+
+    content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}

@@ -1,0 +1,122 @@
+"""The rule of types: a value must have the type of its default, and null takes any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from lossbook.errors import Problem, nearest
+
+RULE = "A value must have the type of its default (null takes any)"
+# Words that a key takes beside the type of its default.
+_WORDS = {"data.batch_size": ("all",)}
+_NAMES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a mapping",
+}
+
+
+def fits(key: str, value: Any, default: Any) -> bool:
+    """Whether ``value`` may stand where ``default`` stood; ``auto``, ``???`` and interpolations take any, as null does.
+
+    A whole number fits where the default is a number, and the elements of a list obey the rule as well.
+    """
+    if default is None or _open(default) or value in _WORDS.get(key, ()) or _open(value, ("${",)):
+        return True
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, (int, float))
+    if isinstance(default, list) and isinstance(value, list):
+        return not default or all(any(fits(key, one, other) for other in default) for one in value)
+    return isinstance(value, type(default))
+
+
+def _open(default: Any, prefixes: tuple[str, ...] = ("${", "???", "auto")) -> bool:
+    return isinstance(default, str) and default.startswith(prefixes)
+
+
+def problems(key: str, value: Any, default: Any) -> Iterator[Problem]:
+    """What is wrong with ``value`` at ``key``, given its default: types, and in a mapping names that do not exist.
+
+    An object of another ``_target_`` has keys of its own, and so has an object that is added; neither is looked into.
+    """
+    if isinstance(value, Mapping) and isinstance(default, Mapping) and _same_target(value, default):
+        for name, inner in value.items():
+            inside = f"{key}.{name}" if key else str(name)
+            if name in default:
+                yield from problems(inside, inner, default[name])
+            elif not (isinstance(inner, Mapping) and "_target_" in inner):
+                yield unknown(inside, inner, [f"{key}.{other}" if key else str(other) for other in default])
+    elif not fits(key, value, default):
+        yield wrong_type(key, value, default)
+
+
+def _same_target(value: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
+    return "_target_" not in value or value["_target_"] == default.get("_target_")
+
+
+def wrong_type(key: str, value: Any, default: Any) -> Problem:
+    """The refusal of a value for its type."""
+    words = "".join(f", or {word}" for word in _WORDS.get(key, ()))
+    kind = _NAMES.get(type(default), type(default).__name__)
+    if isinstance(default, Mapping):
+        inner = next((str(name) for name in default if name != "_target_"), "KEY")
+        return Problem(f"{key}={text(value)}", f"{RULE}; the default is a mapping.", f"{key}.{inner}=VALUE")
+    if isinstance(default, str):
+        fix = f"{key}={default}, or quote a number that is meant as a text: \"{key}='{value}'\""
+    else:
+        fix = f"give {kind}{words}, like {key}={text(default)}"
+    return Problem(f"{key}={text(value)}", f"{RULE}; the default is {text(default)}.", fix)
+
+
+def unknown(key: str, value: Any, known: Sequence[str]) -> Problem:
+    """The refusal of a key that does not exist, with the nearest of ``known``, or else all that stand beside it."""
+    near = nearest_key(key, known)
+    parent = key.rpartition(".")[0]
+    beside = [_last(other) for other in known if other.rpartition(".")[0] == parent and _last(other) != "_target_"]
+    if near:
+        fix = f"{near}={text(value)}"
+    else:
+        fix = f"{parent} has {', '.join(beside)}" if parent and beside else "--cfg job prints all keys"
+    return Problem(f"{key}={text(value)}", f"There is no key {key}.", fix)
+
+
+def nearest_key(key: str, known: Sequence[str]) -> str | None:
+    """The key that is most likely meant: of the same last name (``lr`` for ``optim.lr``), else spelt most alike."""
+    nodes = {other.rpartition(".")[0] for other in known}
+    known = [other for other in known if not (other in nodes and key.startswith(f"{other}."))]
+    last = _last(key)
+    same = [other for other in known if _last(other) == last and "." in other]
+    if same:
+        return nearest(key, same) or min(same, key=len)
+    siblings = [other for other in known if other.rpartition(".")[0] == key.rpartition(".")[0]]
+    for among, alike in ((siblings, 0.65), (known, 0.75)):
+        names = sorted({_last(other) for other in among}, key=len)
+        found = get_close_matches(last, names, n=1, cutoff=alike)
+        found = found or [name for name in names if len(last) > 3 and f"_{last}_" in f"_{name}_"]
+        if found:
+            return min((other for other in among if _last(other) == found[0]), key=len)
+    return None
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def text(value: Any) -> str:
+    """A value as one types it on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(text, value)) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{text(inner)}" for key, inner in value.items()) + "}"
+    return str(value)

@@ -1,0 +1,247 @@
+"""Hydra's errors in our words: what was given, the rule, the fix with the nearest name that exists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lossbook.composing.arguments import belongs_to_hydra, parse
+from lossbook.composing.options import GROUPS, Options, may_list
+from lossbook.composing.types import nearest_key, unknown, wrong_type
+from lossbook.errors import UserError, nearest, refuse
+
+
+def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) -> UserError | None:
+    """The user's mistake behind an error of Hydra's or OmegaConf's, None where it is not one of theirs.
+
+    Args:
+        error: as it was raised while the config was composed or resolved.
+        arguments: the overrides of the command line.
+        folders: where options are looked for, our ``conf`` first.
+    """
+    import yaml  # type: ignore[import-untyped]
+    from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+    from omegaconf.errors import OmegaConfBaseException
+
+    options = Options(folders)
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, OverrideParseException):
+        return _syntax(error.override, arguments, options)
+    if isinstance(error, MissingConfigException):
+        return _option(error, arguments, options)
+    if isinstance(error, yaml.MarkedYAMLError):
+        return _yaml(error)
+    if isinstance(error, (HydraException, OmegaConfBaseException, ValueError)):
+        return _message(error, arguments, options)
+    return None
+
+
+def _syntax(given: str, arguments: Sequence[str], options: Options) -> UserError:
+    """An argument that Hydra's grammar cannot read."""
+    key, equals, value = given.partition("=")
+    if not equals:
+        group = next((name for name in GROUPS if given in options.names(name)), None)
+        fix = f"{group}={given}" if group else "key=value, such as loss=ctc; --help shows what there is"
+        return refuse(given, "An argument has the form key=value.", fix)
+    if sum(map(given.count, "[{(")) != sum(map(given.count, "]})")):
+        whole = _joined(given, arguments) or f"{key}=[1,2]"
+        return refuse(given, "Brackets must close, within one argument: the shell splits at blanks.", f"'{whole}'")
+    plain = value.strip("'\"").replace("'", "\\'")
+    return refuse(given, "A value with blanks or special characters needs quotes of its own.", f"\"{key}='{plain}'\"")
+
+
+def _joined(given: str, arguments: Sequence[str]) -> str | None:
+    """The argument together with those after it that close its brackets, None where nothing does."""
+    if given not in arguments:
+        return None
+    whole = ""
+    for argument in arguments[list(arguments).index(given) :]:
+        whole += argument
+        if sum(map(whole.count, "[{(")) == sum(map(whole.count, "]})")):
+            return whole
+    return None
+
+
+def _option(error: Any, arguments: Sequence[str], options: Options) -> UserError:
+    """An option that no folder holds."""
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    while "/" in group and not options.has_group(group):
+        group, _, more = group.rpartition("/")
+        name = f"{more}/{name}"
+    if not group:
+        return refuse(f"--config-name {name}", "There is no such file of defaults.", "leave --config-name out")
+    given = f"{group}={name}"
+    where = re.match(r"In '(?!train')([^']+)'", str(error))
+    if where and given not in arguments:
+        given += f" in {where[1]}.yaml"
+    if any((folder / group / f"{name}.yml").is_file() for folder in options.folders):
+        return refuse(given, "A file of options ends in .yaml.", f"rename {name}.yml to {name}.yaml")
+    there = sorted({*(error.options or []), *options.names(group)})
+    near = nearest(name, there)
+    fix = f"{group}={near}" if near else f"{group}={there[0]}" if there else "--help shows what there is"
+    said = f"There is no {group} {name}." if name else f"{group} takes the name of an option."
+    return refuse(given, f"{said} There are: {', '.join(there)}.", fix)
+
+
+def _yaml(error: Any) -> UserError:
+    mark = error.problem_mark or error.context_mark
+    place = f"{mark.name}, line {mark.line + 1}" if mark else "a YAML file"
+    rule = f"This is not YAML: {error.problem or error.context}."
+    return refuse(place, rule, "check indentation, colons and brackets")
+
+
+def _message(error: Exception, arguments: Sequence[str], options: Options) -> UserError | None:
+    """Errors that only their text tells apart."""
+    message = str(error) or str(error.__cause__ or "")
+    for pattern, worded in _PATTERNS:
+        found = re.search(pattern, message, re.DOTALL)
+        if found:
+            return worded(found, error, arguments, options)
+    if isinstance(error, ValueError) and not type(error).__module__.startswith(("hydra", "omegaconf")):
+        return None  # not known to be the user's
+    lines = [line.strip() for line in f"{message}\n{error.__cause__ or ''}".splitlines() if line.strip()]
+    return refuse(" ".join(arguments) or "the config", " ".join(lines[:2]), "HYDRA_FULL_ERROR=1 shows where")
+
+
+_Worded = Callable[["re.Match[str]", Exception, Sequence[str], Options], "UserError | None"]
+
+
+def _sweep(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    given = found[1]
+    key, _, value = given.partition("=")
+    rule = "Several values are a sweep, which needs -m."
+    listed = f", or '{key}=[{value}]' for a list" if "(" not in value and may_list(key) else ""
+    return refuse(given, rule, f"-m '{given}' for a sweep{listed}")
+
+
+def _not_a_name(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError | None:
+    for override in parse(arguments):
+        if options.has_group(override.key_or_group) and not isinstance(override.value(), (str, list, dict)):
+            group = override.key_or_group
+            there = options.names(group)
+            fix = f"{group}={there[0]}" if there else ""
+            return refuse(override.input_line, f"{group} takes the name of an option: {', '.join(there)}.", fix)
+    return None
+
+
+def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    """A key that is not there; inside a mapping on the command line, OmegaConf names it in full."""
+    given = next((one for one in arguments if one.lstrip("+~").startswith((f"{found[1]}=", f"{found[1]}@"))), found[1])
+    inner = getattr(error.__cause__, "full_key", None)
+    key = inner if inner and inner.startswith(f"{found[1]}.") else found[1]
+    known = _hydra_keys() if belongs_to_hydra(key) else [*flat(values_of_groups(arguments, options)), "experiment"]
+    problem = unknown(key, given.partition("=")[2] if key == found[1] else "...", known)
+    near = nearest_key(key, known)
+    elsewhere = options.that_state(key) or [name for group in GROUPS for name in options.that_state(f"{group}.{key}")]
+    if near in GROUPS:
+        there = options.names(near)
+        fix = f"{near}={nearest(given.partition('=')[2], there) or there[0]}"
+    elif elsewhere and (near is None or near.rpartition(".")[2] != key.rpartition(".")[2]):
+        fix = f"choose one that has it: {', '.join(elsewhere)}"
+    else:
+        fix = problem.fix
+    return refuse(given, problem.rule, fix)
+
+
+def _hydra_keys() -> list[str]:
+    from hydra.conf import HydraConf
+    from omegaconf import OmegaConf
+
+    return [f"hydra.{key}" for key in flat(OmegaConf.to_container(OmegaConf.structured(HydraConf)))]
+
+
+def values_of_groups(arguments: Sequence[str], options: Options) -> dict[Any, Any]:
+    """The config that the arguments' groups give, the values on the command line left out."""
+    from lossbook.composing.compose import with_hydra
+
+    chosen = [
+        override.input_line
+        for override in parse(arguments)
+        if not override.is_sweep_override() and override.value() in options.names(override.key_or_group)
+    ]
+    for overrides in (chosen, []):
+        try:
+            values, _ = with_hydra(overrides, options.folders)
+        except Exception:  # another mistake, which comes next
+            continue
+        return {key: value for key, value in values.items() if key != "hydra"}
+    return {}
+
+
+def flat(node: Any, prefix: str = "") -> list[str]:
+    """The dotted keys of nested mappings, those of the mappings themselves included."""
+    if not isinstance(node, dict):
+        return []
+    keys = [f"{prefix}{key}" for key in node]
+    return [*keys, *(inner for key, value in node.items() for inner in flat(value, f"{prefix}{key}."))]
+
+
+def _merge(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    """A list where a mapping stands, or the reverse."""
+    override = parse([found[1]])[0]
+    node: Any = values_of_groups(arguments, options)
+    for part in override.key_or_group.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    if node is None:
+        cause = str(error.__cause__ or "").partition("\n")[0]
+        return refuse(found[1], cause or "The value does not fit.", "--cfg hydra shows what stands there")
+    problem = wrong_type(override.key_or_group, override.value(), node)
+    return refuse(found[1], problem.rule, problem.fix)
+
+
+def _added(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    given = next((one for one in arguments if one.startswith(f"+{found[1]}=")), f"+{found[1]}")
+    return refuse(given, f"{found[1]} is there already; + adds what is not.", given[1:])
+
+
+def _deleted(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    near = nearest_key(found[1], flat(values_of_groups(arguments, options)))
+    return refuse(f"~{found[1]}", f"There is no key {found[1]} to take out.", f"~{near}" if near else "leave it out")
+
+
+def _no_group(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    near = nearest(found[2], GROUPS)
+    fix = f"{near}={found[1].partition('=')[2]}" if near else f"one of {', '.join(GROUPS)}"
+    return refuse(found[1], f"There is no group {found[2]}.", fix)
+
+
+def _unlisted(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    return refuse(found[1], "This group is not among the choices of conf/train.yaml.", f"+{found[2]}, to add it")
+
+
+def _interpolation(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    key = getattr(error, "full_key", None) or "the config"
+    rule = f"${{{found[1]}}} names a key that is not there." if found[1] else ""
+    return refuse(str(key), rule, "give the key in full, from the top: ${data.seed}")
+
+
+def _twice(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    group = found[1].partition("@")[0]
+    given = next((one for one in arguments if one.startswith(f"+{group}=")), None)
+    if given:
+        return refuse(given, f"{group} is chosen already; + adds what is not.", given[1:])
+    fix = f"- override /{group}@_global_.{group}: {found[2]}"
+    return refuse(f"{group}: {found[2]}", f"The group {group} is chosen already; an option may only override it.", fix)
+
+
+def _folder(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    return refuse(f"--config-dir {found[1]}", "There is no such folder.", "give the path of a folder with your options")
+
+
+_PATTERNS: list[tuple[str, _Worded]] = [
+    (r"Ambiguous value for argument '([^\n]*)'\n", _sweep),
+    (r"Sweep parameters '([^\n]*)' requires --multirun", _sweep),
+    (r"Config group override must be a string or a list", _not_a_name),
+    (r"Could not override '([^'\n]*)'\. No match in the defaults list\.\nTo append.*\+(\S*)", _unlisted),
+    (r"Could not override '([^'\n]*)'", _key),
+    (r"Error merging override ([^\n]*)", _merge),
+    (r"An item is already at '([^']*)'", _added),
+    (r"Could not delete from config\. '([^']*)'", _deleted),
+    (r"Override (\S+) looks like a config group override, but config group '([^']*)'", _no_group),
+    (r"Interpolation key '([^']*)' not found", _interpolation),
+    (r"Multiple values for ([^.\n]*)\. To override a value use 'override [^:]*: ([^']*)'", _twice),
+    (r"Additional config directory '([^']*)' not found", _folder),
+]

@@ -1,0 +1,95 @@
+"""The loader for data that does not fit in memory: torch's DataLoader with workers, in our order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+
+from lossbook.data.order import BatchOrder
+from lossbook.data.position import EpochReceiver, Position
+from lossbook.errors import UserError
+
+
+class DatasetLoader:
+    """Batches of a map-style dataset whose samples are dicts, read by worker processes.
+
+    Args:
+        dataset: of dicts that torch's ``default_collate`` can stack.
+        order: which samples make up which batch.
+        num_workers: processes that read ahead; 0 reads in this one.
+        pin_memory: for a faster copy to a GPU.
+
+    Yields:
+        Dicts with the dataset's keys and ``index`` (N,) int64, the numbers of the samples.
+    """
+
+    batch_sampler = None  # Lightning looks for it
+
+    def __init__(
+        self, dataset: Dataset[dict[str, Any]], order: BatchOrder, num_workers: int = 0, pin_memory: bool = False
+    ) -> None:
+        self.order = order
+        self.position = Position(order)
+        self.sampler = EpochReceiver(self.position)
+        self._batches = _Batches(order)
+        self._loader = DataLoader(
+            _Numbered(dataset),
+            batch_sampler=self._batches,
+            num_workers=num_workers,
+            collate_fn=_stacked,
+            persistent_workers=num_workers > 0,
+            pin_memory=pin_memory,
+            generator=torch.Generator(),  # DataLoader draws a seed for its workers; not from the numbers of the run
+        )
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        # a generator: nothing happens before the first batch is asked for, when epoch and position are known
+        self._batches.start, self._batches.epoch = self.position.start(), self.position.epoch
+        for batch in self._loader:
+            if isinstance(batch, UserError):
+                raise batch
+            self.position.batches += 1  # batches handed out; the workers are ahead of it
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Epoch and position, and what they are counted in."""
+        return self.position.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where ``state`` was saved, once, and only if the epoch is still the same."""
+        self.position.load_state_dict(state)
+
+
+class _Batches(Sampler[list[int]]):
+    def __init__(self, order: BatchOrder) -> None:
+        self.order, self.epoch, self.start = order, 0, 0
+        self._sizes = order.sizes()
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for rows in self.order.indices(self.epoch).split(self._sizes)[self.start :]:
+            yield rows.tolist()
+
+
+class _Numbered(Dataset[Any]):
+    def __init__(self, dataset: Dataset[dict[str, Any]]) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, index: int) -> dict[str, Any] | UserError:
+        try:
+            return {**self.dataset[index], "index": index}
+        except UserError as error:
+            return error  # raised by a worker, it would arrive as a traceback
+
+
+def _stacked(samples: list[dict[str, Any] | UserError]) -> dict[str, Any] | UserError:
+    errors = [sample for sample in samples if isinstance(sample, UserError)]
+    return errors[0] if errors else default_collate(samples)

@@ -1,0 +1,80 @@
+"""Which options fit which data: what a data module refuses, with the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import nn
+
+from lossbook.data.schema import Schema
+from lossbook.errors import Problem
+
+PLACED = {"mask": "a class for each pixel", "text": "a width in columns"}  # kinds that moving pixels would break
+
+
+def option_problems(batch_size: Any, views: Any, limit: Any, num_workers: Any, in_memory: bool) -> Iterator[Problem]:
+    """What is wrong with the numbers, whatever the data."""
+    if batch_size != "all" and not _whole(batch_size, 1):
+        yield Problem(
+            f"data.batch_size={batch_size}", "A batch size is a whole number from 1 on, or all.", "data.batch_size=64"
+        )
+    if not _whole(views, 1):
+        yield Problem(f"data.views={views}", "A sample has 1, 2 or more views.", "data.views=1")
+    if limit is not None and not _whole(limit, 1):
+        yield Problem(f"data.limit={limit}", "A part keeps at least one sample; null keeps all.", "data.limit=null")
+    if not _whole(num_workers, 0):
+        yield Problem(
+            f"data.num_workers={num_workers}", "It is a number of processes, from 0 on.", "data.num_workers=0"
+        )
+    elif num_workers and in_memory:
+        yield Problem(
+            f"data.num_workers={num_workers}",
+            "This data is held in memory and indexed a batch at a time: workers have no effect.",
+            "data.num_workers=0",
+        )
+
+
+def augment_problems(schema: Schema, augment: Sequence[nn.Module], views: int) -> Iterator[Problem]:
+    """What is wrong with the augmentation and the views for data of this schema."""
+    if views != 1 and not augment:
+        yield Problem(
+            f"data.views={views} data.augment=null",
+            "Views are augmented copies of a sample; without augmentation they are all the same.",
+            "data.views=1, or a list for data.augment as in data=digit_views",
+        )
+    if views != 1 and schema.target not in ("class", "none"):
+        yield Problem(
+            f"data.views={views} for {schema.target} targets",
+            "Several views are made of data with classes or without targets.",
+            "data.views=1",
+        )
+    for module in augment:
+        yield from _module_problems(schema, module)
+
+
+def _module_problems(schema: Schema, module: nn.Module) -> Iterator[Problem]:
+    name = type(module).__name__
+    if type(module).__module__.startswith("torchvision."):
+        yield Problem(
+            f"data.augment: {name}",
+            "torchvision's transforms draw one set of numbers for a whole batch.",
+            f"{{_target_: lossbook.data.augment.EachSample, transform: {{_target_: torchvision...{name}}}}}",
+        )
+        return
+    if len(schema.input_shape) != 3 and name != "GaussianNoise":
+        yield Problem(
+            f"data.augment: {name}",
+            f"It changes images (channels, height, width); these inputs have shape {schema.input_shape}.",
+            "data.augment=null, or lossbook.data.augment.GaussianNoise",
+        )
+    elif schema.target in PLACED and getattr(module, "geometric", True):
+        yield Problem(
+            f"data.augment: {name} for {schema.target} targets",
+            f"It moves pixels, but the target holds {PLACED[schema.target]}, which would stay behind.",
+            "leave it out; GaussianNoise and BrightnessContrast fit",
+        )
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

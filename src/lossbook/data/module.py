@@ -1,0 +1,155 @@
+"""The one data module: any parts, in memory or not, as Lightning's loaders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import lightning
+import torch
+from torch import nn
+from torch.utils.data import Dataset, Subset
+
+from lossbook.data.dataset_loader import DatasetLoader
+from lossbook.data.fitting import augment_problems, option_problems
+from lossbook.data.loader import TensorLoader
+from lossbook.data.order import BatchOrder
+from lossbook.data.preparing import Batch, PreparedLoader, Preparing, moved
+from lossbook.data.schema import Schema
+from lossbook.data.source import Columns, Part, Parts, sample_count
+from lossbook.data.statistics import describe
+from lossbook.errors import UserError, refuse
+
+Loader: TypeAlias = TensorLoader | DatasetLoader
+SHARE = 0.25  # of a GPU's free memory that a part may take
+
+
+class DataModule(lightning.LightningDataModule):
+    """Loaders for the parts of a set.
+
+    Args:
+        parts: what a source loads.
+        batch_size: samples a batch and process, or ``all``.
+        seed: of the order of training batches.
+        views: augmented inputs a sample; from 2 on in every part, with ``clean`` beside them in validation and test.
+        limit: at most so many samples of each part, or None.
+        augment: modules of ``lossbook.data.augment``, or others that augment each sample on its own.
+        num_workers: reading processes, for data that is not in memory.
+
+    Raises:
+        UserError: an option is out of range, has no effect, or does not fit the target kind; or a part is empty.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        batch_size: int | str,
+        seed: int = 0,
+        *,
+        views: int = 1,
+        limit: int | None = None,
+        augment: Sequence[nn.Module] | None = None,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        in_memory = isinstance(parts.train, Mapping)
+        problems = [
+            *option_problems(batch_size, views, limit, num_workers, in_memory),
+            *augment_problems(parts.schema, augment or (), views),
+        ]
+        if problems:
+            raise UserError(*problems)
+        self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
+        self.preparing = Preparing(parts.normalise, augment or (), views)
+        self._parts = {name: limited(getattr(parts, name), limit) for name in ("train", "val", "test")}
+        self._resident: dict[tuple[str, torch.device], Columns] = {}
+        for name, part in self._parts.items():
+            if sample_count(part) == 0:
+                raise refuse(f"the {name} part is empty", "Each part needs at least one sample.", "supply more data")
+        schema = parts.schema if limit is None else describe(parts.schema, self._parts["train"])
+        self._schema = replace(schema, views=views)
+
+    @property
+    def schema(self) -> Schema:
+        """What the parts promise, with the statistics of the training part that is used."""
+        return self._schema
+
+    def part(self, name: str) -> Part:
+        """The part ``train``, ``val`` or ``test`` that is used, as its source gave it: not scaled, not augmented."""
+        return self._parts[name]
+
+    def train_dataloader(self) -> Loader:
+        """The training part in a new order each epoch; always in the same one for ``trainer.overfit_batches``."""
+        overfit = self.trainer is not None and getattr(self.trainer, "overfit_batches", 0) > 0
+        return self._loader("train", shuffle=not overfit)
+
+    def val_dataloader(self) -> Loader:
+        """The validation part, in order."""
+        return self._loader("val")
+
+    def test_dataloader(self) -> Loader:
+        """The test part, in order."""
+        return self._loader("test")
+
+    def gallery_dataloader(self) -> PreparedLoader:
+        """The training part in order, without augmentation, ready for the model: what queries are compared with."""
+        return PreparedLoader(self._loader("train"), self.preparing, self._device())
+
+    def _loader(self, name: str, shuffle: bool = False) -> Loader:
+        part = self._parts[name]
+        rank, processes = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        samples = sample_count(part)
+        if samples < processes:
+            raise refuse(
+                f"the {name} part of {samples} samples for {processes} processes",
+                "Each process needs at least one sample.",
+                f"trainer.devices={samples}, or more data",
+            )
+        order = BatchOrder(samples, self.batch_size, shuffle, self.seed, rank, processes)
+        if isinstance(part, Mapping):
+            return TensorLoader(self._placed(name, part), order)
+        return DatasetLoader(part, order, self.num_workers, pin_memory=self._device().type == "cuda")
+
+    def _device(self) -> torch.device:
+        return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
+
+    def _placed(self, name: str, part: Columns) -> Columns:
+        """The part on the device, where that is a GPU with room for it."""
+        device = self._device()
+        if device.type != "cuda":
+            return part
+        if (name, device) not in self._resident:
+            tensors = [t for column in part.values() for t in (column if isinstance(column, tuple) else (column,))]
+            if sum(tensor.nbytes for tensor in tensors) > SHARE * torch.cuda.mem_get_info(device)[0]:
+                return part
+            self._resident[name, device] = {
+                key: tuple(t.to(device) for t in column) if isinstance(column, tuple) else column.to(device)
+                for key, column in part.items()
+            }
+        return self._resident[name, device]
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Lightning's hook: costs nothing where the batch is there already."""
+        return moved(batch, device)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Lightning's hook: scaling and, in training, augmentation; views in every part."""
+        if self.trainer is not None and self.trainer.training:
+            return self.preparing.training(batch)
+        return self.preparing.evaluation(batch)
+
+
+def limited(part: Part, limit: int | None) -> Part:
+    """The first ``limit`` samples of a part (sources put their parts in random order), or all of it."""
+    if limit is None or sample_count(part) <= limit:
+        return part
+    if isinstance(part, Mapping):
+        return {
+            key: tuple(tensor[:limit] for tensor in column) if isinstance(column, tuple) else column[:limit]
+            for key, column in part.items()
+        }
+    subset: Dataset[dict[str, Any]] = Subset(part, range(limit))
+    if (targets := getattr(part, "targets", None)) is not None:
+        subset.targets = targets[:limit]  # type: ignore[attr-defined]
+    return subset

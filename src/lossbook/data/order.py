@@ -1,0 +1,53 @@
+"""Which samples make up which batch: a pure function of the seed and the epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class BatchOrder:
+    """The batches of every epoch, for one of ``world_size`` processes.
+
+    Each sample is in exactly one batch of one process. All processes have as many batches, of sizes that differ by one
+    at most. A last batch of one sample joins the batch before, since batch statistics and pairs need two: a batch may
+    have one sample more than asked for (two among several processes).
+
+    Args:
+        samples: in the part, at least ``world_size``.
+        batch_size: samples a batch and process, or ``all``.
+        shuffle: a new order each epoch, or 0, 1, 2, ...
+        seed: of the order.
+        rank, world_size: this process among all.
+    """
+
+    samples: int
+    batch_size: int | str
+    shuffle: bool = False
+    seed: int = 0
+    rank: int = 0
+    world_size: int = 1
+
+    def sizes(self) -> list[int]:
+        """The sizes of this process's batches."""
+        least, most = self.samples // self.world_size, -(-self.samples // self.world_size)
+        size = most if self.batch_size == "all" else min(int(self.batch_size), most)
+        number = -(-most // size)
+        if size > 1 and number > 1 and least - size * (number - 1) <= 1:
+            number -= 1
+        own = len(range(self.rank, self.samples, self.world_size))
+        return [size] * (number - 1) + [own - size * (number - 1)]
+
+    def indices(self, epoch: int) -> Tensor:
+        """The numbers of this process's samples in the order of the epoch, (n,) int64."""
+        if not self.shuffle:
+            return torch.arange(self.rank, self.samples, self.world_size)
+        # SeedSequence mixes, so that seed 1 in epoch 0 has nothing in common with seed 0 in epoch 1
+        state = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        return torch.randperm(self.samples, generator=torch.Generator().manual_seed(state))[
+            self.rank :: self.world_size
+        ]

@@ -1,0 +1,73 @@
+"""Where a loader stands, so that a run saved within an epoch goes on with the batch that comes next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.utils.data import SequentialSampler
+
+from lossbook.data.order import BatchOrder
+from lossbook.errors import refuse
+
+
+class EpochReceiver(SequentialSampler):
+    """Takes the epoch that Lightning tells a loader's sampler, and passes it on.
+
+    No index is ever drawn from it. It is a ``SequentialSampler`` because ``overfit_batches`` looks for one.
+    """
+
+    def __init__(self, position: Position) -> None:
+        super().__init__(range(position.order.samples))
+        self.position = position
+
+    def set_epoch(self, epoch: int) -> None:
+        self.position.set_epoch(epoch)
+
+
+class Position:
+    """The epoch and the number of batches handed out in it.
+
+    A state is saved and loaded by Lightning's fit loop. It is loaded before the loop tells the epoch; where the epoch
+    then is another (the state was saved after the last batch), the position has no meaning any more and is dropped.
+    """
+
+    def __init__(self, order: BatchOrder) -> None:
+        self.order = order
+        self.epoch = 0
+        self.batches = 0
+        self._loaded: dict[str, Any] | None = None
+
+    def set_epoch(self, epoch: int) -> None:
+        if epoch != self.epoch:
+            self.epoch, self.batches = epoch, 0
+        if self._loaded is not None and self._loaded["epoch"] != epoch:
+            self._loaded = None
+
+    def start(self) -> int:
+        """The first batch to hand out, at the beginning of an iteration.
+
+        Raises:
+            UserError: a loaded state belongs to other batches than these.
+        """
+        loaded, self._loaded = self._loaded, None
+        self.batches = 0
+        if loaded is not None and loaded["epoch"] == self.epoch:
+            for name in ("samples", "batch_size", "seed", "world_size"):
+                if loaded[name] != getattr(self.order, name):
+                    raise refuse(
+                        f"a checkpoint from within an epoch of {name} {loaded[name]}, going on with "
+                        f"{getattr(self.order, name)}",
+                        "The rest of the epoch is only known for the same data, batch size, seed and processes.",
+                        f"keep {name}={loaded[name]}, or start from a checkpoint of an epoch's end",
+                    )
+            self.batches = loaded["batches"]
+        return self.batches
+
+    def state_dict(self) -> dict[str, Any]:
+        order = self.order
+        own = {"epoch": self.epoch, "batches": self.batches, "samples": order.samples, "batch_size": order.batch_size}
+        return self._loaded or {**own, "seed": order.seed, "world_size": order.world_size}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._loaded = dict(state)
+        self.epoch = state["epoch"]

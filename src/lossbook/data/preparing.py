@@ -1,0 +1,108 @@
+"""What happens to a batch on its device before the model sees it: scaling, augmentation, views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lossbook.data.dataset_loader import DatasetLoader
+from lossbook.data.loader import TensorLoader
+
+Batch = dict[str, Any]
+EVALUATION_SEED = 20260  # of the views in validation and test, so that their losses can be compared between epochs
+
+
+class Preparing:
+    """Scales uint8 inputs to [0, 1], augments, and normalises.
+
+    Args:
+        normalise: mean and standard deviation of each channel, or None.
+        augment: modules applied one after another to images in [0, 1], before they are normalised.
+        views: how many augmented inputs a sample becomes; 1 augments the training part alone.
+    """
+
+    def __init__(
+        self,
+        normalise: tuple[Sequence[float], Sequence[float]] | None = None,
+        augment: Sequence[nn.Module] = (),
+        views: int = 1,
+    ) -> None:
+        self.augment = list(augment)
+        self.views = views
+        self.normalise = normalise
+        self._channels: dict[torch.device, tuple[Tensor, Tensor]] = {}
+
+    def training(self, batch: Batch) -> Batch:
+        """The batch as it is trained on."""
+        if not self.augment:
+            return self.plain(batch)
+        if self.views == 1:
+            return {**batch, "input": self._each(batch["input"], self._augmented)}
+        return {**batch, "input": tuple(self._augmented(batch["input"]) for _ in range(self.views))}
+
+    def evaluation(self, batch: Batch) -> Batch:
+        """The batch as it is validated and tested on: views from fixed random numbers, and ``clean`` beside them."""
+        if self.views == 1:
+            return self.plain(batch)
+        images = batch["input"]
+        with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
+            torch.manual_seed(EVALUATION_SEED + int(batch["index"][0]))
+            views = tuple(self._augmented(images) for _ in range(self.views))
+        return {**batch, "input": views, "clean": self._finished(images)}
+
+    def plain(self, batch: Batch) -> Batch:
+        """The batch without augmentation, its input one tensor (a tuple for pairs and triplets)."""
+        column = batch["input"]
+        first = column[0] if isinstance(column, tuple) else column
+        if first.dtype != torch.uint8 and self.normalise is None:
+            return batch
+        return {**batch, "input": self._each(column, self._finished)}
+
+    @staticmethod
+    def _each(column: Tensor | tuple[Tensor, ...], function: Any) -> Tensor | tuple[Tensor, ...]:
+        return tuple(map(function, column)) if isinstance(column, tuple) else function(column)
+
+    def _augmented(self, images: Tensor) -> Tensor:
+        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        for module in self.augment:
+            images = module(images)
+        return self._finished(images)
+
+    def _finished(self, images: Tensor) -> Tensor:
+        byte = images.dtype == torch.uint8
+        if self.normalise is None:
+            return images.float() / 255 if byte else images
+        if images.device not in self._channels:
+            mean, scale = torch.tensor(self.normalise, device=images.device)[:, :, None, None]
+            self._channels[images.device] = (-mean / scale, 1 / scale)
+        offset, factor = self._channels[images.device]
+        return torch.addcmul(offset, images.float() if byte else images, factor / 255 if byte else factor)
+
+
+class PreparedLoader:
+    """The batches of a loader as the model sees them without augmentation, on the device; for galleries."""
+
+    def __init__(self, loader: TensorLoader | DatasetLoader, preparing: Preparing, device: torch.device) -> None:
+        self.loader, self.preparing, self.device = loader, preparing, device
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.loader:
+            yield self.preparing.plain(moved(batch, self.device))
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """The batch on the device; itself where it is there already."""
+    if batch["index"].device == device:
+        return batch
+    return {
+        key: tuple(tensor.to(device, non_blocking=True) for tensor in column)
+        if isinstance(column, (tuple, list))
+        else column.to(device, non_blocking=True)
+        for key, column in batch.items()
+    }

@@ -1,0 +1,57 @@
+"""Where data comes from: one method that gives the three parts of a set and the schema that describes them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from lossbook.data.schema import Schema
+
+Columns: TypeAlias = Mapping[str, "Tensor | tuple[Tensor, ...]"]
+Part: TypeAlias = Columns | Dataset[dict[str, Any]]
+Normalise: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three parts of a set and their schema.
+
+    Args:
+        schema: what the set promises; its statistics are those of ``train``.
+        train, val, test: disjoint. In memory a mapping from the keys of a batch (``input``, ``target``, ...) to
+            tensors, or tuples of tensors, with one row a sample; otherwise a map-style ``Dataset`` of such dicts, one a
+            sample, which may have ``targets`` (class indices, one a sample) for the counts of a part of it.
+        normalise: mean and standard deviation of each channel, of inputs scaled to [0, 1]; None leaves them as they
+            are. Inputs of type uint8 are always divided by 255 first.
+    """
+
+    schema: Schema
+    train: Part
+    val: Part
+    test: Part
+    normalise: Normalise | None = None
+
+
+class Source(ABC):
+    """A dataset that can be loaded."""
+
+    @abstractmethod
+    def load(self) -> Parts:
+        """Read or generate the set.
+
+        Raises:
+            UserError: the files are missing, unreadable or break a rule.
+        """
+
+
+def sample_count(part: Part) -> int:
+    """The number of samples of a part."""
+    if isinstance(part, Mapping):
+        column = part["input"]
+        return len(column[0] if isinstance(column, tuple) else column)
+    return len(part)  # type: ignore[arg-type]

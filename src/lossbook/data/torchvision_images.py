@@ -1,0 +1,98 @@
+"""MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100 through torchvision, kept in memory as bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lossbook.data.schema import Schema
+from lossbook.data.source import Parts, Source
+from lossbook.data.split import stratified_split
+from lossbook.data.statistics import described_parts
+from lossbook.errors import UserError, refuse
+
+
+@dataclass(frozen=True)
+class TorchvisionImages(Source):
+    """A classification set of torchvision's, with its official test part.
+
+    Args:
+        name: the class in ``torchvision.datasets``: MNIST, FashionMNIST, CIFAR10 or CIFAR100.
+        root: the folder that torchvision takes as ``root`` (MNIST lies in ``root/MNIST/raw``).
+        download: fetch the files into ``root`` if they are missing.
+        validation: how many of the official training samples become the validation part, stratified by class.
+        seed: which ones.
+
+    ``load`` gives inputs of uint8 (N, C, H, W) and classes, with the mean and deviation of the training part.
+    """
+
+    name: str
+    root: str
+    download: bool = False
+    validation: int = 5000
+    seed: int = 0
+
+    def load(self) -> Parts:
+        images, labels, names = self._read(train=True)
+        test_images, test_labels, _ = self._read(train=False)
+        if not 0 < self.validation < len(labels):
+            raise refuse(
+                f"data.source.validation={self.validation}",
+                f"It is a number of the {len(labels)} official training samples, which must not use them up.",
+                f"data.source.validation={len(labels) // 10}",
+            )
+        share = self.validation / len(labels)
+        train, val = map(torch.from_numpy, stratified_split(labels.numpy(), self.seed, (1 - share, share)))
+        train_images = images[train]
+        schema = Schema("class", tuple(images.shape[1:]), 0, classes=len(names), class_names=names)
+        parts = {
+            "train": {"input": train_images, "target": labels[train]},
+            "val": {"input": images[val], "target": labels[val]},
+            "test": {"input": test_images, "target": test_labels},
+        }
+        return described_parts(schema, parts, channel_statistics(train_images))
+
+    def _read(self, train: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+        from torchvision import datasets  # type: ignore[import-untyped]  # here: it takes a second
+
+        try:
+            found: Any = getattr(datasets, self.name)(self.root, train=train, download=self.download)
+        except Exception as error:  # torchvision lets through whatever the network or the unpickling of a file raises
+            raise self._refusal(error) from error
+        data = found.data
+        images = (
+            torch.from_numpy(data).permute(0, 3, 1, 2).contiguous() if isinstance(data, np.ndarray) else data[:, None]
+        )
+        names = tuple(name.split(" - ")[0] for name in found.classes)  # "7 - seven" is 7
+        return images, torch.as_tensor(found.targets, dtype=torch.int64), names
+
+    def _refusal(self, error: Exception) -> UserError:
+        if self.download:
+            return refuse(
+                f"data.root={self.root} data.download=true",
+                f"{self.name} could not be fetched or read: {error}".splitlines()[0],
+                "check the network and that the folder can be written to; or data.root=PATH of a complete copy",
+            )
+        state = "holds no readable" if Path(self.root).is_dir() else "is not a folder, so has no"
+        return refuse(
+            f"data.root={self.root} {state} {self.name}",
+            f"{self.name} is expected there as torchvision stores it ({self.name}/raw or its extracted archive).",
+            "data.root=PATH, or data.download=true to fetch it there",
+        )
+
+
+def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and population standard deviation of each channel of (N, C, H, W) uint8, scaled to [0, 1]; exact."""
+    count = np.zeros((images.shape[1], 256), np.int64)
+    for block in images.split(4096):  # bincount widens bytes to int64
+        for channel in range(images.shape[1]):
+            count[channel] += np.bincount(block[:, channel].reshape(-1).numpy(), minlength=256)
+    level = np.arange(256) / 255
+    mean = count @ level / count.sum(1)
+    variance = count @ level**2 / count.sum(1) - mean**2
+    return tuple(mean.tolist()), tuple(np.sqrt(np.maximum(variance, 1e-12)).tolist())

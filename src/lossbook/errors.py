@@ -1,0 +1,51 @@
+"""What a user is told about a mistake: what was given, the rule it breaks, and the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake, in at most four lines.
+
+    Args:
+        given: what the user wrote or supplied, as they would recognise it (``loss.criterion.margin=0``).
+        rule: what holds instead, as a full sentence.
+        fix: what to type or change.
+    """
+
+    given: str
+    rule: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        lines = [self.given, f"  {self.rule}"]
+        if self.fix:
+            lines.append(f"  Fix: {self.fix}")
+        return "\n".join(lines)
+
+
+class UserError(Exception):
+    """One or several mistakes of the user's; scripts print it without a traceback and exit with 1."""
+
+    def __init__(self, *problems: Problem) -> None:
+        assert problems, "an error without a problem says nothing"
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+def refuse(given: str, rule: str, fix: str = "") -> UserError:
+    """The error for a single mistake, to be raised by the caller."""
+    return UserError(Problem(given, rule, fix))
+
+
+def nearest(name: str, options: Iterable[str]) -> str | None:
+    """The option spelt most like ``name``, or None where nothing comes close."""
+    found = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)
+    return found[0] if found else None

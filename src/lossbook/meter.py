@@ -1,0 +1,159 @@
+"""The running figures of one stage: cheap at every step, exact at the end of an epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, Metric
+
+from lossbook.objectives.encodings.encoding import Measure
+from lossbook.objectives.metrics.threshold import Thresholded
+from lossbook.objectives.step import Step
+
+_BUFFER = 1 << 22  # elements of scores and targets that wait for the metrics, 16 MiB of float32
+
+
+class Meter(nn.Module):
+    """Loss, figures and metrics of one stage (train, val or test).
+
+    A metric's update costs as much as a small network's whole step. So steps are only put aside, and the metrics
+    see many of them at once: when ``flush`` is called, when too much has gathered, and before any result is read.
+
+    Args:
+        measures: metrics by name.
+        train: keep only those that are cheap enough to follow training.
+    """
+
+    def __init__(self, measures: dict[str, Measure], train: bool = False) -> None:
+        super().__init__()
+        self.measures = {name: measure for name, measure in measures.items() if measure.train or not train}
+        self.metrics = nn.ModuleDict({name: measure.metric for name, measure in self.measures.items()})
+        self.means = nn.ModuleDict({"loss": _mean()})
+        self._steps: list[Step] = []
+        self._waiting = 0
+
+    def add(self, step: Step) -> None:
+        """Put the outcome of a batch aside."""
+        self._steps.append(step)
+        self._waiting += step.scores.numel()
+        if self._waiting > _BUFFER:
+            self.flush()
+
+    def flush(self) -> Tensor | None:
+        """Bring the metrics up to date; the mean loss of the steps since the last time, or None if there were none."""
+        steps, self._steps, self._waiting = self._steps, [], 0
+        if not steps:
+            return None
+        losses = torch.stack([step.loss.detach() for step in steps])
+        weights = self._weights(steps, losses)
+        self.means["loss"].update(losses, weights)
+        for name in dict.fromkeys(name for step in steps for name in step.figures):
+            having = [i for i, step in enumerate(steps) if name in step.figures]
+            if name not in self.means:
+                self.means[name] = _mean().to(losses.device)
+            values = torch.stack([steps[i].figures[name].to(losses.device).float() for i in having])
+            self.means[name].update(values, weights[having])
+        if self.measures:
+            for scores, target in _joined(steps):
+                for measure in self.measures.values():
+                    measure.metric.update(*measure.view(scores, target))
+        return (losses * weights).sum() / weights.sum()
+
+    def compute(self) -> dict[str, float]:
+        """All figures since the last reset, by name; what is not defined (nan) is left out, but for the loss."""
+        self.flush()
+        values: dict[str, Any] = {name: mean.compute() for name, mean in self.means.items() if _updated(mean)}
+        for name, metric in self.metrics.items():
+            if _updated(metric):
+                result = metric.compute()
+                values.update(result if isinstance(result, dict) else {name: result})
+        figures = {name: float(value) for name, value in values.items()}
+        return {name: value for name, value in figures.items() if value == value or name == "loss"}
+
+    def reset(self) -> None:
+        self._steps, self._waiting = [], 0
+        for metric in (*self.means.values(), *self.metrics.values()):
+            metric.reset()
+
+    def choose_thresholds(self, choose: bool) -> None:
+        """Whether thresholds are chosen on what this meter sees, or kept."""
+        for metric in self.metrics.values():
+            if isinstance(metric, Thresholded):
+                metric.choose = choose
+
+    def take_thresholds(self, other: Meter) -> None:
+        """Take over the thresholds that another meter chose."""
+        for name, metric in self.metrics.items():
+            if isinstance(metric, Thresholded):
+                metric.threshold = other.metrics[name].threshold.clone()
+
+    def running(self) -> dict[str, Any]:
+        """The sums within an epoch, as plain containers and tensors, to be saved."""
+        self.flush()
+        return {name: _state(metric) for name, metric in self._all()}
+
+    def restore(self, running: dict[str, Any]) -> None:
+        """Go on from saved sums."""
+        for name in running:
+            kind, _, short = name.partition(".")
+            if kind == "means" and short not in self.means:
+                self.means[short] = _mean()
+        for name, metric in self._all():
+            if name in running:
+                _set_state(metric, running[name])
+
+    def _all(self) -> list[tuple[str, Metric]]:
+        return [(f"means.{k}", m) for k, m in self.means.items()] + [
+            (f"metrics.{k}", m) for k, m in self.metrics.items()
+        ]
+
+    @staticmethod
+    def _weights(steps: list[Step], like: Tensor) -> Tensor:
+        if any(isinstance(step.weight, Tensor) for step in steps):
+            return torch.stack([torch.as_tensor(step.weight, device=like.device) for step in steps]).float()
+        return torch.tensor([float(step.weight) for step in steps], device=like.device)
+
+
+def _mean() -> MeanMetric:
+    return MeanMetric(nan_strategy="disable")
+
+
+def _updated(metric: Metric) -> bool:
+    return metric.update_count > 0
+
+
+def _joined(steps: list[Step]) -> list[tuple[Tensor, Tensor]]:
+    """Scores and targets of consecutive steps as one, wherever their shapes allow it."""
+    groups: list[list[tuple[Tensor, Tensor]]] = []
+    for step in steps:
+        target = step.target if step.target is not None else step.scores.new_zeros(len(step.scores))
+        pair = (step.scores, target)
+        last = groups[-1][0] if groups else None
+        if last and last[0].shape[1:] == pair[0].shape[1:] and last[1].shape[1:] == pair[1].shape[1:]:
+            groups[-1].append(pair)
+        else:
+            groups.append([pair])
+    return [
+        group[0] if len(group) == 1 else (torch.cat([s for s, _ in group]), torch.cat([t for _, t in group]))
+        for group in groups
+    ]
+
+
+def _state(metric: Metric) -> dict[str, Any]:
+    def copied(value: Any) -> Any:
+        return [v.detach().clone() for v in value] if isinstance(value, list) else value.detach().clone()
+
+    return {
+        "updates": metric.update_count,
+        "state": {name: copied(value) for name, value in metric.metric_state.items()},
+    }
+
+
+def _set_state(metric: Metric, saved: dict[str, Any]) -> None:
+    for name, value in saved["state"].items():
+        moved = [v.to(metric.device) for v in value] if isinstance(value, list) else value.to(metric.device)
+        setattr(metric, name, moved)
+    metric._update_count = saved["updates"]
+    metric._computed = None

@@ -1,0 +1,67 @@
+"""A small convolutional network for images of 8 x 8 to about 64 x 64 pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lossbook.models.blocks import conv_block
+from lossbook.models.shapes import require_dropout, require_image, require_output, require_positive
+
+
+class CNN(nn.Module):
+    """Convolutions, each but the last followed by a pooling that halves the image; then one hidden layer.
+
+    The head sees the mean and the maximum of every channel over the image. The maximum tells whether something is
+    there, the mean how much of it: one head serves classes, labels and counts, at any place and any image size.
+
+    Args:
+        input_shape: (channels, height, width).
+        output_size: width K of the output.
+        output: ``vector``; another kind is refused.
+        channels: of the convolutions.
+        hidden: width of the layer between the pooled channels and the output.
+        dropout: probability of a hidden value to be zeroed in training.
+
+    Raises:
+        UserError: the inputs are no images, another output is needed, or a hyperparameter is out of range.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        output_size: int,
+        output: str = "vector",
+        channels: Sequence[int] = (32, 64, 64),
+        hidden: int = 128,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        depth, height, width = require_image("cnn", input_shape)
+        require_output("cnn", output, "vector")
+        require_positive("cnn", "channels", channels)
+        require_positive("cnn", "hidden", [hidden])
+        require_dropout(dropout)
+        layers: list[nn.Module] = []
+        side = min(height, width)
+        for place, outputs in enumerate(channels):
+            if place and side >= 4:  # below that there is nothing left to halve
+                layers.append(nn.MaxPool2d(2))
+                side //= 2
+            layers.append(conv_block(depth, outputs))
+            depth = outputs
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Sequential(
+            nn.Linear(2 * depth, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, output_size),
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, K)."""
+        features = self.features(input).flatten(2)
+        return self.head(torch.cat([features.mean(2), features.amax(2)], 1))

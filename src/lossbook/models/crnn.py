@@ -1,0 +1,80 @@
+"""A convolutional and recurrent network for lines of text (Shi, Bai and Yao, 2015, https://arxiv.org/abs/1507.05717)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lossbook.errors import refuse
+from lossbook.models.blocks import conv_block
+from lossbook.models.shapes import require_dropout, require_image, require_output, require_positive
+
+STRIDE = 2  # columns of the image a time step
+
+
+class CRNN(nn.Module):
+    """Convolutions over the line, its height folded into the channels, then a GRU in both directions.
+
+    Args:
+        input_shape: (channels, height, width) of the image of a line, at least 4 pixels high; narrower lines are
+            padded on the right.
+        output_size: width K of the output of each time step; there is one step for every two columns.
+        output: ``sequence``; another kind is refused.
+        channels: of the three convolutions.
+        hidden: width of the GRU in each direction.
+        dropout: probability of a value to be zeroed in training, before the GRU.
+
+    Raises:
+        UserError: the inputs are no images or too small, another output is needed, or a hyperparameter is out of range.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        output_size: int,
+        output: str = "sequence",
+        channels: Sequence[int] = (16, 32, 64),
+        hidden: int = 64,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        depth, height, width = require_image("crnn", input_shape)
+        require_output("crnn", output, "sequence")
+        require_positive("crnn", "channels", channels)
+        require_positive("crnn", "hidden", [hidden])
+        require_dropout(dropout)
+        if len(channels) != 3:
+            raise refuse(f"model.channels={list(channels)}", "crnn has three convolutions.", "[16,32,64]")
+        if height < 4 or width < STRIDE:
+            raise refuse("model=crnn", f"A line is at least 4 pixels high and 2 wide; here it is {height} x {width}.")
+        self.features = nn.Sequential(
+            conv_block(depth, channels[0]),
+            nn.MaxPool2d(2),  # halves the width: STRIDE
+            conv_block(channels[0], channels[1]),
+            nn.MaxPool2d((2, 1)),
+            nn.Conv2d(channels[1], channels[2], (height // 4, 3), padding=(0, 1), bias=False),  # the height becomes 1
+            nn.BatchNorm2d(channels[2]),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+        )
+        self.recurrent = nn.GRU(channels[2], hidden, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(2 * hidden, output_size)
+
+    def forward(self, input: Tensor, input_lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Images of lines and how many columns each takes to the outputs of the time steps and their number.
+
+        Args:
+            input: (N, C, H, W).
+            input_lengths: (N,) in 1..W; None: W for every line.
+
+        Returns:
+            (N, W // 2, K), and (N,) int64 in 1..W // 2.
+        """
+        features = self.features(input).squeeze(2).transpose(1, 2)
+        outputs = self.head(self.recurrent(features)[0])
+        steps = outputs.shape[1]
+        if input_lengths is None:
+            return outputs, torch.full((len(outputs),), steps, device=outputs.device)
+        return outputs, (-(-input_lengths // STRIDE)).clamp(max=steps)

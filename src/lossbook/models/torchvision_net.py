@@ -1,0 +1,152 @@
+"""torchvision's classification networks by name, for any number of channels, without a download."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lossbook.errors import nearest, refuse
+from lossbook.models.shapes import require_image, require_output
+
+CHANNELS = 3  # that torchvision's networks are made for
+
+
+class TorchvisionNet(nn.Module):
+    """A network of torchvision's, with random weights or with those of a local file.
+
+    Args:
+        input_shape: (channels, height, width); where the channels are not 3, the first convolution is replaced.
+        output_size: width K of the output.
+        output: ``vector``; another kind is refused.
+        arch: a name of ``torchvision.models.list_models(module=torchvision.models)``.
+        weights: file with a state dict of that network, as torchvision's are; None for random weights. An output layer
+            of another width stays random (``fresh`` names it), filters for other channels are the mean of the file's.
+
+    Attributes:
+        fresh: names of the parameters that a file of weights left random.
+
+    Raises:
+        UserError: an unknown name, inputs that are no images or too small for it, or weights that do not fit.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        output_size: int,
+        output: str = "vector",
+        arch: str = "resnet18",
+        weights: str | None = None,
+    ) -> None:
+        super().__init__()
+        channels, height, width = require_image("torchvision", input_shape)
+        require_output("torchvision", output, "vector")
+        self.network = _network(arch, output_size, height)
+        if channels != CHANNELS:
+            _adapt(self.network, channels)
+        self.fresh: tuple[str, ...] = ()
+        if weights is not None:
+            self.fresh = _restore(self.network, Path(weights), arch)
+        _try(self.network, (channels, height, width), arch)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, K)."""
+        return self.network(input)
+
+
+def _network(arch: str, output_size: int, size: int) -> nn.Module:
+    from torchvision import models
+
+    names = models.list_models(module=models)
+    if arch not in names:
+        near = nearest(arch, names)
+        fix = f"model.arch={near}" if near else f"one of {', '.join(names)}"
+        raise refuse(f"model.arch={arch}", "torchvision has no classification network of this name.", fix)
+    takes = inspect.signature(models.get_model_builder(arch)).parameters
+    options: dict[str, Any] = {"num_classes": output_size}
+    if arch in ("googlenet", "inception_v3"):  # their further outputs in training are no part of a vector
+        options |= {"aux_logits": False, "init_weights": True}
+    if arch.startswith("vit_"):
+        options["image_size"] = size
+    if arch.startswith("maxvit"):
+        options["input_size"] = (size, size)
+    assert "weights" in takes, arch
+    try:
+        return models.get_model(arch, weights=None, **options)
+    except ValueError as error:  # an image size that its patches do not divide
+        raise _misfit(arch, error) from error
+
+
+def _adapt(network: nn.Module, channels: int) -> None:
+    """Replace the first convolution by one that takes so many channels."""
+    name, first = next((n, m) for n, m in network.named_modules() if isinstance(m, nn.Conv2d))
+    assert (first.in_channels, first.groups) == (CHANNELS, 1), name
+    owner, _, child = name.rpartition(".")
+    convolution = nn.Conv2d(
+        channels,
+        first.out_channels,
+        first.kernel_size,  # type: ignore[arg-type]  # (its annotations say tuple[int, ...])
+        stride=first.stride,  # type: ignore[arg-type]
+        padding=first.padding,  # type: ignore[arg-type]
+        dilation=first.dilation,  # type: ignore[arg-type]
+        bias=first.bias is not None,
+        padding_mode=first.padding_mode,
+    )
+    setattr(network.get_submodule(owner), child, convolution)
+
+
+def _restore(network: nn.Module, file: Path, arch: str) -> tuple[str, ...]:
+    """Load a state dict; returns the names of the output layer's parameters where it has another width."""
+    given = f"model.weights={file}"
+    if not file.is_file():
+        raise refuse(given, "There is no such file.", "a state dict saved with torch.save(network.state_dict(), FILE)")
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch names no single class for a file that it cannot or must not read
+        raise refuse(given, "torch cannot read it as a file of plain tensors.", "torch.save a state dict") from error
+    expected = network.state_dict()
+    if not isinstance(state, Mapping) or set(state) != set(expected):
+        keys = set(state) if isinstance(state, Mapping) else set()
+        odd = sorted((keys ^ set(expected)) or {"nothing in common"})
+        raise refuse(given, f"It holds no state dict of {arch}: {odd[0]} and {len(odd) - 1} other names differ.")
+    state = dict(state)
+    first = next(name for name, value in expected.items() if value.dim() == 4)
+    if _same_but(1, state[first], expected[first]):
+        state[first] = state[first].mean(1, keepdim=True).expand_as(expected[first]) * (
+            state[first].shape[1] / expected[first].shape[1]  # so that the sum over the channels stays what it was
+        )
+    last = [name for name in expected if state[name].shape != expected[name].shape]
+    head = {name for name in last if _same_but(0, state[name], expected[name])}
+    if set(last) - head or len(head) > 2:
+        raise refuse(given, f"{last[0]} has the shape {tuple(state[last[0]].shape)} there and another in {arch}.")
+    network.load_state_dict({name: value for name, value in state.items() if name not in head}, strict=False)
+    return tuple(last)
+
+
+def _same_but(dimension: int, one: Tensor, other: Tensor) -> bool:
+    """Whether two shapes differ in this dimension and in no other."""
+    differ = [place for place, (a, b) in enumerate(zip(one.shape, other.shape, strict=False)) if a != b]
+    return one.dim() == other.dim() and differ == [dimension]
+
+
+def _try(network: nn.Module, shape: tuple[int, int, int], arch: str) -> None:
+    """Pass one image through, without a trace in the random numbers, so that one that is too small is told at once."""
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            network(torch.zeros(1, *shape))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise _misfit(arch, error, shape) from error
+    finally:
+        network.train(training)
+
+
+def _misfit(arch: str, error: Exception, shape: Sequence[int] = ()) -> Exception:
+    size = f" for images of {' x '.join(map(str, shape))}" if shape else ""
+    said = str(error).strip().partition("\n")[0]
+    return refuse(f"model.arch={arch}{size}", f"It cannot take them: {said}", "model.arch=resnet18, or larger images")

@@ -1,0 +1,60 @@
+"""A small U-Net (Ronneberger, Fischer and Brox, 2015, https://arxiv.org/abs/1505.04597) for masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from lossbook.models.blocks import conv_block
+from lossbook.models.shapes import require_image, require_output, require_positive
+
+
+class UNet(nn.Module):
+    """Convolutions on ever smaller images, and back up, each level beside what it was on the way down.
+
+    Args:
+        input_shape: (channels, height, width), of any size: sides are padded with zeros to a multiple of
+            2 ** (levels - 1), and the output is cropped.
+        output_size: width K of the output of each pixel.
+        output: ``dense``; another kind is refused.
+        channels: of each level, from the whole image down.
+
+    Raises:
+        UserError: the inputs are no images, another output is needed, or a width is below 1.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        output_size: int,
+        output: str = "dense",
+        channels: Sequence[int] = (16, 32, 64),
+    ) -> None:
+        super().__init__()
+        depth, _, _ = require_image("unet", input_shape)
+        require_output("unet", output, "dense")
+        require_positive("unet", "channels", channels)
+        inputs = [depth, *channels[:-1]]
+        self.down = nn.ModuleList(conv_block(i, o) for i, o in zip(inputs, channels, strict=True))
+        self.shrink = nn.MaxPool2d(2)
+        levels = list(zip(channels[1:], channels[:-1], strict=True))[::-1]  # from the smallest image up
+        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(low, high, 2, stride=2) for low, high in levels)
+        self.up = nn.ModuleList(conv_block(2 * high, high) for _, high in levels)
+        self.head = nn.Conv2d(channels[0], output_size, 1)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, K, H, W)."""
+        height, width = input.shape[-2:]
+        multiple = 2 ** len(self.up)
+        image = pad(input, (0, -width % multiple, 0, -height % multiple))
+        passed = []
+        for level, block in enumerate(self.down):
+            image = block(self.shrink(image) if level else image)
+            passed.append(image)
+        passed.pop()
+        for enlarge, block in zip(self.enlarge, self.up, strict=True):
+            image = block(torch.cat([passed.pop(), enlarge(image)], 1))
+        return self.head(image)[..., :height, :width]

@@ -1,0 +1,193 @@
+"""The one LightningModule: any model, any objective, any optimizer."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, cast
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lossbook.errors import UserError, refuse
+from lossbook.meter import Meter
+from lossbook.objectives.metrics.retrieval import Retrieval
+from lossbook.objectives.objective import Objective
+from lossbook.objectives.step import Step
+
+Stage = Literal["train", "val", "test"]
+MakeOptimizer = Callable[[nn.Module], Optimizer]
+MakeScheduler = Callable[[Optimizer, int], dict[str, Any]]
+
+
+class LossbookModule(L.LightningModule):
+    """Trains a model on an objective, and follows its figures.
+
+    Logged under ``<stage>/<name>``: at the end of each epoch the exact loss and every metric, and while training
+    the mean loss of the steps since the last log as ``train/loss_step``.
+
+    Args:
+        model: takes ``input``, or ``input, input_lengths``; gives (N, K), (N, K, H, W), or (N, T, K) with lengths.
+        objective: of the data that comes.
+        primary: name of the metric that checkpoints watch, and whether its ``max`` or ``min`` is best.
+        make_optimizer: module -> optimizer.
+        make_scheduler: (optimizer, number of steps) -> Lightning's scheduler config, or None.
+        check_targets: check the targets of every batch; not needed where the whole set was checked before.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        primary: tuple[str, str],
+        make_optimizer: MakeOptimizer,
+        make_scheduler: MakeScheduler | None = None,
+        check_targets: bool = True,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.objective = objective
+        self.primary = (f"val/{primary[0]}", primary[1])
+        self.make_optimizer = make_optimizer
+        self.make_scheduler = make_scheduler
+        self.check_targets = check_targets
+        self.takes_lengths = "input_lengths" in inspect.signature(model.forward).parameters
+        self.train_meter = Meter(objective.measures(), train=True)
+        self.val_meter = Meter(objective.measures())
+        self.test_meter = Meter(objective.measures())
+        self.test_meter.choose_thresholds(False)
+        self._losses: list[Tensor] = []
+        self.gallery: Callable[[], Iterable[dict[str, Any]]] | None = None
+
+    def meter(self, stage: Stage) -> Meter:
+        """The running figures of a stage."""
+        return cast(Meter, getattr(self, f"{stage}_meter"))
+
+    def forward(self, input: Tensor, input_lengths: Tensor | None = None) -> Any:
+        """The model's raw output."""
+        return self.model(input, input_lengths) if self.takes_lengths else self.model(input)
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        step = self._step(batch, batch_idx, "train")
+        # Reading the loss costs a microsecond on the CPU; a GPU would have to wait for it, and looks at each log.
+        if step.loss.device.type == "cpu" and not torch.isfinite(step.loss):
+            raise self._not_finite(step.loss)
+        if step.losses is not None:
+            self._losses.append(step.losses.flatten())
+        if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:
+            self._log_window()
+        return step.loss
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        self._step(batch, batch_idx, "val")
+
+    def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        self._step(batch, batch_idx, "test")
+
+    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """The objective's decision for each sample, in the terms and units of the data's target."""
+        output, _ = self._output(batch)
+        assert isinstance(output, Tensor)
+        return self.objective.encoding.decide(self.objective.activate(output))
+
+    def on_train_epoch_end(self) -> None:
+        self._log_window()
+        self._log_epoch("train")
+
+    def on_validation_epoch_start(self) -> None:
+        self.val_meter.reset()
+        self._show_gallery("val")
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_epoch("val")
+        self.test_meter.take_thresholds(self.val_meter)
+
+    def on_test_epoch_start(self) -> None:
+        self.test_meter.reset()
+        self._show_gallery("test")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_epoch("test")
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.make_optimizer(self)
+        if self.make_scheduler is None:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": self.make_scheduler(optimizer, int(self.trainer.estimated_stepping_batches)),
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["meter"] = self.train_meter.running()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.train_meter.restore(checkpoint.get("meter", {}))
+
+    def _step(self, batch: dict[str, Any], batch_idx: int, stage: Stage) -> Step:
+        if self.check_targets:
+            self.objective.check(batch, f"batch {batch_idx} of the {stage} part")
+        output, lengths = self._output(batch)
+        step: Step = self.objective(output, batch, lengths)
+        self.meter(stage).add(step)
+        return step
+
+    def _output(self, batch: dict[str, Any]) -> tuple[Tensor | tuple[Tensor, ...], Tensor | None]:
+        """The model's output for a batch, a tuple for a tuple of inputs, and the lengths of sequences."""
+        inputs = batch["input"]
+        if not isinstance(inputs, tuple):
+            output = self(inputs, batch.get("input_lengths"))
+            return output if isinstance(output, tuple) else (output, None)
+        if "clean" in batch:
+            inputs = (*inputs, batch["clean"])
+        # one pass for all views: faster, and batch norm sees them together
+        return self(torch.cat(inputs)).chunk(len(inputs)), None
+
+    def _log_window(self) -> None:
+        loss = self.train_meter.flush()
+        if loss is None:
+            return
+        if not torch.isfinite(loss):
+            raise self._not_finite(loss)
+        for logger in self.loggers:
+            logger.log_metrics({"train/loss_step": float(loss)}, step=self.global_step)
+            add_histogram = getattr(getattr(logger, "experiment", None), "add_histogram", None)
+            if self._losses and add_histogram is not None:
+                add_histogram("train/losses", torch.cat(self._losses).float(), self.global_step)
+        self._losses.clear()
+
+    def _log_epoch(self, stage: Stage) -> None:
+        figures = self.meter(stage).compute()
+        self.log_dict({f"{stage}/{name}": value for name, value in figures.items()})
+        self.meter(stage).reset()
+
+    @torch.no_grad()
+    def _show_gallery(self, stage: Stage) -> None:
+        """Embed the training part, for metrics that look for neighbours in it."""
+        metrics = [m for m in self.meter(stage).metrics.values() if isinstance(m, Retrieval)]
+        if not metrics or self.gallery is None:
+            return
+        embeddings, labels = [], []
+        for batch in self.gallery():
+            output = self(batch["input"].to(self.device))
+            embeddings.append(self.objective.activate(output).float())
+            labels.append(batch["target"].to(self.device))
+        for metric in metrics:
+            metric.gallery = (torch.cat(embeddings), torch.cat(labels))
+
+    def _not_finite(self, loss: Tensor) -> UserError:
+        """The error for a loss that is not finite, with the largest gradient of the step before."""
+        largest, where = 0.0, ""
+        for name, parameter in self.named_parameters():
+            if parameter.grad is not None and parameter.grad.numel():
+                size = float(parameter.grad.abs().max())
+                if not size <= largest:  # also true for nan
+                    largest, where = size, name
+        return refuse(
+            f"The loss is {float(loss):g} at step {self.global_step} (epoch {self.current_epoch}).",
+            f"The largest gradient of the step before was {largest:.3g}, in {where or 'no parameter'}."
+            " Nothing was saved since; the checkpoints hold finite weights.",
+            "a smaller optim.lr, trainer.gradient_clip_val=1.0, or trainer.detect_anomaly=true to find the operation",
+        )

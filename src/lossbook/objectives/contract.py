@@ -1,0 +1,116 @@
+"""What a loss asks: the contract that its YAML file writes down, read without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from lossbook.data.schema import TARGET_KINDS
+from lossbook.errors import Problem, UserError, nearest
+from lossbook.objectives.rules import Rule
+
+INPUTS = {
+    "single": "the output and the target of each sample",
+    "pairs": "two outputs and whether they belong together",
+    "triplets": "an anchor, a positive and a negative",
+    "views": "two augmented views of each sample",
+    "sequence": "a sequence of outputs, a text, and the lengths of both",
+}
+ACTIVATIONS = ("none", "sigmoid", "softmax", "log_softmax", "softplus", "normalise")
+MEAN_OVER = ("samples", "elements", "weights", "pairs")
+REDUCTIONS = ("none", "mean", "sum", "batchmean")
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One loss: its criterion and everything that follows from it.
+
+    Args:
+        name: the option's name, for messages.
+        criterion: ``_target_`` (any callable that takes input and target) and its arguments.
+        accepts: target kind -> the encoding that turns such targets into the criterion's, as a name or
+            as ``{name: ..., option: ...}``. Kinds that are not listed are refused.
+        inputs: how a batch becomes the criterion's arguments, one of ``INPUTS``.
+        activation: between the model's raw output and the criterion, one of ``ACTIVATIONS``.
+        mean_over: what the criterion's mean divides by, one of ``MEAN_OVER``.
+        primary: target kind -> the metric that checkpoints and sweeps watch; the encoding's first by default.
+        pairing: how pairs, triplets or views are formed (``mine``, ``distance``, ...).
+        rules: constraints between values of the config, see ``Rule``.
+    """
+
+    name: str
+    criterion: Mapping[str, Any]
+    accepts: Mapping[str, Mapping[str, Any]]
+    inputs: str = "single"
+    activation: str = "none"
+    mean_over: str = "samples"
+    primary: Mapping[str, str] = field(default_factory=dict)
+    pairing: Mapping[str, Any] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def reduction(self) -> str:
+        return str(self.criterion.get("reduction", "mean"))
+
+    @property
+    def views(self) -> int:
+        """How many views of a sample the training batches must hold."""
+        return 2 if self.inputs == "views" else 1
+
+
+def read(name: str, node: Mapping[str, Any]) -> Contract:
+    """The contract in a loss's config node (a plain dict).
+
+    Raises:
+        UserError: unknown keys or values, all of them at once; a loss of a user's own is checked here, too.
+    """
+    keys = [f.name for f in fields(Contract) if f.name != "name"]
+    problems = [
+        Problem(
+            f"loss={name} has the key '{key}'.",
+            f"A loss has the keys {', '.join(keys)}.",
+            f"'{near}'?" if (near := nearest(key, keys)) else "remove it",
+        )
+        for key in node
+        if key not in keys
+    ]
+    problems += [
+        Problem(f"loss={name} has no '{key}'.", f"A loss needs '{key}', a mapping.", "see conf/loss/bce.yaml")
+        for key in ("criterion", "accepts")
+        if not isinstance(node.get(key), Mapping) or not node[key]
+    ]
+    if problems:
+        raise UserError(*problems)
+    if "_target_" not in node["criterion"]:
+        problems.append(
+            Problem(
+                f"loss={name}: criterion has no '_target_'.", "It names the callable.", "_target_: torch.nn.MSELoss"
+            )
+        )
+    for key, options in (("inputs", tuple(INPUTS)), ("activation", ACTIVATIONS), ("mean_over", MEAN_OVER)):
+        value = node.get(key, options[0])
+        if value not in options:
+            problems.append(Problem(f"loss.{key}={value}", f"It is one of {', '.join(options)}."))
+    problems += [
+        Problem(f"loss={name} accepts '{kind}'.", f"Target kinds are {', '.join(TARGET_KINDS)}.")
+        for kind in node["accepts"]
+        if kind not in TARGET_KINDS
+    ]
+    reduction = node["criterion"].get("reduction", "mean")
+    if reduction not in REDUCTIONS:
+        problems.append(Problem(f"loss.criterion.reduction={reduction}", f"It is one of {', '.join(REDUCTIONS)}."))
+    rules = []
+    for rule in node.get("rules") or ():
+        try:
+            rules.append(Rule.read(rule))
+        except UserError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise UserError(*problems)
+    accepts = {
+        kind: {"name": encoding} if isinstance(encoding, str) else dict(encoding)
+        for kind, encoding in node["accepts"].items()
+    }
+    given = {key: value for key, value in node.items() if value is not None}
+    return Contract(name=name, **{**given, "accepts": accepts, "rules": tuple(rules)})

@@ -1,0 +1,26 @@
+"""What a way of forming inputs hands to the criterion and to the metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass
+class Arguments:
+    """A batch in the criterion's own terms.
+
+    Args:
+        args: the criterion's positional arguments, in its order.
+        count: what the criterion's mean divides by.
+        scores: what metrics decide upon, detached by the caller.
+        target: the data's own target for them, or None.
+        figures: further figures of this batch to be followed, by name.
+    """
+
+    args: tuple[Tensor, ...]
+    count: int | Tensor
+    scores: Tensor
+    target: Tensor | None
+    figures: dict[str, Tensor] = field(default_factory=dict)

@@ -1,0 +1,46 @@
+"""An anchor, a positive and a negative."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lossbook.objectives.encodings.embeddings import with_distances
+from lossbook.objectives.encodings.encoding import Encoding
+from lossbook.objectives.inputs.arguments import Arguments
+from lossbook.objectives.inputs.mining import triplets
+
+
+class Triplets:
+    """Triplets mined among the samples of a batch by their classes, or given by the data.
+
+    Args:
+        encoding: of the target.
+        criterion: its ``margin`` and ``p`` are what mining measures with.
+        mine: ``all``, ``hard`` or ``semi_hard``.
+    """
+
+    def __init__(self, encoding: Encoding, criterion: nn.Module, mine: str = "semi_hard") -> None:
+        self.encoding = encoding
+        self.margin = float(getattr(criterion, "margin", 0.0))
+        self.p = float(getattr(criterion, "p", 2.0))
+        self.mine = mine
+
+    def __call__(self, scores: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
+        if isinstance(scores, tuple):
+            anchor, positive, negative = scores
+            return Arguments(
+                (anchor, positive, negative), len(anchor), with_distances(anchor, positive, negative), None
+            )
+        labels = batch["target"]
+        with torch.no_grad():
+            between = torch.cdist(scores, scores, p=self.p)
+        a, p, n = triplets(between, labels, self.mine, self.margin)
+        figures = {}
+        if len(a):
+            # a collapsed embedding shows as a loss that equals the margin: this figure tells the two apart
+            active = between[a, p] + self.margin > between[a, n]
+            figures = {"active": active.float().mean(), "spread": scores.detach().std(dim=0).mean()}
+        return Arguments((scores[a], scores[p], scores[n]), len(a), scores, labels, figures)

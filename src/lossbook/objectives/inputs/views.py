@@ -1,0 +1,79 @@
+"""Two views of each sample, every other sample of the batch a negative."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lossbook.errors import refuse
+from lossbook.objectives.criteria.info_nce import InfoNCELoss
+from lossbook.objectives.encodings.embeddings import PairEmbedding, with_distances
+from lossbook.objectives.encodings.encoding import Encoding
+from lossbook.objectives.inputs.arguments import Arguments
+
+_ROWS = 512  # uniformity is a mean over pairs: a part of a large batch tells it well enough
+
+
+class Views:
+    """The embeddings of two views, and the labels where they say which samples are positives.
+
+    Args:
+        encoding: of the target.
+        criterion: takes (q, k) or (q, k, labels).
+        positives: ``views``, or ``labels`` for all samples of the same class (Khosla et al. 2020).
+    """
+
+    def __init__(self, encoding: Encoding, criterion: InfoNCELoss, positives: str = "views") -> None:
+        self.encoding = encoding
+        self.criterion = criterion
+        self.positives = positives
+
+    def __call__(self, scores: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
+        assert isinstance(scores, tuple)
+        query, key, *clean = scores
+        target = batch.get("target")
+        if isinstance(self.encoding, PairEmbedding):
+            return self._given(query, key, batch["target"])
+        _require_negatives(len(query))
+        args: tuple[Tensor, ...] = (query, key)
+        if self.positives == "labels":
+            assert target is not None
+            args = (query, key, target)
+        kept = clean[0] if clean else query
+        return Arguments(args, len(query), kept, target, self._figures(query.detach(), key.detach()))
+
+    def _given(self, query: Tensor, key: Tensor, same: Tensor) -> Arguments:
+        """Of the data's own pairs those that belong together find each other; the rest serve evaluation."""
+        partners = same > 0
+        between = with_distances(F.normalize(query, dim=1), F.normalize(key, dim=1))
+        first, second = query[partners], key[partners]
+        _require_negatives(len(first))
+        figures = self._figures(first.detach(), second.detach())
+        return Arguments((first, second), len(first), between, same, figures)
+
+    def _figures(self, query: Tensor, key: Tensor) -> dict[str, Tensor]:
+        """Where a contrastive run stands; alignment and uniformity of Wang and Isola (2020)."""
+        q, k = F.normalize(query, dim=1), F.normalize(key, dim=1)
+        rows = q[:_ROWS]
+        squared = torch.pdist(rows).square() if len(rows) > 1 else rows.new_zeros(1)
+        chance = math.log(self.criterion.candidates(len(query)))
+        return {
+            "top1": self.criterion.top1(query, key),
+            "chance": torch.tensor(chance),
+            "temperature": self.criterion.temperature.detach(),
+            "alignment": (q - k).square().sum(1).mean(),
+            "uniformity": squared.mul(-2).exp().mean().log(),
+        }
+
+
+def _require_negatives(samples: int) -> None:
+    if samples < 2:
+        raise refuse(
+            f"A batch holds {samples} pair{'s' if samples != 1 else ''} of views.",
+            "InfoNCE takes its negatives from the other samples of the batch: it needs two at least.",
+            "data.batch_size=256",
+        )

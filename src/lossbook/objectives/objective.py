@@ -1,0 +1,127 @@
+"""The objective: a contract at work on one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lossbook.data.schema import Schema
+from lossbook.errors import refuse
+from lossbook.objectives.encodings.classes import ClassEncoding
+from lossbook.objectives.encodings.encoding import Encoding, Measure
+from lossbook.objectives.inputs.arguments import Arguments
+from lossbook.objectives.step import Step
+from lossbook.objectives.targets import check_targets
+
+_ACTIVATIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "none": lambda output, dim: output,
+    "sigmoid": lambda output, dim: output.sigmoid(),
+    "softmax": lambda output, dim: output.softmax(dim),
+    "log_softmax": lambda output, dim: output.log_softmax(dim),
+    "softplus": lambda output, dim: F.softplus(output),
+    "normalise": lambda output, dim: F.normalize(output, dim=dim),
+}
+
+FormInputs = Callable[[Any, dict[str, Any], "Tensor | None"], Arguments]
+
+
+class Objective(nn.Module):
+    """Activates the output, forms the criterion's arguments, computes, and says what can be measured.
+
+    Args:
+        schema: what the data promises.
+        encoding: how the target becomes the criterion's.
+        criterion: any callable that takes what ``inputs`` forms.
+        inputs: forms the criterion's arguments from scores, batch and lengths.
+        activation: between the model's raw output and the criterion, by name.
+        reduction: what the criterion does to the losses of a batch.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        encoding: Encoding,
+        criterion: Callable[..., Tensor],
+        inputs: FormInputs,
+        activation: str = "none",
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__()
+        self.schema = schema
+        self.encoding = encoding
+        self.criterion = criterion
+        self.inputs = inputs
+        self.activation = activation
+        self.reduction = reduction
+        self.output_seen = False
+
+    @property
+    def output_size(self) -> int:
+        """The width K that the model's output must have."""
+        return self.encoding.width
+
+    def forward(
+        self, output: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None = None
+    ) -> Step:
+        """The outcome of a batch.
+
+        Args:
+            output: of the model: (N, K), (N, K, H, W) or (N, T, K); a tuple of (N, K) for tuples of inputs.
+            batch: with the data's own ``target``.
+            lengths: of the output sequences, (N,).
+
+        Raises:
+            UserError: for an output or batch that would train, and learn nothing.
+        """
+        if not self.output_seen:
+            self._look_at_output(output)
+        scores = tuple(map(self.activate, output)) if isinstance(output, tuple) else self.activate(output)
+        arguments = self.inputs(scores, batch, lengths)
+        target = arguments.target
+        kept = arguments.scores.detach()
+        if isinstance(arguments.count, int) and arguments.count == 0:
+            # no pair or triplet in this batch: nothing to learn from it, and nothing to average
+            every = torch.cat(scores) if isinstance(scores, tuple) else scores
+            return Step(every.sum() * 0.0, 0, kept, target)
+        losses = self.criterion(*arguments.args)
+        count = arguments.count
+        if isinstance(count, Tensor) and count.device.type == "cpu" and count == 0:
+            raise refuse(
+                "Every target of a batch is ignored, or of a class of weight 0.",
+                "The mean over nothing is nan, and so would be all weights.",
+                "a larger data.batch_size, or weights above 0",
+            )
+        if losses.ndim > 0:
+            return Step(losses.sum() / count, count, kept, target, arguments.figures, losses.detach())
+        weight: int | Tensor = 1 if self.reduction == "sum" else count
+        return Step(losses, weight, kept, target, arguments.figures)
+
+    def activate(self, output: Tensor) -> Tensor:
+        """The criterion's input from the model's raw output."""
+        dim = 2 if output.ndim == 3 and self.schema.output == "sequence" else 1
+        return _ACTIVATIONS[self.activation](output, dim)
+
+    def check(self, batch: dict[str, Any], where: str) -> None:
+        """Refuse targets outside of what their kind promises; ``where`` names the batch in the message."""
+        check_targets(batch, self.schema, where, self.encoding.ignore_index)
+
+    def measures(self) -> dict[str, Measure]:
+        """Fresh metrics by name, the encoding's most telling first."""
+        return self.encoding.measures()
+
+    def _look_at_output(self, output: Tensor | tuple[Tensor, ...]) -> None:
+        """Refuse a network that ends in a softmax: the criterion's own would flatten it, and learn hardly anything."""
+        self.output_seen = True
+        if not isinstance(self.encoding, ClassEncoding) or isinstance(output, tuple) or self.encoding.width < 2:
+            return
+        rows = output.detach().float()
+        if bool((rows >= 0).all()) and bool(((rows.sum(dim=1) - 1).abs() < 1e-4).all()):
+            raise refuse(
+                "The model's outputs are probabilities: they are not negative and sum to 1.",
+                f"This loss wants raw scores and applies '{self.activation}' to them itself.",
+                "remove the softmax at the end of the network",
+            )

@@ -1,0 +1,154 @@
+"""Lightning's part of a run: the trainer, fitting, and testing the best checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.warnings import PossibleUserWarning
+
+from lossbook.build import bind, build
+from lossbook.callbacks.charts import ChartLayout
+from lossbook.callbacks.checkpoints import Checkpoints
+from lossbook.callbacks.record import Record
+from lossbook.checkpoint import AtomicCheckpointIO
+from lossbook.run.assemble import Assembly
+from lossbook.trust import Trust
+
+MakeTrainer = Callable[[Path], L.Trainer]
+
+
+@dataclass
+class Outcome:
+    """What a finished run came to.
+
+    Args:
+        figures: by tag: ``train/`` and ``val/`` of the best epoch, ``test/`` under its weights.
+        best_epoch: counted from 1, or None where no checkpoint was kept.
+        best_path, last_path: the files, or None.
+        epochs, steps: how far training went.
+    """
+
+    figures: dict[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    best_path: Path | None = None
+    last_path: Path | None = None
+    epochs: int = 0
+    steps: int = 0
+
+
+def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: Assembly, trust: Trust) -> MakeTrainer:
+    """Checks the trainer's, the callbacks' and the loggers' nodes, and returns folder -> trainer.
+
+    Args:
+        config: whole and resolved.
+        saved: the config as checkpoints hold it.
+        assembly: what is trained.
+        trust: what the config may build.
+    """
+    monitor, mode = assembly.module.primary
+    callbacks = {name: _watching(node, monitor, mode) for name, node in _nodes(config["callbacks"])}
+    loggers = dict(_nodes(config["logger"]))
+    for group, nodes in (("callbacks", callbacks), ("logger", loggers)):
+        for name, node in nodes.items():
+            bind(node, key=f"{group}.{name}", trust=trust)
+    options = dict(config["trainer"])
+    steps = len(assembly.data.train_dataloader())
+    options["log_every_n_steps"] = max(1, min(options.get("log_every_n_steps", 50), steps))
+
+    def make(folder: Path) -> L.Trainer:
+        built: list[Callback] = [
+            build(node, key=f"callbacks.{name}", trust=trust, offered={"folder": folder / "checkpoints"})
+            for name, node in callbacks.items()
+        ]
+        logging_to = [
+            build(node, key=f"logger.{name}", trust=trust, offered={"save_dir": str(folder), "folder": folder})
+            for name, node in loggers.items()
+        ]
+        keeps = any(isinstance(callback, Checkpoints) for callback in built)
+        shown = any(callback.__class__.__name__.endswith("Progress") for callback in built)
+        with quiet():
+            return L.Trainer(
+                **options,
+                default_root_dir=folder,
+                callbacks=[*built, ChartLayout(), Record({"config": dict(saved)})],
+                logger=logging_to,
+                plugins=[AtomicCheckpointIO()],
+                enable_checkpointing=keeps,
+                enable_progress_bar=shown,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+            )
+
+    return make
+
+
+def test_trainer(options: Mapping[str, Any]) -> L.Trainer:
+    """A trainer that only tests, on the device and at the precision of these options."""
+    kept = {key: options[key] for key in ("accelerator", "devices", "precision") if key in options}
+    silent: dict[str, Any] = dict.fromkeys(
+        ("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"), False
+    )
+    return L.Trainer(**kept, **silent)
+
+
+def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
+    """Train from scratch or from a checkpoint, then test the best weights that were kept (the last ones otherwise)."""
+    module, data = assembly.module, assembly.data
+    with quiet():
+        trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        outcome = Outcome(epochs=trainer.current_epoch, steps=trainer.global_step)
+        kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
+        if kept is not None:
+            outcome.best_path, outcome.last_path = kept.best_path, kept.last_path
+            outcome.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
+        outcome.figures.update(kept.best_figures if kept and kept.best_path else _figures(trainer, "train/", "val/"))
+        if not getattr(trainer, "fast_dev_run", False):
+            path = str(outcome.best_path) if outcome.best_path else None
+            trainer.test(module, datamodule=data, ckpt_path=path, verbose=False)
+            outcome.figures.update(_figures(trainer, "test/"))
+    return outcome
+
+
+def _figures(trainer: L.Trainer, *stages: str) -> dict[str, float]:
+    return {
+        k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(stages) and not k.endswith("_step")
+    }
+
+
+def _nodes(group: Mapping[str, Any] | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, node in (group or {}).items():
+        if isinstance(node, Mapping) and node.get("_target_"):
+            yield name, node
+
+
+def _watching(node: Mapping[str, Any], monitor: str, mode: str) -> Mapping[str, Any]:
+    """A callback's node with ``primary`` replaced by the metric that this run watches."""
+    words = {"monitor": monitor, "mode": mode}
+    return {key: words[key] if key in words and value == "primary" else value for key, value in node.items()}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Lightning's notices and tips: the run says itself what it decided."""
+    names = ("lightning.pytorch", "lightning.fabric")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    os.environ.setdefault("LIGHTNING_DISABLE_TIPS", "1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PossibleUserWarning)  # advice on workers and logging intervals
+        warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)")  # Lightning 2.6 under torch 2.15
+        yield
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)

@@ -1,0 +1,66 @@
+"""What a run leaves in its folder: its config, and a record of how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+
+from lossbook.callbacks.checkpoints import Checkpoints
+from lossbook.checkpoint import write_whole
+from lossbook.run.fit import Outcome
+
+
+class Recorder:
+    """Writes ``config.yaml`` and ``metrics.json``, on the first process alone.
+
+    Args:
+        folder: of the run.
+        config: whole and resolved.
+        primary: tag of the metric that the run watches, and its direction.
+    """
+
+    def __init__(self, folder: Path, config: Mapping[str, Any], primary: tuple[str, str]) -> None:
+        self.folder = folder
+        self.config = config
+        self.primary = primary
+
+    def start(self) -> None:
+        """Write the config, before training starts."""
+        from omegaconf import OmegaConf
+
+        text = OmegaConf.to_yaml(OmegaConf.create(dict(self.config)))
+        write_whole(self.folder / "config.yaml", lambda file: file.write(text.encode()))
+
+    def finish(self, outcome: Outcome, seconds: float) -> None:
+        """Write the figures of a run that ended by itself."""
+        self._write("completed", outcome, seconds)
+
+    def fail(self, error: BaseException, trainer: L.Trainer, seconds: float) -> None:
+        """Write how far a run came that was broken off, and by what."""
+        kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
+        outcome = Outcome(epochs=trainer.current_epoch, steps=trainer.global_step)
+        if kept is not None:
+            outcome.figures.update(kept.best_figures)
+            outcome.best_path, outcome.last_path = kept.best_path, kept.last_path
+            outcome.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
+        status = "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
+        self._write(status, outcome, seconds, message=str(error))
+
+    def _write(self, status: str, outcome: Outcome, seconds: float, message: str = "") -> None:
+        record = {
+            "status": status,
+            **({"message": message} if message else {}),
+            "primary": self.primary[0],
+            "mode": self.primary[1],
+            "best_epoch": outcome.best_epoch,
+            "epochs": outcome.epochs,
+            "steps": outcome.steps,
+            "wall_time_s": round(seconds, 3),
+            "metrics": outcome.figures,
+        }
+        text = json.dumps(record, indent=2)
+        write_whole(self.folder / "metrics.json", lambda file: file.write(text.encode()))

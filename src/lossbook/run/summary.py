@@ -1,0 +1,118 @@
+"""What a run tells: what it decided before it starts, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from lossbook.data.source import sample_count
+from lossbook.objectives.contract import Contract
+from lossbook.run.assemble import Assembly
+from lossbook.run.fit import Outcome
+
+
+def print_plan(
+    config: Mapping[str, Any], contract: Contract, assembly: Assembly, trainer: L.Trainer, folder: Path
+) -> None:
+    """Loss, data, model, optimizer, device and folder, with what was decided about each."""
+    if not trainer.is_global_zero:
+        return
+    choices = config["choices"]
+    given = {override.lstrip("+~").partition("=")[0] for override in config["overrides"]}
+    schema = assembly.data.schema
+    encoding = contract.accepts[schema.target]["name"]
+    rows: list[tuple[str, str, str]] = []
+    criterion = contract.criterion["_target_"].rpartition(".")[2]
+    behind = "" if contract.activation == "none" else f" after {contract.activation}"
+    watched = assembly.module.primary[0]
+    rows.append(("loss", choices["loss"], f"{criterion}{behind}, {schema.target} as {encoding}, watching {watched}"))
+    counts = " + ".join(f"{sample_count(assembly.data.part(part)):,}" for part in ("train", "val", "test"))
+    natural = "" if "data" in given else ", natural to the loss"
+    rows.append(
+        ("data", choices["data"], f"{counts} samples of {_shape(schema.input_shape)}{_classes(schema)}{natural}")
+    )
+    parameters = sum(p.numel() for p in assembly.module.parameters() if p.requires_grad)
+    natural = "" if "model" in given else ", natural to the data"
+    rows.append(("model", choices["model"], f"{parameters:,} parameters{natural}"))
+    rows.append(("optim", choices["optim"], _optimizer(config, assembly)))
+    device = trainer.strategy.root_device
+    threads = torch.get_num_threads()
+    where = (
+        f"{threads} thread{'s' if threads != 1 else ''}" if device.type == "cpu" else torch.cuda.get_device_name(device)
+    )
+    more = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    rows.append(("device", device.type, f"{where}{more}, precision {trainer.precision}"))
+    out = console()
+    width = max(len(name) for _, name, _ in rows)
+    for label, name, text in rows:
+        out.print(f"[dim]{label:<7}[/dim] [bold]{name:<{width}}[/bold]  {text}")
+    out.print(f"[dim]folder [/dim] {folder}")
+    out.print()
+
+
+def print_outcome(outcome: Outcome, primary: tuple[str, str], folder: Path, seconds: float) -> None:
+    """A table of the final figures, the files written, and the next command."""
+    out = console()
+    out.print()
+    print_figures(outcome.figures, primary)
+    epoch = "" if outcome.best_epoch is None else f"best epoch {outcome.best_epoch} of {outcome.epochs}, "
+    out.print(f"{epoch}{outcome.steps:,} steps, {seconds:.1f} s")
+    if outcome.best_path is not None:
+        out.print(f"checkpoints  {outcome.best_path}")
+    out.print(f"figures      {folder / 'metrics.json'}")
+    out.print(f"next         tensorboard --logdir {_logdir(folder)}")
+
+
+def print_figures(figures: Mapping[str, float], primary: tuple[str, str]) -> None:
+    """A row a figure, a column a part, the watched one first."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    watched = primary[0].partition("/")[2]
+    names = sorted({tag.partition("/")[2] for tag in figures}, key=lambda name: (name != watched, name != "loss", name))
+    stages = [stage for stage in ("train", "val", "test") if any(tag.startswith(f"{stage}/") for tag in figures)]
+    for stage in stages:
+        table.add_column(stage, justify="right")
+    for name in names:
+        cells = [figures.get(f"{stage}/{name}") for stage in stages]
+        text = ["" if cell is None else f"{cell:.4f}" for cell in cells]
+        table.add_row(name, *text, style="bold" if name == watched else "")
+    console().print(table)
+
+
+def console() -> Console:
+    """A console that neither wraps paths nor paints numbers."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _classes(schema: Any) -> str:
+    if schema.classes:
+        return f", {schema.classes} {'symbols' if schema.target == 'text' else 'classes'}"
+    return f", {schema.width} value{'s' if schema.width != 1 else ''}" if schema.width else ""
+
+
+def _optimizer(config: Mapping[str, Any], assembly: Assembly) -> str:
+    optimizer = assembly.module.make_optimizer(assembly.module)
+    groups = [
+        f"{len(group['params'])} tensors with lr {group['lr']:g}"
+        + (f", weight decay {group['weight_decay']:g}" if group.get("weight_decay") else "")
+        for group in optimizer.param_groups
+    ]
+    fused = "fused, " if optimizer.defaults.get("fused") else ""
+    scheduler = config["choices"].get("scheduler", "none")
+    return f"{fused}{'; '.join(groups)}" + ("" if scheduler in (None, "none") else f", schedule {scheduler}")
+
+
+def _logdir(folder: Path) -> str:
+    parts = folder.parts
+    return str(Path(*parts[: parts.index("outputs") + 1])) if "outputs" in parts else str(folder)

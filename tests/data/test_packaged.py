@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from lossbook.data import packaged
+from lossbook.errors import UserError
+
+
+def test_digits_equal_scikit_learns_own() -> None:
+    images, labels = packaged.read_digits()
+    expected = datasets.load_digits()
+    assert np.array_equal(images, expected.images)
+    assert np.array_equal(labels, expected.target)
+
+
+def test_breast_cancer_equals_scikit_learns_own() -> None:
+    features, labels, names = packaged.read_breast_cancer()
+    expected = datasets.load_breast_cancer()
+    assert np.array_equal(features, expected.data)
+    assert np.array_equal(labels, expected.target)
+    assert names == tuple(expected.target_names)
+
+
+def test_diabetes_equals_scikit_learns_own() -> None:
+    features, progression = packaged.read_diabetes()
+    expected = datasets.load_diabetes(scaled=False)
+    assert np.array_equal(features, expected.data)
+    assert np.array_equal(progression, expected.target)
+
+
+def test_scikit_learn_is_not_imported() -> None:
+    code = "import sys, lossbook.data.packaged as p; p.read_digits(); p.read_diabetes(); assert 'sklearn' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaged, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install --force-reinstall scikit-learn"):
+        packaged.read_digits()

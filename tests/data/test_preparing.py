@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import torch
+
+from lossbook.data.augment import GaussianNoise
+from lossbook.data.loader import TensorLoader
+from lossbook.data.order import BatchOrder
+from lossbook.data.preparing import PreparedLoader, Preparing, moved
+
+BYTES = torch.randint(0, 256, (6, 2, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+NORMALISE = ((0.5, 0.2), (0.25, 0.5))
+EXPECTED = (BYTES.double() / 255 - torch.tensor([0.5, 0.2])[:, None, None]) / torch.tensor([0.25, 0.5])[:, None, None]
+
+
+def batch(column: object = BYTES) -> dict[str, object]:
+    return {"input": column, "target": torch.arange(6), "index": torch.arange(6)}
+
+
+def test_bytes_are_scaled_and_normalised_by_channel() -> None:
+    for prepared in (Preparing(NORMALISE).training(batch()), Preparing(NORMALISE).evaluation(batch())):
+        torch.testing.assert_close(prepared["input"], EXPECTED.float())
+    torch.testing.assert_close(Preparing().plain(batch())["input"], BYTES.float() / 255)
+    torch.testing.assert_close(Preparing(NORMALISE).plain(batch(BYTES.float() / 255))["input"], EXPECTED.float())
+
+
+def test_what_needs_nothing_is_passed_on_as_it_is() -> None:
+    given = batch(BYTES.float())
+    assert Preparing().training(given) is given
+    assert Preparing(augment=[GaussianNoise(0.1)]).evaluation(given) is given
+
+
+def test_augmentation_comes_before_normalisation() -> None:
+    class Black(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            assert images.max() <= 1
+            return torch.zeros_like(images)
+
+    prepared = Preparing(NORMALISE, [Black()]).training(batch())["input"]
+    torch.testing.assert_close(prepared[:, :, 0, 0], torch.tensor([[-2.0, -0.4]]).repeat(6, 1))
+
+
+def test_pairs_are_augmented_one_by_one() -> None:
+    first, second = Preparing(augment=[GaussianNoise(0.1)]).training(batch((BYTES, BYTES)))["input"]
+    assert not torch.equal(first, second)
+
+
+def test_views_are_new_in_training_and_always_the_same_in_evaluation() -> None:
+    preparing = Preparing(NORMALISE, [GaussianNoise(0.1)], views=3)
+    training = [preparing.training(batch())["input"] for _ in range(2)]
+    assert len(training[0]) == 3
+    assert not torch.equal(training[0][0], training[0][1])
+    assert not torch.equal(training[0][0], training[1][0])
+    before = torch.get_rng_state()
+    evaluation = [preparing.evaluation(batch()) for _ in range(2)]
+    assert torch.equal(before, torch.get_rng_state())
+    assert not torch.equal(evaluation[0]["input"][0], evaluation[0]["input"][1])
+    for view, again in zip(evaluation[0]["input"], evaluation[1]["input"], strict=True):
+        assert torch.equal(view, again)
+    torch.testing.assert_close(evaluation[0]["clean"], EXPECTED.float())
+
+
+def test_a_gallery_is_ready_for_the_model_and_not_augmented() -> None:
+    preparing = Preparing(NORMALISE, [GaussianNoise(0.1)], views=2)
+    loader = TensorLoader({"input": BYTES, "target": torch.arange(6)}, BatchOrder(6, 4))
+    gallery = PreparedLoader(loader, preparing, torch.device("cpu"))
+    assert len(gallery) == 2
+    torch.testing.assert_close(torch.cat([b["input"] for b in gallery]), EXPECTED.float())
+
+
+def test_a_batch_moves_only_where_it_is_not_yet() -> None:
+    given = {"input": (torch.zeros(2), torch.ones(2)), "index": torch.arange(2)}
+    assert moved(given, torch.device("cpu")) is given
+    there = moved(given, torch.device("meta"))
+    assert [tensor.device.type for tensor in (*there["input"], there["index"])] == ["meta"] * 3
