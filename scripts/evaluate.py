@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossbook.composing.command import command
-from lossbook.errors import refuse
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
 def job(config: DictConfig, folder: Path | None) -> dict[str, Any]:
-    if config.ckpt is None:
-        raise refuse("no ckpt", "Only a checkpoint can be evaluated.", "ckpt=RUN/checkpoints/best.ckpt")
-    from lossbook.run.evaluate import evaluate  # imports torch, which no error of composing should wait for
+    from lossbook.run.evaluate import evaluate
 
     return evaluate(config)
 

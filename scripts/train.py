@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def job(config: DictConfig, folder: Path | None) -> dict[str, Any]:
-    from lossbook.run.train import train  # imports torch, which no error of composing should wait for
+    from lossbook.run.train import train
 
     return train(config, folder)
 

@@ -128,7 +128,10 @@ def test_all_unknown_arguments_are_said_together() -> None:
 
 
 def test_a_nested_mistake_is_named_where_it_stands() -> None:
-    node = {"_target_": "torchvision.transforms.v2.Compose", "transforms": [{"_target_": "torch.nn.ReLU", "inplac": True}]}
+    node = {
+        "_target_": "torchvision.transforms.v2.Compose",
+        "transforms": [{"_target_": "torch.nn.ReLU", "inplac": True}],
+    }
     assert "data.augment.transforms[0].inplace=True" in said(node, key="data.augment")
 
 
@@ -179,7 +182,10 @@ def test_offered_arguments_go_to_those_who_take_them(own: Any) -> None:
     offered = {"input_shape": (1, 8, 8), "output_size": 3, "output": "vector"}
     build(own("Fixed"), trust=OWN_CONFIG, offered=offered)
     assert build(own("Net"), trust=OWN_CONFIG, offered=offered).seen == {"output_size": 3}  # **rest is not a name
-    assert build(own("Net", output_size=7, width=2), trust=OWN_CONFIG, offered=offered).seen == {"output_size": 7, "width": 2}
+    assert build(own("Net", output_size=7, width=2), trust=OWN_CONFIG, offered=offered).seen == {
+        "output_size": 7,
+        "width": 2,
+    }
     assert build(own("Wholly"), trust=OWN_CONFIG, offered=offered).seen == offered
     assert isinstance(build({"_target_": "lossbook.models.cnn.CNN"}, offered=offered), CNN)
 

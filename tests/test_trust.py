@@ -50,7 +50,9 @@ def test_a_checkpoint_cannot_reach(path: str) -> None:
         target(path)
 
 
-@pytest.mark.parametrize("path", ["a", "", ".", "torch..load", "torch.nn.", "torch.nn.MSELoss()", "torch nn", None, 3, ["a"]])
+@pytest.mark.parametrize(
+    "path", ["a", "", ".", "torch..load", "torch.nn.", "torch.nn.MSELoss()", "torch nn", None, 3, ["a"]]
+)
 def test_malformed_names_are_refused_for_checkpoints_and_for_users(path: object) -> None:
     for trust in (Trust(), OWN_CONFIG):
         with pytest.raises(UserError):

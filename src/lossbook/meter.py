@@ -29,8 +29,9 @@ class Meter(nn.Module):
     def __init__(self, measures: dict[str, Measure], train: bool = False) -> None:
         super().__init__()
         self.measures = {name: measure for name, measure in measures.items() if measure.train or not train}
-        self.metrics = nn.ModuleDict({name: measure.metric for name, measure in self.measures.items()})
-        self.means = nn.ModuleDict({"loss": _mean()})
+        # dicts of metrics; to a type checker a ModuleDict holds modules alone
+        self.metrics: Any = nn.ModuleDict({name: measure.metric for name, measure in self.measures.items()})
+        self.means: Any = nn.ModuleDict({"loss": _mean()})
         self._steps: list[Step] = []
         self._waiting = 0
 

@@ -76,7 +76,7 @@ class LossbookModule(L.LightningModule):
             raise self._not_finite(step.loss)
         if step.losses is not None:
             self._losses.append(step.losses.flatten())
-        if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:
+        if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self._log_window()
         return step.loss
 

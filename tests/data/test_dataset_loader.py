@@ -42,5 +42,5 @@ def test_batches_hold_the_samples_that_the_order_says_and_resume(workers: int) -
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_users_mistake_comes_out_of_a_worker_as_it_is(workers: int) -> None:
-    with pytest.raises(UserError, match="^picture 7 is torn\n  Pictures are whole.\n  Fix: glue it$"):
+    with pytest.raises(UserError, match=r"^picture 7 is torn\n  Pictures are whole.\n  Fix: glue it$"):
         list(DatasetLoader(Squares(broken=7), BatchOrder(21, 4), workers))

@@ -52,5 +52,3 @@ def test_noise_covers_the_line_and_nothing_beyond() -> None:
 def test_the_same_seed_gives_the_same_lines_on_every_machine() -> None:
     lines = digit_lines.compose(handwriting(0)["train"], 100, generator(0, "train"))
     assert int(lines.levels.astype(np.int64).sum()) == 221509
-
-

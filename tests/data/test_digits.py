@@ -9,7 +9,9 @@ from lossbook.data.digits import Digits, as_input, handwriting
 
 def test_parts_hold_every_digit_once_with_its_label() -> None:
     parts = Digits(seed=3).load()
-    expected = {(image.tobytes(), label) for image, label in zip(load_digits().images, load_digits().target, strict=True)}
+    expected = {
+        (image.tobytes(), label) for image, label in zip(load_digits().images, load_digits().target, strict=True)
+    }
     found = set()
     for part in (parts.train, parts.val, parts.test):
         images = (part["input"] * 16).squeeze(1).double().numpy()

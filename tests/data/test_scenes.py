@@ -56,5 +56,3 @@ def test_the_same_seed_gives_the_same_scenes_on_every_machine() -> None:
     assert np.array_equal(train.levels, again.levels)
     assert not np.array_equal(train.levels, other.levels)
     assert int(train.levels.astype(np.int64).sum()) == 80877
-
-

@@ -60,7 +60,7 @@ def test_two_runs_from_one_seed_agree_to_the_bit() -> None:
         ((1, 8, 8), {"output": "dense"}, "model=unet"),
         ((1, 8, 8), {"output": "sequence"}, "model=crnn"),
         ((1, 8, 8), {"channels": []}, "model.channels=[]"),
-        ((1, 8, 8), {"hidden": 0}, "model.hidden=[0]"),
+        ((1, 8, 8), {"hidden": 0}, "model.hidden=0"),
         ((1, 8, 8), {"dropout": 1.5}, "model.dropout=1.5"),
     ],
 )

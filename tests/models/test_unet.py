@@ -28,8 +28,8 @@ def test_padding_leaves_a_small_image_as_it_would_be_in_a_larger_one() -> None:
 
 def test_a_pixel_sees_its_surroundings_as_far_as_the_lowest_level_does() -> None:
     torch.manual_seed(0)
-    model = UNet((1, 32, 32), 1, channels=[2, 2, 2]).eval()
-    image = torch.zeros(1, 1, 32, 32, requires_grad=True)
+    model = UNet((1, 32, 32), 1, channels=[8, 8, 8]).eval()
+    image = torch.randn(1, 1, 32, 32, requires_grad=True)
     model(image)[0, 0, 16, 16].backward()
     rows = image.grad.abs().sum((0, 1, 3)).nonzero().flatten()
     assert rows.max() - rows.min() >= 12

@@ -122,8 +122,9 @@ def finish(
     values = {key: value for key, value in values.items() if key != "hydra"}
     options = Options(folders)
     chosen = {group: choices.get(group) for group in GROUPS if group in values or group == "experiment"}
+    lists = {one.key_or_group: one.value() for one in parse(overrides) if isinstance(one.value(), list)}
     for group in chosen.keys() - choices.keys():  # chosen by a list, which Hydra does not note
-        chosen[group] = list(values.get(group) or [])
+        chosen[group] = lists.get(group, list(values.get(group) or []))
     found = list(_groups(overrides, values, options))
     if not found:
         found = [*_experiment(chosen, values, options), *wrong_values(overrides, chosen, values, options)]

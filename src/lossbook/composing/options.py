@@ -89,7 +89,7 @@ class Options:
         """The options whose own file states this key, as ``group=name``; none where the key is not within a group."""
         group, *path = key.split(".")
         found = []
-        for name in self.names(group) if path else ():
+        for name in self.names(group) if path and group != "experiment" else ():
             node: Any = self.stated(f"{group}/{name}")[0]
             for part in path:
                 node = node.get(part, _ABSENT) if isinstance(node, Mapping) else _ABSENT

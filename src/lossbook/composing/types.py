@@ -9,8 +9,9 @@ from typing import Any
 from lossbook.errors import Problem, nearest
 
 RULE = "A value must have the type of its default (null takes any)"
-# Words that a key takes beside the type of its default.
-_WORDS = {"data.batch_size": ("all",)}
+# What a key takes beside the type of its default: words, and a type.
+_WORDS = {"data.batch_size": ("all",), "trainer.devices": ("auto",)}
+_TYPES = {"trainer.devices": list}
 _NAMES = {
     bool: "true or false",
     int: "a whole number",
@@ -27,6 +28,8 @@ def fits(key: str, value: Any, default: Any) -> bool:
     A whole number fits where the default is a number, and the elements of a list obey the rule as well.
     """
     if default is None or _open(default) or value in _WORDS.get(key, ()) or _open(value, ("${",)):
+        return True
+    if isinstance(value, _TYPES.get(key, ())):
         return True
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)

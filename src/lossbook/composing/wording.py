@@ -21,7 +21,7 @@ def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) ->
         arguments: the overrides of the command line.
         folders: where options are looked for, our ``conf`` first.
     """
-    import yaml  # type: ignore[import-untyped]
+    import yaml
     from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -135,7 +135,7 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
     known = _hydra_keys() if belongs_to_hydra(key) else [*flat(values_of_groups(arguments, options)), "experiment"]
     problem = unknown(key, given.partition("=")[2] if key == found[1] else "...", known)
     near = nearest_key(key, known)
-    elsewhere = options.that_state(key) or [name for group in GROUPS for name in options.that_state(f"{group}.{key}")]
+    elsewhere = [name for within in ("", *GROUPS) for name in options.that_state(f"{within}.{key}".lstrip("."))]
     if near in GROUPS:
         there = options.names(near)
         fix = f"{near}={nearest(given.partition('=')[2], there) or there[0]}"

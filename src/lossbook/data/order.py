@@ -37,7 +37,7 @@ class BatchOrder:
         least, most = self.samples // self.world_size, -(-self.samples // self.world_size)
         size = most if self.batch_size == "all" else min(int(self.batch_size), most)
         number = -(-most // size)
-        if size > 1 and number > 1 and least - size * (number - 1) <= 1:
+        if number > 1 and least - size * (number - 1) < min(size, 2):
             number -= 1
         own = len(range(self.rank, self.samples, self.world_size))
         return [size] * (number - 1) + [own - size * (number - 1)]

@@ -42,7 +42,7 @@ class CNN(nn.Module):
         depth, height, width = require_image("cnn", input_shape)
         require_output("cnn", output, "vector")
         require_positive("cnn", "channels", channels)
-        require_positive("cnn", "hidden", [hidden])
+        require_positive("cnn", "hidden", hidden)
         require_dropout(dropout)
         layers: list[nn.Module] = []
         side = min(height, width)

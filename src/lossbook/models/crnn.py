@@ -43,7 +43,7 @@ class CRNN(nn.Module):
         depth, height, width = require_image("crnn", input_shape)
         require_output("crnn", output, "sequence")
         require_positive("crnn", "channels", channels)
-        require_positive("crnn", "hidden", [hidden])
+        require_positive("crnn", "hidden", hidden)
         require_dropout(dropout)
         if len(channels) != 3:
             raise refuse(f"model.channels={list(channels)}", "crnn has three convolutions.", "[16,32,64]")

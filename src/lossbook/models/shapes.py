@@ -42,14 +42,16 @@ def require_image(model: str, input_shape: Sequence[int]) -> tuple[int, int, int
     return channels, height, width
 
 
-def require_positive(model: str, key: str, values: Sequence[int], *, empty: bool = False) -> None:
-    """Refuse widths of layers below 1, and no layers at all unless ``empty``.
+def require_positive(model: str, key: str, widths: int | Sequence[int], *, empty: bool = False) -> None:
+    """Refuse a layer's width below 1, and an empty list of widths unless ``empty``.
 
     Raises:
         UserError: names ``model.key``.
     """
-    if (not values and not empty) or any(value < 1 for value in values):
-        raise refuse(f"model.{key}={list(values)}", f"The widths of {model}'s layers are whole numbers from 1.")
+    listed = [widths] if isinstance(widths, int) else list(widths)
+    if (not listed and not empty) or any(width < 1 for width in listed):
+        shown = widths if isinstance(widths, int) else listed
+        raise refuse(f"model.{key}={shown}", f"The widths of {model}'s layers are whole numbers from 1.")
 
 
 def require_dropout(dropout: float) -> None:

@@ -50,7 +50,10 @@ class TorchvisionNet(nn.Module):
             _adapt(self.network, channels)
         self.fresh: tuple[str, ...] = ()
         if weights is not None:
-            self.fresh = _restore(self.network, Path(weights), arch)
+            with torch.device("meta"):  # shapes alone: what depends on the width of the output is the output layer
+                wider = _network(arch, output_size + 1, height).state_dict()
+            head = {name for name, value in self.network.state_dict().items() if value.shape != wider[name].shape}
+            self.fresh = _restore(self.network, Path(weights), arch, head)
         _try(self.network, (channels, height, width), arch)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -77,7 +80,7 @@ def _network(arch: str, output_size: int, size: int) -> nn.Module:
     assert "weights" in takes, arch
     try:
         return models.get_model(arch, weights=None, **options)
-    except ValueError as error:  # an image size that its patches do not divide
+    except (ValueError, AssertionError) as error:  # an image size that its patches do not divide
         raise _misfit(arch, error) from error
 
 
@@ -99,8 +102,8 @@ def _adapt(network: nn.Module, channels: int) -> None:
     setattr(network.get_submodule(owner), child, convolution)
 
 
-def _restore(network: nn.Module, file: Path, arch: str) -> tuple[str, ...]:
-    """Load a state dict; returns the names of the output layer's parameters where it has another width."""
+def _restore(network: nn.Module, file: Path, arch: str, head: set[str]) -> tuple[str, ...]:
+    """Load a state dict; returns those names of the output layer, ``head``, whose width is another in the file."""
     given = f"model.weights={file}"
     if not file.is_file():
         raise refuse(given, "There is no such file.", "a state dict saved with torch.save(network.state_dict(), FILE)")
@@ -109,28 +112,22 @@ def _restore(network: nn.Module, file: Path, arch: str) -> tuple[str, ...]:
     except Exception as error:  # torch names no single class for a file that it cannot or must not read
         raise refuse(given, "torch cannot read it as a file of plain tensors.", "torch.save a state dict") from error
     expected = network.state_dict()
-    if not isinstance(state, Mapping) or set(state) != set(expected):
-        keys = set(state) if isinstance(state, Mapping) else set()
-        odd = sorted((keys ^ set(expected)) or {"nothing in common"})
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise refuse(given, f"It holds no state dict of {arch}, but a {type(state).__name__}.")
+    if odd := sorted(set(state) ^ set(expected)):
         raise refuse(given, f"It holds no state dict of {arch}: {odd[0]} and {len(odd) - 1} other names differ.")
     state = dict(state)
     first = next(name for name, value in expected.items() if value.dim() == 4)
-    if _same_but(1, state[first], expected[first]):
-        state[first] = state[first].mean(1, keepdim=True).expand_as(expected[first]) * (
-            state[first].shape[1] / expected[first].shape[1]  # so that the sum over the channels stays what it was
-        )
-    last = [name for name in expected if state[name].shape != expected[name].shape]
-    head = {name for name in last if _same_but(0, state[name], expected[name])}
-    if set(last) - head or len(head) > 2:
-        raise refuse(given, f"{last[0]} has the shape {tuple(state[last[0]].shape)} there and another in {arch}.")
-    network.load_state_dict({name: value for name, value in state.items() if name not in head}, strict=False)
-    return tuple(last)
-
-
-def _same_but(dimension: int, one: Tensor, other: Tensor) -> bool:
-    """Whether two shapes differ in this dimension and in no other."""
-    differ = [place for place, (a, b) in enumerate(zip(one.shape, other.shape, strict=False)) if a != b]
-    return one.dim() == other.dim() and differ == [dimension]
+    there, here = state[first].shape, expected[first].shape
+    if there != here and (there[:1], there[2:]) == (here[:1], here[2:]):
+        # the mean over the channels, scaled so that their sum stays: a grey image passes as its copy in three did
+        state[first] = state[first].mean(1, keepdim=True).expand(here) * (there[1] / here[1])
+    differ = [name for name in expected if state[name].shape != expected[name].shape]
+    odd = [name for name in differ if name not in head]
+    if odd:
+        raise refuse(given, f"{odd[0]} has the shape {tuple(state[odd[0]].shape)} there and another in {arch}.")
+    network.load_state_dict({name: value for name, value in state.items() if name not in differ}, strict=False)
+    return tuple(differ)
 
 
 def _try(network: nn.Module, shape: tuple[int, int, int], arch: str) -> None:

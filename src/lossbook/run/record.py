@@ -39,8 +39,8 @@ class Recorder:
         """Write the figures of a run that ended by itself."""
         self._write("completed", outcome, seconds)
 
-    def fail(self, error: BaseException, trainer: L.Trainer, seconds: float) -> None:
-        """Write how far a run came that was broken off, and by what."""
+    def fail(self, error: BaseException, trainer: L.Trainer, seconds: float) -> Path | None:
+        """Write how far a run came that was broken off, and by what; the checkpoint to go on from, if there is one."""
         kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
         outcome = Outcome(epochs=trainer.current_epoch, steps=trainer.global_step)
         if kept is not None:
@@ -49,6 +49,7 @@ class Recorder:
             outcome.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
         status = "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
         self._write(status, outcome, seconds, message=str(error))
+        return outcome.last_path
 
     def _write(self, status: str, outcome: Outcome, seconds: float, message: str = "") -> None:
         record = {

@@ -70,6 +70,16 @@ def print_outcome(outcome: Outcome, primary: tuple[str, str], folder: Path, seco
     out.print(f"next         tensorboard --logdir {_logdir(folder)}")
 
 
+def print_broken_off(last: Path | None, folder: Path) -> None:
+    """How to go on with a run that did not end by itself."""
+    out = console()
+    out.print()
+    if last is not None:
+        out.print(f"go on        python scripts/train.py ckpt={last}")
+    else:
+        out.print(f"no checkpoint was written yet; {folder} holds the config")
+
+
 def print_figures(figures: Mapping[str, float], primary: tuple[str, str]) -> None:
     """A row a figure, a column a part, the watched one first."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

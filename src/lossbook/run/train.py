@@ -40,7 +40,7 @@ def train(config: DictConfig, folder: str | Path | None = None) -> dict[str, Any
     from lossbook.run.assemble import assemble
     from lossbook.run.fit import fit, make_trainer
     from lossbook.run.record import Recorder
-    from lossbook.run.summary import print_outcome, print_plan
+    from lossbook.run.summary import print_broken_off, print_outcome, print_plan
     from lossbook.run.trusting import trust_of
 
     started = time.perf_counter()
@@ -56,7 +56,8 @@ def train(config: DictConfig, folder: str | Path | None = None) -> dict[str, Any
     try:
         outcome = fit(trainer, assembly, values["ckpt"])
     except BaseException as error:
-        recorder.fail(error, trainer, time.perf_counter() - started)
+        kept = recorder.fail(error, trainer, time.perf_counter() - started)
+        print_broken_off(kept, made)
         raise
     recorder.finish(outcome, time.perf_counter() - started)
     print_outcome(outcome, assembly.module.primary, made, time.perf_counter() - started)

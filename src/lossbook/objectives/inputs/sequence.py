@@ -47,7 +47,7 @@ class Sequence:
                 f"{number} of {len(misfits)} texts need more steps than the "
                 f"output has; sample {sample}: {int(target_lengths[sample])} symbols, {int(lengths[sample])} steps.",
                 "Each symbol takes a step, and so does the blank between equal neighbours; else CTC is infinite.",
-                "a model with less pooling, or loss.criterion.zero_infinity=true to pass over such texts and count them",
+                "a model with less pooling, or loss.criterion.zero_infinity=true to pass over and count such texts",
             )
         encoded = self.encoding.encode(target)
         args = (scores.transpose(0, 1), encoded, lengths, target_lengths)

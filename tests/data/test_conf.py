@@ -1,0 +1,73 @@
+"""Every option in conf/data builds, gives what it promises, and says what it is."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from lossbook.data.module import DataModule
+from lossbook.data.schema import TARGET_KINDS
+
+FOLDER = Path(__file__).parents[2] / "conf" / "data"
+OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+OFFLINE = [name for name in OPTIONS if "root: ???" not in (FOLDER / f"{name}.yaml").read_text()]
+
+
+def build(node: Any) -> Any:
+    module, _, name = node.pop("_target_").rpartition(".")
+    return getattr(import_module(module), name)(**node)
+
+
+def read(name: str, **given: object) -> dict[str, Any]:
+    config = OmegaConf.create({"data": OmegaConf.load(FOLDER / f"{name}.yaml")})
+    config.data.update(given)
+    return OmegaConf.to_container(config, resolve=True)["data"]  # type: ignore[return-value, call-overload, index]
+
+
+def test_the_promised_options_are_there() -> None:
+    offline = "digits digit_views breast_cancer diabetes scene_labels scene_counts scene_masks digit_lines"
+    explicit = "digit_pairs digit_triplets digit_mixtures"
+    assert sorted(f"{offline} {explicit}".split()) == OFFLINE
+    assert sorted(["mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder", "csv"]) == sorted(
+        set(OPTIONS) - {*OFFLINE}
+    )
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_head_gives_the_command_and_the_natural_model(name: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text()
+    assert text.startswith("# ")
+    command = next(line for line in text.splitlines() if "python scripts/train.py" in line)
+    assert f"data={name}" in command
+    (override,) = (default for default in read(name, root="x", target_columns=["y"])["defaults"] if default != "_self_")
+    models = {"mask": "unet", "text": "crnn"}
+    table = name in ("breast_cancer", "diabetes", "csv")
+    target = read(name, root="x", target_columns=["y"])["target"]
+    assert override == {"override /model@_global_.model": models.get(target, "mlp" if table else "cnn")}
+    assert target in TARGET_KINDS
+
+
+@pytest.mark.parametrize("name", OFFLINE)
+def test_offline_data_keeps_its_promises(name: str) -> None:
+    config = read(name)
+    augment = [build(node) for node in config["augment"] or ()]
+    parts = build(config["source"]).load()
+    data = DataModule(parts, config["batch_size"], views=config["views"], limit=config["limit"], augment=augment)
+    assert data.schema.target == config["target"]
+    assert data.schema.views == config["views"]
+    batch = data.preparing.training(next(iter(data.train_dataloader())))
+    first = batch["input"][0] if isinstance(batch["input"], tuple) else batch["input"]
+    assert tuple(first.shape[1:]) == data.schema.input_shape
+    assert len(first) == config["batch_size"]
+
+
+@pytest.mark.parametrize("name", sorted(set(OPTIONS) - {*OFFLINE}))
+def test_other_options_name_arguments_that_exist(name: str) -> None:
+    config = read(name, root="x", target_columns=["y"])
+    source = build(config["source"])
+    assert source.root == "x"
+    assert source.seed == config["seed"] == 0
