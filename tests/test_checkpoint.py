@@ -89,7 +89,7 @@ class Colour(enum.Enum):
     RED = "red"
 
 
-Point = namedtuple("Point", "x y")  # noqa: PYI024
+Point = namedtuple("Point", "x y")
 
 
 def test_harmless_values_are_converted() -> None:

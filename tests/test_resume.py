@@ -183,8 +183,10 @@ CASES = {
 def test_every_checkpoint_of_a_run_goes_on_bit_for_bit(case: str, tmp_path: Path) -> None:
     scheduler, options = CASES[case]
     _, whole, curves, files = run(tmp_path / "whole", scheduler, **options)
-    assert len(files.kept) >= 8
-    for number, (path, events) in enumerate(files.kept):
+    # from within the first epoch, its end, and into the second: what comes later is more of the same
+    early = [(path, events) for path, events in files.kept if read(path)["global_step"] <= BATCHES + 2]
+    assert len(early) >= 4
+    for number, (path, events) in enumerate([*early, files.kept[-1]]):
         folder = tmp_path / f"resumed_{number}"
         trainer, module, points, _ = run(folder, scheduler, ckpt=path, seed=5, every_n_steps=None, **options)
         where = f"{case}: from {path.name}, after {events} events"

@@ -10,12 +10,10 @@ import functools
 import importlib
 import inspect
 import pkgutil
-import re
-import types
-import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from lossbook.annotations import fit, named, parameters_of
 from lossbook.errors import Problem, UserError, nearest, refuse
 from lossbook.trust import Trust
 
@@ -100,7 +98,7 @@ def _bind(
         raise refuse(f"{key or 'The node'} has no '_target_'.", "It names the class, as in _target_: torch.nn.MSELoss.")
     path = node["_target_"]
     function = target(path, key=key, trust=trust)
-    parameters = _parameters(function)
+    parameters = parameters_of(function)
     arguments = {name: value for name, value in node.items() if name != "_target_"}
     problems = [_unknown(path, name, value, key, parameters) for name, value in arguments.items()]
     problems += [
@@ -110,8 +108,9 @@ def _bind(
     ]
     if any(problems):
         raise UserError(*filter(None, problems))
+    annotations = {name: parameter.annotation for name, parameter in (parameters or {}).items()}
     built = {
-        name: _fit(_value(value, _join(key, name), trust), _annotation(parameters, name), _join(key, name))
+        name: fit(_value(value, _join(key, name), trust), annotations.get(name), _join(key, name))
         for name, value in arguments.items()
     }
     taken = {name: value for name, value in offered.items() if name in (parameters or {}) and name not in built}
@@ -160,79 +159,22 @@ def _names(owner: Any) -> Iterable[str]:
     return names | {module.name for module in pkgutil.iter_modules(getattr(owner, "__path__", ()))}
 
 
-def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:
-    """The parameters of a callable, annotations resolved where that is possible; None where it does not tell."""
-    try:
-        try:
-            return inspect.signature(function, eval_str=True).parameters
-        except Exception:  # an annotation that exists for type checkers alone
-            return inspect.signature(function).parameters
-    except (ValueError, TypeError):
-        return None
-
-
-def _named(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
-    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return [name for name, parameter in parameters.items() if parameter.kind in by_name]
-
-
 def _required(function: Callable[..., Any]) -> list[str]:
-    parameters = _parameters(function) or {}
-    return [name for name in _named(parameters) if parameters[name].default is inspect.Parameter.empty]
+    parameters = parameters_of(function) or {}
+    return [name for name in named(parameters) if parameters[name].default is inspect.Parameter.empty]
 
 
 def _unknown(
     path: str, name: str, value: Any, key: str, parameters: Mapping[str, inspect.Parameter] | None
 ) -> Problem | None:
     open_ended = parameters is None or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-    if name in _named(parameters or {}) or (open_ended and not name.startswith("_")):
+    if name in named(parameters or {}) or (open_ended and not name.startswith("_")):
         return None
-    known = _named(parameters or {})
+    known = named(parameters or {})
     shown = f"={value}" if isinstance(value, (str, int, float)) else ""
     near = nearest(name, known)
     fix = f"{_join(key, near)}{shown}" if near else f"its arguments are {', '.join(known)}" if known else "remove it"
     return Problem(f"{_join(key, name)}{shown}", f"{path} has no argument '{name}'.", fix)
-
-
-def _annotation(parameters: Mapping[str, inspect.Parameter] | None, name: str) -> Any:
-    return parameters[name].annotation if parameters and name in parameters else inspect.Parameter.empty
-
-
-def _fit(value: Any, annotation: Any, key: str) -> Any:
-    """A list or number as the tensor, a list as the tuple, that the annotation asks for; any other value as it is."""
-    kinds = _kinds(annotation)
-    if "Tensor" in kinds and isinstance(value, list) and not kinds & {"list", "Sequence", "Iterable"}:
-        return _tensor(value, key)
-    if "Tensor" in kinds and type(value) in (int, float) and not kinds & {"int", "float"}:
-        return _tensor(value, key)
-    if "tuple" in kinds and isinstance(value, list) and not kinds & {"list", "Sequence", "Iterable"}:
-        return tuple(value)
-    return value
-
-
-def _kinds(annotation: Any) -> set[str]:
-    """The names of the types that an annotation admits: ``Optional[Tensor]`` admits Tensor and None."""
-    if isinstance(annotation, str):  # one that could not be resolved
-        plain = re.sub(r"^(typing\.)?(Optional|Union)\[(.*)\]$", r"\3", annotation.strip())
-        return {re.split(r"\[", part.strip())[0].rpartition(".")[2] for part in re.split(r"[|,](?![^\[]*\])", plain)}
-    if isinstance(annotation, typing.ForwardRef):
-        return _kinds(annotation.__forward_arg__)
-    origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType):
-        return set().union(*map(_kinds, typing.get_args(annotation)))
-    return {getattr(origin or annotation, "__name__", "")}
-
-
-def _tensor(value: Any, key: str) -> Any:
-    import torch
-
-    try:
-        tensor = torch.tensor(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise refuse(
-            f"{key}={value}", "This argument is a tensor: a number, or lists of numbers of one length."
-        ) from error
-    return tensor if tensor.dtype == torch.bool else tensor.to(torch.get_default_dtype())
 
 
 def _join(key: str, name: str) -> str:

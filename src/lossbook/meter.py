@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import Metric
 
 from lossbook.objectives.encodings.encoding import Measure
+from lossbook.objectives.metrics.mean import WeightedMean
 from lossbook.objectives.metrics.threshold import Thresholded
 from lossbook.objectives.step import Step
 
@@ -31,7 +32,7 @@ class Meter(nn.Module):
         self.measures = {name: measure for name, measure in measures.items() if measure.train or not train}
         # dicts of metrics; to a type checker a ModuleDict holds modules alone
         self.metrics: Any = nn.ModuleDict({name: measure.metric for name, measure in self.measures.items()})
-        self.means: Any = nn.ModuleDict({"loss": _mean()})
+        self.means: Any = nn.ModuleDict({"loss": WeightedMean()})
         self._steps: list[Step] = []
         self._waiting = 0
 
@@ -53,7 +54,7 @@ class Meter(nn.Module):
         for name in dict.fromkeys(name for step in steps for name in step.figures):
             having = [i for i, step in enumerate(steps) if name in step.figures]
             if name not in self.means:
-                self.means[name] = _mean().to(losses.device)
+                self.means[name] = WeightedMean().to(losses.device)
             values = torch.stack([steps[i].figures[name].to(losses.device).float() for i in having])
             self.means[name].update(values, weights[having])
         if self.measures:
@@ -100,7 +101,7 @@ class Meter(nn.Module):
         for name in running:
             kind, _, short = name.partition(".")
             if kind == "means" and short not in self.means:
-                self.means[short] = _mean()
+                self.means[short] = WeightedMean()
         for name, metric in self._all():
             if name in running:
                 _set_state(metric, running[name])
@@ -115,10 +116,6 @@ class Meter(nn.Module):
         if any(isinstance(step.weight, Tensor) for step in steps):
             return torch.stack([torch.as_tensor(step.weight, device=like.device) for step in steps]).float()
         return torch.tensor([float(step.weight) for step in steps], device=like.device)
-
-
-def _mean() -> MeanMetric:
-    return MeanMetric(nan_strategy="disable")
 
 
 def _updated(metric: Metric) -> bool:

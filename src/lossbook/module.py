@@ -73,7 +73,7 @@ class LossbookModule(L.LightningModule):
         step = self._step(batch, batch_idx, "train")
         # Reading the loss costs a microsecond on the CPU; a GPU would have to wait for it, and looks at each log.
         if step.loss.device.type == "cpu" and not torch.isfinite(step.loss):
-            raise self._not_finite(step.loss)
+            raise self._not_finite(step.loss.detach())
         if step.losses is not None:
             self._losses.append(step.losses.flatten())
         if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]

@@ -16,8 +16,8 @@ OPTIONS = {
         accepts: {multilabel: one_hot}
         """,
     "loss/broken": "criterion: {a: [1\n",
-    "loss/greedy": "defaults:\n  - /data: mnist\n",
-    "optim/warm": "defaults:\n  - override /data@_global_.data: diabetes\n  - adam\n  - _self_\nlr: 0.5\n",
+    "loss/greedy": "defaults:\n  - /data@_global_.data: mnist\n",
+    "optim/warm": "defaults:\n  - adam\n  - _self_\n  - override /data@_global_.data: diabetes\nlr: 0.5\n",
     "experiment/lines": """
         # @package _global_
         defaults:

@@ -7,7 +7,9 @@ from lossbook.errors import UserError
 
 
 def test_values_are_read_by_hydras_grammar():
-    values = [one.value() for one in parse(["optim.lr=1e-3", "seed=1", "data.root='a b'", "loss=ctc", "a=[1,x]", "b=null"])]
+    values = [
+        one.value() for one in parse(["optim.lr=1e-3", "seed=1", "data.root='a b'", "loss=ctc", "a=[1,x]", "b=null"])
+    ]
     assert values == [0.001, 1, "a b", "ctc", [1, "x"], None]
 
 

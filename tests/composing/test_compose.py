@@ -69,7 +69,9 @@ def test_an_experiments_mistakes_are_told_all_together(config_dir: Path):
     with pytest.raises(UserError) as caught:
         compose("experiment=typos", config_dir=config_dir)
     given = [problem.given for problem in caught.value.problems]
-    assert given == [f"{what} in experiment/typos.yaml" for what in ("optim.lrr=0.5", "sed=3", "trainer.max_epochs=many")]
+    assert given == [
+        f"{what} in experiment/typos.yaml" for what in ("optim.lrr=0.5", "sed=3", "trainer.max_epochs=many")
+    ]
     assert [problem.fix for problem in caught.value.problems][:2] == ["optim.lr=0.5", "seed=3"]
     with pytest.raises(UserError, match="# @package _global_"):
         compose("experiment=headless", config_dir=config_dir)

@@ -68,7 +68,16 @@ def test_objects_of_another_class_and_added_objects_have_keys_of_their_own():
     assert list(problems("data", {"mine": 1}, default))
 
 
-KNOWN = ["seed", "loss", "loss.criterion", "loss.criterion.margin", "optim", "optim.lr", "trainer", "trainer.max_epochs"]
+KNOWN = [
+    "seed",
+    "loss",
+    "loss.criterion",
+    "loss.criterion.margin",
+    "optim",
+    "optim.lr",
+    "trainer",
+    "trainer.max_epochs",
+]
 
 
 @pytest.mark.parametrize(

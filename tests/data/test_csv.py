@@ -24,7 +24,7 @@ def write(path: Path, rows: int = ROWS, **changes: list[object]) -> str:
         "lift": [0, 0, 1, 1] * (rows // 4),
         **changes,
     }
-    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]  # type: ignore[call-overload]
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
     path.write_text("\n".join(lines) + "\n")
     return str(path)
 
@@ -98,7 +98,7 @@ def test_a_folder_brings_its_own_parts(tmp_path: Path) -> None:
         (("class", "size", ["price"]), "holds 40 different classes in 40 rows"),
     ],
 )
-def test_what_does_not_fit_is_refused(tmp_path: Path, arguments: tuple, message: str) -> None:  # type: ignore[type-arg]
+def test_what_does_not_fit_is_refused(tmp_path: Path, arguments: tuple, message: str) -> None:
     with pytest.raises(UserError, match=message):
         Csv(write(tmp_path / "t.csv"), *arguments).load()
 

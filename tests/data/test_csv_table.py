@@ -9,7 +9,7 @@ from lossbook.data.csv_table import read_table
 from lossbook.errors import UserError
 
 
-def table(tmp_path: Path, text: str, delimiter: str = ","):  # type: ignore[no-untyped-def]
+def table(tmp_path: Path, text: str, delimiter: str = ","):
     path = tmp_path / "table.csv"
     path.write_text(text, encoding="utf-8")
     return read_table(path, delimiter)

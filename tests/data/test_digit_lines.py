@@ -25,7 +25,7 @@ class Silent:
         self.random = np.random.default_rng(seed)
 
     def integers(self, *args: object, dtype: type | None = None) -> np.ndarray:
-        return np.zeros(args[-1], dtype) if dtype else self.random.integers(*args)  # type: ignore[arg-type, call-overload, no-any-return]
+        return np.zeros(args[-1], dtype) if dtype else self.random.integers(*args)
 
 
 def test_promises_of_the_set() -> None:

@@ -30,7 +30,7 @@ TABLE = Schema("class", (30,), 0, classes=2)
     ],
 )
 def test_numbers_that_make_no_sense_or_have_no_effect(options: tuple[object, ...], given: str) -> None:
-    (problem,) = option_problems(*options)  # type: ignore[arg-type]
+    (problem,) = option_problems(*options)
     assert problem.given == given
     assert problem.fix
 

@@ -17,7 +17,7 @@ from lossbook.data.tabular import BreastCancer, Diabetes
         (Diabetes(0), load_diabetes(scaled=False), value_strata),
     ],
 )
-def test_features_are_standardised_by_the_training_part(source: Source, table: dict, strata) -> None:  # type: ignore[type-arg, no-untyped-def]
+def test_features_are_standardised_by_the_training_part(source: Source, table: dict, strata) -> None:
     rows = stratified_split(strata(table["target"]), 0)
     scaler = StandardScaler().fit(table["data"][rows[0]])
     parts = source.load()

@@ -32,7 +32,7 @@ def test_no_hidden_layer_is_a_linear_model() -> None:
 def test_batch_norm_and_dropout_are_there_when_asked_for() -> None:
     kinds = [type(layer) for layer in MLP((3,), 1, hidden=[4], dropout=0.5).layers]
     assert kinds == [nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout, nn.Linear]
-    kinds = [type(layer) for layer in MLP((3,), 1, hidden=[4], batch_norm=False).layers]
+    kinds = [type(layer) for layer in MLP((3,), 1, hidden=[4], batch_norm=False, dropout=0).layers]
     assert kinds == [nn.Flatten, nn.Linear, nn.ReLU, nn.Linear]
 
 

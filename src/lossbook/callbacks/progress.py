@@ -35,7 +35,7 @@ class Progress(ProgressBar):
         super().__init__()
         self.console = console or Console(file=sys.stdout, highlight=False)
         self._enabled = True
-        self._columns: list[str] = []  # names of the metrics, from the first epoch on
+        self._columns: list[str] = []  # names of the metrics that the rows show
         self._live: Live | None = None
         self._next_sign = math.inf
         self._epoch_start = 0.0
@@ -116,8 +116,9 @@ class Progress(ProgressBar):
         (epoch, seconds, validated), self._ended = self._ended, None
         self._clear()
         metrics = trainer.callback_metrics
-        if not self._columns:
-            self._columns = columns(metrics, getattr(pl_module, "primary", ("val/acc", "max"))[0])
+        found = columns(metrics, getattr(pl_module, "primary", ("val/acc", "max"))[0])
+        if found != self._columns:  # in the first row, or when the first validation comes later
+            self._columns = found
             heading = "  ".join(["   epoch", *(f"{name:>{_width(name)}}" for name in self._columns), "    time"])
             self.console.print(Text(heading, style="bold"), soft_wrap=True)
         best = any(isinstance(c, Checkpoints) and c.best_epoch == epoch for c in trainer.callbacks)  # type: ignore[attr-defined]
@@ -134,7 +135,8 @@ class Progress(ProgressBar):
         rate = (done - before) / max(now - start, 1e-9)
         left = duration((total - done) / rate) if math.isfinite(total) else "?"
         epoch = f"{_count(trainer, trainer.current_epoch):>8}"
-        counts = f"{done}/{total:.0f}  {rate:.3g}/s  {left} left  {stage}".rstrip()
+        speed = f"{rate:.0f}" if rate >= 100 else f"{rate:.3g}"
+        counts = f"{done}/{total:.0f}  {speed}/s  {left} left  {stage}".rstrip()
         if not self.console.is_terminal:
             self.console.print(f"{epoch}  {counts}", soft_wrap=True)
             return
@@ -173,7 +175,7 @@ def figure(value: Any) -> str:
 
 def duration(seconds: float) -> str:
     """``0.4 s``, ``1:05``, ``2:03:40``."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -125,9 +125,8 @@ def finish(
     lists = {one.key_or_group: one.value() for one in parse(overrides) if isinstance(one.value(), list)}
     for group in chosen.keys() - choices.keys():  # chosen by a list, which Hydra does not note
         chosen[group] = lists.get(group, list(values.get(group) or []))
-    found = list(_groups(overrides, values, options))
-    if not found:
-        found = [*_experiment(chosen, values, options), *wrong_values(overrides, chosen, values, options)]
+    found = list(_experiment(chosen, values, options)) or list(_groups(overrides, values, options))
+    found = found or list(wrong_values(overrides, chosen, values, options))
     if found:
         raise UserError(*dict.fromkeys(found))
     return in_order(values | {"experiment": chosen["experiment"], "choices": chosen, "overrides": list(overrides)})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossbook.composing.arguments import parse
 from lossbook.composing.compose import composed, in_order, wrong_values
-from lossbook.composing.options import Options, conf_folder
+from lossbook.composing.options import GROUPS, Options, conf_folder
 from lossbook.composing.wording import word
 from lossbook.errors import UserError, refuse
 
@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 
 def resume(ckpt: str, overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
-    """Reads the config out of a checkpoint file and puts the overrides on top; imports torch."""
+    """Reads the config out of a checkpoint file and puts the overrides on top; imports torch where there is a file."""
+    path = Path(ckpt)
+    if not path.is_file():
+        there = sorted(path.parent.glob("*.ckpt")) if path.parent.is_dir() else []
+        fix = f"ckpt={there[-1]}" if there else "ckpt=outputs/<loss>-<optim>/<date>_<time>/checkpoints/last.ckpt"
+        raise refuse(f"ckpt={ckpt}", "There is no such file.", fix)
     from lossbook.checkpoint import read
 
-    config = restore(read(Path(ckpt))["lossbook"]["config"], overrides, folders)
+    config = restore(read(path)["lossbook"]["config"], overrides, folders)
     config.ckpt = ckpt
     return config
 
@@ -53,7 +58,7 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
     try:
         parsed = parse(overrides)
         ConfigLoaderImpl.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell=True)
-        groups = [one for one in parsed if options.has_group(one.key_or_group) and not isinstance(one.value(), dict)]
+        groups = [one for one in parsed if _is_group(one.key_or_group, options) and not isinstance(one.value(), dict)]
         if groups:
             fresh = OmegaConf.to_container(_afresh(groups, folders), resolve=False)
             assert isinstance(fresh, dict)
@@ -74,6 +79,10 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
             raise
         raise worded from error
     return config
+
+
+def _is_group(name: str, options: Options) -> bool:
+    return name in GROUPS or options.has_group(name)
 
 
 def _afresh(groups: Sequence[Any], folders: Sequence[Path]) -> DictConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import Any
 
 from lossbook.errors import Problem, nearest
@@ -100,12 +100,16 @@ def nearest_key(key: str, known: Sequence[str]) -> str | None:
         return nearest(key, same) or min(same, key=len)
     siblings = [other for other in known if other.rpartition(".")[0] == key.rpartition(".")[0]]
     for among, alike in ((siblings, 0.65), (known, 0.75)):
-        names = sorted({_last(other) for other in among}, key=len)
-        found = get_close_matches(last, names, n=1, cutoff=alike)
-        found = found or [name for name in names if len(last) > 3 and f"_{last}_" in f"_{name}_"]
-        if found:
-            return min((other for other in among if _last(other) == found[0]), key=len)
+        best = max(among, key=lambda other: _alike(last, _last(other)), default=None)  # the first of equals
+        if best is not None and _alike(last, _last(best)) >= alike:
+            return best
     return None
+
+
+def _alike(name: str, other: str) -> float:
+    """How alike two names are, from 0 to 1; a whole word of a longer name (``batch`` of ``batch_size``) is enough."""
+    within = len(name) > 3 and f"_{name}_" in f"_{other}_"
+    return max(SequenceMatcher(None, name, other).ratio(), 0.75 if within else 0.0)
 
 
 def _last(key: str) -> str:

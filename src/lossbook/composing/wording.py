@@ -134,11 +134,12 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
     key = inner if inner and inner.startswith(f"{found[1]}.") else found[1]
     known = _hydra_keys() if belongs_to_hydra(key) else [*flat(values_of_groups(arguments, options)), "experiment"]
     problem = unknown(key, given.partition("=")[2] if key == found[1] else "...", known)
-    near = nearest_key(key, known)
+    near = nearest_key(key.partition("@")[0], known)
     elsewhere = [name for within in ("", *GROUPS) for name in options.that_state(f"{within}.{key}".lstrip("."))]
-    if near in GROUPS:
+    if near in GROUPS or key.partition("@")[0] in GROUPS:
+        near = near if near in GROUPS else key.partition("@")[0]
         there = options.names(near)
-        fix = f"{near}={nearest(given.partition('=')[2], there) or there[0]}"
+        fix = f"{near}={nearest(given.partition('=')[2], there) or next(iter(there), 'NAME')}"
     elif elsewhere and (near is None or near.rpartition(".")[2] != key.rpartition(".")[2]):
         fix = f"choose one that has it: {', '.join(elsewhere)}"
     else:

@@ -40,11 +40,14 @@ class ImageFiles(Dataset[dict[str, Any]]):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        from PIL import Image, ImageOps, UnidentifiedImageError
+        from PIL import Image, UnidentifiedImageError
 
         try:
             with Image.open(self.paths[index]) as file:
-                image = ImageOps.fit(file.convert("RGB"), (self.size, self.size), Image.Resampling.BILINEAR)
+                side = min(file.size)
+                left, top = ((length - side) // 2 for length in file.size)
+                square = file.convert("RGB").crop((left, top, left + side, top + side))
+                image = square.resize((self.size, self.size), Image.Resampling.BILINEAR)
         except (UnidentifiedImageError, OSError) as error:
             raise refuse(
                 f"{self.paths[index]} cannot be read as an image", str(error), "repair the file or take it away"

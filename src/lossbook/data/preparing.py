@@ -33,7 +33,7 @@ class Preparing:
         self.augment = list(augment)
         self.views = views
         self.normalise = normalise
-        self._channels: dict[torch.device, tuple[Tensor, Tensor]] = {}
+        self._channels: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = {}
 
     def training(self, batch: Batch) -> Batch:
         """The batch as it is trained on."""
@@ -77,9 +77,10 @@ class Preparing:
             return images.float() / 255 if byte else images
         if images.device not in self._channels:
             mean, scale = torch.tensor(self.normalise, device=images.device)[:, :, None, None]
-            self._channels[images.device] = (-mean / scale, 1 / scale)
-        offset, factor = self._channels[images.device]
-        return torch.addcmul(offset, images.float() if byte else images, factor / 255 if byte else factor)
+            self._channels[images.device] = (-mean / scale, 1 / scale, 1 / scale / 255)
+        offset, factor, byte_factor = self._channels[images.device]
+        # in place, and not by addcmul, which is ten times slower on one thread where channels are broadcast
+        return images.to(torch.float32, copy=True).mul_(byte_factor if byte else factor).add_(offset)
 
 
 class PreparedLoader:

@@ -58,7 +58,7 @@ class TorchvisionImages(Source):
         return described_parts(schema, parts, channel_statistics(train_images))
 
     def _read(self, train: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-        from torchvision import datasets  # type: ignore[import-untyped]  # here: it takes a second
+        from torchvision import datasets  # here, since it takes a second and most sets do without
 
         try:
             found: Any = getattr(datasets, self.name)(self.root, train=train, download=self.download)

@@ -12,7 +12,7 @@ from lossbook.models.shapes import require_dropout, require_image, require_outpu
 
 
 class CNN(nn.Module):
-    """Convolutions, each but the last followed by a pooling that halves the image; then one hidden layer.
+    """Convolutions, each but the last halving the image, then one hidden layer.
 
     The head sees the mean and the maximum of every channel over the image. The maximum tells whether something is
     there, the mean how much of it: one head serves classes, labels and counts, at any place and any image size.
@@ -47,11 +47,9 @@ class CNN(nn.Module):
         layers: list[nn.Module] = []
         side = min(height, width)
         for place, outputs in enumerate(channels):
-            if place and side >= 4:  # below that there is nothing left to halve
-                layers.append(nn.MaxPool2d(2))
-                side //= 2
-            layers.append(conv_block(depth, outputs))
-            depth = outputs
+            halve = place < len(channels) - 1 and side >= 4  # below that there is nothing left to halve
+            layers.append(conv_block(depth, outputs, (2, 2) if halve else (1, 1)))
+            depth, side = outputs, side // 2 if halve else side
         self.features = nn.Sequential(*layers)
         self.head = nn.Sequential(
             nn.Linear(2 * depth, hidden, bias=False),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,7 +68,6 @@ def _network(arch: str, output_size: int, size: int) -> nn.Module:
         near = nearest(arch, names)
         fix = f"model.arch={near}" if near else f"one of {', '.join(names)}"
         raise refuse(f"model.arch={arch}", "torchvision has no classification network of this name.", fix)
-    takes = inspect.signature(models.get_model_builder(arch)).parameters
     options: dict[str, Any] = {"num_classes": output_size}
     if arch in ("googlenet", "inception_v3"):  # their further outputs in training are no part of a vector
         options |= {"aux_logits": False, "init_weights": True}
@@ -77,7 +75,6 @@ def _network(arch: str, output_size: int, size: int) -> nn.Module:
         options["image_size"] = size
     if arch.startswith("maxvit"):
         options["input_size"] = (size, size)
-    assert "weights" in takes, arch
     try:
         return models.get_model(arch, weights=None, **options)
     except (ValueError, AssertionError) as error:  # an image size that its patches do not divide

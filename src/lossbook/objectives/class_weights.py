@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,7 @@ def class_weights(criterion: Mapping[str, Any], encoding: Encoding) -> tuple[dic
                     f"loss.criterion.{key}=auto",
                 )
             )
-        elif min(values) < 0 or max(values) <= 0:
+        elif not all(0 <= value < math.inf for value in values) or max(values) == 0:
             problems.append(Problem(f"loss.criterion.{key}={given}", "Weights are 0 or more, and one is above 0."))
         else:
             tensor = torch.tensor(values)

@@ -97,9 +97,16 @@ def read(name: str, node: Mapping[str, Any]) -> Contract:
         for kind in node["accepts"]
         if kind not in TARGET_KINDS
     ]
-    reduction = node["criterion"].get("reduction", "mean")
-    if reduction not in REDUCTIONS:
-        problems.append(Problem(f"loss.criterion.reduction={reduction}", f"It is one of {', '.join(REDUCTIONS)}."))
+    problems += [
+        Problem(f"loss.accepts.{kind}={encoding}", "It is the name of an encoding, or {name: ..., option: ...}.")
+        for kind, encoding in node["accepts"].items()
+        if not isinstance(encoding, str) and not (isinstance(encoding, Mapping) and "name" in encoding)
+    ]
+    reduction, path = node["criterion"].get("reduction", "mean"), str(node["criterion"].get("_target_"))
+    ours = path.startswith(("torch.", "lossbook."))
+    options = REDUCTIONS if not ours or path.endswith(("KLDivLoss", "kl_div")) else REDUCTIONS[:-1]
+    if reduction not in options:
+        problems.append(Problem(f"loss.criterion.reduction={reduction}", f"It is one of {', '.join(options)}."))
     rules = []
     for rule in node.get("rules") or ():
         try:

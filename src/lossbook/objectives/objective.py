@@ -114,14 +114,20 @@ class Objective(nn.Module):
         return self.encoding.measures()
 
     def _look_at_output(self, output: Tensor | tuple[Tensor, ...]) -> None:
-        """Refuse a network that ends in a softmax: the criterion's own would flatten it, and learn hardly anything."""
+        """Refuse a network that ends in a softmax: a second one flattens it, and it learns hardly anything."""
         self.output_seen = True
-        if not isinstance(self.encoding, ClassEncoding) or isinstance(output, tuple) or self.encoding.width < 2:
+        if isinstance(output, tuple) or self.encoding.width < 2 or not self._applies_softmax():
             return
         rows = output.detach().float()
         if bool((rows >= 0).all()) and bool(((rows.sum(dim=1) - 1).abs() < 1e-4).all()):
             raise refuse(
                 "The model's outputs are probabilities: they are not negative and sum to 1.",
-                f"This loss wants raw scores and applies '{self.activation}' to them itself.",
+                "This loss wants raw scores, and applies a softmax to them itself.",
                 "remove the softmax at the end of the network",
             )
+
+    def _applies_softmax(self) -> bool:
+        """Whether scores become probabilities over the classes on the way to the loss."""
+        function = getattr(self.criterion, "func", self.criterion)  # of a function with its options bound
+        inside = function is F.cross_entropy or isinstance(function, nn.CrossEntropyLoss)
+        return isinstance(self.encoding, ClassEncoding) and (inside or self.activation.endswith("softmax"))

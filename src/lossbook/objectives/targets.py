@@ -31,7 +31,28 @@ def check_targets(batch: Batch, schema: Schema, where: str, ignore_index: int | 
         return
     if "target" not in batch:
         raise refuse(f"{_upper(where)} has no 'target'.", f"Data of the kind '{schema.target}' gives one.")
+    shape, promised = tuple(batch["target"].shape), _shape(schema)
+    if len(shape) != len(promised) or any(isinstance(p, int) and n != p for n, p in zip(shape, promised, strict=True)):
+        raise refuse(
+            f"{_upper(where)} holds a target of shape {shape}.",
+            f"Targets of the kind '{schema.target}' have the shape ({', '.join(map(str, promised))}"
+            f"{',' if len(promised) == 1 else ''}) here; torch would broadcast others in silence.",
+            "mend the data",
+        )
     check(batch, schema, where, ignore_index)
+
+
+def _shape(schema: Schema) -> tuple[str | int, ...]:
+    """The sizes of a target, a letter where a size is free."""
+    shapes: dict[str, tuple[str | int, ...]] = {
+        "multilabel": ("N", schema.classes or "C"),
+        "distribution": ("N", schema.classes or "C"),
+        "value": ("N", schema.width or "W"),
+        "count": ("N", schema.width or "W"),
+        "mask": ("N", "H", "W"),
+        "text": ("N", "S"),
+    }
+    return shapes.get(schema.target, ("N",))
 
 
 def _class(batch: Batch, schema: Schema, where: str, ignore_index: int | None) -> None:
@@ -72,7 +93,9 @@ def _value(batch: Batch, schema: Schema, where: str, ignore_index: int | None) -
 
 def _count(batch: Batch, schema: Schema, where: str, ignore_index: int | None) -> None:
     target = batch["target"]
-    wrong = (target < 0) | (target != target.round()) if target.is_floating_point() else target < 0
+    wrong = target < 0
+    if target.is_floating_point():
+        wrong |= (target != target.round()) | target.isinf()
     if wrong.any():
         raise _refuse_at(wrong, target, where, "A count is a whole number, 0 or more.")
 
@@ -89,6 +112,8 @@ def _distribution(batch: Batch, schema: Schema, where: str, ignore_index: int | 
 
 
 def _text(batch: Batch, schema: Schema, where: str, ignore_index: int | None) -> None:
+    if "target_lengths" not in batch:
+        raise refuse(f"{_upper(where)} has no 'target_lengths'.", "Data of the kind 'text' gives the length of each.")
     target, lengths = batch["target"], batch["target_lengths"]
     if target.is_floating_point():
         raise refuse(f"{_upper(where)} holds text of type {_dtype(target)}.", "A symbol is a whole number (int64).")

@@ -47,7 +47,7 @@ def train(config: DictConfig, folder: str | Path | None = None) -> dict[str, Any
     trust = trust_of(values)
     assembly = assemble(values, contract, trust)
     make = make_trainer(values, to_save(config), assembly, trust)  # refuses what cannot be before a folder is there
-    made = Path(folder) if folder is not None else claim(run_base(values["choices"]))
+    made = claim(run_base(values["choices"])) if folder is None else _unused(Path(folder))
     with _removed_if_empty(made):
         recorder = Recorder(made, values, assembly.module.primary)
         trainer = make(made)
@@ -62,6 +62,14 @@ def train(config: DictConfig, folder: str | Path | None = None) -> dict[str, Any
     recorder.finish(outcome, time.perf_counter() - started)
     print_outcome(outcome, assembly.module.primary, made, time.perf_counter() - started)
     return dict(outcome.figures)
+
+
+def _unused(folder: Path) -> Path:
+    """The folder that the user named, or one beside it where it holds a run already."""
+    if (folder / "config.yaml").exists():
+        return claim(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @contextmanager

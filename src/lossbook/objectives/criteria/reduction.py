@@ -9,4 +9,5 @@ def reduce(losses: Tensor, reduction: str) -> Tensor:
     """The losses as they are (``none``), their ``mean`` or their ``sum``."""
     if reduction == "none":
         return losses
+    assert reduction in ("mean", "sum"), reduction
     return losses.mean() if reduction == "mean" else losses.sum()

@@ -6,6 +6,7 @@ from torch import Tensor
 from torchmetrics import MeanAbsoluteError, MeanMetric, MeanSquaredError
 
 from lossbook.data.schema import Schema
+from lossbook.errors import refuse
 from lossbook.objectives.encodings.encoding import Encoding, Measure, Scores, on_device
 from lossbook.objectives.metrics.explained import R2, PoissonD2
 from lossbook.objectives.metrics.ranking import Ordering
@@ -73,6 +74,11 @@ class Rates(Numbers):
 
 class Ranking(Numbers):
     """Numbers of which only the order counts, (N, 1); the score has no unit."""
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__(schema)
+        if schema.width != 1:
+            raise refuse(f"This data has {schema.width} target columns.", "An order needs one column.")
 
     @property
     def width(self) -> int:

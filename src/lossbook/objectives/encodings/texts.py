@@ -6,6 +6,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from lossbook.data.schema import Schema
+from lossbook.errors import refuse
 from lossbook.objectives.encodings.encoding import Encoding, Measure
 from lossbook.objectives.metrics.texts import TextErrors, exact_matches
 
@@ -20,6 +21,10 @@ class Symbols(Encoding):
     def __init__(self, schema: Schema, blank: int = 0) -> None:
         super().__init__(schema)
         self.blank = blank
+        if not 0 <= blank < self.width:
+            raise refuse(
+                f"loss.criterion.blank={blank}", f"The blank is one of the {self.width} outputs, 0..{self.width - 1}."
+            )
 
     @property
     def width(self) -> int:

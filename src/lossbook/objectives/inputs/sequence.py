@@ -64,5 +64,5 @@ class Sequence:
 
 def _needed(target: Tensor, lengths: Tensor) -> Tensor:
     """The steps that each text takes at least: its symbols, and a blank between equal neighbours."""
-    within = torch.arange(1, target.shape[1], device=target.device) < lengths[:, None]
+    within = torch.arange(1, max(1, target.shape[1]), device=target.device) < lengths[:, None]
     return lengths + ((target[:, 1:] == target[:, :-1]) & within).sum(1)

@@ -36,6 +36,7 @@ class Single:
                 "build the model with the output_size that it is given",
             )
         encoded = self.encoding.encode(target)
+        assert not encoded.is_floating_point() or encoded.shape == scores.shape, (encoded.shape, scores.shape)
         return Arguments((scores, encoded), self._count(encoded), scores, target)
 
     def _count(self, encoded: Tensor) -> int | Tensor:

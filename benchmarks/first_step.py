@@ -1,0 +1,15 @@
+"""Ends a run after its first step, for timing the way there: ``+callbacks.stop={_target_: first_step.FirstStep}``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import lightning as L
+
+
+class FirstStep(L.Callback):
+    """Leaves the process at once: what comes after the first step is not part of the way to it."""
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        os._exit(0)

@@ -1,0 +1,225 @@
+"""Epoch time on MNIST: Lossbook with everything on, against bare Lightning and a hand-written loop, in one run.
+
+    python benchmarks/step.py --data PATH            # torchvision's folder of MNIST; generated data without it
+    python benchmarks/step.py --data PATH --model cnn --rounds 3
+
+One epoch is 55,000 training samples in batches of 64 and one pass over 5,000 of validation, on one thread. The
+contenders take turns, so that a machine that slows down slows all of them; printed are medians and ratios of the same
+round. ``--profile`` shows where Lossbook's share goes; ``--startup`` times the way from the command to the first step
+against importing torch and lightning alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import lossbook
+from lossbook.composing.check import check
+from lossbook.composing.plain import plain
+from lossbook.composing.resume import to_save
+from lossbook.data.loader import TensorLoader
+from lossbook.data.order import BatchOrder
+from lossbook.run.assemble import assemble
+from lossbook.run.fit import make_trainer, quiet
+from lossbook.trust import OWN_CONFIG
+
+BATCH = 64
+Parts = dict[str, tuple[Tensor, Tensor]]
+
+
+def mnist(root: str | None) -> str:
+    """torchvision's folder of MNIST, or one of generated images of the same size and format."""
+    if root is not None:
+        return root
+    folder = Path(tempfile.mkdtemp()) / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for part, samples in (("train", 60_000), ("t10k", 10_000)):
+        images = generator.integers(0, 256, (samples, 28, 28), dtype=np.uint8)
+        labels = generator.permutation(samples).astype(np.uint8) % 10
+        for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
+            head = np.array([0x800 + array.ndim, *array.shape], dtype=">i4")
+            (folder / name).write_bytes(head.tobytes() + array.tobytes())
+    return str(folder.parents[1])
+
+
+def config(root: str, model: str) -> object:
+    overrides = ["data=mnist", f"data.root={root}", f"model={model}", "trainer=cpu", "trainer.max_epochs=1"]
+    return lossbook.compose(*overrides, f"data.batch_size={BATCH}")
+
+
+class Lossbook:
+    """What ``scripts/train.py data=mnist`` does between building and testing."""
+
+    def __init__(self, root: str, model: str) -> None:
+        self.config = config(root, model)
+        self.values = plain(self.config)
+        self.contract = check(self.values)
+
+    def parts(self) -> Parts:
+        """The same samples for the others: scaled and normalised once, outside of the time that counts."""
+        data = assemble(self.values, self.contract, OWN_CONFIG).data
+        return {
+            name: (data.preparing.plain(dict(data.part(name)))["input"], data.part(name)["target"])
+            for name in ("train", "val")
+        }
+
+    def network(self) -> nn.Module:
+        return assemble(self.values, self.contract, OWN_CONFIG).module.model
+
+    def __call__(self) -> float:
+        assembly = assemble(self.values, self.contract, OWN_CONFIG)
+        with tempfile.TemporaryDirectory() as folder, quiet():
+            trainer = make_trainer(self.values, to_save(self.config), assembly, OWN_CONFIG)(Path(folder))
+            start = time.perf_counter()
+            trainer.fit(assembly.module, datamodule=assembly.data)
+            return time.perf_counter() - start
+
+
+class Bare(L.LightningModule):
+    """The least that Lightning asks for: no metric, no log."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        return F.cross_entropy(self.model(batch["input"]), batch["target"])
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        F.cross_entropy(self.model(batch["input"]), batch["target"])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), fused=True)
+
+
+def bare(model: nn.Module, parts: Parts) -> float:
+    loaders = [
+        TensorLoader({"input": x, "target": y}, BatchOrder(len(x), BATCH, shuffle=name == "train"))
+        for name, (x, y) in parts.items()
+    ]
+    off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    with quiet():
+        trainer = L.Trainer(accelerator="cpu", max_epochs=1, num_sanity_val_steps=0, **off)
+        start = time.perf_counter()
+        trainer.fit(Bare(model), *loaders)
+    return time.perf_counter() - start
+
+
+def by_hand(model: nn.Module, parts: Parts, fused: bool | None) -> float:
+    """The loop that one writes: shuffle, index, step; loss and accuracy summed, as every such loop does."""
+    (x, y), (vx, vy) = parts["train"], parts["val"]
+    optimizer = torch.optim.Adam(model.parameters(), fused=fused)
+    start = time.perf_counter()
+    model.train()
+    total, hits = torch.zeros(()), torch.zeros(())
+    for rows in torch.randperm(len(x)).split(BATCH):
+        output, target = model(x[rows]), y[rows]
+        loss = F.cross_entropy(output, target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.detach() * len(rows)
+        hits += (output.argmax(1) == target).sum()
+    model.eval()
+    with torch.no_grad():
+        for rows in torch.arange(len(vx)).split(BATCH):
+            output = model(vx[rows])
+            total += F.cross_entropy(output, vy[rows]) * len(rows)
+            hits += (output.argmax(1) == vy[rows]).sum()
+    return time.perf_counter() - start
+
+
+def compare(root: str, model: str, rounds: int) -> None:
+    ours = Lossbook(root, model)
+    parts = ours.parts()
+    contenders: dict[str, Callable[[], float]] = {
+        "lossbook, everything on": ours,
+        "lightning, bare, fused": lambda: bare(ours.network(), parts),
+        "by hand, torch's default": lambda: by_hand(ours.network(), parts, None),
+        "by hand, fused": lambda: by_hand(ours.network(), parts, True),
+    }
+    for name in ("lossbook, everything on", "by hand, fused"):  # warm up what is loaded on first use
+        contenders[name]()
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            times[name].append(run())
+    print(f"\n{model}, {rounds} rounds, {torch.get_num_threads()} thread(s), torch {torch.__version__}")
+    print(f"{'':<28}{'median s':>9}{'lossbook takes':>18}")
+    mine = times["lossbook, everything on"]
+    for name, values in times.items():
+        ratio = statistics.median(a / b for a, b in zip(mine, values, strict=True))
+        print(f"{name:<28}{statistics.median(values):>9.3f}{ratio:>16.2f} x")
+
+
+def profile(root: str, model: str) -> None:
+    """Where the time of one epoch goes, by function."""
+    import cProfile
+    import pstats
+
+    ours = Lossbook(root, model)
+    ours()
+    with cProfile.Profile() as profiler:
+        ours()
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(35)
+
+
+def startup(rounds: int) -> None:
+    """From the command to the end of a run of a single step, against the imports that no run can do without."""
+    here = Path(__file__).resolve().parent
+    commands = {
+        "import torch, lightning": ["-c", "import torch, lightning"],
+        "to the first step": [
+            str(here.parent / "scripts" / "train.py"),
+            "+callbacks.stop={_target_:first_step.FirstStep}",
+        ],
+    }
+    environment = {**os.environ, "PYTHONPATH": str(here)}
+    with tempfile.TemporaryDirectory() as folder:
+        times: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(rounds + 1):
+            for name, command in commands.items():
+                start = time.perf_counter()
+                subprocess.run(
+                    [sys.executable, *command], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL
+                )
+                times[name].append(time.perf_counter() - start)
+    imports, first = (values[1:] for values in times.values())
+    ratio = statistics.median(b / a for a, b in zip(imports, first, strict=True))
+    print(
+        f"\nimport torch, lightning {statistics.median(imports):.2f} s; to the first step {statistics.median(first):.2f} s"
+    )
+    print(f"ratio {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", help="torchvision's folder of MNIST")
+    parser.add_argument("--model", default="mlp", choices=("mlp", "cnn"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--startup", action="store_true")
+    given = parser.parse_args()
+    if given.startup:
+        startup(given.rounds)
+    elif given.profile:
+        profile(mnist(given.data), given.model)
+    else:
+        compare(mnist(given.data), given.model, given.rounds)

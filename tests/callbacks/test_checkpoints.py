@@ -1,0 +1,153 @@
+"""The best is the best, never a nan; files come along to the folder of a resumed run."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+from lossbook.callbacks.checkpoints import Checkpoints, is_better
+from lossbook.callbacks.record import Record
+from lossbook.checkpoint import AtomicCheckpointIO, read
+from lossbook.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*LeafSpec:FutureWarning", "ignore:.*does not have many workers", "ignore:.*logging interval"
+)
+
+
+class Scripted(lightning.LightningModule):
+    """Validates to given figures; its one weight counts the steps."""
+
+    def __init__(self, figures: list[tuple[float, float]], mode: str = "max") -> None:
+        super().__init__()
+        self.primary = ("val/acc", mode)
+        self.figures = figures
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=1.0)
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        return -self.weight
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        acc, loss = self.figures[self.current_epoch]
+        self.log_dict({"val/acc": acc, "val/loss": loss})
+
+
+def run(folder: Path, figures: list[tuple[float, float]], mode: str = "max", ckpt: Path | None = None) -> Checkpoints:
+    checkpoints = Checkpoints()
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        max_epochs=len(figures),
+        default_root_dir=folder,
+        logger=False,
+        plugins=[AtomicCheckpointIO()],
+        callbacks=[checkpoints, Record({"config": {}})],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(Scripted(figures, mode), DataLoader(range(2)), DataLoader(range(1)), ckpt_path=ckpt)
+    return checkpoints
+
+
+def steps(path: Path) -> float:
+    return float(read(path)["state_dict"]["weight"])
+
+
+NAN, INF = math.nan, math.inf
+
+
+@pytest.mark.parametrize(
+    ("mode", "figures", "epoch"),
+    [
+        ("max", [(0.5, 1.0), (0.7, 2.0), (0.6, 0.1)], 1),
+        ("min", [(0.5, 1.0), (0.7, 2.0), (0.4, 9.0)], 2),
+        ("max", [(0.5, 1.0), (0.5, 0.9), (0.5, 0.95)], 1),  # ties go to the lower loss
+        ("max", [(0.5, 1.0), (0.5, 1.0)], 0),  # and then to the earlier epoch
+        ("max", [(0.5, 1.0), (INF, 0.0), (NAN, 0.0)], 0),
+        ("max", [(0.5, NAN), (0.5, 1.0)], 1),
+        ("max", [(NAN, 1.0), (0.1, 1.0)], 1),
+    ],
+)
+def test_the_best_epoch_is_kept(mode: str, figures: list[tuple[float, float]], epoch: int, tmp_path: Path) -> None:
+    checkpoints = run(tmp_path, figures, mode)
+    assert checkpoints.best_epoch == epoch
+    assert checkpoints.best_value == pytest.approx(figures[epoch][0])
+    assert steps(tmp_path / "checkpoints/best.ckpt") == 2 * (epoch + 1)
+    assert steps(tmp_path / "checkpoints/last.ckpt") == 2 * len(figures)
+    assert checkpoints.best_figures.keys() == {"val/acc", "val/loss"}
+    state = read(tmp_path / "checkpoints/last.ckpt")["callbacks"]["Checkpoints"]
+    assert state["best_value"] == checkpoints.best_value
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
+def test_without_a_finite_value_there_is_no_best(tmp_path: Path) -> None:
+    assert run(tmp_path, [(NAN, 1.0)]).best_path is None
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+@given(st.lists(st.tuples(st.floats(), st.floats(allow_nan=False)), min_size=1), st.sampled_from(["max", "min"]))
+def test_nothing_beats_the_best(figures: list[tuple[float, float]], mode: str) -> None:
+    best, best_loss = None, math.inf
+    for value, loss in figures:
+        if is_better(value, loss, best, best_loss, mode):
+            best, best_loss = value, loss
+    finite = [figure for figure in figures if math.isfinite(figure[0])]
+    sign = -1 if mode == "max" else 1
+    assert (best, best_loss) == (min(finite, key=lambda f: (sign * f[0], f[1])) if finite else (None, math.inf))
+
+
+def test_a_resumed_run_takes_the_best_along(tmp_path: Path) -> None:
+    run(tmp_path / "a", [(0.9, 1.0), (0.5, 1.0)])
+    last = tmp_path / "a/checkpoints/last.ckpt"
+    resumed = run(tmp_path / "b", [(0, 0), (0, 0), (0.6, 1.0)], ckpt=last)
+    assert resumed.best_epoch == 0
+    assert steps(tmp_path / "b/checkpoints/best.ckpt") == 2
+    assert resumed.best_path == tmp_path / "b/checkpoints/best.ckpt"
+
+
+def test_a_resumed_run_that_has_nothing_left_to_do_has_the_best_too(tmp_path: Path) -> None:
+    run(tmp_path / "a", [(0.9, 1.0)])
+    assert run(tmp_path / "b", [(0, 0)], ckpt=tmp_path / "a/checkpoints/last.ckpt").best_path is not None
+    assert steps(tmp_path / "b/checkpoints/best.ckpt") == 2
+
+
+@pytest.mark.parametrize("beside", ["nothing", "another run's", "no checkpoint"])
+def test_where_the_best_is_gone_the_best_from_here_on_counts(beside: str, tmp_path: Path) -> None:
+    run(tmp_path / "a", [(0.9, 1.0), (0.5, 1.0)])
+    (tmp_path / "moved").mkdir()
+    shutil.copy(tmp_path / "a/checkpoints/last.ckpt", tmp_path / "moved/last.ckpt")
+    if beside == "another run's":
+        run(tmp_path / "c", [(0.8, 1.0)])
+        shutil.copy(tmp_path / "c/checkpoints/best.ckpt", tmp_path / "moved/best.ckpt")
+    if beside == "no checkpoint":
+        (tmp_path / "moved/best.ckpt").write_text("")
+    resumed = run(tmp_path / "b", [(0, 0), (0, 0), (0.6, 1.0), (0.4, 1.0)], ckpt=tmp_path / "moved/last.ckpt")
+    assert resumed.best_epoch == 2
+    assert steps(tmp_path / "b/checkpoints/best.ckpt") == 6
+
+
+def test_a_full_disk_ends_the_run_in_words_and_leaves_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path / "a", [(0.9, 1.0)])
+    last = tmp_path / "a/checkpoints/last.ckpt"
+    before = last.read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lossbook.checkpoint.os.fsync", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        run(tmp_path / "a", [(0, 0), (0.5, 1.0)], ckpt=last)
+    assert last.read_bytes() == before

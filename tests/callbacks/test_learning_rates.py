@@ -1,0 +1,42 @@
+"""One curve where all groups share a learning rate, one for each otherwise."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from lossbook.callbacks.learning_rates import LearningRates
+
+
+def logged(
+    groups: list[dict[str, Any]], steps: int, every: int, loggers: int = 1
+) -> list[tuple[int, dict[str, float]]]:
+    points: list[tuple[int, dict[str, float]]] = []
+    logger = SimpleNamespace(log_metrics=lambda metrics, step: points.append((step, metrics)))
+    for group in groups:
+        group["params"] = [torch.nn.Parameter(torch.zeros(1))]
+    optimizer = torch.optim.SGD(groups, lr=0.5)
+    trainer: Any = SimpleNamespace(loggers=[logger] * loggers, optimizers=[optimizer], log_every_n_steps=every)
+    callback, module = LearningRates(), torch.nn.Module()
+    callback.on_train_start(trainer, module)  # type: ignore[arg-type]
+    for step in range(steps):
+        trainer.global_step = step
+        callback.on_train_batch_start(trainer, module, None, step)  # type: ignore[arg-type]
+        optimizer.param_groups[0]["lr"] /= 2
+    return points
+
+
+def test_the_rate_of_each_logged_step() -> None:
+    assert logged([{}], steps=5, every=2) == [(0, {"lr": 0.5}), (2, {"lr": 0.125}), (4, {"lr": 0.03125})]
+
+
+def test_groups_that_differ_have_curves_of_their_own() -> None:
+    groups = [{"name": "backbone", "lr": 0.25}, {"weight_decay": 0.1}]
+    assert logged(groups, steps=1, every=1) == [(0, {"lr/backbone": 0.25, "lr/1": 0.5})]
+    assert logged([{}, {"weight_decay": 0.1}], steps=1, every=1) == [(0, {"lr": 0.5})]
+
+
+def test_nothing_happens_without_a_logger() -> None:
+    assert logged([{}], steps=3, every=1, loggers=0) == []

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lossbook import compose
+from lossbook.errors import UserError
+
+
+def refusal(*overrides: str, config_dir: Path | None = None) -> tuple[str, str, str]:
+    with pytest.raises(UserError) as caught:
+        compose(*overrides, config_dir=config_dir)
+    (problem,) = caught.value.problems
+    assert len(str(problem).splitlines()) <= 4
+    return problem.given, problem.rule, problem.fix
+
+
+@pytest.mark.parametrize(
+    ("given", "fix"),
+    [
+        ("loss=ctcc", "loss=ctc"),
+        ("los=ctc", "loss=ctc"),
+        ("optim=adamm", "optim=adam"),
+        ("optim.lrr=0.1", "optim.lr=0.1"),
+        ("optm.lr=0.1", "optim.lr=0.1"),
+        ("lr=0.1", "optim.lr=0.1"),
+        ("epochs=5", "trainer.max_epochs=5"),
+        ("batch_size=8", "data.batch_size=8"),
+        ("sed=1", "seed=1"),
+        ("ctc", "loss=ctc"),
+        ("sgd", "optim=sgd"),
+        ("+optim.lr=1", "optim.lr=1"),
+        ("+loss=ctc", "loss=ctc"),
+        ("optim@other=sgd", "optim=sgd"),
+        ("~optim.lrr", "~optim.lr"),
+        ("loss={criterion: {wieght: 1}}", "loss.criterion.weight=..."),
+        ("loss=mse,l1", "-m 'loss=mse,l1' for a sweep"),
+        ("loss=glob(*)", "-m 'loss=glob(*)' for a sweep"),
+        ("optim.lr=0.1,1", "-m 'optim.lr=0.1,1' for a sweep, or 'optim.lr=[0.1,1]' for a list"),
+        ("logger=tensorboard,csv", "-m 'logger=tensorboard,csv' for a sweep, or 'logger=[tensorboard,csv]' for a list"),
+        ("data.root=a=b", "\"data.root='a=b'\""),
+        ("optim.momentum=0.9", "choose one that has it: optim=sgd"),
+    ],
+)
+def test_the_fix_names_the_nearest_thing_that_exists(given: str, fix: str):
+    assert refusal(given)[::2] == (given, fix)
+
+
+def test_a_misspelt_option_is_answered_with_all_there_are():
+    given, rule, _ = refusal("model=unett")
+    assert given == "model=unett"
+    assert "cnn" in rule
+    assert "crnn" in rule
+
+
+@pytest.mark.parametrize("given", ["loss=3", "loss=null", "loss=true", "loss="])
+def test_a_group_takes_a_name(given: str):
+    assert refusal(given)[0] == given
+    assert refusal(given)[1].startswith("loss takes the name of an option")
+
+
+def test_brackets_that_the_shell_took_apart_are_put_together():
+    assert refusal("logger=[tensorboard,", "csv]") == (
+        "logger=[tensorboard,",
+        "Brackets must close, within one argument: the shell splits at blanks.",
+        "'logger=[tensorboard,csv]'",
+    )
+
+
+def test_a_mapping_where_a_list_stands():
+    given, rule, fix = refusal("optim.betas={a: 1}")
+    assert given == "optim.betas={a: 1}"
+    assert rule.endswith("the default is [0.9,0.999].")
+    assert "optim.betas=[0.9,0.999]" in fix
+
+
+def test_mistakes_in_a_users_own_files(config_dir: Path):
+    given, rule, _ = refusal("loss=broken", config_dir=config_dir)
+    assert given.endswith("broken.yaml, line 2")
+    assert rule.startswith("This is not YAML")
+    assert refusal("loss=short", config_dir=config_dir)[2] == "rename short.yml to short.yaml"
+    assert refusal("loss=greedy", config_dir=config_dir)[0]
+
+
+def test_errors_that_are_not_the_users_stay_as_they_are(monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("lossbook.composing.compose.with_hydra", broken)
+    with pytest.raises(ZeroDivisionError):
+        compose()

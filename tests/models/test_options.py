@@ -1,0 +1,52 @@
+"""The options of conf/model against the classes that they build."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from lossbook.build import build, target
+
+FOLDER = Path(__file__).parents[2] / "conf" / "model"
+OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+FROM_THE_DATA = {"input_shape", "output_size", "output"}
+SHAPES = {  # (input_shape, output_size) -> parameters as the head comment states them
+    "mlp": {((30,), 2): "12,546", ((1, 28, 28), 10): "109,770"},
+    "cnn": {((1, 8, 8), 10): "73,834", ((1, 24, 24), 10): "73,834"},
+    "unet": {((1, 24, 24), 11): "57,019"},
+    "crnn": {((1, 12, 96), 11): "CRNN_PARAMETERS"},
+    "torchvision": {((3, 32, 32), 10): "11,181,642"},
+}
+
+
+def options(name: str) -> dict:
+    return yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_option_spells_out_every_argument_at_its_default(name: str) -> None:
+    node = options(name)
+    parameters = inspect.signature(target(node.pop("_target_"))).parameters
+    assert node.pop("embedding_dim", "absent") is None
+    assert set(node) == set(parameters) - FROM_THE_DATA
+    for argument, value in node.items():
+        default = parameters[argument].default
+        assert value == (list(default) if isinstance(default, tuple) else default), argument
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_head_comment_has_a_command_and_the_true_size(name: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text()
+    assert re.search(rf"^# +python scripts/train\.py .*model={name}", text, re.MULTILINE)
+    node = options(name)
+    del node["embedding_dim"]
+    for (shape, width), stated in SHAPES[name].items():
+        with torch.random.fork_rng():
+            model = build(node, input_shape=shape, output_size=width)
+        assert f"{sum(p.numel() for p in model.parameters()):,}" == stated
+        assert stated in text

@@ -1,0 +1,79 @@
+"""Mining against loops that follow the definitions."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import tensor
+
+from lossbook.errors import UserError
+from lossbook.objectives.inputs.mining import MINING, all_pairs, triplets
+
+
+@st.composite
+def batches(draw):
+    """Distances of random points, and labels: of many classes, of one, of one sample, without positives."""
+    labels = tensor(draw(st.lists(st.integers(0, 3), min_size=1, max_size=9)))
+    points = torch.rand(len(labels), 2, generator=torch.Generator().manual_seed(draw(st.integers(0, 10**6))))
+    return torch.cdist(points, points), labels
+
+
+def expected(distances, labels, mine, margin):
+    d, y, n = distances.tolist(), labels.tolist(), len(labels)
+    found = []
+    for a in range(n):
+        positives = [p for p in range(n) if y[p] == y[a] and p != a]
+        negatives = [k for k in range(n) if y[k] != y[a]]
+        if not positives or not negatives:
+            continue
+        if mine == "all":
+            pairs = itertools.product(positives, negatives)
+            found += [(a, p, k) for p, k in pairs if distances[a, p] + margin > distances[a, k]]
+        elif mine == "hard":
+            found.append((a, max(positives, key=lambda i: d[a][i]), min(negatives, key=lambda i: d[a][i])))
+        else:
+            for p in positives:
+                farther = [k for k in negatives if d[a][k] > d[a][p]]
+                chosen = min(farther, key=lambda i: d[a][i]) if farther else max(negatives, key=lambda i: d[a][i])
+                found.append((a, p, chosen))
+    return found
+
+
+@given(batches(), st.sampled_from(MINING), st.sampled_from([0.01, 0.3, 2.0]))
+def test_triplets(batch, mine, margin):
+    distances, labels = batch
+    found = triplets(distances, labels, mine, margin)
+    assert sorted(zip(*(indices.tolist() for indices in found), strict=True)) == sorted(
+        expected(distances, labels, mine, margin)
+    )
+
+
+@pytest.mark.parametrize("mine", MINING)
+@pytest.mark.parametrize("labels", [[0], [1, 1, 1], [0, 1, 2]], ids=["one sample", "one class", "no positives"])
+def test_nothing_to_choose(mine, labels):
+    distances = torch.rand(len(labels), len(labels))
+    assert [len(indices) for indices in triplets(distances, tensor(labels), mine, 1.0)] == [0, 0, 0]
+
+
+@given(st.integers(1, 12))
+def test_all_pairs(n):
+    first, second = all_pairs(torch.zeros(n))
+    found = list(zip(first.tolist(), second.tolist(), strict=True))
+    assert found == list(itertools.combinations(range(n), 2))
+
+
+def test_all_triplets_of_1300_digits_are_refused():
+    labels = torch.arange(1300) % 10
+    with pytest.raises(UserError, match=r"196,248,000 triplets|triplets") as caught:
+        triplets(torch.rand(1300, 1300), labels, "all", 1.0)
+    assert "loss.pairing.mine=hard" in str(caught.value)
+    assert len(triplets(torch.rand(1300, 1300), labels, "hard", 1.0)[0]) == 1300
+
+
+def test_too_many_pairs_are_refused():
+    with pytest.raises(UserError, match="4,498,500 pairs"):
+        all_pairs(torch.zeros(3000))

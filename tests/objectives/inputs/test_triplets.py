@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import tensor
+from torch.nn import functional as F
+
+from lossbook.objectives.inputs.mining import triplets
+
+LABELS = tensor([0, 0, 1, 2, 1, 2])
+
+
+@pytest.mark.parametrize("mine", ["all", "hard", "semi_hard"])
+def test_mined(objective, mine):
+    embeddings = torch.randn(6, 4, requires_grad=True)
+    overrides = ("loss=triplet_margin", f"loss.pairing.mine={mine}", "loss.criterion.margin=0.5")
+    step = objective("class", *overrides)(embeddings, {"target": LABELS})
+    chosen = triplets(torch.cdist(embeddings, embeddings), LABELS, mine, 0.5)
+    expected = F.triplet_margin_loss(*(embeddings[i] for i in chosen), margin=0.5)
+    torch.testing.assert_close(step.loss, expected)
+    assert step.weight == len(chosen[0])
+    step.loss.backward()
+    assert embeddings.grad.isfinite().all()
+
+
+def test_a_collapsed_embedding_is_told_from_a_hard_batch(objective):
+    """Its loss equals the margin, like that of many a good one; its spread is 0."""
+    step = objective("class", "loss=triplet_margin")(torch.ones(6, 4), {"target": LABELS})
+    assert float(step.loss) == pytest.approx(1.0, abs=1e-4)
+    assert float(step.figures["spread"]) == 0
+    assert float(step.figures["active"]) == 1
+
+
+def test_satisfied_triplets_do_not_dilute_the_mean(objective):
+    """Of all triplets, only those that violate the margin count."""
+    embeddings = tensor([[0.0], [0.5], [10.0], [0.9]])
+    labels = tensor([0, 0, 1, 1])
+    step = objective("class", "loss=triplet_margin", "loss.pairing.mine=all")(embeddings, {"target": labels})
+    d = torch.cdist(embeddings, embeddings)
+    losses = [
+        float(d[a, p] - d[a, n] + 1)
+        for a in range(4)
+        for p in range(4)
+        for n in range(4)
+        if labels[a] == labels[p] and a != p and labels[a] != labels[n]
+    ]
+    violating = [loss for loss in losses if loss > 0]
+    assert len(violating) < len(losses)
+    assert step.weight == len(violating)
+    assert float(step.loss) == pytest.approx(sum(violating) / len(violating), rel=1e-5)
+
+
+def test_a_batch_of_one_class_teaches_nothing_and_does_no_harm(objective):
+    embeddings = torch.randn(4, 3, requires_grad=True)
+    step = objective("class", "loss=triplet_margin")(embeddings, {"target": torch.zeros(4, dtype=torch.int64)})
+    step.loss.backward()
+    assert (float(step.loss), step.weight, step.figures) == (0, 0, {})
+    assert (embeddings.grad == 0).all()
+
+
+def test_given(objective):
+    anchor, positive, negative = torch.randn(3, 5, 4).unbind()
+    step = objective("triplet", "loss=triplet_margin", "loss.criterion.swap=true")((anchor, positive, negative), {})
+    torch.testing.assert_close(step.loss, F.triplet_margin_loss(anchor, positive, negative, swap=True))
+    assert step.weight == 5
+    torch.testing.assert_close(step.scores[:, 1], (anchor - negative).norm(dim=1))
+
+
+def test_embeddings_of_length_one(objective):
+    embeddings = torch.randn(6, 4)
+    bound = objective("class", "loss=triplet_margin", "loss.activation=normalise")
+    torch.testing.assert_close(bound.activate(embeddings).norm(dim=1), torch.ones(6))
+    assert float(bound(embeddings, {"target": LABELS}).loss) == pytest.approx(
+        float(bound(embeddings * 7, {"target": LABELS}).loss)
+    )

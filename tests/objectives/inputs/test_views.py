@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import tensor
+from torch.nn import functional as F
+
+from lossbook.errors import UserError
+
+QUERY, KEY = torch.randn(6, 4), torch.randn(6, 4)
+LABELS = tensor([0, 1, 0, 2, 1, 1])
+
+
+def test_labels_serve_evaluation_alone(objective):
+    bound = objective("class", "loss=info_nce")
+    first = bound((QUERY, KEY), {"target": LABELS})
+    second = bound((QUERY, KEY), {"target": LABELS.flip(0)})
+    assert torch.equal(first.loss, second.loss)
+    assert torch.equal(first.target, LABELS)
+    assert torch.equal(first.scores, QUERY)
+
+
+def test_unless_they_name_the_positives(objective):
+    bound = objective("class", "loss=info_nce", "loss.pairing.positives=labels")
+    first = bound((QUERY, KEY), {"target": LABELS}).loss
+    assert not torch.equal(first, bound((QUERY, KEY), {"target": LABELS.flip(0)}).loss)
+    torch.testing.assert_close(first, bound.criterion(QUERY, KEY, LABELS))
+
+
+def test_the_clean_input_is_what_evaluation_sees(objective):
+    clean = torch.randn(6, 4)
+    step = objective("class", "loss=info_nce")((QUERY, KEY, clean), {"target": LABELS})
+    assert torch.equal(step.scores, clean)
+    torch.testing.assert_close(step.loss, objective("none", "loss=info_nce")((QUERY, KEY), {}).loss)
+
+
+@pytest.mark.parametrize(("mode", "among"), [("one_way", 6), ("symmetric", 6), ("both_views", 11)])
+def test_figures(objective, mode, among):
+    overrides = ("loss=info_nce", f"loss.criterion.mode={mode}", "loss.criterion.temperature=0.2")
+    figures = objective("none", *overrides)((QUERY, KEY), {}).figures
+    q, k = F.normalize(QUERY, dim=1), F.normalize(KEY, dim=1)
+    others = [(q[i] - q[j]).square().sum() for i in range(6) for j in range(i)]
+    expected = {
+        "chance": math.log(among),
+        "temperature": 0.2,
+        "alignment": (q - k).square().sum(1).mean(),
+        "uniformity": torch.stack(others).mul(-2).exp().mean().log(),
+    }
+    assert {name: float(figures[name]) for name in expected} == pytest.approx(
+        {name: float(value) for name, value in expected.items()}, abs=1e-5
+    )
+    hits = 0
+    for i in range(6):
+        rivals = [float(q[i] @ k[j]) for j in range(6)]
+        if mode == "both_views":
+            rivals += [float(q[i] @ q[j]) for j in range(6) if j != i]
+        hits += float(q[i] @ k[i]) >= max(rivals)
+    assert float(figures["top1"]) == pytest.approx(hits / 6)
+
+
+def test_equal_embeddings_stand_at_chance(objective):
+    for mode in ("one_way", "symmetric", "both_views"):
+        step = objective("none", "loss=info_nce", f"loss.criterion.mode={mode}")(
+            (torch.ones(6, 4), torch.ones(6, 4)), {}
+        )
+        torch.testing.assert_close(step.loss, step.figures["chance"])
+
+
+def test_given_pairs_that_belong_together_find_each_other(objective):
+    same = tensor([1, 0, 1, 1, 0, 1])
+    bound = objective("pair", "loss=info_nce")
+    step = bound((QUERY, KEY), {"target": same})
+    torch.testing.assert_close(step.loss, bound.criterion(QUERY[same > 0], KEY[same > 0]))
+    assert step.weight == 4
+    assert torch.equal(step.target, same)
+    cosine = F.cosine_similarity(QUERY, KEY)
+    assert torch.equal(step.scores.argsort(), (-cosine).argsort())
+
+
+@pytest.mark.parametrize(
+    ("kind", "batch", "n"), [("none", {}, 1), ("pair", {"target": tensor([0, 1, 0])}, 3)], ids=["views", "pairs"]
+)
+def test_a_batch_of_one_has_no_negatives(objective, kind, batch, n):
+    with pytest.raises(UserError, match="two at least"):
+        objective(kind, "loss=info_nce")((torch.randn(n, 4), torch.randn(n, 4)), batch)

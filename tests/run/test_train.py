@@ -1,0 +1,143 @@
+"""A run from its config to its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import lossbook
+from lossbook.errors import UserError
+
+SHORT = ("data.limit=96", "data.batch_size=32", "trainer=cpu", "trainer.max_epochs=2")
+
+
+def train(folder: Path, *overrides: str) -> dict[str, Any]:
+    return lossbook.train(lossbook.compose(*SHORT, *overrides), folder)
+
+
+def scalars(folder: Path) -> dict[str, list[Any]]:
+    events = EventAccumulator(str(folder)).Reload()
+    return {tag: events.Scalars(tag) for tag in events.Tags()["scalars"]}
+
+
+def test_the_folder_holds_config_checkpoints_curves_and_figures(tmp_path: Path) -> None:
+    figures = train(tmp_path, "loss=nll")
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    assert config["choices"]["loss"] == "nll"
+    assert "loss=nll" in config["overrides"]
+    assert config["data"]["source"]["seed"] == 0  # resolved
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert record["primary"] == "val/acc"
+    assert record["mode"] == "max"
+    assert record["epochs"] == 2
+    assert record["wall_time_s"] > 0
+    assert record["metrics"] == figures
+    for name in ("best", "last"):
+        checkpoint = torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert checkpoint["lossbook"]["config"]["choices"]["loss"] == "nll"
+
+
+def test_tags_are_those_that_users_rely_on(tmp_path: Path) -> None:
+    train(tmp_path, "loss=cross_entropy")
+    curves = scalars(tmp_path)
+    assert {"train/loss", "val/loss", "train/acc", "val/acc", "train/loss_step"} <= curves.keys()
+    assert [event.step for event in curves["train/loss"]] == [event.step for event in curves["val/loss"]]
+    assert len(curves["val/acc"]) == 2
+
+
+def test_embedding_losses_watch_the_nearest_neighbour_in_the_training_part(tmp_path: Path) -> None:
+    figures = train(tmp_path, "loss=triplet_margin")
+    assert 0 <= figures["val/recall_at_1"] <= 1
+    assert json.loads((tmp_path / "metrics.json").read_text())["primary"] == "val/recall_at_1"
+
+
+def test_values_are_reported_in_original_units(tmp_path: Path) -> None:
+    figures = train(tmp_path, "loss=mse", "data.limit=null")
+    assert 20 < figures["test/mae"] < 200  # of a score with mean 152 and deviation 77
+
+
+def test_an_epochs_loss_is_that_of_the_whole_part(tmp_path: Path) -> None:
+    """Uneven batches and class weights: the logged loss equals the criterion on the whole validation part at once."""
+    from lossbook.checkpoint import read
+    from lossbook.composing.check import check
+    from lossbook.composing.plain import plain
+    from lossbook.run.assemble import assemble
+    from lossbook.trust import OWN_CONFIG
+
+    config = lossbook.compose(
+        *SHORT, "loss=cross_entropy", "data.limit=null", "data.batch_size=50", "loss.criterion.weight=auto"
+    )
+    figures = lossbook.train(config, tmp_path)
+    assembly = assemble(plain(config), check(plain(config)), OWN_CONFIG)
+    assembly.module.load_state_dict(read(tmp_path / "checkpoints" / "best.ckpt")["state_dict"])
+    part = assembly.data.preparing.plain(dict(assembly.data.part("val")))
+    with torch.no_grad():
+        output = assembly.module.eval()(part["input"])
+    counts = torch.tensor(assembly.data.schema.class_counts).float()
+    weight = counts.sum() / (10 * counts)
+    expected = torch.nn.functional.cross_entropy(output, part["target"], weight=weight)
+    assert figures["val/loss"] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_without_reduction_it_trains_and_keeps_a_histogram(tmp_path: Path) -> None:
+    mean = train(tmp_path / "mean", "loss=nll")
+    none = train(tmp_path / "none", "loss=nll", "loss.criterion.reduction=none")
+    assert none["val/loss"] == pytest.approx(mean["val/loss"], rel=1e-4)
+    events = EventAccumulator(str(tmp_path / "none")).Reload()
+    assert "train/losses" in events.Tags()["histograms"]
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_one_others(tmp_path: Path) -> None:
+    first, again = (train(tmp_path / name, "seed=0") for name in "ab")
+    other = train(tmp_path / "c", "seed=1")
+    assert first == again
+    assert first["train/loss"] != other["train/loss"]
+
+
+def test_a_refused_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="2 values"):
+        lossbook.train(lossbook.compose("loss.criterion.weight=[1,2]", "trainer=cpu"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_the_checkpoint_stays(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"step \d+ .*\n.*largest gradient") as error:
+        train(tmp_path, "loss=mse", "optim=sgd", "optim.lr=1e8", "trainer.max_epochs=50")
+    assert "optim.lr" in str(error.value)
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert record["status"] == "failed"
+
+
+def test_several_loggers_at_once(tmp_path: Path) -> None:
+    train(tmp_path, "logger=[tensorboard,csv]")
+    assert (tmp_path / "metrics.csv").is_file()
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["loss=ctc", "data=digits"], ["ctc", "digits", "data=digit_lines"]),
+        (["loss=triplet_margin", "loss.criterion.margin=0"], ["margin=0", "margin > 0"]),
+        (["loss=info_nce", "loss.criterion.temperature=0"], ["temperature=0", "temperature > 0"]),
+        (["loss=info_nce", "data.batch_size=1"], ["data.batch_size=1", "batch_size > 1"]),
+        (["loss=poisson_nll", "loss.criterion.log_input=false"], ["activation=none", "softplus"]),
+        (["loss=cross_entropy", "loss.activation=softmax"], ["activation=softmax", "activation=none"]),
+        (["loss=nll", "model.embedding_dim=8"], ["embedding_dim=8", "embedding_dim=null"]),
+        (["loss=nll", "model=unet"], ["unet", "model=cnn"]),
+        (["loss=nll", "data=diabetes", "loss.activation=none"], ["diabetes", "activation=none"]),  # two at once
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_fix(overrides: list[str], said: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        train(tmp_path / "run", *overrides)
+    text = str(error.value)
+    assert all(part in text for part in said), text
+    assert not (tmp_path / "run").exists()

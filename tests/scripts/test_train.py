@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# Runs the script again and again in one process, and says after each what heavy modules have been imported.
+PROBE = """
+import os, runpy, sys
+script, *lines = sys.argv[1:]
+for line in lines:
+    sys.argv = [script, *line.split()]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        code = end.code or 0
+    heavy = sorted({"torch", "lightning", "torchvision", "torchmetrics", "sklearn"} & set(sys.modules))
+    print(f"<{line}> {code} {heavy}", flush=True)
+"""
+LIGHT = {
+    "--help": 0,
+    "--hydra-help": 0,
+    "--cfg job": 0,
+    "--cfg job loss=ctc optim=sgd": 0,
+    "-sc query=bash": 0,
+    "loss=ctcc": 1,
+    "los=ctc": 1,
+    "optim.lrr=1": 1,
+    "optim.lr=fast": 1,
+    "loss=mse,l1": 1,
+    "data=mnist": 1,
+    "loss=ctc data=digits": 1,
+    "ckpt=nowhere/last.ckpt": 1,
+    "-m loss=ctc,ctcc": 1,
+    "-m loss=ctc data=digits,diabetes": 1,
+}
+
+
+def start(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COMP_LINE": "python train.py loss=mul", "COMP_POINT": "99"}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=environment, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    folder = tmp_path_factory.mktemp("empty")
+    return start("-c", PROBE, str(ROOT / "scripts" / "train.py"), *LIGHT, cwd=folder), folder
+
+
+@pytest.mark.parametrize("line", LIGHT)
+def test_help_config_completion_and_errors_never_import_torch(
+    probed: tuple[subprocess.CompletedProcess[str], Path], line: str
+):
+    output = probed[0].stdout
+    assert f"<{line}> {LIGHT[line]} []" in output, probed[0].stderr
+
+
+def test_nothing_is_written_by_any_of_them(probed: tuple[subprocess.CompletedProcess[str], Path]):
+    assert list(probed[1].iterdir()) == []
+
+
+def test_the_help_says_what_the_tool_does_and_what_there_is(probed: tuple[subprocess.CompletedProcess[str], Path]):
+    text = probed[0].stdout.partition("<--help>")[0]
+    assert text.startswith("Trains a network with any loss")
+    for loss in (ROOT / "conf" / "loss").glob("*.yaml"):
+        assert loss.stem in text.partition("\nloss: ")[2].partition("\n")[0]
+    assert "--config-dir DIR" in text
+    assert 'eval "$(python' in text
+
+
+def test_the_tab_key_completes_options(probed: tuple[subprocess.CompletedProcess[str], Path]):
+    text = probed[0].stdout.partition("<-sc query=bash>")[0].rpartition(">")[2]
+    assert {"loss=multi_margin", "loss=multilabel_margin", "loss=multilabel_soft_margin"} <= set(text.split())
+
+
+def test_help_takes_at_most_twice_what_an_empty_hydra_program_takes(tmp_path: Path):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "empty.yaml").write_text("a: 1\n")
+    (tmp_path / "empty.py").write_text(
+        "import hydra\n"
+        "@hydra.main(config_path='conf', config_name='empty', version_base='1.3')\n"
+        "def main(config): pass\n"
+        "main()\n"
+    )
+
+    def seconds(script: Path) -> float:
+        """Of the processor, which other programs on the machine disturb least; the quickest of three."""
+        times = []
+        for _ in range(3):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            assert start(str(script), "--help", cwd=tmp_path).returncode == 0
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return min(times)
+
+    assert seconds(ROOT / "scripts" / "train.py") <= 2 * seconds(tmp_path / "empty.py")
