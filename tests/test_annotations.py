@@ -12,13 +12,13 @@ from lossbook.errors import UserError
 
 TENSORS = [
     Tensor,
-    Optional[Tensor],
+    Optional[Tensor],  # noqa: UP045
     Tensor | None,
     "Tensor",
     "Optional[Tensor]",
     "torch.Tensor | None",
     "Union[Tensor, None]",
-]  # noqa: UP045
+]
 OTHERS = [
     list[float],
     Sequence[float] | Tensor,

@@ -53,6 +53,7 @@ class Module(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.parameters(), lr=0.05)
         if self.scheduler == "step":
+            assert self.trainer.estimated_stepping_batches > 0  # sets the loader up before a checkpoint is restored
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 15)
             return [optimizer], [{"scheduler": schedule, "interval": "step"}]
         if self.scheduler == "epoch":

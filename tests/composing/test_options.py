@@ -28,7 +28,7 @@ def test_names_come_from_all_folders_and_the_first_folder_wins(tmp_path: Path):
 def test_an_option_built_on_another_states_the_others_values_too(config_dir: Path):
     values, whole = Options([conf_folder(), config_dir]).stated("trainer/cpu")
     assert values["accelerator"] == "cpu"
-    assert values["max_epochs"] == 20
+    assert values["max_epochs"] == "${oc.select:data.epochs,20}"
     assert whole
 
 

@@ -13,7 +13,9 @@ def mend_restart(trainer: lightning.Trainer) -> None:
        hooks of that epoch's end a second time and count the epoch twice. It is made to start the next one.
     2. A validation that came early, because training was told to stop within an epoch, is not among those that
        Lightning expects: the place on the loggers' axis would lag a step behind.
-    3. The flag that says "restarting" is kept until the end of the first epoch, and at that end Lightning leaves out
+    3. Where ``configure_optimizers`` asks for ``estimated_stepping_batches``, the loader is set up before the checkpoint
+       is read, and never told its position: the epoch would start from its first batch again.
+    4. The flag that says "restarting" is kept until the end of the first epoch, and at that end Lightning leaves out
        the step of a ReduceLROnPlateau.
     """
     fit_loop, epoch_loop = trainer.fit_loop, trainer.fit_loop.epoch_loop
@@ -24,7 +26,10 @@ def mend_restart(trainer: lightning.Trainer) -> None:
         _clear(fit_loop)
         fit_loop.reset_restart_stage()
         epoch_loop.reset_restart_stage()
-    elif fit_loop.restarted_mid_epoch and epoch_loop.restarted_on_last:
+    if fit_loop.restarted_mid_epoch and fit_loop._combined_loader_states_to_load:
+        fit_loop._load_combined_loader_states()
+        iter(fetcher)
+    if fit_loop.restarted_mid_epoch and epoch_loop.restarted_on_last:
         expected = epoch_loop._should_check_val_fx(fetcher) or epoch_loop._should_accumulate()
         epoch_loop._batches_that_stepped += 0 if expected else 1
     fit_loop._restarting = False

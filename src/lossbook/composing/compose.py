@@ -197,6 +197,21 @@ def _against(
     declared = options.declared(choices)
     for key, value in given.items():
         if key in declared:
-            yield from problems(key, value, declared[key])
+            yield from problems(key, value, _followed(declared[key], value, values))
         elif key not in KEYS and key != "hydra" and not options.has_group(key):
             yield unknown(key, value, [str(name) for name in values if name != key])
+
+
+def _followed(default: Any, given: Any, values: Mapping[Any, Any]) -> Any:
+    """The default beside a given value, where it refers to another value (``${data.epochs}``) as what that is."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(default, Mapping) and isinstance(given, Mapping):
+        return {key: _followed(value, given.get(key), values) for key, value in default.items()}
+    if given is None or not (isinstance(default, str) and default.startswith("${")):
+        return default
+    try:
+        return OmegaConf.create({**values, "default": default}).default
+    except OmegaConfBaseException:
+        return default

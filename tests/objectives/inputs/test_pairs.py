@@ -86,5 +86,5 @@ def test_without_a_pair_nothing_is_learnt(objective, batch):
     scores = torch.randn(len(batch), 1, requires_grad=True)
     step = objective("count", "loss=margin_ranking")(scores, {"target": batch})
     step.loss.backward()
-    assert (float(step.loss), step.weight) == (0, 0)
+    assert (step.loss.item(), step.weight) == (0, 0)
     assert (scores.grad == 0).all()

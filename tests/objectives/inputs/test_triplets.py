@@ -54,7 +54,7 @@ def test_a_batch_of_one_class_teaches_nothing_and_does_no_harm(objective):
     embeddings = torch.randn(4, 3, requires_grad=True)
     step = objective("class", "loss=triplet_margin")(embeddings, {"target": torch.zeros(4, dtype=torch.int64)})
     step.loss.backward()
-    assert (float(step.loss), step.weight, step.figures) == (0, 0, {})
+    assert (step.loss.item(), step.weight, step.figures) == (0, 0, {})
     assert (embeddings.grad == 0).all()
 
 

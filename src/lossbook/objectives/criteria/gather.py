@@ -17,20 +17,33 @@ def gather(*tensors: Tensor) -> tuple[Any, ...]:
     """
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return 0, *tensors
-    from torch.distributed.nn.functional import all_gather
-
     rows = torch.tensor([len(tensors[0])], device=tensors[0].device)
     sizes = [int(size) for size in _gather_plain(rows)]
     most, rank = max(sizes), dist.get_rank()
     gathered = []
     for tensor in tensors:
         padded = torch.cat([tensor, tensor.new_zeros(most - len(tensor), *tensor.shape[1:])])
-        parts = all_gather(padded) if tensor.is_floating_point() else _gather_plain(padded)
+        parts = _Gather.apply(padded) if tensor.is_floating_point() else _gather_plain(padded)
         gathered.append(torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)]))
     return sum(sizes[:rank]), *gathered
 
 
+class _Gather(torch.autograd.Function):
+    """Sums, for the rows of this process, the gradients that they have on all."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> tuple[Tensor, ...]:
+        return tuple(_gather_plain(tensor))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = torch.stack(gradients)
+        dist.all_reduce(total)
+        return total[dist.get_rank()]
+
+
 def _gather_plain(tensor: Tensor) -> list[Tensor]:
+    tensor = tensor.contiguous()
     parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
     dist.all_gather(parts, tensor)
     return parts

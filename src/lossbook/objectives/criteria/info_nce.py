@@ -60,7 +60,9 @@ class InfoNCELoss(nn.Module):
     def scale(self) -> Tensor:
         """The inverse of the temperature."""
         if self.learnable:
-            return self.log_scale.clamp(-math.log(_MOST), -math.log(_LEAST)).exp()
+            bounded = self.log_scale.clamp(-math.log(_MOST), -math.log(_LEAST))
+            # at its bounds a clamp has no gradient, and the temperature would stay there for good
+            return (self.log_scale + (bounded - self.log_scale).detach()).exp()
         return self.log_scale.exp()
 
     @property
@@ -77,6 +79,10 @@ class InfoNCELoss(nn.Module):
         Args:
             labels: (N,) classes; then all samples of a query's class are its partners, the mean over them counts.
         """
+        if self.learnable and self.training:
+            # the parameter itself, or it would drift away and take as long to come back
+            with torch.no_grad():
+                self.log_scale.clamp_(-math.log(_MOST), -math.log(_LEAST))
         if self.normalize:
             query, key = F.normalize(query, dim=1), F.normalize(key, dim=1)
         offset, all_query, all_key = gather(query, key)
