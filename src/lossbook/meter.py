@@ -61,7 +61,8 @@ class Meter(nn.Module):
             for scores, target in _joined(steps):
                 for measure in self.measures.values():
                     measure.metric.update(*measure.view(scores, target))
-        return (losses * weights).sum() / weights.sum()
+        # without a pair or triplet in any batch the loss is 0, and no nan that would end the run
+        return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
 
     def compute(self) -> dict[str, float]:
         """All figures since the last reset, by name; what is not defined (nan) is left out, but for the loss."""

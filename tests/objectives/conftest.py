@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from lossbook import compose
 from lossbook.build import build
@@ -14,6 +15,10 @@ from lossbook.objectives.bind import bind
 from lossbook.objectives.contract import Contract, read
 from lossbook.objectives.objective import Objective
 from lossbook.trust import OWN_CONFIG
+
+# the same examples in every run, however slow the machine
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 SCHEMAS = {
     "class": {"classes": 3, "class_counts": (2, 3, 5)},

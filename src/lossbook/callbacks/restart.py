@@ -13,8 +13,8 @@ def mend_restart(trainer: lightning.Trainer) -> None:
        hooks of that epoch's end a second time and count the epoch twice. It is made to start the next one.
     2. A validation that came early, because training was told to stop within an epoch, is not among those that
        Lightning expects: the place on the loggers' axis would lag a step behind.
-    3. Where ``configure_optimizers`` asks for ``estimated_stepping_batches``, the loader is set up before the checkpoint
-       is read, and never told its position: the epoch would start from its first batch again.
+    3. Where ``configure_optimizers`` asks for ``estimated_stepping_batches``, the loader is set up before the
+       counters are restored, and never told its position: the epoch would start from its first batch again.
     4. The flag that says "restarting" is kept until the end of the first epoch, and at that end Lightning leaves out
        the step of a ReduceLROnPlateau.
     """

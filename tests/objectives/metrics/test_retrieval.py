@@ -68,7 +68,10 @@ def test_reset_forgets_the_gallery():
 def test_distances(distance):
     first, second = torch.randn(30, 5), torch.randn(40, 5)
     expected = torch.stack(
-        [(a - second).norm(dim=1) if distance == "euclidean" else 1 - F.cosine_similarity(a[None], second) for a in first]
+        [
+            (a - second).norm(dim=1) if distance == "euclidean" else 1 - F.cosine_similarity(a[None], second)
+            for a in first
+        ]
     )
     torch.testing.assert_close(pairwise_distances(first, second, distance), expected, rtol=1e-4, atol=1e-5)
 

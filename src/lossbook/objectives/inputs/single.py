@@ -48,7 +48,8 @@ class Single:
 
     def _total_weight(self, index: Tensor) -> int | Tensor:
         weight: Tensor | None = getattr(self.criterion, "weight", None)
-        ignored = index == getattr(self.criterion, "ignore_index", -100)
+        ignore_index = getattr(self.criterion, "ignore_index", -100)
         if weight is None:
-            return index.numel() - ignored.sum()
+            return (index != ignore_index).sum()
+        ignored = index == ignore_index
         return torch.where(ignored, 0.0, weight[index.masked_fill(ignored, 0)]).sum()

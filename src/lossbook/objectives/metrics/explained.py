@@ -24,7 +24,7 @@ class PoissonD2(Metric):
     """The share of the Poisson deviance that the prediction explains, at most 1.
 
     1 - deviance(target, prediction) / deviance(target, mean of the targets); scikit-learn's
-    ``d2_tweedie_score(power=1)``. Predictions must be positive.
+    ``d2_tweedie_score(power=1)``. Predictions must be positive. nan where all targets are equal.
     """
 
     full_state_update = False
@@ -49,4 +49,4 @@ class PoissonD2(Metric):
 
     def compute(self) -> Tensor:
         null = self.total_log - torch.xlogy(self.total, self.total / self.samples)
-        return (1 - self.deviance / null).float()
+        return torch.where(null > 1e-9 * self.samples, 1 - self.deviance / null, torch.nan).float()

@@ -8,7 +8,7 @@ from torchmetrics import Metric
 
 
 class WeightedMean(Metric):
-    """The mean of values by their weights, in float64; nan where a value is nan.
+    """The mean of values by their weights, in float64; nan where a value is nan, 0 where all weights are 0.
 
     torchmetrics' ``MeanMetric`` either drops values that are nan, which a loss must not hide, or, told to leave them
     (``nan_strategy="disable"``), drops the weights (torchmetrics 1.9).
@@ -29,4 +29,4 @@ class WeightedMean(Metric):
         self.weight += weights.double().sum()
 
     def compute(self) -> Tensor:
-        return self.total / self.weight
+        return self.total / self.weight.clamp_min(torch.finfo(torch.float64).tiny)

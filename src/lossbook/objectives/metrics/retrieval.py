@@ -100,4 +100,6 @@ def pairwise_distances(first: Tensor, second: Tensor, distance: str) -> Tensor:
     """Distances (N, M) between rows of (N, D) and (M, D): Euclidean, or 1 - cosine."""
     if distance == "cosine":
         return 1 - F.normalize(first, dim=1) @ F.normalize(second, dim=1).T
-    return torch.cdist(first, second)
+    # torch multiplies matrices for this, which loses the digits of small distances far from the origin
+    centre = second.mean(dim=0)
+    return torch.cdist(first - centre, second - centre)

@@ -97,6 +97,10 @@ def _balanced_threshold(distances: Tensor, same: Tensor) -> Tensor:
     hits = same[order].double()
     rate_same = hits.cumsum(0) / hits.sum()
     rate_different = (1 - hits).cumsum(0) / (1 - hits).sum()
-    best = int((rate_same - rate_different).argmax())
-    following = ordered[min(best + 1, len(ordered) - 1)]
-    return (ordered[best] + following) / 2 if following > ordered[best] else ordered[best] + 1e-6
+    # equal distances fall on one side of any threshold: only the last of them can be the last one told "same"
+    last = torch.ones_like(same)
+    last[:-1] = ordered[1:] > ordered[:-1]
+    best = int((rate_same - rate_different).masked_fill(~last, -torch.inf).argmax())
+    if best == len(ordered) - 1:
+        return torch.nextafter(ordered[best], ordered.new_tensor(torch.inf))
+    return torch.maximum((ordered[best] + ordered[best + 1]) / 2, torch.nextafter(ordered[best], ordered[best + 1]))

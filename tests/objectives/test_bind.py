@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn, tensor
+from torch.nn import functional as F
+
+from lossbook.errors import UserError
+from lossbook.objectives.bind import EMBEDDING_DIM, bind
+from lossbook.objectives.contract import read
+
+FOCAL = {
+    "criterion": {"_target_": "torchvision.ops.sigmoid_focal_loss", "alpha": 0.5, "gamma": 1.0, "reduction": "mean"},
+    "accepts": {"class": "one_hot", "multilabel": "one_hot"},
+}
+
+
+def test_the_criterion_is_what_the_config_says(objective):
+    criterion = objective("class", "loss=cross_entropy", "loss.criterion.label_smoothing=0.1").criterion
+    assert isinstance(criterion, nn.CrossEntropyLoss)
+    assert criterion.label_smoothing == 0.1
+
+
+def test_weights_move_with_the_objective(objective):
+    bound = objective("class", "loss=cross_entropy", "loss.criterion.weight=[1,2,3]")
+    assert [buffer.tolist() for buffer in bound.buffers()] == [[1, 2, 3]]
+
+
+def test_learnable_parts_are_submodules(objective):
+    bound = objective("class", "loss=info_nce", "loss.criterion.learnable=true")
+    assert [name for name, _ in bound.named_parameters()] == ["criterion.log_scale"]
+
+
+def test_any_function_of_input_and_target_is_a_criterion(schema):
+    from torchvision.ops import sigmoid_focal_loss
+
+    bound = bind(read("focal", FOCAL), schema("multilabel"))
+    output, target = torch.randn(5, 4), torch.randint(2, (5, 4))
+    step = bound(output, {"target": target})
+    expected = sigmoid_focal_loss(output, target.float(), alpha=0.5, gamma=1.0, reduction="mean")
+    torch.testing.assert_close(step.loss, expected)
+    assert step.weight == 5  # over samples unless it says otherwise
+
+
+def test_a_function_that_does_not_reduce_is_averaged(schema):
+    node = {**FOCAL, "criterion": {"_target_": "torchvision.ops.sigmoid_focal_loss"}, "mean_over": "elements"}
+    step = bind(read("focal", node), schema("multilabel"))(torch.randn(5, 4), {"target": torch.ones(5, 4)})
+    assert step.losses.shape == (5, 4)
+    torch.testing.assert_close(step.loss, step.losses.mean())
+
+
+@pytest.mark.parametrize("given", [None, 7])
+def test_width_of_an_embedding(objective, given):
+    bound = objective("class", "loss=triplet_margin", embedding_dim=given)
+    assert bound.output_size == (given or EMBEDDING_DIM)
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "size"),
+    [
+        ("cross_entropy", "class", 3),
+        ("bce_logits", "multilabel", 4),
+        ("ctc", "text", 4),
+        ("margin_ranking", "value", 1),
+        ("cross_entropy", "mask", 3),
+    ],
+)
+def test_width_of_the_output(objective, loss, kind, size):
+    assert objective(kind, f"loss={loss}").output_size == size
+
+
+def test_two_classes_take_one_output(objective, schema):
+    two = schema("class", classes=2)
+    sizes = {
+        loss: objective(two, f"loss={loss}").output_size for loss in ("bce", "soft_margin", "cross_entropy", "mse")
+    }
+    assert sizes == {"bce": 1, "soft_margin": 1, "cross_entropy": 2, "mse": 2}
+
+
+def test_mining_uses_the_criterions_own_margin(objective):
+    bound = objective("class", "loss=triplet_margin", "loss.criterion.margin=0.3", "loss.criterion.p=1.0")
+    assert (bound.inputs.margin, bound.inputs.p) == (0.3, 1.0)
+    embeddings, labels = torch.randn(8, 3), tensor([0, 0, 1, 1, 2, 2, 0, 1])
+    bound = objective("class", "loss=triplet_margin", "loss.criterion.margin=0.3", "loss.pairing.mine=all")
+    step = bound(embeddings, {"target": labels})
+    d = torch.cdist(embeddings, embeddings)
+    violating = (labels[:, None] == labels).fill_diagonal_(False)[:, :, None] & (labels[:, None] != labels)[:, None]
+    violating &= d[:, :, None] + 0.3 > d[:, None]
+    expected = F.triplet_margin_loss(*(embeddings[i] for i in violating.nonzero(as_tuple=True)), margin=0.3)
+    torch.testing.assert_close(step.loss, expected)
+
+
+REFUSED = [
+    ("value", {"accepts": {"class": "one_hot"}}, "targets of the kind 'value'", "accepts class"),
+    ("class", {"accepts": {"class": "onehot"}}, "loss.accepts.class=onehot", "'one_hot'?"),
+    (
+        "class",
+        {"accepts": {"class": {"name": "smoothed", "smooth": 1}}},
+        "loss.accepts.class={name: smoothed",
+        "smooth",
+    ),
+    ("class", {"criterion": {"_target_": "torch.nn.MSELos"}}, "torch.nn.MSELos", "torch.nn.MSELoss"),
+    ("class", {"criterion": {"_target_": "torch.nn.MSELoss", "p": 1}}, "loss.criterion.p", "no argument 'p'"),
+]
+
+
+@pytest.mark.parametrize(("kind", "change", "given", "said"), REFUSED)
+def test_refusals(schema, kind, change, given, said):
+    with pytest.raises(UserError) as caught:
+        bind(read("mine", {**FOCAL, **change}), schema(kind))
+    assert given in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_two_mistakes_are_said_at_once(objective):
+    with pytest.raises(UserError) as caught:
+        objective("multilabel", "loss=bce_logits", "loss.criterion.weight=[1]", "loss.criterion.pos_weight=[1]")
+    assert len(caught.value.problems) == 2
+
+
+def test_a_training_part_of_one_sample_has_no_contrast(schema, contract):
+    from dataclasses import replace
+
+    with pytest.raises(UserError, match="two samples"):
+        bind(contract("loss=info_nce"), replace(schema("none"), samples=1))

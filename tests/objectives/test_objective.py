@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import tensor
+from torch.nn import functional as F
+
+from lossbook.errors import UserError
+
+TARGET = tensor([0, 2, 1, 1])
+
+
+def test_activations(objective):
+    output = torch.randn(4, 3)
+    got = {loss: objective("class", f"loss={loss}").activate(output) for loss in ("nll", "bce", "mse", "kl_div")}
+    expected = {"nll": output.log_softmax(1), "bce": output.sigmoid(), "mse": output, "kl_div": output.log_softmax(1)}
+    torch.testing.assert_close(got, expected)
+    rates = objective("count", "loss=poisson_nll", "loss.criterion.log_input=false", "loss.activation=softplus")
+    torch.testing.assert_close(rates.activate(output), F.softplus(output))
+
+
+def test_sequences_are_activated_over_symbols_and_planes_over_classes(objective):
+    sequence, planes = torch.randn(2, 5, 4), torch.randn(2, 3, 4, 4)
+    torch.testing.assert_close(objective("text", "loss=ctc").activate(sequence), sequence.log_softmax(2))
+    torch.testing.assert_close(objective("mask", "loss=nll").activate(planes), planes.log_softmax(1))
+
+
+def test_metrics_get_what_the_criterion_got_without_its_gradient(objective):
+    output = torch.randn(4, 3, requires_grad=True)
+    step = objective("class", "loss=nll")(output, {"target": TARGET})
+    torch.testing.assert_close(step.scores, output.log_softmax(1))
+    assert not step.scores.requires_grad
+    assert step.loss.requires_grad
+    assert step.target is TARGET
+
+
+SINGLE = ["cross_entropy", "nll", "bce", "bce_logits", "mse", "l1", "smooth_l1", "multi_margin", "soft_margin"]
+SINGLE += ["multilabel_soft_margin", "multilabel_margin", "kl_div"]
+
+
+@pytest.mark.parametrize("loss", SINGLE)
+def test_reduction_none_trains_on_the_mean(objective, loss):
+    output = torch.randn(4, 3, requires_grad=True)
+    mean = objective("class", f"loss={loss}")(output, {"target": TARGET})
+    none = objective("class", f"loss={loss}", "loss.criterion.reduction=none")(output, {"target": TARGET})
+    torch.testing.assert_close(none.loss, mean.loss)
+    gradients = [torch.autograd.grad(step.loss, output)[0] for step in (mean, none)]
+    torch.testing.assert_close(*gradients)
+    assert none.losses.shape[0] == 4
+    assert not none.losses.requires_grad
+    assert mean.losses is None
+
+
+def test_a_sum_is_one_figure_a_batch(objective):
+    step = objective("class", "loss=mse", "loss.criterion.reduction=sum")(torch.randn(4, 3), {"target": TARGET})
+    assert step.weight == 1
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll", "kl_div"])
+@pytest.mark.parametrize("kind", ["class", "mask"])
+def test_probabilities_as_scores_are_refused(objective, loss, kind):
+    if (loss, kind) == ("kl_div", "mask"):
+        pytest.skip("not accepted")
+    output, target = torch.randn(4, 3), TARGET
+    if kind == "mask":
+        output, target = torch.randn(2, 3, 4, 4), torch.randint(3, (2, 4, 4))
+    with pytest.raises(UserError, match="remove the softmax"):
+        objective(kind, f"loss={loss}")(output.softmax(1), {"target": target})
+    objective(kind, f"loss={loss}")(output.log_softmax(1), {"target": target})  # its softmax is what it was
+
+
+@pytest.mark.parametrize("loss", ["multi_margin", "mse", "bce_logits", "soft_margin"])
+def test_where_no_softmax_follows_they_are_welcome(objective, loss):
+    objective("class", f"loss={loss}")(torch.randn(4, 3).softmax(1), {"target": TARGET})
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll"])
+@pytest.mark.parametrize("reduction", ["mean", "none", "sum"])
+def test_a_batch_of_ignored_targets_is_refused(objective, loss, reduction):
+    bound = objective("class", f"loss={loss}", f"loss.criterion.reduction={reduction}")
+    with pytest.raises(UserError, match="Every target of a batch is ignored"):
+        bound(torch.randn(3, 3), {"target": torch.full((3,), -100)})
+
+
+def test_and_one_of_classes_without_weight(objective):
+    bound = objective("class", "loss=cross_entropy", "loss.criterion.weight=[0,1,1]")
+    with pytest.raises(UserError, match="weight 0"):
+        bound(torch.randn(3, 3), {"target": torch.zeros(3, dtype=torch.int64)})
+
+
+def test_check_knows_the_ignored_index(objective):
+    objective("class", "loss=cross_entropy").check({"target": tensor([0, -100])}, "it")
+    objective("class", "loss=nll", "loss.criterion.ignore_index=7").check({"target": tensor([0, 7])}, "it")
+    for loss in ("multi_margin", "mse", "kl_div"):  # torch's own have no such index
+        with pytest.raises(UserError, match="-100"):
+            objective("class", f"loss={loss}").check({"target": tensor([0, -100])}, "it")
+
+
+def test_predictions_are_in_the_datas_terms(objective):
+    bound = objective("value", "loss=mse")
+    assert bound.encoding.decide(bound.activate(tensor([[0.0], [1.5]]))).tolist() == [[100], [130]]
