@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import settings
 
 from lossbook import compose
@@ -32,6 +33,12 @@ SCHEMAS = {
     "triplet": {},
     "none": {},
 }
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same random numbers for a test, whichever ran before it."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

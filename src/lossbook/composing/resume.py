@@ -51,7 +51,8 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
 
     folders = list(folders or [conf_folder()])
     options = Options(folders)
-    values = {**saved, "ckpt": None}
+    # what may be built is the user's word, never the file's
+    values = {key: value for key, value in saved.items() if key != "trust"} | {"ckpt": None}
     choices = dict(values.get("choices") or {})
     # for the nearest key, an error is worded against the groups that the checkpoint was trained with
     context = [f"{group}={name}" for group, name in choices.items() if isinstance(name, str) and group != "experiment"]

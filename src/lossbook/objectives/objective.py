@@ -116,7 +116,7 @@ class Objective(nn.Module):
     def _look_at_output(self, output: Tensor | tuple[Tensor, ...]) -> None:
         """Refuse a network that ends in a softmax: a second one flattens it, and it learns hardly anything."""
         self.output_seen = True
-        if isinstance(output, tuple) or self.encoding.width < 2 or not self._applies_softmax():
+        if isinstance(output, tuple) or output.ndim < 2 or self.encoding.width < 2 or not self._applies_softmax():
             return
         rows = output.detach().float()
         if bool((rows >= 0).all()) and bool(((rows.sum(dim=1) - 1).abs() < 1e-4).all()):

@@ -107,9 +107,12 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
     ask_for_gpus_once()
     skip_idle_hooks(trainer, module)
     with quiet():
-        trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
-        if trainer.interrupted:
-            raise KeyboardInterrupt
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
+        except SystemExit:  # Lightning's answer to Ctrl-C, which would end a whole sweep
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
         outcome = Outcome(epochs=trainer.current_epoch, steps=trainer.global_step)
         kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
         if kept is not None:

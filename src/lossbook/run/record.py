@@ -48,7 +48,7 @@ class Recorder:
             outcome.best_path, outcome.last_path = kept.best_path, kept.last_path
             outcome.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
         status = "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
-        self._write(status, outcome, seconds, message=str(error))
+        self._write(status, outcome, seconds, message=str(error) or type(error).__name__)
         return outcome.last_path
 
     def _write(self, status: str, outcome: Outcome, seconds: float, message: str = "") -> None:

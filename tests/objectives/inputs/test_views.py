@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from lossbook.errors import UserError
 
-QUERY, KEY = torch.randn(6, 4), torch.randn(6, 4)
+QUERY, KEY = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0)).unbind()
 LABELS = tensor([0, 1, 0, 2, 1, 1])
 
 

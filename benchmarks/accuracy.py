@@ -1,0 +1,177 @@
+"""The table of the README: every loss with its default settings, beside scikit-learn on the same training part.
+
+    python benchmarks/accuracy.py                      # all, about 30 minutes on two cores
+    python benchmarks/accuracy.py --only ctc nll --seeds 0 1
+    python benchmarks/accuracy.py --one-task           # the sixteen losses that take classes, all on the same digits
+    python benchmarks/accuracy.py --write              # puts the table into README.md
+
+Mean and deviation over seeds of training, on one split. Everything was chosen on validation; the figures are those of
+the test part, under the weights of the best epoch on validation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+HERE = Path(__file__).resolve().parent
+Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
+
+# loss, data, figure, what it is held against (a rule of scikit-learn's, or a fixed figure), how far it may lie
+NATURAL: list[tuple[str, str, str, str, float, float]] = [
+    *((loss, "digits", "acc", "SVC", 0.0, 0.005) for loss in ("cross_entropy", "nll", "multi_margin", "kl_div")),
+    *((loss, "digits", "recall_at_1", "1-NN", 0.0, 0.0) for loss in ("triplet_margin", "cosine_embedding", "hinge_embedding")),
+    ("info_nce", "digit_views", "recall_at_1", "1-NN", 0.0, 0.0),
+    *((loss, "breast_cancer", "acc", "LogisticRegression", 0.0, 0.01) for loss in ("bce", "soft_margin")),
+    *((loss, "diabetes", "r2", "RidgeCV", 0.0, 0.02) for loss in ("mse", "smooth_l1")),
+    ("l1", "diabetes", "mae", "RidgeCV", 0.0, 0.05),
+    ("margin_ranking", "diabetes", "acc", "RidgeCV", 0.0, 0.02),
+    *(
+        (loss, "scene_labels", figure, "", least, 0.0)
+        for loss in ("bce", "bce_logits", "multilabel_soft_margin")
+        for figure, least in (("map", 0.97), ("acc", 0.85))
+    ),
+    ("multilabel_margin", "scene_labels", "lrap", "", 0.97, 0.0),
+    ("poisson_nll", "scene_counts", "mae", "", 0.25, 0.0),
+    ("cross_entropy", "scene_masks", "iou", "", 0.85, 0.0),
+    ("ctc", "digit_lines", "acc", "", 0.96, 0.0),
+    ("ctc", "digit_lines", "cer", "", 0.01, 0.0),
+]  # fmt: skip
+CLASS_LOSSES = (
+    "bce bce_logits cosine_embedding cross_entropy hinge_embedding info_nce kl_div l1 mse multi_margin multilabel_margin "
+    "multilabel_soft_margin nll smooth_l1 soft_margin triplet_margin"
+).split()
+EMBEDDING = ("cosine_embedding", "hinge_embedding", "info_nce", "triplet_margin")
+ONE_TASK: list[tuple[str, str, str, str, float, float]] = [
+    (loss, "digit_views" if loss == "info_nce" else "digits", "recall_at_1" if loss in EMBEDDING else "acc", "", 0.97, 0.0)
+    for loss in CLASS_LOSSES
+]
+LOWER_IS_BETTER = ("mae", "cer")
+
+
+def train(loss: str, data: str, seed: int) -> dict[str, float]:
+    """The figures of one run, in a process and a folder of its own, on one thread."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        script = [sys.executable, str(HERE.parent / "scripts" / "train.py")]
+        arguments = [f"loss={loss}", f"data={data}", f"seed={seed}", "logger=none", f"hydra.run.dir={folder}/run"]
+        done = subprocess.run([*script, *arguments], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        record = json.loads((Path(folder) / "run" / "metrics.json").read_text())
+    return {**record["metrics"], "seconds": record["wall_time_s"]}
+
+
+@lru_cache
+def arrays(data: str) -> Arrays:
+    """The parts of a dataset as arrays, exactly those that training sees."""
+    import lossbook
+    from lossbook.composing.plain import plain
+    from lossbook.run.assemble import build_data
+    from lossbook.trust import OWN_CONFIG
+
+    module = build_data(plain(lossbook.compose(f"data={data}"))["data"], 0, OWN_CONFIG)
+    return {
+        name: (np.asarray(module.part(name)["input"]).reshape(len(module.part(name)["target"]), -1), np.asarray(module.part(name)["target"]))
+        for name in ("train", "test")
+    }  # fmt: skip
+
+
+def reference(rule: str, data: str, figure: str) -> float:
+    """scikit-learn's figure on the test part, fitted on the training part alone."""
+    parts = arrays("digits" if data == "digit_views" else data)
+    (x, y), (tx, ty) = parts["train"], parts["test"]
+    if rule == "SVC":
+        return float(SVC(gamma=0.001).fit(x * 16, y).score(tx * 16, ty))  # its usual setting is for pixels from 0 to 16
+    if rule == "1-NN":
+        return float(KNeighborsClassifier(1).fit(x, y).score(tx, ty))
+    if rule == "LogisticRegression":
+        return float(make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, y).score(tx, ty))
+    assert rule == "RidgeCV"
+    model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 25))).fit(x, y.ravel())
+    predicted, truth = model.predict(tx), ty.ravel()
+    if figure == "r2":
+        return float(model.score(tx, truth))
+    if figure == "mae":
+        return float(np.abs(predicted - truth).mean())
+    order = np.sign(truth[:, None] - truth)
+    return float((np.sign(predicted[:, None] - predicted) == order)[order != 0].mean())
+
+
+def judged(row: tuple[str, str, str, str, float, float], runs: list[dict[str, float]]) -> tuple[str, bool]:
+    """A row of the table, and whether the mean is where it is expected."""
+    loss, data, figure, rule, fixed, slack = row
+    values = [run[f"test/{figure}"] for run in runs]
+    mean = statistics.mean(values)
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    against = reference(rule, data, figure) if rule else fixed
+    bound = against * (1 + slack) if rule and figure == "mae" else against + slack if figure in LOWER_IS_BETTER else against - slack
+    good = mean <= bound if figure in LOWER_IS_BETTER else mean >= bound
+    sign = "at most" if figure in LOWER_IS_BETTER else "at least"
+    beside = f"{rule} {against:.4g}" if rule else ""
+    seconds = statistics.median(run["seconds"] for run in runs)
+    return (
+        f"| `{loss}` | `{data}` | {figure} | **{mean:.4f}** ± {spread:.4f} | {beside} | {sign} {bound:.4g}"
+        f"{'' if good else ' (missed)'} | {seconds:.0f} s |"
+    ), good  # fmt: skip
+
+
+def table(rows: list[tuple[str, str, str, str, float, float]], seeds: list[int], workers: int) -> tuple[str, bool]:
+    pairs = list(dict.fromkeys((row[0], row[1]) for row in rows))
+    jobs = [(*pair, seed) for pair in pairs for seed in seeds]
+    with ThreadPoolExecutor(workers) as pool:
+        results = dict(zip(jobs, pool.map(lambda job: _told(train, job), jobs), strict=True))
+    lines = ["| loss | data | figure | test, mean ± deviation | scikit-learn | expected | time |", "|---|---|---|---|---|---|---|"]
+    good = True
+    for row in rows:
+        line, fine = judged(row, [results[row[0], row[1], seed] for seed in seeds])
+        lines.append(line)
+        good &= fine
+    return "\n".join(lines), good
+
+
+def _told(function: Callable[..., dict[str, float]], job: tuple[str, str, int]) -> dict[str, float]:
+    figures = function(*job)
+    print(*job, f"{figures['seconds']:.1f} s", file=sys.stderr, flush=True)
+    return figures
+
+
+def write(text: str) -> None:
+    path = HERE.parent / "README.md"
+    marked = re.sub(
+        r"(<!-- accuracy:begin -->\n).*?(<!-- accuracy:end -->)", lambda m: m[1] + text + "\n" + m[2], path.read_text(), flags=re.DOTALL
+    )  # fmt: skip
+    path.write_text(marked)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", help="losses")
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--workers", type=int, default=2, help="runs at a time, one thread each")
+    parser.add_argument("--one-task", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
+    chosen = [row for row in (ONE_TASK if given.one_task else NATURAL) if not given.only or row[0] in given.only]
+    text, good = table(chosen, given.seeds, given.workers)
+    print(text)
+    if given.write:
+        write(text)
+    sys.exit(0 if good else 1)
