@@ -60,7 +60,14 @@ CLASS_LOSSES = (
 ).split()
 EMBEDDING = ("cosine_embedding", "hinge_embedding", "info_nce", "triplet_margin")
 ONE_TASK: list[tuple[str, str, str, str, float, float]] = [
-    (loss, "digit_views" if loss == "info_nce" else "digits", "recall_at_1" if loss in EMBEDDING else "acc", "", 0.97, 0.0)
+    (
+        loss,
+        "digit_views" if loss == "info_nce" else "digits",
+        "recall_at_1" if loss in EMBEDDING else "acc",
+        "",
+        0.97,
+        0.0,
+    )
     for loss in CLASS_LOSSES
 ]
 LOWER_IS_BETTER = ("mae", "cer")
@@ -122,7 +129,13 @@ def judged(row: tuple[str, str, str, str, float, float], runs: list[dict[str, fl
     mean = statistics.mean(values)
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     against = reference(rule, data, figure) if rule else fixed
-    bound = against * (1 + slack) if rule and figure == "mae" else against + slack if figure in LOWER_IS_BETTER else against - slack
+    bound = (
+        against * (1 + slack)
+        if rule and figure == "mae"
+        else against + slack
+        if figure in LOWER_IS_BETTER
+        else against - slack
+    )
     good = mean <= bound if figure in LOWER_IS_BETTER else mean >= bound
     sign = "at most" if figure in LOWER_IS_BETTER else "at least"
     beside = f"{rule} {against:.4g}" if rule else ""
@@ -138,7 +151,10 @@ def table(rows: list[tuple[str, str, str, str, float, float]], seeds: list[int],
     jobs = [(*pair, seed) for pair in pairs for seed in seeds]
     with ThreadPoolExecutor(workers) as pool:
         results = dict(zip(jobs, pool.map(lambda job: _told(train, job), jobs), strict=True))
-    lines = ["| loss | data | figure | test, mean ± deviation | scikit-learn | expected | time |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| loss | data | figure | test, mean ± deviation | scikit-learn | expected | time |",
+        "|---|---|---|---|---|---|---|",
+    ]
     good = True
     for row in rows:
         line, fine = judged(row, [results[row[0], row[1], seed] for seed in seeds])

@@ -37,10 +37,11 @@ from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
 from lossbook.run.assemble import assemble
 from lossbook.run.fit import make_trainer, quiet
-from lossbook.run.lean import ask_for_gpus_once, skip_idle_hooks
+from lossbook.run.lean import make_lean
 from lossbook.trust import OWN_CONFIG
 
 BATCH = 64
+GPU_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"  # set by Lightning; asks for the driver's library before every fused step
 Parts = dict[str, tuple[Tensor, Tensor]]
 
 
@@ -61,7 +62,14 @@ def mnist(root: str | None) -> str:
 
 
 def config(root: str, model: str) -> object:
-    overrides = ["data=mnist", f"data.root={root}", f"model={model}", "model.dropout=0", "trainer=cpu", "trainer.max_epochs=1"]
+    overrides = [
+        "data=mnist",
+        f"data.root={root}",
+        f"model={model}",
+        "model.dropout=0",
+        "trainer=cpu",
+        "trainer.max_epochs=1",
+    ]
     return lossbook.compose(*overrides, f"data.batch_size={BATCH}")
 
 
@@ -88,8 +96,7 @@ class Lossbook:
         assembly = assemble(self.values, self.contract, OWN_CONFIG)
         with tempfile.TemporaryDirectory() as folder, quiet():
             trainer = make_trainer(self.values, to_save(self.config), assembly, OWN_CONFIG)(Path(folder))
-            ask_for_gpus_once()
-            skip_idle_hooks(trainer, assembly.module)
+            make_lean(trainer, assembly.module)
             start = time.perf_counter()
             trainer.fit(assembly.module, datamodule=assembly.data)
             return time.perf_counter() - start
@@ -118,6 +125,7 @@ def bare(model: nn.Module, parts: Parts) -> float:
         for name, (x, y) in parts.items()
     ]
     off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    os.environ[GPU_CHECK] = "1"  # as importing Lightning leaves it
     with quiet():
         trainer = L.Trainer(accelerator="cpu", max_epochs=1, num_sanity_val_steps=0, **off)
         start = time.perf_counter()
@@ -128,6 +136,7 @@ def bare(model: nn.Module, parts: Parts) -> float:
 def by_hand(model: nn.Module, parts: Parts, fused: bool | None) -> float:
     """The loop that one writes: shuffle, index, step; loss and accuracy summed, as every such loop does."""
     (x, y), (vx, vy) = parts["train"], parts["val"]
+    os.environ.pop(GPU_CHECK, None)  # such a script does not import Lightning
     optimizer = torch.optim.Adam(model.parameters(), fused=fused)
     start = time.perf_counter()
     model.train()
@@ -188,7 +197,7 @@ def startup(rounds: int) -> None:
     """From the command to the end of a run of a single step, against the imports that no run can do without."""
     here = Path(__file__).resolve().parent
     commands = {
-        "import torch, lightning": ["-c", "import torch, lightning"],
+        "import torch, lightning": ["-c", "import os, torch, lightning; os._exit(0)"],
         "to the first step": [
             str(here.parent / "scripts" / "train.py"),
             "+callbacks.stop={_target_:first_step.FirstStep}",

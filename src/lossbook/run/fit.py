@@ -21,7 +21,7 @@ from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.callbacks.record import Record
 from lossbook.checkpoint import AtomicCheckpointIO
 from lossbook.run.assemble import Assembly
-from lossbook.run.lean import ask_for_gpus_once, skip_idle_hooks
+from lossbook.run.lean import make_lean
 from lossbook.trust import Trust
 
 MakeTrainer = Callable[[Path], L.Trainer]
@@ -104,8 +104,7 @@ def test_trainer(options: Mapping[str, Any]) -> L.Trainer:
 def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
     """Train from scratch or from a checkpoint, then test the best weights that were kept (the last ones otherwise)."""
     module, data = assembly.module, assembly.data
-    ask_for_gpus_once()
-    skip_idle_hooks(trainer, module)
+    make_lean(trainer, module)
     with quiet():
         try:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)

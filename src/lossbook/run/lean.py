@@ -1,15 +1,17 @@
 """Lightning's step without what costs time and does nothing.
 
-With a small network a step takes a millisecond, of which Lightning's calls of empty hooks are a tenth.
+With a small network a step takes a millisecond, of which what is left out here is a fifth.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.profilers import PassThroughProfiler
 
 STEP_HOOKS = (
     "on_train_batch_start",
@@ -22,6 +24,13 @@ STEP_HOOKS = (
 """Hooks of every step whose result nobody asks for."""
 
 
+def make_lean(trainer: L.Trainer, module: L.LightningModule) -> None:
+    """All of what follows, for one run."""
+    ask_for_gpus_once()
+    skip_idle_profiler(trainer)
+    skip_idle_hooks(trainer, module)
+
+
 def skip_idle_hooks(trainer: L.Trainer, module: L.LightningModule) -> None:
     """Hide the hooks that neither the module nor a callback overrides: Lightning passes over what is not callable."""
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
@@ -29,6 +38,14 @@ def skip_idle_hooks(trainer: L.Trainer, module: L.LightningModule) -> None:
         for hook in STEP_HOOKS:
             if getattr(type(owner), hook, None) is getattr(base, hook) and hook not in vars(owner):
                 setattr(owner, hook, None)
+
+
+def skip_idle_profiler(trainer: L.Trainer) -> None:
+    """Make the profiler that records nothing do so at less cost: Lightning enters it some thirty times a step."""
+    profiler = trainer.profiler  # type: ignore[attr-defined]
+    if type(profiler) is PassThroughProfiler:
+        nothing = nullcontext()
+        profiler.profile = lambda action_name: nothing
 
 
 def ask_for_gpus_once() -> None:

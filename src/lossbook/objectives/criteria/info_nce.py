@@ -35,7 +35,7 @@ class InfoNCELoss(nn.Module):
 
     def __init__(
         self,
-        temperature: float = 0.1,
+        temperature: float = 0.2,
         learnable: bool = False,
         mode: str = "symmetric",
         normalize: bool = True,
