@@ -215,10 +215,8 @@ def startup(rounds: int) -> None:
                 times[name].append(time.perf_counter() - start)
     imports, first = (values[1:] for values in times.values())
     ratio = statistics.median(b / a for a, b in zip(imports, first, strict=True))
-    print(
-        f"\nimport torch, lightning {statistics.median(imports):.2f} s; to the first step {statistics.median(first):.2f} s"
-    )
-    print(f"ratio {ratio:.2f}")
+    print(f"\nimport torch, lightning {statistics.median(imports):.2f} s")
+    print(f"to the first step       {statistics.median(first):.2f} s, {ratio:.2f} times as long")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ class Rows(Dataset):
     def __len__(self):
         return self.n
     def __getitem__(self, i):
-        return {"input": torch.full((4,), i / self.n), "target": torch.tensor(9 if i == self.wrong else i % 3), "index": i}
+        target = torch.tensor(9 if i == self.wrong else i % 3)
+        return {"input": torch.full((4,), i / self.n), "target": target, "index": i}
 
 class Mine(Source):
     def __init__(self, wrong=None):

@@ -33,6 +33,7 @@ def test_an_option_spells_out_every_argument_at_its_default(name: str) -> None:
     node = options(name)
     parameters = inspect.signature(target(node.pop("_target_"))).parameters
     assert node.pop("embedding_dim", "absent") is None
+    assert set(node.pop("gives")) <= {"vector", "dense", "sequence"}
     assert set(node) == set(parameters) - FROM_THE_DATA
     for argument, value in node.items():
         default = parameters[argument].default
@@ -44,7 +45,7 @@ def test_the_head_comment_has_a_command_and_the_true_size(name: str) -> None:
     text = (FOLDER / f"{name}.yaml").read_text()
     assert re.search(rf"^# +python scripts/train\.py .*model={name}", text, re.MULTILINE)
     node = options(name)
-    del node["embedding_dim"]
+    del node["embedding_dim"], node["gives"]
     for (shape, width), stated in SHAPES[name].items():
         with torch.random.fork_rng():
             model = build(node, input_shape=shape, output_size=width)

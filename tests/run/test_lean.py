@@ -44,7 +44,7 @@ def fitted(lean: bool, folder: Path) -> tuple[Small, Counting]:
     trainer = L.Trainer(accelerator="cpu", max_epochs=2, callbacks=[callback], default_root_dir=folder, **off)
     if lean:
         make_lean(trainer, module)
-    batches = [torch.full((2, 3), float(number)) for number in range(1, 4)]
+    batches = torch.utils.data.DataLoader(torch.arange(18.0).reshape(6, 3), batch_size=2)  # type: ignore[arg-type]
     trainer.fit(module, batches)
     return module, callback
 

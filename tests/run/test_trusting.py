@@ -36,7 +36,7 @@ def test_a_checkpoint_that_asks_for_code_is_refused(checkpoint: dict[str, Any], 
     evil = {"_target_": "torch.utils.cpp_extension.load_inline", "name": "x", "cpp_sources": "int main() {}"}
     changed = {
         "model": {**config, "model": evil},
-        "criterion": {**config, "loss": {**config["loss"], "criterion": evil}},
+        "criterion": {**config, "loss": {**config["loss"], "criterion": {**evil, "ignore_index": -100}}},
         "source": {**config, "data": {**config["data"], "source": evil}},
         "optim": {**config, "optim": evil},
         "callbacks": {**config, "callbacks": {"x": evil}},

@@ -45,7 +45,7 @@ def skip_idle_profiler(trainer: L.Trainer) -> None:
     profiler = trainer.profiler  # type: ignore[attr-defined]
     if type(profiler) is PassThroughProfiler:
         nothing = nullcontext()
-        profiler.profile = lambda action_name: nothing
+        profiler.profile = lambda action_name: nothing  # type: ignore[assignment, return-value]
 
 
 def ask_for_gpus_once() -> None:
