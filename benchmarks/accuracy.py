@@ -128,14 +128,9 @@ def judged(row: Row, runs: list[dict[str, float]]) -> tuple[str, bool]:
     mean = statistics.mean(values)
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     against = reference(rule, data, figure) if rule else fixed
-    bound = (
-        against * (1 + slack)
-        if rule and figure == "mae"
-        else against + slack
-        if figure in LOWER_IS_BETTER
-        else against - slack
-    )
-    good = mean <= bound if figure in LOWER_IS_BETTER else mean >= bound
+    lower = figure in LOWER_IS_BETTER
+    bound = against * (1 + slack) if lower else against - slack
+    good = mean <= bound if lower else mean >= bound
     sign = "at most" if lower else "at least"
     beside = f"{rule} {against:.4g}" if rule else ""
     seconds = statistics.median(run["seconds"] for run in runs)

@@ -35,6 +35,12 @@ class Meter(nn.Module):
         self.means: Any = nn.ModuleDict({"loss": WeightedMean()})
         self._steps: list[Step] = []
         self._waiting = 0
+        self._nothing = torch.zeros((), dtype=torch.bool)
+
+    @property
+    def met_nothing(self) -> bool:
+        """Whether a step since the last reset was the mean over nothing: its loss nan and its weight 0."""
+        return bool(self._nothing)
 
     def add(self, step: Step) -> None:
         """Put the outcome of a batch aside."""
@@ -50,6 +56,7 @@ class Meter(nn.Module):
             return None
         losses = torch.stack([step.loss.detach() for step in steps])
         weights = self._weights(steps, losses)
+        self._nothing = self._nothing.to(losses.device) | (losses.isnan() & (weights == 0)).any()
         self.means["loss"].update(losses, weights)
         for name in dict.fromkeys(name for step in steps for name in step.figures):
             having = [i for i, step in enumerate(steps) if name in step.figures]
@@ -67,6 +74,7 @@ class Meter(nn.Module):
     def compute(self) -> dict[str, float]:
         """All figures since the last reset, by name; what is not defined (nan) is left out, but for the loss."""
         self.flush()
+        self._agree()
         values: dict[str, Any] = {name: mean.compute() for name, mean in self.means.items() if _updated(mean)}
         for name, metric in self.metrics.items():
             if _updated(metric):
@@ -77,6 +85,7 @@ class Meter(nn.Module):
 
     def reset(self) -> None:
         self._steps, self._waiting = [], 0
+        self._nothing = torch.zeros((), dtype=torch.bool)
         for metric in (*self.means.values(), *self.metrics.values()):
             metric.reset()
 
@@ -111,6 +120,23 @@ class Meter(nn.Module):
         return [(f"means.{k}", m) for k, m in self.means.items()] + [
             (f"metrics.{k}", m) for k, m in self.metrics.items()
         ]
+
+    def _agree(self) -> None:
+        """The same means, in the same order, in all processes: each asks the others for its sums when it is read.
+
+        A process without, say, a pair in any of its batches has none of a pair's figures; it takes part with weight 0.
+        """
+        if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+            return
+        every: list[list[str]] = [[] for _ in range(torch.distributed.get_world_size())]
+        torch.distributed.all_gather_object(every, [name for name, mean in self.means.items() if _updated(mean)])
+        device = self.means["loss"].total.device
+        means = {name: self.means[name] if name in self.means else WeightedMean() for names in every for name in names}
+        for mean in means.values():
+            if not _updated(mean):
+                mean.to(device).update(torch.zeros(1, device=device), torch.zeros(1, device=device))
+        rest = {name: mean for name, mean in self.means.items() if name not in means}
+        self.means = nn.ModuleDict({**means, **rest})
 
     @staticmethod
     def _weights(steps: list[Step], like: Tensor) -> Tensor:

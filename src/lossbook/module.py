@@ -11,11 +11,12 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lossbook.errors import UserError, refuse
 from lossbook.meter import Meter
 from lossbook.objectives.metrics.retrieval import Retrieval
-from lossbook.objectives.objective import Objective
+from lossbook.objectives.objective import Objective, every_target_ignored
 from lossbook.objectives.step import Step
 
 Stage = Literal["train", "val", "test"]
@@ -158,7 +159,7 @@ class LossbookModule(L.LightningModule):
         if loss is None:
             return
         if not torch.isfinite(loss):
-            raise self._not_finite(loss)
+            raise every_target_ignored() if self.train_meter.met_nothing else self._not_finite(loss)
         for logger in self.loggers:
             logger.log_metrics({"train/loss_step": float(loss)}, step=self.global_step)
             add_histogram = getattr(getattr(logger, "experiment", None), "add_histogram", None)
@@ -168,6 +169,8 @@ class LossbookModule(L.LightningModule):
 
     def _log_epoch(self, stage: Stage) -> None:
         figures = self.meter(stage).compute()
+        if self.meter(stage).met_nothing:
+            raise every_target_ignored()
         self.log_dict({f"{stage}/{name}": value for name, value in figures.items()})
         self.meter(stage).reset()
 
@@ -182,8 +185,11 @@ class LossbookModule(L.LightningModule):
             output = self(batch["input"].to(self.device))
             embeddings.append(self.objective.activate(output).float())
             labels.append(batch["target"].to(self.device))
+        rows, classes = torch.cat(embeddings), torch.cat(labels)
+        if self.trainer.world_size > 1:  # each process has embedded its share
+            rows, classes = (torch.cat(gather_all_tensors(share)) for share in (rows, classes))
         for metric in metrics:
-            metric.gallery = (torch.cat(embeddings), torch.cat(labels))
+            metric.gallery = (rows, classes)
 
     def _not_finite(self, loss: Tensor) -> UserError:
         """The error for a loss that is not finite, with the largest gradient of the step before."""

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lossbook import compose
-from lossbook.composing.compose import KEYS
+from lossbook.composing.finish import KEYS
 from lossbook.composing.options import Options, conf_folder
 from lossbook.errors import UserError
 

@@ -52,7 +52,7 @@ def test_what_is_computed_is_saved_as_it_came_out(monkeypatch: pytest.MonkeyPatc
     [
         ("optim.lrr=1", "optim.lr=1"),
         ("optim=sgdd", "optim=sgd"),
-        ("optim.lr=fast", "give a number, like optim.lr=0.001"),
+        ("optim.lr=fast", "give a number, like optim.lr=0.003"),
         ("optim.lr=1,2", "-m 'optim.lr=1,2' for a sweep, or 'optim.lr=[1,2]' for a list"),
         ("experiment=any", "give the values that should change, one by one"),
         ("optim.momentum=0.9", "choose one that has it: optim=sgd"),

@@ -87,6 +87,6 @@ def test_errors_that_are_not_the_users_stay_as_they_are(monkeypatch: pytest.Monk
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("lossbook.composing.compose.with_hydra", broken)
+    monkeypatch.setattr("lossbook.composing.finish.with_hydra", broken)
     with pytest.raises(ZeroDivisionError):
         compose()

@@ -101,5 +101,29 @@ def test_patterns_that_match_nothing_are_all_said_with_the_nearest_name():
     assert "'tail.*'" in str(caught.value)
 
 
+def frozen_body():
+    net = network()
+    net["body"].requires_grad_(False)
+    return net
+
+
+REFUSED = [
+    (network(), {"lr": 0.1}, "says not which parameters", "match: '*'"),
+    (network(), {"match": None, "lr": 0.1}, "says not which parameters", "match: '*'"),
+    (network(), {"vectors": False, "lr": 0.1}, "says not which parameters", "match: '*'"),
+    (nn.Linear(3, 2, bias=False), {"vectors": True, "lr": 0.1}, "vectors: true", "one dimension"),
+    (frozen_body(), {"match": "body.*", "lr": 0.1}, "frozen parameters alone (body.0.weight, ", "remove the rule"),
+    (network(), {"match": "tail", "lr": 0.1}, "'tail'", "Parameters are body.0.weight"),
+]
+
+
+@pytest.mark.parametrize(("net", "rule", "given", "fix"), REFUSED)
+def test_a_rule_that_matches_nothing_says_why(net, rule, given, fix):
+    with pytest.raises(UserError) as caught:
+        parameter_groups(net.named_parameters(), [rule])
+    assert given in str(caught.value)
+    assert fix in str(caught.value)
+
+
 def test_a_preset_may_match_nothing():
     parameter_groups(network().named_parameters(), [], [{"match": "objective.*", "weight_decay": 0.0}])

@@ -77,6 +77,7 @@ class Checkpoints(Checkpoint):
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         if self.folder is None:
             self.folder = Path(trainer.default_root_dir) / "checkpoints"
+        self.folder = trainer.strategy.broadcast(self.folder)  # every process reads the best from where the first wrote
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if trainer.ckpt_path is not None and self.best_value is not None:

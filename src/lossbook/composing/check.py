@@ -35,12 +35,10 @@ def check(config: Mapping[str, Any], options: Options | None = None) -> Contract
 
 
 def fitting(contract: Contract, options: Options) -> list[str]:
-    """The data options that a loss accepts."""
-    return [
-        name
-        for name in options.names("data")
-        if accepts(contract, stated := options.stated(f"data/{name}")[0]) and "target" in stated
-    ]
+    """The data options that a loss accepts, those that need no files first."""
+    stated = {name: options.stated(f"data/{name}")[0] for name in options.names("data")}
+    fits = [name for name, data in stated.items() if accepts(contract, data)]
+    return sorted(fits, key=lambda name: "root" in stated[name])
 
 
 def accepts(contract: Contract, data: Mapping[str, Any]) -> bool:

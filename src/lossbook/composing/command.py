@@ -7,7 +7,7 @@ import sys
 import traceback
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -16,6 +16,7 @@ from lossbook.composing import folders
 from lossbook.composing.arguments import belongs_to_hydra, split_ckpt
 from lossbook.composing.options import Options, conf_folder
 from lossbook.errors import UserError, nearest, refuse
+from lossbook.processes import is_first
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -30,6 +31,7 @@ class Session:
 
     ckpt: str | None
     on_top: list[str]  # overrides of a checkpoint's config, kept from Hydra, which composes without it
+    flags: list[str] = field(default_factory=list)  # other than overrides, and than the one that asks for a sweep
     jobs: int = 0
     failed: list[str] = field(default_factory=list)
     begun: dict[int, Any] = field(default_factory=dict)  # where the traceback of a job's error begins
@@ -110,6 +112,7 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str]) -> int:
     for_hydra = others if ckpt is None else [argument for argument in others if belongs_to_hydra(argument)]
     own = [f"hydra/help={name}", "hydra/job_logging=stdout"]
     flags_alone = [argument for argument in sys.argv[1:] if argument not in given]
+    session.flags = [flag for flag in flags_alone if flag not in ("-m", "--multirun")]
     with folders.discarding(session.made):
         return _with_hydra(job, session, [*flags_alone, *own, *for_hydra], where)
 
@@ -169,7 +172,9 @@ def _job(job: Job, session: Session, config: DictConfig) -> Any:
         session.made.append(folder)
     session.jobs += 1
     try:
-        return job(_checked(session, config, hydra), folder)
+        checked = _checked(session, config, hydra)
+        with _one_of_a_sweep(session, _overrides(hydra)) if sweeping else nullcontext():
+            return job(checked, folder)
     except Exception as error:
         session.begun[id(error)] = error.__traceback__
         session.failed.append(f"#{hydra.job.num if sweeping else 0} ({' '.join(_overrides(hydra))})")
@@ -179,11 +184,21 @@ def _job(job: Job, session: Session, config: DictConfig) -> Any:
         raise
 
 
+@contextmanager
+def _one_of_a_sweep(session: Session, overrides: list[str]) -> Iterator[None]:
+    """Whoever starts this script again for a job's other processes starts that job, and not the whole sweep."""
+    whole, sys.argv = sys.argv, [sys.argv[0], *session.flags, *overrides]
+    try:
+        yield
+    finally:
+        sys.argv = whole
+
+
 def _checked(session: Session, config: DictConfig, hydra: Any) -> DictConfig:
     from omegaconf import OmegaConf
 
     from lossbook.composing.check import check
-    from lossbook.composing.compose import finish
+    from lossbook.composing.finish import finish
     from lossbook.composing.plain import plain
 
     sources = [source for source in hydra.runtime.config_sources if source.schema == "file" and source.path]
@@ -192,9 +207,9 @@ def _checked(session: Session, config: DictConfig, hydra: Any) -> DictConfig:
         from lossbook.composing.resume import resume
 
         finished = resume(session.ckpt, session.on_top, where)
-        print(
-            f"{session.ckpt}: everything as it was{', but for ' if session.on_top else '.'}{', '.join(session.on_top)}"
-        )
+        changed = f", but for {', '.join(session.on_top)}" if session.on_top else "."
+        if is_first():
+            print(f"{session.ckpt}: everything as it was{changed}")
     else:
         values = OmegaConf.to_container(config, resolve=False)
         assert isinstance(values, dict)

@@ -8,8 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import lossbook
-
 GROUPS = (
     "loss", "optim", "param_groups", "scheduler", "data", "model", "trainer", "logger", "callbacks", "experiment",
 )  # fmt: skip
@@ -25,7 +23,7 @@ def may_list(key: str) -> bool:
 
 def conf_folder() -> Path:
     """Our own options: ``lossbook/conf`` in an installed package, ``conf`` of the repository otherwise."""
-    package = Path(lossbook.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parents[1] / "conf"
 

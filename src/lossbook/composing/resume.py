@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossbook.composing.arguments import parse
-from lossbook.composing.compose import composed, in_order, wrong_values
+from lossbook.composing.finish import composed, in_order, wrong_values
 from lossbook.composing.options import GROUPS, Options, conf_folder
 from lossbook.composing.wording import word
 from lossbook.errors import UserError, refuse

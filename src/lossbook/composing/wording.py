@@ -156,7 +156,7 @@ def _hydra_keys() -> list[str]:
 
 def values_of_groups(arguments: Sequence[str], options: Options) -> dict[Any, Any]:
     """The config that the arguments' groups give, the values on the command line left out."""
-    from lossbook.composing.compose import with_hydra
+    from lossbook.composing.hydras import with_hydra
 
     chosen = [
         override.input_line

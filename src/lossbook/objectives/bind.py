@@ -12,6 +12,7 @@ from lossbook.data.schema import Schema
 from lossbook.errors import Problem, UserError, nearest, refuse
 from lossbook.objectives.class_weights import class_weights
 from lossbook.objectives.contract import Contract
+from lossbook.objectives.criteria.function import FunctionCriterion
 from lossbook.objectives.encodings import ENCODINGS
 from lossbook.objectives.encodings.embeddings import Embedding
 from lossbook.objectives.encodings.encoding import Encoding
@@ -50,9 +51,11 @@ def bind(contract: Contract, schema: Schema, embedding_dim: int | None = None, t
 
 
 def _criterion(node: Mapping[str, Any], trust: Trust) -> Any:
-    """An object of the criterion's class, or a function with its options bound."""
+    """An object of the criterion's class, or a function with its options bound, as a module either way."""
     bound = build.bind(node, key="loss.criterion", trust=trust)
-    return build.build(node, key="loss.criterion", trust=trust) if isinstance(bound.func, type) else bound
+    if isinstance(bound.func, type):
+        return build.build(node, key="loss.criterion", trust=trust)
+    return FunctionCriterion(bound)
 
 
 def _encoding(contract: Contract, schema: Schema, embedding_dim: int | None) -> Encoding:

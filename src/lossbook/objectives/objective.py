@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lossbook.data.schema import Schema
-from lossbook.errors import refuse
+from lossbook.errors import UserError, refuse
+from lossbook.objectives.criteria.function import FunctionCriterion
 from lossbook.objectives.encodings.classes import ClassEncoding
 from lossbook.objectives.encodings.encoding import Encoding, Measure
 from lossbook.objectives.inputs.arguments import Arguments
@@ -89,12 +90,9 @@ class Objective(nn.Module):
             return Step(every.sum() * 0.0, 0, kept, target)
         losses = self.criterion(*arguments.args)
         count = arguments.count
+        # a GPU would have to wait for the count; there the meter finds out when it is read
         if isinstance(count, Tensor) and count.device.type == "cpu" and count == 0:
-            raise refuse(
-                "Every target of a batch is ignored, or of a class of weight 0.",
-                "The mean over nothing is nan, and so would be all weights.",
-                "a larger data.batch_size, or weights above 0",
-            )
+            raise every_target_ignored()
         if losses.ndim > 0:
             return Step(losses.sum() / count, count, kept, target, arguments.figures, losses.detach())
         weight: int | Tensor = 1 if self.reduction == "sum" else count
@@ -128,6 +126,15 @@ class Objective(nn.Module):
 
     def _applies_softmax(self) -> bool:
         """Whether scores become probabilities over the classes on the way to the loss."""
-        function = getattr(self.criterion, "func", self.criterion)  # of a function with its options bound
+        function = self.criterion.function if isinstance(self.criterion, FunctionCriterion) else self.criterion
         inside = function is F.cross_entropy or isinstance(function, nn.CrossEntropyLoss)
         return isinstance(self.encoding, ClassEncoding) and (inside or self.activation.endswith("softmax"))
+
+
+def every_target_ignored() -> UserError:
+    """The error for a batch without a target that counts."""
+    return refuse(
+        "Every target of a batch is ignored, or of a class of weight 0.",
+        "The mean over nothing is nan, and so would be all weights.",
+        "a larger data.batch_size, or weights above 0",
+    )

@@ -27,14 +27,15 @@ def parameter_groups(
 
     Args:
         parameters: names and parameters, each once.
-        rules: the user's; a pattern that matches nothing is an error.
+        rules: the user's; one that matches nothing that is trained is an error.
         preset: applied after them, and content to match nothing.
         defaults: the optimizer's own hyperparameters: a rule that repeats them makes no group of its own.
 
     Raises:
-        UserError: patterns that match nothing, with the nearest names, or nothing left to train.
+        UserError: rules that match nothing, with the nearest names, or nothing left to train.
     """
-    named = [(name, parameter) for name, parameter in parameters if parameter.requires_grad]
+    every = list(parameters)
+    named = [(name, parameter) for name, parameter in every if parameter.requires_grad]
     matched: set[int] = set()
     groups: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = {}
     for name, parameter in named:
@@ -50,10 +51,9 @@ def parameter_groups(
         key = tuple(sorted((k, str(v)) for k, v in chosen.items()))
         group = groups.setdefault(key, {"params": [], **chosen})
         group["params"].append(parameter)
-    names = [name for name, _ in named]
     missed = [rule for number, rule in enumerate(rules) if number not in matched]
     if missed:
-        raise UserError(*(_missed(rule, names) for rule in missed))
+        raise UserError(*(_missed(rule, every) for rule in missed))
     if not groups:
         raise UserError(Problem("param_groups.rules freeze every parameter.", "One at least must be trained."))
     return list(groups.values())
@@ -62,14 +62,39 @@ def parameter_groups(
 def _matches(rule: Mapping[str, Any], name: str, parameter: nn.Parameter) -> bool:
     if rule.get("vectors"):
         return parameter.ndim <= 1
-    return fnmatchcase(name, rule.get("match", ""))
+    return fnmatchcase(name, rule.get("match") or "")
 
 
-def _missed(rule: Mapping[str, Any], names: list[str]) -> Problem:
-    pattern = rule.get("match", "")
-    near = nearest(pattern, names)
+def _missed(rule: Mapping[str, Any], every: Sequence[tuple[str, nn.Parameter]]) -> Problem:
+    """Why a rule of the user's matches nothing that is trained."""
+    if not any(rule.get(test) for test in _TESTS):
+        return Problem(
+            f"A rule in param_groups.rules says not which parameters it is for: {dict(rule)}.",
+            "A rule has match, a pattern over their names, or vectors: true for norms and biases.",
+            "match: '*' for all of them",
+        )
+    said = "vectors: true" if rule.get("vectors") else f"The pattern '{rule['match']}'"
+    frozen = [name for name, parameter in every if _matches(rule, name, parameter)]
+    names = [name for name, parameter in every if parameter.requires_grad]
+    if frozen:
+        return Problem(
+            f"{said} in param_groups.rules matches frozen parameters alone ({_listed(frozen)}).",
+            "What the model has frozen itself is not trained, and no rule has an effect on it.",
+            "remove the rule, or let the model leave them trainable",
+        )
+    if rule.get("vectors"):
+        return Problem(
+            f"{said} in param_groups.rules matches no parameter.",
+            "This model has no trained parameter of one dimension or none, such as norms and biases.",
+            "remove the rule, or give match: a pattern in its place",
+        )
+    near = nearest(rule["match"], names)
     return Problem(
-        f"The pattern '{pattern}' in param_groups.rules matches no parameter.",
-        f"Parameters are {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}.",
-        f"'{near}'?" if near else "",
+        f"{said} in param_groups.rules matches no parameter.",
+        f"Parameters are {_listed(names)}.",
+        f"'{near}'?" if near else "a pattern over these names, such as '*.weight'",
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:4])}{', ...' if len(names) > 4 else ''}"

@@ -51,5 +51,6 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         trainer = test_trainer(values["trainer"])
         trainer.test(assembly.module, datamodule=assembly.data, verbose=False)
     figures = {tag: float(value) for tag, value in trainer.callback_metrics.items()}
-    print_figures(figures, assembly.module.primary)
+    if trainer.is_global_zero:
+        print_figures(figures, assembly.module.primary)
     return figures

@@ -19,7 +19,8 @@ from lossbook.build import bind, build
 from lossbook.callbacks.charts import ChartLayout
 from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.callbacks.record import Record
-from lossbook.checkpoint import AtomicCheckpointIO
+from lossbook.checkpoint import AtomicCheckpointIO, read
+from lossbook.errors import refuse
 from lossbook.run.assemble import Assembly
 from lossbook.run.lean import make_lean
 from lossbook.trust import Trust
@@ -99,6 +100,27 @@ def test_trainer(options: Mapping[str, Any]) -> L.Trainer:
         ("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"), False
     )
     return L.Trainer(**kept, **silent)
+
+
+def refuse_finished(config: Mapping[str, Any]) -> None:
+    """Refuse to go on from a checkpoint of a run that has nothing left to do, which Lightning takes in silence.
+
+    Raises:
+        UserError: as many epochs or steps are done as ``config["trainer"]`` asks for.
+    """
+    if config.get("ckpt") is None:
+        return
+    checkpoint = read(config["ckpt"])
+    # within an epoch, the number of that epoch; at its end the next one, while Lightning's own "epoch" lags behind
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    for key, done, what in (("max_epochs", epochs, "epochs"), ("max_steps", checkpoint["global_step"], "steps")):
+        limit = config["trainer"].get(key)
+        if limit is not None and 0 <= limit <= done:
+            raise refuse(
+                f"ckpt={config['ckpt']} with trainer.{key}={limit}.",
+                f"{done} {what} are done already: there is nothing to go on with.",
+                f"trainer.{key}=N with N above {done}; scripts/evaluate.py ckpt=... gives its figures",
+            )
 
 
 def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import lightning as L
 
 from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.checkpoint import write_whole
+from lossbook.errors import UserError
+from lossbook.processes import is_first
 from lossbook.run.fit import Outcome
 
 
@@ -32,6 +35,8 @@ class Recorder:
         """Write the config, before training starts."""
         from omegaconf import OmegaConf
 
+        if not is_first():
+            return
         text = OmegaConf.to_yaml(OmegaConf.create(dict(self.config)))
         write_whole(self.folder / "config.yaml", lambda file: file.write(text.encode()))
 
@@ -48,10 +53,13 @@ class Recorder:
             outcome.best_path, outcome.last_path = kept.best_path, kept.last_path
             outcome.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
         status = "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
-        self._write(status, outcome, seconds, message=str(error) or type(error).__name__)
-        return outcome.last_path
+        with suppress(UserError):  # the disk may be full, which is what the error itself says
+            self._write(status, outcome, seconds, message=str(error) or type(error).__name__)
+        return outcome.last_path or outcome.best_path
 
     def _write(self, status: str, outcome: Outcome, seconds: float, message: str = "") -> None:
+        if not is_first():
+            return
         record = {
             "status": status,
             **({"message": message} if message else {}),

@@ -13,6 +13,7 @@ from lossbook.composing.folders import claim, run_base
 from lossbook.composing.plain import plain
 from lossbook.composing.resume import to_save
 from lossbook.errors import UserError
+from lossbook.processes import is_first
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -38,29 +39,37 @@ def train(config: DictConfig, folder: str | Path | None = None) -> dict[str, Any
 
     # torch takes seconds to import: a refused config need not wait for it
     from lossbook.run.assemble import assemble
-    from lossbook.run.fit import fit, make_trainer
+    from lossbook.run.fit import fit, make_trainer, refuse_finished
+    from lossbook.run.processes import folder_of_the_first, launching
     from lossbook.run.record import Recorder
     from lossbook.run.summary import print_broken_off, print_outcome, print_plan
     from lossbook.run.trusting import trust_of
 
     started = time.perf_counter()
+    refuse_finished(values)
     trust = trust_of(values)
     assembly = assemble(values, contract, trust)
     make = make_trainer(values, to_save(config), assembly, trust)  # refuses what cannot be before a folder is there
-    made = claim(run_base(values["choices"])) if folder is None else _unused(Path(folder))
+    if is_first():
+        made = claim(run_base(values["choices"])) if folder is None else _unused(Path(folder))
+    else:
+        made = folder_of_the_first()
     with _removed_if_empty(made):
         recorder = Recorder(made, values, assembly.module.primary)
         trainer = make(made)
         print_plan(values, contract, assembly, trainer, made)
         recorder.start()
     try:
-        outcome = fit(trainer, assembly, values["ckpt"])
+        with launching(made):
+            outcome = fit(trainer, assembly, values["ckpt"])
     except BaseException as error:
         kept = recorder.fail(error, trainer, time.perf_counter() - started)
-        print_broken_off(kept, made)
+        if trainer.is_global_zero:
+            print_broken_off(kept, made)
         raise
     recorder.finish(outcome, time.perf_counter() - started)
-    print_outcome(outcome, assembly.module.primary, made, time.perf_counter() - started)
+    if trainer.is_global_zero:
+        print_outcome(outcome, assembly.module.primary, made, time.perf_counter() - started)
     return dict(outcome.figures)
 
 

@@ -33,6 +33,16 @@ def test_padded_indices(target):
         assert row == indices + [-1] * (4 - len(indices))
 
 
+def test_the_share_of_samples_that_teach_nothing_is_followed(objective):
+    target = tensor([[0, 0, 0, 0], [1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 0, 1], [0, 1, 1, 1]])
+    output = torch.randn(5, 4)
+    step = objective("multilabel", "loss=multilabel_margin", "loss.criterion.reduction=none")(
+        output, {"target": target}
+    )
+    assert step.figures["untaught"] == (step.losses == 0).float().mean() == 0.4
+    assert not objective("multilabel", "loss=bce_logits")(output, {"target": target}).figures
+
+
 def test_plus_minus_one():
     assert MultiPlusMinusOne(SCHEMA).encode(tensor([[0, 1, 1, 0]])).tolist() == [[-1, 1, 1, -1]]
 

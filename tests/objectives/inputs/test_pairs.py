@@ -29,7 +29,6 @@ def test_all_pairs_of_the_batch(objective, embeddings, loss):
             losses.append(distance if same else (1 - distance).clamp_min(0))
     torch.testing.assert_close(step.loss, torch.stack(losses).mean(), rtol=1e-4, atol=1e-5)
     assert step.weight == 10
-    assert float(step.figures["positives"]) == pytest.approx(0.2)
     assert torch.equal(step.scores, embeddings)
     assert not step.scores.requires_grad
 
@@ -39,7 +38,6 @@ def test_mined_pairs_are_the_sides_of_triplets(objective, embeddings, mine):
     bound = objective("class", "loss=cosine_embedding", f"loss.pairing.mine={mine}")
     step = bound(embeddings, {"target": LABELS})
     assert step.weight == 2 * 4  # four anchors have a positive, one each
-    assert float(step.figures["positives"]) == 0.5
 
 
 def test_equal_embeddings_have_a_finite_gradient(objective):

@@ -57,6 +57,12 @@ def test_a_class_that_the_gallery_lacks():
     )
 
 
+def test_one_sample_without_a_gallery_has_no_neighbour():
+    metric = Retrieval()
+    metric.update(torch.eye(3)[:1], tensor([1]))
+    assert all(value.isnan() for value in metric.compute().values())
+
+
 def test_reset_forgets_the_gallery():
     metric = Retrieval()
     metric.gallery = (torch.eye(2), tensor([0, 1]))

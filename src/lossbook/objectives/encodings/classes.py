@@ -10,12 +10,12 @@ from torch.nn import functional as F
 from torchmetrics.classification import (
     BinaryF1Score,
     MulticlassAccuracy,
-    MulticlassAveragePrecision,
     MulticlassF1Score,
 )
 
 from lossbook.data.schema import Schema
 from lossbook.objectives.encodings.encoding import Encoding, Measure, Scores, squash
+from lossbook.objectives.metrics.precision import MeanAveragePrecision
 
 
 class ClassEncoding(Encoding):
@@ -90,14 +90,12 @@ class OneHot(ClassEncoding):
         return (scores[:, 0] > self.threshold).long() if self.single else super().decide(scores)
 
     def measures(self) -> dict[str, Measure]:
-        classes = self.schema.classes
-        assert classes
-        precision = MulticlassAveragePrecision(classes, average="macro", validate_args=False)
-        return {**super().measures(), "map": Measure(precision, self._ranked)}
+        return {**super().measures(), "map": Measure(MeanAveragePrecision(), self._ranked)}
 
     def _ranked(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
         ranks = squash(scores)
-        return (torch.cat([1 - ranks, ranks], dim=1) if self.single else ranks), target
+        ranks = torch.cat([1 - ranks, ranks], dim=1) if self.single else ranks
+        return ranks, F.one_hot(target, ranks.shape[1])
 
 
 class PlusMinusOne(OneHot):

@@ -63,6 +63,10 @@ class Encoding(ABC):
     def measures(self) -> dict[str, Measure]:
         """Fresh metrics by name, the primary first."""
 
+    def figures(self, target: Tensor) -> dict[str, Tensor]:
+        """Figures of a batch's target that belong beside the loss, by name: what of it the loss cannot use."""
+        return {}
+
     def expected_shape(self, target: Tensor) -> tuple[int, ...]:
         """The shape that the model's output must have for this target."""
         return (target.shape[0], self.width)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torchmetrics.classification import (
-    MultilabelAveragePrecision,
     MultilabelExactMatch,
     MultilabelF1Score,
     MultilabelRankingAveragePrecision,
@@ -13,6 +12,7 @@ from torchmetrics.classification import (
 
 from lossbook.data.schema import Schema
 from lossbook.objectives.encodings.encoding import Encoding, Measure, Scores, squash
+from lossbook.objectives.metrics.precision import MeanAveragePrecision
 from lossbook.objectives.metrics.threshold import BestF1
 
 
@@ -46,7 +46,7 @@ class MultiHot(Encoding):
         return {
             "acc": Measure(MultilabelExactMatch(labels, validate_args=False), self._decided, train=True),
             "f1": Measure(MultilabelF1Score(labels, average="macro", validate_args=False), self._decided),
-            "map": Measure(MultilabelAveragePrecision(labels, average="macro", validate_args=False), ranked),
+            "map": Measure(MeanAveragePrecision(), ranked),
         }
 
     def _decided(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
@@ -64,8 +64,13 @@ class PaddedIndices(MultiHot):
     """The indices of the labels that are present, padded with -1 to the number of labels, int64.
 
     A margin between labels says nothing of an absolute zero, so the metrics are of the ranking; F1 takes
-    the one threshold that is best on validation.
+    the one threshold that is best on validation. A sample that bears no label, or all of them, has nothing to rank
+    and a loss of 0: ``untaught`` is the share of such.
     """
+
+    def figures(self, target: Tensor) -> dict[str, Tensor]:
+        present = (target > 0).sum(dim=1)
+        return {"untaught": ((present == 0) | (present == self.width)).float().mean()}
 
     def encode(self, target: Tensor) -> Tensor:
         labels = target.shape[1]
@@ -78,7 +83,7 @@ class PaddedIndices(MultiHot):
         labels = self.width
         return {
             "lrap": Measure(MultilabelRankingAveragePrecision(labels, validate_args=False), ranked, train=True),
-            "map": Measure(MultilabelAveragePrecision(labels, average="macro", validate_args=False), ranked),
+            "map": Measure(MeanAveragePrecision(), ranked),
             "f1": Measure(BestF1(labels), lambda scores, target: (scores, target.long())),
         }
 

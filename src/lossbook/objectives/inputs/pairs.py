@@ -46,8 +46,7 @@ class Pairs:
         labels = batch["target"]
         first, second, sign = self._formed(scores, labels)
         args = self._arguments(scores[first], scores[second], sign)
-        figures = {"positives": (sign > 0).float().mean()} if len(sign) else {}
-        return Arguments(args, len(sign), scores, labels, figures)
+        return Arguments(args, len(sign), scores, labels)
 
     def _given(self, sides: tuple[Tensor, ...], sign: Tensor, target: Tensor) -> Arguments:
         assert isinstance(self.encoding, PairEmbedding)

@@ -37,7 +37,8 @@ class Single:
             )
         encoded = self.encoding.encode(target)
         assert not encoded.is_floating_point() or encoded.shape == scores.shape, (encoded.shape, scores.shape)
-        return Arguments((scores, encoded), self._count(encoded), scores, target)
+        figures = self.encoding.figures(target)
+        return Arguments((scores, encoded), self._count(encoded), scores, target, figures)
 
     def _count(self, encoded: Tensor) -> int | Tensor:
         if self.mean_over == "elements":

@@ -20,7 +20,7 @@ class Retrieval(Metric):
     Recall at 1 is the share of queries whose nearest neighbour in the gallery is of their class. MAP@R averages the
     precision over the first R neighbours, R being the number of the gallery's samples of the query's class
     (Musgrave et al. 2020, "A Metric Learning Reality Check"). Without a gallery the queries are their own, each
-    left out of its own list.
+    left out of its own list; of a single sample both are nan.
 
     Args:
         distance: ``euclidean`` or ``cosine``.
@@ -45,6 +45,9 @@ class Retrieval(Metric):
 
     def compute(self) -> dict[str, Tensor]:
         queries, labels = dim_zero_cat(self.embeddings), dim_zero_cat(self.labels)
+        if self.gallery is None and len(queries) < 2:
+            nan = torch.tensor(torch.nan, device=queries.device)
+            return {"recall_at_1": nan, "map_at_r": nan}
         gallery, gallery_labels = self.gallery or (queries, labels)
         counts = torch.bincount(gallery_labels, minlength=int(labels.max()) + 1)
         hits, precision = [], []
