@@ -14,7 +14,6 @@ def test_values_and_choices_with_interpolations_left_as_they_are() -> None:
     assert choices["data"] == "digit_lines"
     assert values["optim"]["lr"] == 0.5
     assert values["data"]["source"]["seed"] == "${data.seed}"
-    assert "hydra" not in values
 
 
 def test_hydras_global_state_is_left_as_it_was() -> None:
