@@ -156,3 +156,31 @@ def test_predictions_are_in_the_terms_of_the_target(conf: Path) -> None:
         predicted = assembly.module.eval().predict_step(batch, 0)
     assert predicted.shape == batch["target"].shape
     assert 50 < float(predicted.mean()) < 300  # disease progression, not standard deviations
+
+
+def test_a_batch_whose_targets_are_all_ignored_is_told_when_its_count_is_read() -> None:
+    """On a GPU nobody waits for the count of a batch; the loss is nan by then, and the reason is still known."""
+    from lossbook.composing.check import check
+    from lossbook.composing.plain import plain
+    from lossbook.objectives.step import Step
+    from lossbook.run.assemble import assemble
+    from lossbook.trust import OWN_CONFIG
+
+    values = plain(lossbook.compose("loss=nll", "data.limit=32"))
+    module = assemble(values, check(values), OWN_CONFIG).module
+    scores, target = torch.randn(2, 10), torch.tensor([1, 2])
+    nothing = Step(torch.tensor(torch.nan), torch.tensor(0), scores, target)
+    for stage, read in (("train", module._log_window), ("val", lambda: module._log_epoch("val"))):
+        meter = module.meter(stage)  # type: ignore[arg-type]
+        meter.add(Step(torch.tensor(0.0), 0, scores, target))  # no pair in a batch: nothing is wrong with that
+        assert meter.flush() == 0
+        assert not meter.met_nothing
+        meter.add(nothing)
+        with pytest.raises(UserError, match="Every target of a batch is ignored"):
+            read()
+        meter.reset()
+        assert not meter.met_nothing
+    meter = module.train_meter
+    meter.add(Step(torch.tensor(torch.nan), torch.tensor(2), scores, target))  # nan for another reason
+    meter.flush()
+    assert not meter.met_nothing

@@ -20,7 +20,7 @@ from lossbook.callbacks.charts import ChartLayout
 from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.callbacks.record import Record
 from lossbook.checkpoint import AtomicCheckpointIO, read
-from lossbook.errors import refuse
+from lossbook.errors import Problem, UserError
 from lossbook.run.assemble import Assembly
 from lossbook.run.lean import make_lean
 from lossbook.trust import Trust
@@ -113,14 +113,16 @@ def refuse_finished(config: Mapping[str, Any]) -> None:
     checkpoint = read(config["ckpt"])
     # within an epoch, the number of that epoch; at its end the next one, while Lightning's own "epoch" lags behind
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    found = []
     for key, done, what in (("max_epochs", epochs, "epochs"), ("max_steps", checkpoint["global_step"], "steps")):
         limit = config["trainer"].get(key)
         if limit is not None and 0 <= limit <= done:
-            raise refuse(
-                f"ckpt={config['ckpt']} with trainer.{key}={limit}.",
-                f"{done} {what} are done already: there is nothing to go on with.",
-                f"trainer.{key}=N with N above {done}; scripts/evaluate.py ckpt=... gives its figures",
-            )
+            given = f"ckpt={config['ckpt']} with trainer.{key}={limit}."
+            rule = f"{done} {what} are done already: there is nothing to go on with."
+            fix = f"trainer.{key}=N with N above {done}; scripts/evaluate.py ckpt=... gives its figures"
+            found.append(Problem(given, rule, fix))
+    if found:
+        raise UserError(*found)
 
 
 def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:

@@ -1,0 +1,100 @@
+"""Lightning's part of a run."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import pytest
+from lightning.pytorch.utilities.warnings import PossibleUserWarning
+
+import lossbook
+from lossbook.callbacks.checkpoints import Checkpoints
+from lossbook.composing.check import check
+from lossbook.composing.plain import plain
+from lossbook.composing.resume import to_save
+from lossbook.errors import UserError
+from lossbook.run.assemble import assemble
+from lossbook.run.fit import fit, make_trainer, quiet
+from lossbook.run.fit import test_trainer as trainer_for_testing
+from lossbook.trust import OWN_CONFIG
+
+SHORT = ("data.limit=48", "data.batch_size=24", "trainer=cpu", "logger=none", "loss=nll")
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    options = ("trainer.max_epochs=2", "callbacks.checkpoints.every_n_steps=1")
+    lossbook.train(lossbook.compose(*SHORT, *options), folder)
+    return folder / "checkpoints"
+
+
+def fitted(folder: Path, *overrides: str):
+    config = lossbook.compose(*SHORT, *overrides)
+    values = plain(config)
+    assembly = assemble(values, check(values), OWN_CONFIG)
+    trainer = make_trainer(values, to_save(config), assembly, OWN_CONFIG)(folder)
+    return trainer, fit(trainer, assembly, None)
+
+
+def test_without_checkpoints_the_last_weights_are_tested(tmp_path: Path) -> None:
+    trainer, outcome = fitted(tmp_path, "callbacks=none", "trainer.max_epochs=2")
+    assert (outcome.epochs, outcome.steps) == (2, 4)
+    assert outcome.best_path is outcome.last_path is outcome.best_epoch is None
+    assert {tag.partition("/")[0] for tag in outcome.figures} == {"train", "val", "test"}
+    assert not any(isinstance(callback, Checkpoints) for callback in trainer.callbacks)
+
+
+def test_points_of_the_curve_are_at_least_one_an_epoch(tmp_path: Path) -> None:
+    trainer, _ = fitted(tmp_path, "trainer=one_batch", "trainer.accelerator=cpu")
+    assert trainer.log_every_n_steps == 1
+
+
+def test_a_mistake_in_a_callback_is_said_before_there_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="patienc"):
+        fitted(tmp_path / "run", "callbacks=early_stopping", "+callbacks.early_stopping.patienc=3")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_only_tests_keeps_the_device_and_writes_nothing() -> None:
+    trainer = trainer_for_testing({"accelerator": "cpu", "devices": 1, "max_epochs": 5, "precision": "bf16-true"})
+    assert trainer.precision == "bf16-true"
+    assert trainer.loggers == []
+
+
+@pytest.mark.parametrize("limit", ["trainer.max_epochs=2", "trainer.max_epochs=1", "trainer.max_steps=4"])
+def test_a_finished_run_is_not_gone_on_with_in_silence(
+    checkpoints: Path, limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"(2 epochs|4 steps) are done") as error:
+        lossbook.train(lossbook.compose(f"ckpt={checkpoints / 'last.ckpt'}", limit))
+    key = limit.partition("=")[0]
+    assert f"{key}=N" in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_more_epochs_go_on(checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lossbook.train(lossbook.compose(f"ckpt={checkpoints / 'last.ckpt'}", "trainer.max_epochs=3"), tmp_path)
+    assert "3/3" in capsys.readouterr().out
+
+
+def test_a_run_broken_off_in_its_last_epoch_is_not_finished(tmp_path: Path) -> None:
+    options = ("trainer.max_epochs=1", "trainer.max_steps=1")
+    lossbook.train(lossbook.compose(*SHORT, *options), tmp_path / "a")
+    last = tmp_path / "a" / "checkpoints" / "last.ckpt"
+    lossbook.train(lossbook.compose(f"ckpt={last}", "trainer.max_steps=-1"), tmp_path / "b")
+    assert lossbook.checkpoint.read(tmp_path / "b" / "checkpoints" / "last.ckpt")["global_step"] == 2
+
+
+def test_lightnings_advice_is_held_back_and_other_warnings_are_not() -> None:
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
+    with quiet():
+        warnings.warn("use more workers", PossibleUserWarning, stacklevel=1)
+        assert log.level == logging.WARNING
+        with pytest.raises(UserWarning, match="mine"):
+            warnings.warn("mine", UserWarning, stacklevel=1)
+    assert log.level == level
