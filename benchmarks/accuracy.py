@@ -5,8 +5,8 @@
     python benchmarks/accuracy.py --one-task           # the sixteen losses that take classes, all on the same digits
     python benchmarks/accuracy.py --write              # puts the table into README.md
 
-Mean and deviation over seeds of training, on one split. Settings were chosen on validation; the figures are those of the
-test part, under the weights of the best epoch on validation.
+Mean and deviation over seeds of training, on one split. Settings were chosen on validation; the figures are those of
+the test part, under the weights of the best epoch on validation.
 """
 
 from __future__ import annotations
