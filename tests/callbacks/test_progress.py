@@ -121,14 +121,6 @@ def test_an_epoch_that_ended_is_shown_where_the_next_one_fails(tmp_path: Path) -
     assert len(text.getvalue().splitlines()) == 2
 
 
-def test_a_step_costs_next_to_nothing() -> None:
-    bar: Any = Progress(Console(file=io.StringIO()))
-    start = time.perf_counter()
-    for number in range(20_000):
-        bar.on_train_batch_end(None, None, None, None, number)
-    assert (time.perf_counter() - start) / 20_000 < 5e-6
-
-
 def test_columns_are_the_losses_the_primary_metric_and_the_accuracy() -> None:
     metrics = dict.fromkeys(["val/mae", "val/r2", "val/loss", "train/loss", "train/r2"], 0.0)
     assert columns(metrics, "val/r2") == ["train/loss", "val/loss", "val/r2"]
