@@ -193,30 +193,39 @@ def profile(root: str, model: str) -> None:
     pstats.Stats(profiler).sort_stats("tottime").print_stats(35)
 
 
+EMPTY = """import hydra
+@hydra.main(config_path=None, version_base="1.3")
+def main(config): pass
+main()
+"""
+
+
 def startup(rounds: int) -> None:
-    """From the command to the end of a run of a single step, against the imports that no run can do without."""
+    """The way to the first step against the imports that no run can do without; ``--help`` against an empty program."""
     here = Path(__file__).resolve().parent
-    commands = {
-        "import torch, lightning": ["-c", "import os, torch, lightning; os._exit(0)"],
-        "to the first step": [
-            str(here.parent / "scripts" / "train.py"),
-            "+callbacks.stop={_target_:first_step.FirstStep}",
-        ],
-    }
+    script = str(here.parent / "scripts" / "train.py")
     environment = {**os.environ, "PYTHONPATH": str(here)}
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "empty.py").write_text(EMPTY)
+        commands = {
+            "import torch, lightning": ["-c", "import os, torch, lightning; os._exit(0)"],
+            "to the first step": [script, "+callbacks.stop={_target_:first_step.FirstStep}"],
+            "an empty Hydra program": ["empty.py", "--help"],
+            "--help": [script, "--help"],
+        }
         times: dict[str, list[float]] = {name: [] for name in commands}
-        for _ in range(rounds + 1):
+        for _ in range(rounds + 1):  # the first is a warm-up
             for name, command in commands.items():
                 start = time.perf_counter()
                 subprocess.run(
                     [sys.executable, *command], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL
                 )
                 times[name].append(time.perf_counter() - start)
-    imports, first = (values[1:] for values in times.values())
-    ratio = statistics.median(b / a for a, b in zip(imports, first, strict=True))
-    print(f"\nimport torch, lightning {statistics.median(imports):.2f} s")
-    print(f"to the first step       {statistics.median(first):.2f} s, {ratio:.2f} times as long")
+    for base, other in (("import torch, lightning", "to the first step"), ("an empty Hydra program", "--help")):
+        pairs = list(zip(times[base][1:], times[other][1:], strict=True))
+        seconds = [statistics.median(values) for values in zip(*pairs, strict=True)]
+        ratio = statistics.median(b / a for a, b in pairs)
+        print(f"{base} {seconds[0]:.2f} s; {other} {seconds[1]:.2f} s, {ratio:.2f} times as long")
 
 
 if __name__ == "__main__":
