@@ -52,7 +52,7 @@ class CNN(nn.Module):
             depth, side = outputs, side // 2 if halve else side
         self.features = nn.Sequential(*layers)
         self.head = nn.Sequential(
-            nn.Linear(2 * depth, hidden),  # no batch norm: its noise spoils counts (mae 0.09 instead of 0.15 to 0.3)
+            nn.Linear(2 * depth, hidden),  # no batch norm: its noise spoils counts
             nn.ReLU(inplace=True),
             nn.Dropout(dropout),
             nn.Linear(hidden, output_size),

@@ -17,8 +17,8 @@ STRIDE = 2  # columns of the image a time step
 class CRNN(nn.Module):
     """Convolutions over the line, until its height is one, then an LSTM in both directions.
 
-    The output sees the convolutions' features beside the LSTM's: symbols are told apart by their looks, which is learnt
-    sooner and carries further than what follows what.
+    The output sees the convolutions' features beside the LSTM's: symbols are told apart by their looks
+    first, and only then by what follows what.
 
     Args:
         input_shape: (channels, height, width) of the image of a line, at least 4 pixels high; narrower lines are
