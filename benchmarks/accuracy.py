@@ -19,7 +19,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -143,8 +142,14 @@ def judged(row: Row, runs: list[dict[str, float]]) -> tuple[str, bool]:
 def table(rows: list[Row], seeds: list[int], workers: int) -> tuple[str, bool]:
     pairs = list(dict.fromkeys((row[0], row[1]) for row in rows))
     jobs = [(*pair, seed) for pair in pairs for seed in seeds]
+
+    def told(job: tuple[str, str, int]) -> dict[str, float]:
+        figures = train(*job)
+        print(*job, f"{figures['seconds']:.1f} s", file=sys.stderr, flush=True)
+        return figures
+
     with ThreadPoolExecutor(workers) as pool:
-        results = dict(zip(jobs, pool.map(lambda job: _told(train, job), jobs), strict=True))
+        results = dict(zip(jobs, pool.map(told, jobs), strict=True))
     lines = [
         "| loss | data | figure | test, mean ± deviation | scikit-learn | expected | time |",
         "|---|---|---|---|---|---|---|",
@@ -157,12 +162,6 @@ def table(rows: list[Row], seeds: list[int], workers: int) -> tuple[str, bool]:
     return "\n".join(lines), good
 
 
-def _told(function: Callable[..., dict[str, float]], job: tuple[str, str, int]) -> dict[str, float]:
-    figures = function(*job)
-    print(*job, f"{figures['seconds']:.1f} s", file=sys.stderr, flush=True)
-    return figures
-
-
 def write(text: str) -> None:
     path = HERE.parent / "README.md"
     between = r"(<!-- accuracy:begin -->\n).*?(<!-- accuracy:end -->)"
@@ -171,13 +170,19 @@ def write(text: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="*", help="losses")
-    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--only", nargs="+", metavar="LOSS", help="these losses alone")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--workers", type=int, default=2, help="runs at a time, one thread each")
     parser.add_argument("--one-task", action="store_true")
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write", action="store_true", help="puts the table, whole, into README.md")
     given = parser.parse_args()
-    chosen = [row for row in (ONE_TASK if given.one_task else NATURAL) if not given.only or row[0] in given.only]
+    rows = ONE_TASK if given.one_task else NATURAL
+    if given.write and (given.only or given.one_task):
+        parser.error("README.md holds the whole table of natural tasks: --write goes without --only and --one-task")
+    if unknown := set(given.only or ()) - {row[0] for row in rows}:
+        losses = ", ".join(dict.fromkeys(row[0] for row in rows))
+        parser.error(f"--only {' '.join(sorted(unknown))}: the losses of this table are {losses}")
+    chosen = [row for row in rows if not given.only or row[0] in given.only]
     text, good = table(chosen, given.seeds, given.workers)
     print(text)
     if given.write:

@@ -18,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -45,11 +46,18 @@ GPU_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"  # set by Lightning; asks for the dr
 Parts = dict[str, tuple[Tensor, Tensor]]
 
 
-def mnist(root: str | None) -> str:
-    """torchvision's folder of MNIST, or one of generated images of the same size and format."""
+@contextmanager
+def mnist(root: str | None) -> Iterator[str]:
+    """torchvision's folder of MNIST, or for a while one of generated images of the same size and format."""
     if root is not None:
-        return root
-    folder = Path(tempfile.mkdtemp()) / "MNIST" / "raw"
+        yield root
+        return
+    with tempfile.TemporaryDirectory() as made:
+        generate(Path(made) / "MNIST" / "raw")
+        yield made
+
+
+def generate(folder: Path) -> None:
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
     for part, samples in (("train", 60_000), ("t10k", 10_000)):
@@ -58,7 +66,6 @@ def mnist(root: str | None) -> str:
         for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
             head = np.array([0x800 + array.ndim, *array.shape], dtype=">i4")
             (folder / name).write_bytes(head.tobytes() + array.tobytes())
-    return str(folder.parents[1])
 
 
 def config(root: str, model: str) -> object:
@@ -150,6 +157,7 @@ def by_hand(model: nn.Module, parts: Parts, fused: bool | None) -> float:
         total += loss.detach() * len(rows)
         hits += (output.argmax(1) == target).sum()
     model.eval()
+    total, hits = torch.zeros(()), torch.zeros(())
     with torch.no_grad():
         for rows in torch.arange(len(vx)).split(BATCH):
             output = model(vx[rows])
@@ -238,7 +246,9 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.startup:
         startup(given.rounds)
-    elif given.profile:
-        profile(mnist(given.data), given.model)
     else:
-        compare(mnist(given.data), given.model, given.rounds)
+        with mnist(given.data) as folder:
+            if given.profile:
+                profile(folder, given.model)
+            else:
+                compare(folder, given.model, given.rounds)

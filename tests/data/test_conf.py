@@ -46,7 +46,8 @@ def test_the_head_gives_the_command_and_the_natural_model(name: str) -> None:
     models = {"mask": "unet", "text": "crnn"}
     table = name in ("breast_cancer", "diabetes", "csv")
     target = read(name, root="x", target_columns=["y"])["target"]
-    assert override == {"override /model@_global_.model": models.get(target, "mlp" if table else "cnn")}
+    images = "cnn_grid" if name == "digit_views" else "cnn"
+    assert override == {"override /model@_global_.model": models.get(target, "mlp" if table else images)}
     assert target in TARGET_KINDS
 
 

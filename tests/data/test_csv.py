@@ -70,7 +70,7 @@ def test_a_folder_brings_its_own_parts(tmp_path: Path) -> None:
         write(tmp_path / f"{part}.csv", rows)
     parts = Csv(str(tmp_path), "class", "kind", ["size"]).load()
     assert [len(part["target"]) for part in (parts.train, parts.val, parts.test)] == [40, 8, 12]
-    assert parts.test["target"].tolist() == [1, 0, 2, 0] * 3
+    assert sorted(parts.test["target"].tolist()) == [0] * 6 + [1] * 3 + [2] * 3
     write(tmp_path / "val.csv", 8, kind=["2", "attic"] * 4)
     with pytest.raises(UserError, match=r"val.csv: column kind holds attic"):
         Csv(str(tmp_path), "class", "kind", ["size"]).load()
@@ -103,6 +103,16 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, arguments: tuple, message:
         Csv(write(tmp_path / "t.csv"), *arguments).load()
 
 
+def test_a_table_of_one_row_and_a_column_of_one_text(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match=r"one.csv has 1 row\n"):
+        Csv(str(tmp_path / "one.csv"), "class", "b").load()
+    (tmp_path / "red.csv").write_text("a,b\n" + "1,red\n" * 9)
+    with pytest.raises(UserError) as caught:
+        Csv(str(tmp_path / "red.csv"), "class", "b").load()
+    assert caught.value.problems[0].fix == "data.target_columns=[ANOTHER]"  # a text is no value
+
+
 def test_targets_that_teach_nothing_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", kind=["flat"] * ROWS, price=[3] * ROWS)
     with pytest.raises(UserError, match="column kind holds one class, flat"):
@@ -111,7 +121,75 @@ def test_targets_that_teach_nothing_are_refused(tmp_path: Path) -> None:
         Csv(path, "value", "price", ["size"]).load()
 
 
+def test_given_parts_are_mixed_by_the_seed_and_rows_stay_together(tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        write(tmp_path / f"{part}.csv", price=list(range(ROWS)), size=list(range(0, 5 * ROWS, 5)))
+    parts = Csv(str(tmp_path), "value", "price", ["size"]).load()
+    for part in (parts.train, parts.val, parts.test):
+        price = part["target"].flatten()
+        assert sorted(price.tolist()) == list(range(ROWS))
+        assert price[:10].max() >= 20  # data.limit would keep the ten cheapest otherwise
+        np.testing.assert_allclose(part["input"].flatten(), (price - 19.5) / np.arange(ROWS).std(), atol=1e-5)
+    again, other = (Csv(str(tmp_path), "value", "price", ["size"], seed=seed).load() for seed in (0, 1))
+    assert torch.equal(parts.train["target"], again.train["target"])
+    assert not torch.equal(parts.train["target"], other.train["target"])
+
+
+def test_a_given_part_of_one_row_need_not_vary(tmp_path: Path) -> None:
+    for part, rows in (("train", 40), ("val", 4), ("test", 4)):
+        write(tmp_path / f"{part}.csv", rows, price=[7] * rows if part == "test" else list(range(rows)))
+    (tmp_path / "val.csv").write_text("".join((tmp_path / "val.csv").read_text().splitlines(keepends=True)[:2]))
+    parts = Csv(str(tmp_path), "value", "price", ["size"]).load()
+    assert parts.val["target"].tolist() == [[0]]
+    assert parts.test["target"].tolist() == [[7]] * 4
+
+
+@pytest.mark.parametrize("kind", ["value", "count"])
+def test_targets_that_float32_cannot_tell_apart_are_refused(tmp_path: Path, kind: str) -> None:
+    # float32 has 24 bits: from 2**30 to 2**31 its steps are 128, from 2**23 to 2**24 they are 1
+    random = np.random.default_rng(0)
+    near = random.integers(-22, 23, ROWS)
+    path = write(tmp_path / "t.csv", price=list(1_700_000_000 + near))
+    with pytest.raises(UserError, match=r"(?s)price holds numbers up to 1.7e\+09.*steps are 128.*subtract an offset"):
+        Csv(path, kind, "price", ["size"]).load()
+    with pytest.raises(UserError, match=r"here its steps are 1\."):
+        Csv(write(tmp_path / "t.csv", price=list(9_000_000 + near)), kind, "price", ["size"]).load()
+    Csv(write(tmp_path / "t.csv", price=list(9_000_000 + 100 * near**2)), kind, "price", ["size"]).load()
+
+
+def test_targets_beyond_float32_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", price=[f"{row}e38" for row in range(ROWS)])
+    with pytest.raises(UserError, match=r"(?s)numbers up to 3\.\de\+39.*numbers below 3\.4e\+38"):
+        Csv(path, "value", "price", ["size"]).load()
+
+
+def test_features_far_from_zero_keep_their_differences(tmp_path: Path) -> None:
+    far = [1_700_000_000 + row for row in range(ROWS)]
+    parts = Csv(write(tmp_path / "t.csv", size=far, price=list(range(ROWS))), "value", "price", ["size"]).load()
+    expected = StandardScaler().fit_transform(parts.train["target"].numpy())
+    np.testing.assert_allclose(parts.train["input"], expected, atol=1e-5)
+
+
+def test_columns_may_be_called_by_numbers(tmp_path: Path) -> None:
+    years = {"2019": list(range(ROWS)), "2020": list(range(ROWS))}
+    path = write(tmp_path / "t.csv", **years)
+    for given in ([2020], 2020, "2020"):  # Hydra reads [2020] as a number
+        parts = Csv(path, "value", given, [2019]).load()
+        assert (parts.schema.width, parts.schema.input_shape) == (1, (1,))
+    assert Csv(path, "value", [2020], [2019, "size"]).load().schema.input_shape == (2,)
+    with pytest.raises(UserError, match="A target must not be a feature"):
+        Csv(path, "value", [2020], ["2020"]).load()
+
+
+def test_one_class_spelt_in_two_ways_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", kind=["1", "2", "1.0", "2"] * (ROWS // 4))
+    with pytest.raises(UserError, match=r"holds both 1 and 1.0\n  They are the same number"):
+        Csv(path, "class", "kind", ["size"]).load()
+    path = write(tmp_path / "t.csv", kind=["1", "1_0", "10", "nan"] * (ROWS // 4))  # to Python 1_0 is 10, to a user not
+    assert len(Csv(path, "class", "kind", ["size"]).load().schema.class_names) == 4
+
+
 def test_too_few_rows_are_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("size,price\n1,2\n2,3\n")
-    with pytest.raises(UserError, match="a set of 2 samples"):
+    with pytest.raises(UserError, match=r"t.csv has 2 rows"):
         Csv(str(tmp_path / "t.csv"), "value", "price").load()

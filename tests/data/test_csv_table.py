@@ -60,3 +60,10 @@ def test_cells_that_are_no_number(tmp_path: Path, cell: str, message: str) -> No
 def test_a_misspelt_column_gets_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"(?s)has no column prise.*price\?"):
         table(tmp_path, "price,rooms\n1,2\n").column("prise")
+
+
+@pytest.mark.parametrize("mark", ";|")
+def test_another_delimiter_is_proposed_as_it_is_typed(tmp_path: Path, mark: str) -> None:
+    with pytest.raises(UserError) as caught:
+        table(tmp_path, f"area{mark}price\n1{mark}2\n").column("price")
+    assert caught.value.problems[0].fix == f"\"data.delimiter='{mark}'\""

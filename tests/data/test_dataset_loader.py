@@ -40,6 +40,18 @@ def test_batches_hold_the_samples_that_the_order_says_and_resume(workers: int) -
     assert [batch["index"].tolist() for batch in loader] == [batch["index"].tolist() for batch in batches[3:]]
 
 
+class Pairs(Squares):
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"input": (torch.tensor([index]), torch.tensor([-index])), "target": index % 2}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_pairs_come_as_tuples(workers: int) -> None:
+    batch = next(iter(DatasetLoader(Pairs(), BatchOrder(21, 4), workers)))
+    assert isinstance(batch["input"], tuple)
+    assert [column.flatten().tolist() for column in batch["input"]] == [[0, 1, 2, 3], [0, -1, -2, -3]]
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_users_mistake_comes_out_of_a_worker_as_it_is(workers: int) -> None:
     with pytest.raises(UserError, match=r"^picture 7 is torn\n  Pictures are whole.\n  Fix: glue it$"):

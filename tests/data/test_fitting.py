@@ -24,6 +24,7 @@ TABLE = Schema("class", (30,), 0, classes=2)
         ((2.5, 1, None, 0, True), "data.batch_size=2.5"),
         ((True, 1, None, 0, True), "data.batch_size=True"),
         ((64, 0, None, 0, True), "data.views=0"),
+        ((64, 3, None, 0, True), "data.views=3"),
         ((64, 1, 0, 0, True), "data.limit=0"),
         ((64, 1, None, -1, True), "data.num_workers=-1"),
         ((64, 1, None, 2, True), "data.num_workers=2"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -54,6 +55,23 @@ def test_the_largest_centred_square_is_taken(tmp_path: Path) -> None:
     image.save(tmp_path / "wide.png")
     sample = ImageFiles([tmp_path / "wide.png"], torch.tensor([0]), 5)[0]
     assert sample["input"].float().mean((1, 2)).tolist() == [0, 0, 255]
+
+
+@pytest.mark.parametrize("name", ["grey.png", "grey.tif", "grey.pgm"])
+def test_greys_of_16_bits_become_8(tmp_path: Path, name: str) -> None:
+    levels = np.array([[0, 255, 256], [1000, 32768, 40000], [65279, 65280, 65535]])
+    Image.fromarray(levels.astype(np.uint16)).save(tmp_path / name)
+    sample = ImageFiles([tmp_path / name], torch.tensor([0]), 3)[0]
+    expected = np.floor(levels / 256)  # the higher of the two bytes
+    for channel in sample["input"]:
+        np.testing.assert_array_equal(channel, expected)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_pixels_of_32_bits_are_refused_by_name(tmp_path: Path, kind: type) -> None:
+    Image.fromarray(np.full((4, 4), 300, kind)).save(tmp_path / "depth.tif")
+    with pytest.raises(UserError, match=r"depth.tif has pixels of 32 bits"):
+        ImageFiles([tmp_path / "depth.tif"], torch.tensor([0]), 3)[0]
 
 
 def test_bad_folders_are_refused(tmp_path: Path) -> None:

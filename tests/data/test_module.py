@@ -186,6 +186,50 @@ def test_data_out_of_memory_goes_the_same_way() -> None:
     assert batch["index"].tolist() == [0, 1, 2, 3]
 
 
+class Pairs(Letters):
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        image = super().__getitem__(index)["input"]
+        return {"input": (image, 255 - image), "target": self.targets[index]}
+
+
+def test_pairs_out_of_memory_are_scaled_as_tuples() -> None:
+    data = DataModule(Parts(Schema("pair", (1, 8, 8), 6), Pairs(), Pairs(), Pairs(), ((0.5,), (0.5,))), 3)
+    (batch, _) = (data.preparing.training(batch) for batch in data.val_dataloader())
+    torch.testing.assert_close(batch["input"][0][:, 0, 0, 0], torch.tensor([-1, -0.6, -0.2]))
+    torch.testing.assert_close(batch["input"][1], -batch["input"][0])
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize(("precision", "expected"), [("64-true", torch.float64), ("bf16-true", torch.bfloat16)])
+def test_inputs_have_the_precision_of_the_model(precision: str, expected: torch.dtype, dtype: torch.dtype) -> None:
+    part = {"input": torch.arange(256).reshape(4, 1, 8, 8).to(dtype), "target": torch.arange(4)}
+    data = DataModule(Parts(Schema("class", (1, 8, 8), 4, classes=10), part, part, part, ((0.5,), (0.5,))), 2)
+    module = Recorder()
+    fitting = trainer(max_epochs=1, precision=precision)
+    fitting.fit(module, datamodule=data)
+    assert {parameter.dtype for parameter in module.parameters()} == {expected}
+    assert {batch["input"].dtype for _, batch in module.stages} == {expected}
+    assert {batch["input"].dtype for batch in data.gallery_dataloader()} == {expected}
+
+
+def test_a_gallery_is_made_once_and_gives_the_same_again() -> None:
+    data = digits()
+    gallery = data.gallery_dataloader()
+    assert data.gallery_dataloader() is gallery
+    first, second = (torch.cat([batch["index"] for batch in gallery]) for _ in range(2))
+    assert torch.equal(first, torch.arange(100))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("options", "inputs"),
+    [({"limit": 1}, 1), ({"batch_size": 1}, 1), ({"limit": 33}, 33), ({"limit": 34}, 2), ({"limit": 1, "views": 2}, 2)],
+)
+def test_the_fewest_inputs_of_a_training_batch(options: dict[str, Any], inputs: int) -> None:
+    batch_size = options.pop("batch_size", 32)
+    assert DataModule(Digits().load(), batch_size, augment=[GaussianNoise()], **options).fewest_inputs == inputs
+
+
 def test_limited_keeps_tuples_together_and_all_where_there_are_fewer() -> None:
     pair = {"input": (torch.arange(5), torch.arange(5)), "target": torch.arange(5)}
     assert [len(column) for column in limited(pair, 3)["input"]] == [3, 3]

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import pytest
 import torch
+from torch import nn
+from torchvision.transforms import v2
 
-from lossbook.data.augment import GaussianNoise
+from lossbook.data.augment import EachSample, GaussianNoise
 from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
 from lossbook.data.preparing import PreparedLoader, Preparing, moved
+from lossbook.errors import UserError
 
 BYTES = torch.randint(0, 256, (6, 2, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 NORMALISE = ((0.5, 0.2), (0.25, 0.5))
@@ -45,9 +49,9 @@ def test_pairs_are_augmented_one_by_one() -> None:
 
 
 def test_views_are_new_in_training_and_always_the_same_in_evaluation() -> None:
-    preparing = Preparing(NORMALISE, [GaussianNoise(0.1)], views=3)
+    preparing = Preparing(NORMALISE, [GaussianNoise(0.1)], views=2)
     training = [preparing.training(batch())["input"] for _ in range(2)]
-    assert len(training[0]) == 3
+    assert len(training[0]) == 2
     assert not torch.equal(training[0][0], training[0][1])
     assert not torch.equal(training[0][0], training[1][0])
     before = torch.get_rng_state()
@@ -59,10 +63,39 @@ def test_views_are_new_in_training_and_always_the_same_in_evaluation() -> None:
     torch.testing.assert_close(evaluation[0]["clean"], EXPECTED.float())
 
 
+@pytest.mark.parametrize(("dtype", "computed"), [(torch.float64, torch.float64), (torch.bfloat16, torch.float32)])
+def test_numbers_are_normalised_in_float32_at_least(dtype: torch.dtype, computed: torch.dtype) -> None:
+    given = (BYTES.double() / 255).to(dtype)
+    prepared = Preparing(NORMALISE).plain(batch(given))["input"]
+    mean, scale = torch.tensor(NORMALISE, dtype=torch.float64)[:, :, None, None]
+    assert prepared.dtype == computed
+    torch.testing.assert_close(prepared.double(), (given.double() - mean) / scale, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("module", "given"),
+    [
+        (EachSample(v2.RandomCrop(2)), "RandomCrop made 2 x 2 x 2 of 2 x 3 x 3"),
+        (EachSample(v2.RandomResize(2, 5)), "RandomResize made 2 x"),
+        (nn.Flatten(), "Flatten made 6 x 18 of 6 x 2 x 3 x 3"),
+        (nn.Identity(), ""),
+        (EachSample(v2.RandomResizedCrop(3)), ""),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_augmentation_that_changes_the_shape_is_refused(module: nn.Module, given: str) -> None:
+    preparing = Preparing(NORMALISE, [module])
+    if not given:
+        assert preparing.training(batch())["input"].shape == BYTES.shape
+        return
+    with pytest.raises(UserError, match=rf"^data.augment: {given}.*\n  Augmentation keeps the shape"):
+        preparing.training(batch())
+
+
 def test_a_gallery_is_ready_for_the_model_and_not_augmented() -> None:
     preparing = Preparing(NORMALISE, [GaussianNoise(0.1)], views=2)
     loader = TensorLoader({"input": BYTES, "target": torch.arange(6)}, BatchOrder(6, 4))
-    gallery = PreparedLoader(loader, preparing, torch.device("cpu"))
+    gallery = PreparedLoader(loader, preparing.plain, torch.device("cpu"))
     assert len(gallery) == 2
     torch.testing.assert_close(torch.cat([b["input"] for b in gallery]), EXPECTED.float())
 

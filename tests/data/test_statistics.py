@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
+from torch.utils.data import Dataset
 
 from lossbook.data.schema import Schema
 from lossbook.data.statistics import describe, mean_and_scale
@@ -23,6 +27,36 @@ def test_values_have_a_population_scale_and_a_constant_column_scale_1() -> None:
     mean, scale = mean_and_scale(np.array([[0.0, 0.1], [4.0, 0.1]]))
     np.testing.assert_allclose(mean, [2, 0.1])
     np.testing.assert_allclose(scale, [2, 1])
+
+
+@pytest.mark.parametrize("kind", ["class", "mask"])
+def test_indices_that_are_no_class_are_left_to_the_check_of_the_targets(kind: str) -> None:
+    target = torch.tensor([0, -100, 2, 255, -1, 2])
+    train = {"input": torch.zeros(6, 1), "target": target if kind == "class" else target.reshape(1, 2, 3)}
+    assert describe(Schema(kind, (1,), 0, classes=3), train).class_counts == (1, 0, 2)
+
+
+def test_targets_of_a_dataset_may_be_a_list() -> None:
+    class Letters(Dataset[dict[str, Any]]):
+        def __init__(self) -> None:
+            self.targets = [1, 0, 1, -100]
+
+        def __len__(self) -> int:
+            return 4
+
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            return {"input": torch.zeros(1), "target": self.targets[index]}
+
+    schema = describe(Schema("class", (1,), 0, classes=3), Letters())
+    assert (schema.samples, schema.class_counts) == (4, (1, 2, 0))
+    assert describe(Schema("value", (1,), 0, width=1), Letters()).class_counts == ()
+
+
+@pytest.mark.parametrize("kind", ["value", "count", "multilabel"])
+def test_a_target_without_columns_is_left_to_the_check_of_the_targets(kind: str) -> None:
+    train = {"input": torch.zeros(3, 1), "target": torch.tensor([0.0, 1.0, 1.0])}
+    schema = describe(Schema(kind, (1,), 0, width=1, classes=1), train)
+    assert (schema.class_counts or schema.mean) == pytest.approx((2,) if kind == "multilabel" else (2 / 3,))
 
 
 def test_data_without_targets_have_only_a_size() -> None:

@@ -35,7 +35,11 @@ def test_mnist_files_become_three_parts(tmp_path: Path, name: str) -> None:
     parts = TorchvisionImages(name, str(tmp_path), validation=20).load()
     assert [len(part["target"]) for part in (parts.train, parts.val, parts.test)] == [80, 20, 30]
     assert np.bincount(parts.val["target"]).tolist() == [2] * 10
-    assert np.array_equal(parts.test["input"][:, 0], arrays["t10k"])
+    same = (parts.test["input"].numpy() == arrays["t10k"]).all((2, 3))  # (here, there)
+    places = same.argmax(1).tolist()
+    assert sorted(places) == list(range(30))
+    assert places != sorted(places)  # in random order, for data.limit
+    assert parts.test["target"].tolist() == arrays["t10k", "labels"][places].tolist()
     own = {image.numpy().tobytes() for part in (parts.train, parts.val) for image in part["input"]}
     assert own == {image.tobytes() for image in arrays["train"]}
     assert parts.train["input"].dtype == torch.uint8

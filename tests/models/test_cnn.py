@@ -68,3 +68,19 @@ def test_what_it_cannot_do_is_refused(shape: tuple[int, ...], options: dict, sai
     with pytest.raises(UserError) as error:
         CNN(shape, 2, **options)
     assert said in str(error.value)
+
+
+def test_a_grid_tells_where_something_is_and_a_single_cell_does_not():
+    image = torch.zeros(1, 1, 16, 16)
+    image[..., 4, 4] = 1
+    moved = image.roll((4, 4), (2, 3))
+    for grid, same in ((1, True), (4, False)):
+        torch.manual_seed(0)
+        net = CNN((1, 16, 16), 3, channels=[4, 4], grid=grid).eval()
+        assert torch.allclose(net(image), net(moved), atol=1e-6) is same
+
+
+def test_a_grid_has_no_more_cells_than_the_features_have_pixels():
+    assert CNN((1, 8, 8), 3, channels=[4, 4, 4], grid=9).cells == (2, 2)
+    assert CNN((1, 5, 20), 3, channels=[4, 4], grid=4).cells == (2, 4)
+    assert CNN((1, 8, 8), 3, channels=[4, 4], grid=4)(torch.zeros(2, 1, 8, 8)).shape == (2, 3)

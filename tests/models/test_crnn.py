@@ -20,6 +20,8 @@ def test_a_lines_length_in_columns_becomes_its_steps() -> None:
     # by hand: a column begun counts, and there is no step beyond the image
     _, lengths = CRNN((1, 12, 9), 3)(torch.randn(5, 1, 12, 9), torch.tensor([1, 2, 3, 8, 9]))
     assert lengths.tolist() == [1, 1, 2, 4, 4]
+    _, lengths = CRNN((1, 12, 9), 3)(torch.randn(2, 1, 12, 9), torch.tensor([0, 100]))
+    assert lengths.tolist() == [1, 4]
 
 
 def test_a_step_sees_both_sides() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lossbook.data.schema import Schema
@@ -25,8 +27,8 @@ def test_an_image_has_three_dimensions() -> None:
         require_image("cnn", (8, 8))
 
 
-@pytest.mark.parametrize("widths", [0, -1, [3, 0], []])
-def test_widths_start_at_one(widths: int | list[int]) -> None:
+@pytest.mark.parametrize("widths", [0, -1, [3, 0], [], 2.5, [2.5], ["wide"]])
+def test_widths_are_whole_numbers_from_one(widths: Any) -> None:
     with pytest.raises(UserError, match=r"model\.hidden="):
         require_positive("mlp", "hidden", widths)
 

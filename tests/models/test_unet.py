@@ -55,6 +55,7 @@ def test_it_learns_to_tell_bright_from_dark() -> None:
         ((1, 8, 8), {"output": "vector"}, "model=cnn"),
         ((1, 8, 8), {"output": "sequence"}, "model=crnn"),
         ((1, 8, 8), {"channels": [4, 0]}, "model.channels=[4, 0]"),
+        ((1, 8, 8), {"channels": [4] * 12}, "8 x 8 would be padded to 2048 x 2048"),
     ],
 )
 def test_what_it_cannot_do_is_refused(shape: tuple[int, ...], options: dict, said: str) -> None:

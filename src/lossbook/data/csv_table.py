@@ -10,6 +10,8 @@ import numpy as np
 
 from lossbook.errors import UserError, nearest, refuse
 
+SEMICOLON = "\"data.delimiter=';'\""  # as the shell and Hydra's grammar both want it quoted
+
 
 @dataclass(frozen=True)
 class Table:
@@ -31,6 +33,10 @@ class Table:
         """The number of a column."""
         if name not in self.header:
             close = nearest(str(name), self.header)
+            for mark in ";|" if len(self.header) == 1 else "":
+                if mark in self.header[0]:
+                    rule = f"The whole header line is one column: {self.header[0][:80]}."
+                    raise refuse(f"{self.path} has no column {name}", rule, SEMICOLON.replace(";", mark))
             raise refuse(
                 f"{self.path} has no column {name}",
                 f"Its columns: {', '.join(self.header[:12])}{', ...' if len(self.header) > 12 else ''}.",
@@ -78,7 +84,7 @@ def read_table(path: Path, delimiter: str) -> Table:
         UserError: the file is missing, not text, empty, or not a rectangle.
     """
     if not isinstance(delimiter, str) or len(delimiter) != 1:
-        raise refuse(f"data.delimiter={delimiter!r}", "The delimiter is a single character.", "data.delimiter=';'")
+        raise refuse(f"data.delimiter={delimiter!r}", "The delimiter is a single character.", SEMICOLON)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
@@ -102,7 +108,7 @@ def read_table(path: Path, delimiter: str) -> Table:
             raise refuse(
                 f"{path} line {line} has {len(row)} cells",
                 f"The header has {len(header)}.",
-                "mend the line, or data.delimiter=';'",
+                f"mend the line, or {SEMICOLON}",
             )
     return Table(path, header, [row for row, _ in numbered[1:]], [line for _, line in numbered[1:]])
 

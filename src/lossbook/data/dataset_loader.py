@@ -55,7 +55,8 @@ class DatasetLoader:
             if isinstance(batch, UserError):
                 raise batch
             self.position.batches += 1  # batches handed out; the workers are ahead of it
-            yield batch
+            # torch's collating and pinning make lists of the tuples of pairs and triplets
+            yield {key: tuple(column) if isinstance(column, list) else column for key, column in batch.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and position, and what they are counted in."""

@@ -19,8 +19,8 @@ def option_problems(batch_size: Any, views: Any, limit: Any, num_workers: Any, i
         yield Problem(
             f"data.batch_size={batch_size}", "A batch size is a whole number from 1 on, or all.", "data.batch_size=64"
         )
-    if not _whole(views, 1):
-        yield Problem(f"data.views={views}", "A sample has 1, 2 or more views.", "data.views=1")
+    if not _whole(views, 1) or views > 2:
+        yield Problem(f"data.views={views}", "A sample has 1 view, or 2 for loss=info_nce.", "data.views=1")
     if limit is not None and not _whole(limit, 1):
         yield Problem(f"data.limit={limit}", "A part keeps at least one sample; null keeps all.", "data.limit=null")
     if not _whole(num_workers, 0):

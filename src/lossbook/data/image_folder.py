@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from lossbook.data.source import Parts, Source
 from lossbook.data.split import FRACTIONS, stratified_split
 from lossbook.data.statistics import described_parts
 from lossbook.errors import refuse
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 # of ImageNet's training part: https://docs.pytorch.org/vision/stable/models.html
@@ -46,7 +49,7 @@ class ImageFiles(Dataset[dict[str, Any]]):
             with Image.open(self.paths[index]) as file:
                 side = min(file.size)
                 left, top = ((length - side) // 2 for length in file.size)
-                square = file.convert("RGB").crop((left, top, left + side, top + side))
+                square = _rgb(file, self.paths[index]).crop((left, top, left + side, top + side))
                 image = square.resize((self.size, self.size), Image.Resampling.BILINEAR)
         except (UnidentifiedImageError, OSError) as error:
             raise refuse(
@@ -57,6 +60,21 @@ class ImageFiles(Dataset[dict[str, Any]]):
     def rows(self, chosen: np.ndarray) -> ImageFiles:
         """Some of the files, in this order."""
         return ImageFiles([self.paths[row] for row in chosen], self.targets[torch.from_numpy(chosen)], self.size)
+
+
+def _rgb(file: Image, path: Path) -> Image:
+    """The image in 8 bits a channel; Pillow alone would cut greys of 16 bits at 255, and so make them white."""
+    if file.mode.startswith("I;16") or (file.mode == "I" and file.format in ("PNG", "PPM")):  # 0 to 65535
+        from PIL import Image
+
+        file = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
+    elif file.mode in ("I", "F"):
+        raise refuse(
+            f"{path} has pixels of 32 bits",
+            "Which of their values is white is not written there: images have 8 or 16 bits a channel.",
+            "save it with 8 bits, or take it away",
+        )
+    return file.convert("RGB")
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class DataModule(lightning.LightningDataModule):
         parts: what a source loads.
         batch_size: samples a batch and process, or ``all``.
         seed: of the order of training batches.
-        views: augmented inputs a sample; from 2 on in every part, with ``clean`` beside them in validation and test.
+        views: 1; or 2 augmented inputs of a sample, in every part, with ``clean`` beside them in validation and test.
         limit: at most so many samples of each part, or None.
         augment: modules of ``lossbook.data.augment``, or others that augment each sample on its own.
         num_workers: reading processes, for data that is not in memory.
@@ -64,6 +64,7 @@ class DataModule(lightning.LightningDataModule):
         self.preparing = Preparing(parts.normalise, augment or (), views)
         self._parts = {name: limited(getattr(parts, name), limit) for name in ("train", "val", "test")}
         self._resident: dict[tuple[str, torch.device], Columns] = {}
+        self._galleries: dict[tuple[int, int, torch.device], PreparedLoader] = {}
         for name, part in self._parts.items():
             if sample_count(part) == 0:
                 raise refuse(f"the {name} part is empty", "Each part needs at least one sample.", "supply more data")
@@ -94,11 +95,23 @@ class DataModule(lightning.LightningDataModule):
 
     def gallery_dataloader(self) -> PreparedLoader:
         """The training part in order, without augmentation, ready for the model: what queries are compared with."""
-        return PreparedLoader(self._loader("train"), self.preparing, self._device())
+        place = (*self._process(), self._device())
+        if place not in self._galleries:  # kept, since a loader's workers take seconds to start
+            self._galleries[place] = PreparedLoader(self._loader("train"), self._plain, self._device())
+        return self._galleries[place]
+
+    @property
+    def fewest_inputs(self) -> int:
+        """Inputs that the model sees at once in the smallest training batch: two a sample for pairs, and so on."""
+        order = BatchOrder(sample_count(self._parts["train"]), self.batch_size, True, 0, *self._process())
+        return min(order.sizes()) * {"pair": 2, "triplet": 3}.get(self._schema.target, self._schema.views)
+
+    def _process(self) -> tuple[int, int]:
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
 
     def _loader(self, name: str, shuffle: bool = False) -> Loader:
         part = self._parts[name]
-        rank, processes = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        rank, processes = self._process()
         samples = sample_count(part)
         if samples < processes:
             raise refuse(
@@ -135,13 +148,22 @@ class DataModule(lightning.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Lightning's hook: scaling and, in training, augmentation; views in every part."""
-        if self.trainer is not None and self.trainer.training:
-            return self.preparing.training(batch)
-        return self.preparing.evaluation(batch)
+        training = self.trainer is not None and self.trainer.training
+        return self._at_precision(self.preparing.training(batch) if training else self.preparing.evaluation(batch))
+
+    def _plain(self, batch: Batch) -> Batch:
+        return self._at_precision(self.preparing.plain(batch))
+
+    def _at_precision(self, batch: Batch) -> Batch:
+        """Of the type that the model has; Lightning does that before, when images may still be bytes."""
+        if self.trainer is None:
+            return batch
+        converted: Batch = self.trainer.precision_plugin.convert_input(batch)
+        return converted
 
 
 def limited(part: Part, limit: int | None) -> Part:
-    """The first ``limit`` samples of a part (sources put their parts in random order), or all of it."""
+    """The first ``limit`` samples of a part (its source has put it in random order), or all of it."""
     if limit is None or sample_count(part) <= limit:
         return part
     if isinstance(part, Mapping):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lossbook.data.augment import require_shape
 from lossbook.data.dataset_loader import DatasetLoader
 from lossbook.data.loader import TensorLoader
 
@@ -21,7 +22,7 @@ class Preparing:
     Args:
         normalise: mean and standard deviation of each channel, or None.
         augment: modules applied one after another to images in [0, 1], before they are normalised.
-        views: how many augmented inputs a sample becomes; 1 augments the training part alone.
+        views: 2 makes two augmented inputs of a sample in every part; 1 augments the training part alone.
     """
 
     def __init__(
@@ -49,7 +50,11 @@ class Preparing:
             return self.plain(batch)
         images = batch["input"]
         with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
-            torch.manual_seed(EVALUATION_SEED + int(batch["index"][0]))
+            generators = [torch.default_generator]  # torch.manual_seed would seed those of all GPUs
+            if images.is_cuda:
+                generators.append(torch.cuda.default_generators[images.get_device()])
+            for generator in generators:
+                generator.manual_seed(EVALUATION_SEED + int(batch["index"][0]))
             views = tuple(self._augmented(images) for _ in range(self.views))
         return {**batch, "input": views, "clean": self._finished(images)}
 
@@ -68,7 +73,8 @@ class Preparing:
     def _augmented(self, images: Tensor) -> Tensor:
         images = images.float() / 255 if images.dtype == torch.uint8 else images
         for module in self.augment:
-            images = module(images)
+            given, images = images.shape, module(images)
+            require_shape(module, given, images)
         return self._finished(images)
 
     def _finished(self, images: Tensor) -> Tensor:
@@ -80,21 +86,24 @@ class Preparing:
             self._channels[images.device] = (-mean / scale, 1 / scale, 1 / scale / 255)
         offset, factor, byte_factor = self._channels[images.device]
         # in place, and not by addcmul, which is ten times slower on one thread where channels are broadcast
-        return images.to(torch.float32, copy=True).mul_(byte_factor if byte else factor).add_(offset)
+        dtype = torch.float64 if images.dtype == torch.float64 else torch.float32
+        return images.to(dtype, copy=True).mul_(byte_factor if byte else factor).add_(offset)
 
 
 class PreparedLoader:
-    """The batches of a loader as the model sees them without augmentation, on the device; for galleries."""
+    """The batches of a loader as ``prepare`` leaves them on the device; for galleries."""
 
-    def __init__(self, loader: TensorLoader | DatasetLoader, preparing: Preparing, device: torch.device) -> None:
-        self.loader, self.preparing, self.device = loader, preparing, device
+    def __init__(
+        self, loader: TensorLoader | DatasetLoader, prepare: Callable[[Batch], Batch], device: torch.device
+    ) -> None:
+        self.loader, self.prepare, self.device = loader, prepare, device
 
     def __len__(self) -> int:
         return len(self.loader)
 
     def __iter__(self) -> Iterator[Batch]:
         for batch in self.loader:
-            yield self.preparing.plain(moved(batch, self.device))
+            yield self.prepare(moved(batch, self.device))
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:
@@ -103,7 +112,7 @@ def moved(batch: Batch, device: torch.device) -> Batch:
         return batch
     return {
         key: tuple(tensor.to(device, non_blocking=True) for tensor in column)
-        if isinstance(column, (tuple, list))
+        if isinstance(column, tuple)
         else column.to(device, non_blocking=True)
         for key, column in batch.items()
     }

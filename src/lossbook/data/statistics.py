@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,7 @@ def describe(schema: Schema, train: Part) -> Schema:
     """
     samples = sample_count(train)
     if not isinstance(train, Mapping):
-        targets = getattr(train, "targets", None)
+        targets = getattr(train, "targets", None) if schema.target == "class" else None
         return replace(
             schema, samples=samples, class_counts=() if targets is None else _counts(targets, schema.classes)
         )
@@ -29,6 +29,8 @@ def describe(schema: Schema, train: Part) -> Schema:
         return schema
     if schema.target in ("class", "mask"):
         return replace(schema, class_counts=_counts(target, schema.classes))
+    if schema.target in ("multilabel", "value", "count"):
+        target = target.reshape(len(target), -1)  # another shape is told where targets are checked
     if schema.target == "multilabel":
         return replace(schema, class_counts=tuple(target.long().sum(0).tolist()))
     if schema.target in ("value", "count"):
@@ -42,8 +44,12 @@ def described_parts(schema: Schema, parts: Mapping[str, Part], normalise: Normal
     return Parts(describe(schema, parts["train"]), parts["train"], parts["val"], parts["test"], normalise)
 
 
-def _counts(target: Tensor, classes: int | None) -> tuple[int, ...]:
-    return tuple(torch.bincount(target.flatten(), minlength=classes or 0).tolist())
+def _counts(targets: Tensor | Sequence[int], classes: int | None) -> tuple[int, ...]:
+    """How often each class occurs; other indices (-100, 255) are ignored by a loss, or told where it checks targets."""
+    assert classes
+    target = torch.as_tensor(targets)
+    inside = target[(target >= 0) & (target < classes)]
+    return tuple(torch.bincount(inside.long(), minlength=classes).tolist())
 
 
 def mean_and_scale(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

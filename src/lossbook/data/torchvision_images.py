@@ -26,7 +26,7 @@ class TorchvisionImages(Source):
         root: the folder that torchvision takes as ``root`` (MNIST lies in ``root/MNIST/raw``).
         download: fetch the files into ``root`` if they are missing.
         validation: how many of the official training samples become the validation part, stratified by class.
-        seed: which ones.
+        seed: which ones, and the order of the test part.
 
     ``load`` gives inputs of uint8 (N, C, H, W) and classes, with the mean and deviation of the training part.
     """
@@ -48,12 +48,13 @@ class TorchvisionImages(Source):
             )
         share = self.validation / len(labels)
         train, val = map(torch.from_numpy, stratified_split(labels.numpy(), self.seed, (1 - share, share)))
+        order = torch.from_numpy(np.random.Generator(np.random.PCG64(self.seed)).permutation(len(test_labels)))
         train_images = images[train]
         schema = Schema("class", tuple(images.shape[1:]), 0, classes=len(names), class_names=names)
         parts = {
             "train": {"input": train_images, "target": labels[train]},
             "val": {"input": images[val], "target": labels[val]},
-            "test": {"input": test_images, "target": test_labels},
+            "test": {"input": test_images[order], "target": test_labels[order]},
         }
         return described_parts(schema, parts, channel_statistics(train_images))
 

@@ -70,7 +70,7 @@ class CRNN(nn.Module):
 
         Args:
             input: (N, C, H, W).
-            input_lengths: (N,) in 1..W; None: W for every line.
+            input_lengths: (N,) in 1..W, brought into that range where they are not; None: W for every line.
 
         Returns:
             (N, W // 2, K), and (N,) int64 in 1..W // 2.
@@ -80,7 +80,7 @@ class CRNN(nn.Module):
         steps = outputs.shape[1]
         if input_lengths is None:
             return outputs, torch.full((len(outputs),), steps, device=outputs.device)
-        return outputs, (-(-input_lengths // STRIDE)).clamp(max=steps)
+        return outputs, (-(-input_lengths // STRIDE)).clamp(1, steps)
 
 
 def _norm(width: int, dropout: float) -> tuple[nn.Module, ...]:

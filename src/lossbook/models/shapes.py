@@ -43,14 +43,14 @@ def require_image(model: str, input_shape: Sequence[int]) -> tuple[int, int, int
 
 
 def require_positive(model: str, key: str, widths: int | Sequence[int], *, empty: bool = False) -> None:
-    """Refuse a layer's width below 1, and an empty list of widths unless ``empty``.
+    """Refuse a layer's width that is no whole number from 1, and an empty list of widths unless ``empty``.
 
     Raises:
         UserError: names ``model.key``.
     """
-    listed = [widths] if isinstance(widths, int) else list(widths)
-    if (not listed and not empty) or any(width < 1 for width in listed):
-        shown = widths if isinstance(widths, int) else listed
+    shown = list(widths) if isinstance(widths, Sequence) and not isinstance(widths, str) else widths
+    listed = shown if isinstance(shown, list) else [shown]
+    if (not listed and not empty) or any(type(width) is not int or width < 1 for width in listed):
         raise refuse(f"model.{key}={shown}", f"The widths of {model}'s layers are whole numbers from 1.")
 
 

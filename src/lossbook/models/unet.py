@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from lossbook.errors import refuse
 from lossbook.models.blocks import conv_block
 from lossbook.models.shapes import require_image, require_output, require_positive
 
@@ -23,7 +24,8 @@ class UNet(nn.Module):
         channels: of each level, from the whole image down.
 
     Raises:
-        UserError: the inputs are no images, another output is needed, or a width is below 1.
+        UserError: the inputs are no images, another output is needed, a width is below 1, or there are far more levels
+            than the image can be halved.
     """
 
     def __init__(
@@ -34,9 +36,17 @@ class UNet(nn.Module):
         channels: Sequence[int] = (16, 32, 64),
     ) -> None:
         super().__init__()
-        depth, _, _ = require_image("unet", input_shape)
+        depth, height, width = require_image("unet", input_shape)
         require_output("unet", output, "dense")
         require_positive("unet", "channels", channels)
+        multiple = 2 ** (len(channels) - 1)
+        if multiple > 4 * max(height, width):  # some padding is harmless, an image of nothing else costs memory alone
+            raise refuse(
+                f"model.channels={list(channels)}",
+                f"Each of {len(channels)} levels halves the image: one of {height} x {width} would be padded to"
+                f" {multiple} x {multiple}.",
+                f"model.channels={list(channels[:3])}",
+            )
         inputs = [depth, *channels[:-1]]
         self.down = nn.ModuleList(conv_block(i, o) for i, o in zip(inputs, channels, strict=True))
         self.shrink = nn.MaxPool2d(2)
