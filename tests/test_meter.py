@@ -167,15 +167,40 @@ def step(loss, weight=1, scores=None, **figures):
     return Step(tensor(loss), weight, scores, None, {name: tensor(value) for name, value in figures.items()})
 
 
-def test_flush_gives_the_mean_since_the_last_time():
+def test_a_window_is_the_mean_since_the_last_one():
     running = Meter({})
-    assert running.flush() is None
+    assert running.window() is None
     for loss, weight in ((1.0, 1), (4.0, 2)):
         running.add(step(loss, weight))
-    assert float(running.flush()) == 3
+    assert float(running.window()) == 3
+    assert running.window() is None
     running.add(step(7.0, tensor(4)))
-    assert float(running.flush()) == 7
+    assert float(running.window()) == 7
     assert running.compute()["loss"] == pytest.approx((1 + 8 + 28) / 7)
+    running.reset()
+    assert running.window() is None
+    running.add(step(5.0))
+    assert float(running.window()) == 5
+
+
+def test_saving_does_not_cut_a_window():
+    saving = Meter({})
+    saving.add(step(9.0))
+    saving.window()
+    saving.add(step(1.0, 1))
+    saved = saving.running()
+    restored = Meter({})
+    restored.restore(saved)
+    for running in (saving, restored):
+        running.add(step(4.0, 2))
+        assert float(running.window()) == (1 + 8) / 3
+
+
+def test_the_graph_behind_a_loss_is_let_go():
+    running = Meter({})
+    running.add(Step(torch.ones(3, requires_grad=True).sum(), 1, torch.zeros(1), None))
+    assert not running._steps[0].loss.requires_grad
+    assert running.compute() == {"loss": 3.0}
 
 
 def test_figures_weigh_like_their_batch_and_may_be_missing():
@@ -197,14 +222,14 @@ def test_nothing_but_such_batches_is_a_loss_of_0():
     """All triplets satisfied is the best that can be, and no reason to stop as for a nan."""
     running = Meter({})
     running.add(step(0.0, 0))
-    assert float(running.flush()) == 0
+    assert float(running.window()) == 0
     assert running.compute() == {"loss": 0.0}
 
 
 def test_a_loss_that_is_nan_shows():
     running = Meter({})
     running.add(step(float("nan"), 2))
-    assert running.flush().isnan()
+    assert running.window().isnan()
     running.add(step(1.0, 2, active=float("nan")))
     found = running.compute()
     assert found["loss"] != found["loss"]
@@ -289,3 +314,17 @@ def test_scores_of_other_shapes_do_not_mix():
         running.add(bound(path, {"target": tensor([[0, 1]]), "target_lengths": tensor([2])}))
     found = running.compute()
     assert (found["acc"], found["cer"]) == (1, 0)
+
+
+def test_what_is_not_finite_is_left_out():
+    schema = Schema("text", (1, 8, 8), 4, classes=2, alphabet=("a", "b"))
+    bound = objective(schema, "loss=ctc")
+    running = Meter(bound.measures())
+    path = F.one_hot(tensor([[1, 0, 2]]), 3).float() * 9
+    running.add(bound(path, {"target": torch.zeros(1, 0).long(), "target_lengths": tensor([0])}))
+    found = running.compute()  # two symbols read where there were none: an error rate of 2 / 0
+    assert found.keys() == {"loss", "acc"}
+    running = Meter(objective(COUNT, "loss=poisson_nll").measures())
+    target = tensor([[1.0], [0.0]])
+    running.add(Step(tensor(0.0), 2, tensor([[-200.0], [0.0]]), target))  # exp(-200) is 0 in float32
+    assert running.compute().keys() == {"loss", "mae", "acc"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from lossbook.objectives.encodings.encoding import Measure
 from lossbook.objectives.metrics.mean import WeightedMean
 from lossbook.objectives.metrics.threshold import Thresholded
 from lossbook.objectives.step import Step
+from lossbook.objectives.unrounded import unrounded
 
 _BUFFER = 1 << 22  # elements of scores and targets that wait for the metrics, 16 MiB of float32
 
@@ -36,25 +39,44 @@ class Meter(nn.Module):
         self._steps: list[Step] = []
         self._waiting = 0
         self._nothing = torch.zeros((), dtype=torch.bool)
+        self._seen = self._sums()  # when a window was last closed
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Meter:
+        return super()._apply(unrounded(fn), recurse)
 
     @property
     def met_nothing(self) -> bool:
         """Whether a step since the last reset was the mean over nothing: its loss nan and its weight 0."""
         return bool(self._nothing)
 
+    @property
+    def none_counted(self) -> bool:
+        """Whether no step since the last reset counted: no batch held a pair or triplet to learn from."""
+        return not bool(self.means["loss"].weight)
+
     def add(self, step: Step) -> None:
-        """Put the outcome of a batch aside."""
-        self._steps.append(step)
+        """Put the outcome of a batch aside, without the graph behind its loss."""
+        self._steps.append(replace(step, loss=step.loss.detach()))
         self._waiting += step.scores.numel()
         if self._waiting > _BUFFER:
             self.flush()
 
-    def flush(self) -> Tensor | None:
-        """Bring the metrics up to date; the mean loss of the steps since the last time, or None if there were none."""
+    def window(self) -> Tensor | None:
+        """The mean loss of the steps since this was last asked, or None if there were none."""
+        self.flush()
+        mean, (updates, total, weight) = self.means["loss"], self._seen
+        self._seen = self._sums()
+        if mean.update_count == updates:
+            return None
+        # without a pair or triplet in any batch the loss is 0, and no nan that would end the run
+        return (mean.total - total) / (mean.weight - weight).clamp_min(torch.finfo(torch.float64).tiny)
+
+    def flush(self) -> None:
+        """Bring the metrics up to date."""
         steps, self._steps, self._waiting = self._steps, [], 0
         if not steps:
-            return None
-        losses = torch.stack([step.loss.detach() for step in steps])
+            return
+        losses = torch.stack([step.loss for step in steps])
         weights = self._weights(steps, losses)
         self._nothing = self._nothing.to(losses.device) | (losses.isnan() & (weights == 0)).any()
         self.means["loss"].update(losses, weights)
@@ -68,11 +90,9 @@ class Meter(nn.Module):
             for scores, target in _joined(steps):
                 for measure in self.measures.values():
                     measure.metric.update(*measure.view(scores, target))
-        # without a pair or triplet in any batch the loss is 0, and no nan that would end the run
-        return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
 
     def compute(self) -> dict[str, float]:
-        """All figures since the last reset, by name; what is not defined (nan) is left out, but for the loss."""
+        """All figures since the last reset, by name; what is not finite is left out, but for the loss."""
         self.flush()
         self._agree()
         values: dict[str, Any] = {name: mean.compute() for name, mean in self.means.items() if _updated(mean)}
@@ -81,13 +101,14 @@ class Meter(nn.Module):
                 result = metric.compute()
                 values.update(result if isinstance(result, dict) else {name: result})
         figures = {name: float(value) for name, value in values.items()}
-        return {name: value for name, value in figures.items() if value == value or name == "loss"}
+        return {name: value for name, value in figures.items() if math.isfinite(value) or name == "loss"}
 
     def reset(self) -> None:
         self._steps, self._waiting = [], 0
         self._nothing = torch.zeros((), dtype=torch.bool)
         for metric in (*self.means.values(), *self.metrics.values()):
             metric.reset()
+        self._seen = self._sums()
 
     def choose_thresholds(self, choose: bool) -> None:
         """Whether thresholds are chosen on what this meter sees, or kept."""
@@ -104,7 +125,9 @@ class Meter(nn.Module):
     def running(self) -> dict[str, Any]:
         """The sums within an epoch, as plain containers and tensors, to be saved."""
         self.flush()
-        return {name: _state(metric) for name, metric in self._all()}
+        updates, *seen = self._seen
+        sums = {name: _state(metric) for name, metric in self._all()}
+        return {**sums, "window": {"updates": updates, "sums": torch.stack(seen).cpu()}}
 
     def restore(self, running: dict[str, Any]) -> None:
         """Go on from saved sums."""
@@ -115,6 +138,14 @@ class Meter(nn.Module):
         for name, metric in self._all():
             if name in running:
                 _set_state(metric, running[name])
+        if "window" in running:
+            total, weight = running["window"]["sums"].to(self.means["loss"].device)
+            self._seen = running["window"]["updates"], total, weight
+
+    def _sums(self) -> tuple[int, Tensor, Tensor]:
+        """How often the loss was summed up, its sum and that of its weights, as they are now."""
+        mean = self.means["loss"]
+        return mean.update_count, mean.total.clone(), mean.weight.clone()
 
     def _all(self) -> list[tuple[str, Metric]]:
         return [(f"means.{k}", m) for k, m in self.means.items()] + [
@@ -141,8 +172,9 @@ class Meter(nn.Module):
     @staticmethod
     def _weights(steps: list[Step], like: Tensor) -> Tensor:
         if any(isinstance(step.weight, Tensor) for step in steps):
-            return torch.stack([torch.as_tensor(step.weight, device=like.device) for step in steps]).float()
-        return torch.tensor([float(step.weight) for step in steps], device=like.device)
+            return torch.stack([torch.as_tensor(step.weight, device=like.device).float() for step in steps])
+        # the default dtype is the trainer's precision here: bfloat16 has no 257
+        return torch.tensor([float(step.weight) for step in steps], dtype=torch.float32, device=like.device)
 
 
 def _updated(metric: Metric) -> bool:
@@ -168,7 +200,7 @@ def _joined(steps: list[Step]) -> list[tuple[Tensor, Tensor]]:
 
 def _state(metric: Metric) -> dict[str, Any]:
     def copied(value: Any) -> Any:
-        return [v.detach().clone() for v in value] if isinstance(value, list) else value.detach().clone()
+        return [copied(v) for v in value] if isinstance(value, list) else value.detach().to("cpu", copy=True)
 
     return {
         "updates": metric.update_count,

@@ -42,6 +42,12 @@ def test_any_function_of_input_and_target_is_a_criterion(schema):
     assert step.weight == 5  # over samples unless it says otherwise
 
 
+def test_a_function_without_a_place_for_input_and_target_is_no_criterion(schema):
+    contract = read("os", {"criterion": {"_target_": "os.system", "reduction": "mean"}, "accepts": {"class": "index"}})
+    with pytest.raises(UserError, match=r"os\.system\n  A criterion is a function of \(input, target\)"):
+        bind(contract, schema("class"))
+
+
 def test_a_function_that_does_not_reduce_is_averaged(schema):
     node = {**FOCAL, "criterion": {"_target_": "torchvision.ops.sigmoid_focal_loss"}, "mean_over": "elements"}
     step = bind(read("focal", node), schema("multilabel"))(torch.randn(5, 4), {"target": torch.ones(5, 4)})
@@ -99,6 +105,13 @@ REFUSED = [
         "loss.accepts.class={name: smoothed",
         "smooth",
     ),
+    (
+        "class",
+        {"accepts": {"class": {"name": "embedding", "distance": "manhattan"}}, "inputs": "triplets"},
+        "loss.accepts.class.distance=manhattan",
+        "euclidean, cosine",
+    ),
+    ("class", {"accepts": {"class": "embedding"}, "inputs": "views"}, "sigmoid_focal_loss", "InfoNCELoss"),
     ("class", {"criterion": {"_target_": "torch.nn.MSELos"}}, "torch.nn.MSELos", "torch.nn.MSELoss"),
     ("class", {"criterion": {"_target_": "torch.nn.MSELoss", "p": 1}}, "loss.criterion.p", "no argument 'p'"),
 ]
@@ -123,3 +136,28 @@ def test_a_training_part_of_one_sample_has_no_contrast(schema, contract):
 
     with pytest.raises(UserError, match="two samples"):
         bind(contract("loss=info_nce"), replace(schema("none"), samples=1))
+
+
+def test_what_the_criterion_says_is_not_said_twice(objective, schema):
+    def kl(**options):
+        criterion = {"_target_": "torch.nn.KLDivLoss", "log_target": True, "reduction": "batchmean"}
+        accepts = {"class": {"name": "smoothed", "smoothing": 0.2, **options}}
+        return bind(
+            read("kl", {"criterion": criterion, "accepts": accepts, "activation": "log_softmax"}), schema("class")
+        )
+
+    output, target = torch.randn(5, 3), tensor([0, 2, 1, 1, 0])
+    smoothed = F.one_hot(target, 3) * 0.8 + 0.2 / 3
+    expected = F.kl_div(output.log_softmax(1), smoothed, reduction="batchmean")
+    torch.testing.assert_close(kl()(output, {"target": target}).loss, expected)
+    with pytest.raises(UserError, match=r"loss.accepts.class.log_target=False with loss.criterion.log_target=True"):
+        kl(log_target=False)
+    assert objective("class", "loss=nll", "loss.criterion.ignore_index=7").encoding.ignore_index == 7
+    assert objective("text", "loss=ctc", "loss.criterion.blank=3").encoding.blank == 3
+    rates = objective("count", "loss=poisson_nll", "loss.criterion.log_input=false", "loss.activation=softplus")
+    assert torch.equal(rates.encoding.decide(tensor([2.0])), tensor([2.0]))
+
+
+def test_values_without_a_mean_are_not_standardised(objective, schema):
+    with pytest.raises(UserError, match=r"0 values of 'mean'.*\n.*1 here.*\n.*loss.accepts.value=plain"):
+        objective(schema("value", mean=(), scale=()), "loss=mse")

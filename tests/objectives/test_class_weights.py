@@ -90,3 +90,13 @@ def test_null_means_none_and_both_mistakes_are_said(schema):
     assert class_weights({"weight": None, "reduction": "mean"}, MultiHot(schema("multilabel"))) == ({}, [])
     problems = class_weights({"weight": [1], "pos_weight": "x"}, MaskOneHot(schema("mask")))[1]
     assert len(problems) == 2
+
+
+def test_one_output_for_two_classes_is_not_sent_in_circles(schema):
+    single = OneHot(schema("class", classes=2, class_counts=(1, 2)), binary=True)
+    (problem,) = class_weights({"weight": [1, 2]}, single)[1]
+    assert "weight=auto" not in problem.fix.replace("pos_weight", "")
+    assert "loss=bce_logits loss.criterion.pos_weight=auto" in problem.fix
+    (problem,) = class_weights({"pos_weight": [1, 2]}, single)[1]
+    assert problem.fix == "loss.criterion.pos_weight=auto"
+    assert class_weights({"pos_weight": "auto"}, single)[1] == []

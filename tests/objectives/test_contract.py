@@ -24,7 +24,7 @@ def test_read_keeps_what_is_given():
         "accepts": {"class": {"name": "embedding", "verify": True}},
         "inputs": "views",
         "activation": "normalise",
-        "mean_over": "pairs",
+        "mean_over": "samples",
         "primary": {"class": "recall_at_1"},
         "pairing": {"positives": "labels"},
         "rules": [{"need": {"loss.criterion.margin": "> 0"}, "why": "Because."}],
@@ -45,7 +45,7 @@ def test_read_keeps_what_is_given():
         ({"inputs": "pair"}, "loss.inputs=pair", "pairs"),
         ({"activation": "relu"}, "loss.activation=relu", "softplus"),
         ({"mean_over": "batch"}, "loss.mean_over=batch", "samples"),
-        ({"accepts": {"klass": "index"}}, "accepts 'klass'", "multilabel"),
+        ({"accepts": {"klass": "index"}}, "accepts 'klass'", "Fix: 'class'?"),
         ({"criterion": {"_target_": "x.y", "reduction": "avg"}}, "reduction=avg", "sum"),
         ({"accepts": {"value": None}}, "loss.accepts.value", "name"),
         ({"accepts": {"value": {"log": True}}}, "loss.accepts.value", "name"),
@@ -58,6 +58,36 @@ def test_refusals_say_what_was_given_and_what_holds(change, given, said):
     assert given in str(caught.value)
     assert said in str(caught.value)
     assert len(str(caught.value).splitlines()) <= 4
+
+
+EMBEDDED = {"criterion": {"_target_": "x.y"}, "inputs": "pairs", "accepts": {"class": "embedding"}}
+
+
+@pytest.mark.parametrize(
+    ("node", "given", "said"),
+    [
+        ({**EMBEDDED, "inputs": "sequence"}, "loss.accepts.class=embedding with inputs: sequence", "text"),
+        ({**EMBEDDED, "inputs": "single"}, "loss.accepts.class=embedding with inputs: single", "a target for each"),
+        ({**EMBEDDED, "accepts": {"class": "one_hot"}}, "class=one_hot with inputs: pairs", "'embedding'"),
+        ({**EMBEDDED, "accepts": {"value": "plain"}}, "value=plain with inputs: pairs", "'ranking'"),
+        ({**EMBEDDED, "pairing": {"mining": "hard"}}, "loss.pairing.mining=hard", "loss.pairing.mine=hard"),
+        ({**EMBEDDED, "mean_over": "elements"}, "loss.mean_over=elements with inputs: pairs", "pairs"),
+        ({**MSE, "pairing": {"mine": "hard"}}, "loss.pairing.mine=hard with inputs: single", "remove it"),
+    ],
+)
+def test_what_the_inputs_are_formed_from(node, given, said):
+    with pytest.raises(UserError) as caught:
+        read("mine", node)
+    assert given in str(caught.value)
+    assert said in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_values_of_the_pairing_are_held_by_rules():
+    contract = read("mine", {**EMBEDDED, "pairing": {"mine": "foo"}})
+    config = {"loss": {"pairing": {"mine": "foo"}}}
+    (problem,) = [problem for rule in contract.rules for problem in rule.problems(config)]
+    assert (problem.given, problem.rule) == ("loss.pairing.mine=foo", "It is one of all, hard, semi_hard.")
 
 
 def test_all_mistakes_are_said_at_once():

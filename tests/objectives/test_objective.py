@@ -98,3 +98,64 @@ def test_check_knows_the_ignored_index(objective):
 def test_predictions_are_in_the_datas_terms(objective):
     bound = objective("value", "loss=mse")
     assert bound.encoding.decide(bound.activate(tensor([[0.0], [1.5]]))).tolist() == [[100], [130]]
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.uint8])
+@pytest.mark.parametrize("loss", ["cross_entropy", "bce", "kl_div", "multi_margin", "multilabel_margin"])
+def test_class_targets_of_any_whole_type(objective, loss, dtype):
+    bound, output = objective("class", f"loss={loss}"), torch.randn(4, 3)
+    step = bound(output, {"target": TARGET.to(dtype)})
+    assert torch.equal(step.loss, bound(output, {"target": TARGET}).loss)
+    assert step.target.dtype == torch.int64  # bytes overflow in the counts of a metric, and index as a mask
+
+
+def test_mask_targets_of_bytes(objective):
+    output, target = torch.randn(2, 3, 4, 4), torch.randint(3, (2, 4, 4))
+    for loss in ("cross_entropy", "bce_logits"):
+        bound = objective("mask", f"loss={loss}")
+        assert torch.equal(bound(output, {"target": target.byte()}).loss, bound(output, {"target": target}).loss)
+
+
+LOW = [
+    ("cross_entropy loss.criterion.weight=[1,2,4]", "class", TARGET, (4, 3)),
+    ("bce", "class", TARGET, (4, 3)),
+    ("multi_margin", "class", TARGET, (4, 3)),
+    ("kl_div", "class", TARGET, (4, 3)),
+    ("cosine_embedding", "class", TARGET, (4, 8)),
+    ("triplet_margin", "class", TARGET, (4, 8)),
+    ("multilabel_margin", "multilabel", torch.tensor([[0, 1, 1, 0], [1, 0, 0, 0]]), (2, 4)),
+    ("mse", "value", torch.tensor([[90.0], [130.0]]), (2, 1)),
+    ("info_nce loss.criterion.learnable=true", "none", None, (4, 8)),
+]
+
+
+@pytest.mark.parametrize(("loss", "kind", "target", "shape"), LOW, ids=lambda v: v if type(v) is str else "")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64, "autocast"])
+def test_the_loss_of_low_precision_is_that_of_its_numbers_in_float32(objective, loss, kind, target, shape, dtype):
+    """bf16-true casts modules and makes bfloat16 the default; several losses have no kernel of that type."""
+    bound = objective(kind, *f"loss={loss}".split())
+    low = torch.float32 if dtype == "autocast" else dtype
+    output = torch.randn(shape).bfloat16().to(low)
+    outputs = (output, output.flip(1)) if kind == "none" else output
+    batch = {} if target is None else {"target": target}
+    plain = tuple(o.float() for o in outputs) if kind == "none" else output.float()
+    expected = bound(plain, batch).loss.detach()
+    if dtype == "autocast":
+        with torch.autocast("cpu", torch.bfloat16):
+            found = bound(outputs, batch).loss
+    else:
+        bound.to(low)
+        torch.set_default_dtype(low)
+        try:
+            found = bound(outputs, batch).loss
+        finally:
+            torch.set_default_dtype(torch.float32)
+    torch.testing.assert_close(found.float(), expected.float(), rtol=1e-6, atol=1e-6)
+
+
+def test_what_checkpoints_may_watch(objective):
+    assert objective("value", "loss=mse").watchable() == ["r2", "mae", "rmse", "loss"]
+    assert objective("none", "loss=info_nce").watchable() == ["top1", "loss"]
+    embedding = objective("class", "loss=triplet_margin").watchable()
+    assert embedding == ["recall_at_1", "map_at_r", "pair_acc", "auroc", "loss"]
+    assert objective("text", "loss=ctc").watchable() == ["acc", "cer", "wer", "loss"]

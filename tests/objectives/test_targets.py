@@ -85,6 +85,12 @@ def test_the_ignored_index_is_allowed_and_no_other(schema):
         check_targets({"target": tensor([0, 254])}, schema("class"), "it", ignore_index=255)
 
 
+def test_bytes_do_not_wrap_around_to_the_ignored_index(schema):
+    """-100 is 156 among them."""
+    with pytest.raises(UserError, match="holds 156"):
+        check_targets({"target": tensor([0, 156], dtype=torch.uint8)}, schema("class"), "it", ignore_index=-100)
+
+
 @given(st.lists(st.integers(-3, 6), min_size=1, max_size=8), st.integers(1, 4), st.sampled_from([None, -2, 5, 0]))
 def test_class_targets(values, classes, ignored):
     right = all(0 <= value < classes or value == ignored for value in values)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
 
 from lossbook import build
+from lossbook.annotations import parameters_of
 from lossbook.data.schema import Schema
 from lossbook.errors import Problem, UserError, nearest, refuse
 from lossbook.objectives.class_weights import class_weights
 from lossbook.objectives.contract import Contract
 from lossbook.objectives.criteria.function import FunctionCriterion
+from lossbook.objectives.criteria.info_nce import InfoNCELoss
 from lossbook.objectives.encodings import ENCODINGS
 from lossbook.objectives.encodings.embeddings import Embedding
 from lossbook.objectives.encodings.encoding import Encoding
@@ -25,6 +28,7 @@ from lossbook.objectives.objective import FormInputs, Objective
 from lossbook.trust import OWN_CONFIG, Trust
 
 EMBEDDING_DIM = 64  # where the user says nothing
+FOLLOWING = ("ignore_index", "blank", "log_target", "log_input")  # encodings take these over from the criterion
 
 
 def bind(contract: Contract, schema: Schema, embedding_dim: int | None = None, trust: Trust = OWN_CONFIG) -> Objective:
@@ -52,10 +56,21 @@ def bind(contract: Contract, schema: Schema, embedding_dim: int | None = None, t
 
 def _criterion(node: Mapping[str, Any], trust: Trust) -> Any:
     """An object of the criterion's class, or a function with its options bound, as a module either way."""
+    _refuse_without_two_arguments(str(node["_target_"]), trust)
     bound = build.bind(node, key="loss.criterion", trust=trust)
     if isinstance(bound.func, type):
         return build.build(node, key="loss.criterion", trust=trust)
     return FunctionCriterion(bound)
+
+
+def _refuse_without_two_arguments(path: str, trust: Trust) -> None:
+    """Refuse a function that has no place for input and target (``os.system``), before its options are looked at."""
+    function = build.target(path, key="loss.criterion", trust=trust)
+    kinds = [parameter.kind for parameter in (parameters_of(function) or {}).values()]
+    by_place = [kind for kind in kinds if kind in (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD)]
+    if not isinstance(function, type) and kinds and len(by_place) < 2 and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        rule = "A criterion is a function of (input, target), or a class whose objects are."
+        raise refuse(f"loss.criterion._target_={path}", rule, "_target_: torch.nn.MSELoss, for one")
 
 
 def _encoding(contract: Contract, schema: Schema, embedding_dim: int | None) -> Encoding:
@@ -76,6 +91,15 @@ def _encoding(contract: Contract, schema: Schema, embedding_dim: int | None) -> 
     encoding = known[name]
     if isinstance(encoding, type) and issubclass(encoding, Embedding):
         options["embedding_dim"] = embedding_dim or EMBEDDING_DIM
+    taken = inspect.signature(encoding).parameters
+    for option in (name for name in FOLLOWING if name in taken and name in contract.criterion):
+        value = contract.criterion[option]
+        if options.setdefault(option, value) != value:
+            raise refuse(
+                f"loss.accepts.{schema.target}.{option}={options[option]} with loss.criterion.{option}={value}.",
+                "Targets are encoded as the criterion reads them.",
+                f"remove it from loss.accepts.{schema.target}",
+            )
     try:
         return encoding(schema, **options)
     except TypeError as error:
@@ -89,10 +113,20 @@ def _inputs(contract: Contract, encoding: Encoding, criterion: Any) -> FormInput
         "single": lambda **_: Single(encoding, contract.mean_over, criterion),
         "pairs": lambda **options: _pairs(encoding, criterion, options),
         "triplets": lambda **options: Triplets(encoding, criterion, **options),
-        "views": lambda **options: Views(encoding, criterion, **options),
+        "views": lambda **options: Views(encoding, _contrastive(criterion), **options),
         "sequence": lambda **_: Sequence(encoding, criterion),  # type: ignore[arg-type]
     }
     return makers[contract.inputs](**contract.pairing)
+
+
+def _contrastive(criterion: nn.Module) -> InfoNCELoss:
+    if not isinstance(criterion, InfoNCELoss):
+        raise refuse(
+            f"inputs: views with {getattr(criterion, 'function', type(criterion)).__name__}.",
+            "Two views are contrasted by InfoNCELoss, or a class derived from it.",
+            "loss.criterion._target_=lossbook.objectives.criteria.info_nce.InfoNCELoss",
+        )
+    return criterion
 
 
 def _pairs(encoding: Encoding, criterion: nn.Module, options: dict[str, Any]) -> FormInputs:

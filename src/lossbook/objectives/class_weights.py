@@ -16,13 +16,15 @@ from lossbook.objectives.encodings.encoding import Encoding
 from lossbook.objectives.encodings.masks import MaskOneHot
 
 _KEYS = ("weight", "pos_weight")
+_SINGLE_FIX = "loss=bce_logits loss.criterion.pos_weight=auto: one output stands for both classes"
 
 
 def class_weights(criterion: Mapping[str, Any], encoding: Encoding) -> tuple[dict[str, Tensor], list[Problem]]:
     """The tensors for ``weight`` and ``pos_weight`` in a criterion's arguments, and what is wrong with them.
 
-    ``auto`` becomes the inverse frequencies of the training part: for ``weight`` N / (C * N_c) (scikit-learn's
-    "balanced"), for ``pos_weight`` the number of samples without a label over those with it.
+    ``auto`` becomes the inverse frequencies of the training part: for ``weight`` the sum of all N_c / (C * N_c)
+    (scikit-learn's "balanced", N / (C * N_c), where each sample is of one class; a sample of several labels counts for
+    each), for ``pos_weight`` the number of samples without a label over those with it.
     """
     weights, problems = {}, []
     for key in _KEYS:
@@ -40,7 +42,7 @@ def class_weights(criterion: Mapping[str, Any], encoding: Encoding) -> tuple[dic
                 Problem(
                     f"loss.criterion.{key} has {len(values)} value{'s' if len(values) != 1 else ''}.",
                     f"It takes one value for each output to weigh, {encoding.width} here.",
-                    f"loss.criterion.{key}=auto",
+                    f"loss.criterion.{key}=auto" if key == "pos_weight" or not _single(encoding) else _SINGLE_FIX,
                 )
             )
         elif not all(0 <= value < math.inf for value in values) or max(values) == 0:
@@ -60,13 +62,17 @@ def _automatic(key: str, encoding: Encoding) -> list[float]:
     if not all(counts):
         raise ValueError(f"The training part has no sample of class {_name(schema, counts.index(0))}.")
     total = sum(counts) if schema.target != "multilabel" else schema.samples
-    single = isinstance(encoding, OneHot) and encoding.single
+    single = _single(encoding)
     if key == "pos_weight":
         ratios = [(total - count) / count for count in counts]
         return ratios[1:] if single else ratios
     if single:
         raise ValueError("One output cannot be weighed by class; loss=bce_logits with pos_weight=auto does it.")
     return [sum(counts) / (len(counts) * count) for count in counts]
+
+
+def _single(encoding: Encoding) -> bool:
+    return isinstance(encoding, OneHot) and encoding.single
 
 
 def _name(schema: Schema, index: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -18,7 +18,29 @@ INPUTS = {
     "sequence": "a sequence of outputs, a text, and the lengths of both",
 }
 ACTIVATIONS = ("none", "sigmoid", "softmax", "log_softmax", "softplus", "normalise")
-MEAN_OVER = ("samples", "elements", "weights", "pairs")
+DISTANCES = ("euclidean", "cosine")
+MINING = ("all", "hard", "semi_hard")
+# inputs -> what follows from them: the target kinds that they are formed from, each encoded as an embedding, a ranking
+# or something that holds a target for each output; what a mean may divide by; how they are formed
+KINDS: Mapping[str, Mapping[str, str]] = {
+    "single": dict.fromkeys(("class", "multilabel", "value", "count", "distribution", "mask"), "target"),
+    "pairs": {"class": "embedding", "pair": "embedding", "value": "ranking", "count": "ranking"},
+    "triplets": {"class": "embedding", "triplet": "embedding"},
+    "views": {"class": "embedding", "none": "embedding", "pair": "embedding"},
+    "sequence": {"text": "target"},
+}
+MEAN_OVER: Mapping[str, tuple[str, ...]] = {
+    "single": ("samples", "elements", "weights"),
+    "pairs": ("pairs",),
+    "triplets": ("pairs",),
+    "views": ("samples",),
+    "sequence": ("samples",),
+}
+PAIRING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "pairs": {"compare": ("sides", "distance"), "mine": MINING, "distance": DISTANCES},
+    "triplets": {"mine": MINING},
+    "views": {"positives": ("views", "labels")},
+}
 REDUCTIONS = ("none", "mean", "sum", "batchmean")
 
 
@@ -33,9 +55,9 @@ class Contract:
             as ``{name: ..., option: ...}``. Kinds that are not listed are refused.
         inputs: how a batch becomes the criterion's arguments, one of ``INPUTS``.
         activation: between the model's raw output and the criterion, one of ``ACTIVATIONS``.
-        mean_over: what the criterion's mean divides by, one of ``MEAN_OVER``.
+        mean_over: what the criterion's mean divides by, one of those that ``MEAN_OVER`` lists for the inputs.
         primary: target kind -> the metric that checkpoints and sweeps watch; the encoding's first by default.
-        pairing: how pairs, triplets or views are formed (``mine``, ``distance``, ...).
+        pairing: how pairs, triplets or views are formed, see ``PAIRING``.
         rules: constraints between values of the config, see ``Rule``.
     """
 
@@ -88,12 +110,19 @@ def read(name: str, node: Mapping[str, Any]) -> Contract:
                 f"loss={name}: criterion has no '_target_'.", "It names the callable.", "_target_: torch.nn.MSELoss"
             )
         )
-    for key, options in (("inputs", tuple(INPUTS)), ("activation", ACTIVATIONS), ("mean_over", MEAN_OVER)):
-        value = node.get(key, options[0])
+    inputs = str(node.get("inputs") or "single")
+    means = MEAN_OVER.get(inputs) or tuple(dict.fromkeys(mean for each in MEAN_OVER.values() for mean in each))
+    for key, options in (("inputs", tuple(INPUTS)), ("activation", ACTIVATIONS), ("mean_over", means)):
+        value = node.get(key) or options[0]
         if value not in options:
-            problems.append(Problem(f"loss.{key}={value}", f"It is one of {', '.join(options)}."))
+            given = f"loss.{key}={value}" + (_with(inputs) if key == "mean_over" else "")
+            problems.append(Problem(given, f"It is one of {', '.join(options)}."))
     problems += [
-        Problem(f"loss={name} accepts '{kind}'.", f"Target kinds are {', '.join(TARGET_KINDS)}.")
+        Problem(
+            f"loss={name} accepts '{kind}'.",
+            f"Target kinds are {', '.join(TARGET_KINDS)}.",
+            f"'{near}'?" if (near := nearest(str(kind), TARGET_KINDS)) else "",
+        )
         for kind in node["accepts"]
         if kind not in TARGET_KINDS
     ]
@@ -102,12 +131,14 @@ def read(name: str, node: Mapping[str, Any]) -> Contract:
         for kind, encoding in node["accepts"].items()
         if not isinstance(encoding, str) and not (isinstance(encoding, Mapping) and "name" in encoding)
     ]
+    if inputs in INPUTS and not problems:
+        problems += [*_accepted(inputs, node["accepts"]), *_pairing(inputs, node)]
     reduction, path = node["criterion"].get("reduction", "mean"), str(node["criterion"].get("_target_"))
     ours = path.startswith(("torch.", "lossbook."))
     options = REDUCTIONS if not ours or path.endswith(("KLDivLoss", "kl_div")) else REDUCTIONS[:-1]
     if reduction not in options:
         problems.append(Problem(f"loss.criterion.reduction={reduction}", f"It is one of {', '.join(options)}."))
-    rules = []
+    rules: list[Rule] = []
     for rule in node.get("rules") or ():
         try:
             rules.append(Rule.read(rule))
@@ -115,9 +146,43 @@ def read(name: str, node: Mapping[str, Any]) -> Contract:
             problems.extend(error.problems)
     if problems:
         raise UserError(*problems)
+    rules += [
+        Rule({f"loss.pairing.{key}": values}, why=f"It is one of {', '.join(values)}.")
+        for key, values in PAIRING.get(inputs, {}).items()
+    ]
     accepts = {
         kind: {"name": encoding} if isinstance(encoding, str) else dict(encoding)
         for kind, encoding in node["accepts"].items()
     }
-    given = {key: value for key, value in node.items() if value is not None}
-    return Contract(name=name, **{**given, "accepts": accepts, "rules": tuple(rules)})
+    stated = {key: value for key, value in node.items() if value is not None}
+    return Contract(name=name, **{**stated, "accepts": accepts, "rules": tuple(rules)})
+
+
+def _accepted(inputs: str, accepts: Mapping[str, Any]) -> Iterator[Problem]:
+    """Target kinds and encodings that these inputs cannot be formed from."""
+    for kind, encoding in accepts.items():
+        name = encoding if isinstance(encoding, str) else encoding["name"]
+        if kind not in KINDS[inputs]:
+            rule = f"They are formed from targets of the kind {', '.join(KINDS[inputs])}."
+            yield Problem(f"loss.accepts.{kind}={name}{_with(inputs)}", rule)
+            continue
+        wanted, given = KINDS[inputs][kind], name if name in ("embedding", "ranking") else "target"
+        if wanted != given:
+            takes = f"'{wanted}'" if wanted != "target" else f"an encoding with a target for each output, not '{name}'"
+            yield Problem(f"loss.accepts.{kind}={name}{_with(inputs)}", f"They take {takes}.")
+
+
+def _pairing(inputs: str, node: Mapping[str, Any]) -> Iterator[Problem]:
+    """Options of the pairing that these inputs do not have; the values of those that they have are held by rules."""
+    given, options = node.get("pairing") or {}, PAIRING.get(inputs, {})
+    if inputs == "pairs" and all(KINDS["pairs"].get(kind) == "ranking" for kind in node["accepts"]):
+        options = {}  # every two samples with different targets
+    for key, value in given.items():
+        if key not in options:
+            rule = f"It has {', '.join(options)}." if options else "This loss has no options of that kind."
+            fix = f"loss.pairing.{near}={value}" if (near := nearest(key, options)) else "remove it"
+            yield Problem(f"loss.pairing.{key}={value}{_with(inputs)}", rule, fix)
+
+
+def _with(inputs: str) -> str:
+    return f" with inputs: {inputs}"

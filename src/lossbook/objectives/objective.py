@@ -17,6 +17,7 @@ from lossbook.objectives.encodings.encoding import Encoding, Measure
 from lossbook.objectives.inputs.arguments import Arguments
 from lossbook.objectives.step import Step
 from lossbook.objectives.targets import check_targets
+from lossbook.objectives.unrounded import unrounded
 
 _ACTIVATIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
     "none": lambda output, dim: output,
@@ -60,6 +61,9 @@ class Objective(nn.Module):
         self.reduction = reduction
         self.output_seen = False
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Objective:
+        return super()._apply(unrounded(fn), recurse)
+
     @property
     def output_size(self) -> int:
         """The width K that the model's output must have."""
@@ -80,6 +84,15 @@ class Objective(nn.Module):
         """
         if not self.output_seen:
             self._look_at_output(output)
+        device = (output[0] if isinstance(output, tuple) else output).device.type
+        if torch.is_autocast_enabled(device):
+            with torch.autocast(device, enabled=False):  # similarities in bfloat16 would have two digits
+                return self._step(output, batch, lengths)
+        return self._step(output, batch, lengths)
+
+    def _step(self, output: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> Step:
+        if self.schema.target in ("class", "mask") and batch["target"].dtype != torch.int64:
+            batch = {**batch, "target": batch["target"].long()}  # torch indexes by no other
         scores = tuple(map(self.activate, output)) if isinstance(output, tuple) else self.activate(output)
         arguments = self.inputs(scores, batch, lengths)
         target = arguments.target
@@ -99,7 +112,8 @@ class Objective(nn.Module):
         return Step(losses, weight, kept, target, arguments.figures)
 
     def activate(self, output: Tensor) -> Tensor:
-        """The criterion's input from the model's raw output."""
+        """The criterion's input from the model's raw output, in float32 at least: few losses know less."""
+        output = output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
         dim = 2 if output.ndim == 3 and self.schema.output == "sequence" else 1
         return _ACTIVATIONS[self.activation](output, dim)
 
@@ -110,6 +124,16 @@ class Objective(nn.Module):
     def measures(self) -> dict[str, Measure]:
         """Fresh metrics by name, the encoding's most telling first."""
         return self.encoding.measures()
+
+    def none_counted(self) -> UserError | None:
+        """The error for an epoch in which no batch had anything to learn from, where that is one."""
+        found: Callable[[], UserError] | None = getattr(self.inputs, "none_counted", None)
+        return found() if found is not None else None
+
+    def watchable(self) -> list[str]:
+        """The names under which figures are logged that may choose the best checkpoint, the most telling first."""
+        names = [name for key, measure in self.measures().items() for name in getattr(measure.metric, "gives", (key,))]
+        return [*names, *getattr(self.inputs, "gives", ()), "loss"]
 
     def _look_at_output(self, output: Tensor | tuple[Tensor, ...]) -> None:
         """Refuse a network that ends in a softmax: a second one flattens it, and it learns hardly anything."""

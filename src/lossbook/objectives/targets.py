@@ -69,6 +69,7 @@ def _class(batch: Batch, schema: Schema, where: str, ignore_index: int | None) -
     low, high = (int(v) for v in torch.aminmax(target))
     if low >= 0 and high < schema.classes:
         return
+    target = target.long()  # bytes wrap around: -100 would be 156
     wrong = (target < 0) | (target >= schema.classes)
     if ignore_index is not None:
         wrong &= target != ignore_index

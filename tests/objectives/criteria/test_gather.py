@@ -30,6 +30,7 @@ for mode, block, labelled in given["cases"]:
         gradient /= 2
     dist.all_reduce(loss.data)
     found[mode, block, labelled] = (loss.detach() / 2, weight.grad, criterion.log_scale.grad)
+found["candidates"] = [InfoNCELoss(mode=mode).candidates(4) for mode in ("one_way", "both_views")]
 uneven = torch.arange(3.0)[:, None] if rank == 0 else torch.full((1, 1), 9.0)
 offset, rows, numbers = gather(uneven, torch.arange(len(uneven)))
 found["uneven"] = (offset, rows.flatten().tolist(), numbers.tolist())
@@ -65,6 +66,7 @@ def test_two_processes_have_the_gradient_of_one_with_the_whole_batch(tmp_path):
     errors = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], errors
     found = [torch.load(tmp_path / f"found{rank}.pt") for rank in (0, 1)]
+    assert [each["candidates"] for each in found] == [[8, 15]] * 2  # of all eight samples
     for mode, block, labelled in cases:
         whole, criterion = weight.clone().requires_grad_(), InfoNCELoss(0.5, learnable=True, mode=mode)
         loss = criterion(first @ whole, second @ whole, labels if labelled else None)

@@ -19,7 +19,7 @@ ALL = [
     lambda schema: OneHot(schema, binary=True, threshold=0.5),
     PlusMinusOne,
     Smoothed,
-    lambda schema: Smoothed(schema, smoothing=0.0, log=True),
+    lambda schema: Smoothed(schema, smoothing=0.0, log_target=True),
     PaddedClass,
 ]
 
@@ -80,9 +80,9 @@ def test_smoothing(data, smoothing):
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_logarithms_give_the_same_divergence(smoothing):
     logits, target = torch.randn(5, 4, requires_grad=True), tensor([0, 3, 2, 1, 1])
-    plain, log = Smoothed(of(4), smoothing), Smoothed(of(4), smoothing, log=True)
+    plain, log = Smoothed(of(4), smoothing), Smoothed(of(4), smoothing, log_target=True)
     losses = [
-        F.kl_div(logits.log_softmax(1), encoding.encode(target), reduction="batchmean", log_target=encoding.log)
+        F.kl_div(logits.log_softmax(1), encoding.encode(target), reduction="batchmean", log_target=encoding.log_target)
         for encoding in (plain, log)
     ]
     torch.testing.assert_close(*losses)

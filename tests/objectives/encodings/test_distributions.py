@@ -15,7 +15,7 @@ TARGET = tensor([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]], dtype=torch.float64)
 
 def test_encode():
     assert torch.equal(Distribution(SCHEMA).encode(TARGET), TARGET.float())
-    logs = Distribution(SCHEMA, log=True).encode(TARGET)
+    logs = Distribution(SCHEMA, log_target=True).encode(TARGET)
     assert logs.isfinite().all()
     torch.testing.assert_close(logs.exp(), TARGET.float())
 
@@ -23,7 +23,7 @@ def test_encode():
 def test_logarithms_give_the_same_divergence():
     scores = torch.randn(2, 3).log_softmax(1)
     plain = F.kl_div(scores, Distribution(SCHEMA).encode(TARGET), reduction="batchmean")
-    log = F.kl_div(scores, Distribution(SCHEMA, log=True).encode(TARGET), reduction="batchmean", log_target=True)
+    log = F.kl_div(scores, Distribution(SCHEMA, log_target=True).encode(TARGET), reduction="batchmean", log_target=True)
     torch.testing.assert_close(plain, log)
 
 

@@ -53,12 +53,12 @@ def test_rates(log):
     rates = torch.rand(40, 1) * 5 + 0.1
     target = torch.poisson(rates)
     scores = rates.log() if log else rates
-    found = figures(Rates(COUNTS, log=log), scores, target)
+    found = figures(Rates(COUNTS, log_input=log), scores, target)
     exact = (rates.numpy().round() == target.numpy()).mean()
     expected = {"mae": mean_absolute_error(target, rates), "acc": exact}
     expected["d2"] = d2_tweedie_score(target.flatten(), rates.flatten(), power=1)
     assert found == pytest.approx(expected, rel=1e-4)
-    torch.testing.assert_close(Rates(COUNTS, log=log).decide(scores), rates)
+    torch.testing.assert_close(Rates(COUNTS, log_input=log).decide(scores), rates)
 
 
 def test_ranking():

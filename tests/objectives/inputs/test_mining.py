@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from torch import tensor
 
 from lossbook.errors import UserError
-from lossbook.objectives.inputs.mining import MINING, all_pairs, triplets
+from lossbook.objectives.contract import MINING
+from lossbook.objectives.inputs.mining import all_pairs, triplets
 
 
 @st.composite
@@ -22,9 +24,13 @@ def batches(draw):
     return torch.cdist(points, points), labels
 
 
-def expected(distances, labels, mine, margin):
+def expected(distances, labels, mine, margin, swap):
     d, y, n = distances.tolist(), labels.tolist(), len(labels)
     found = []
+
+    def away(a, p, k):
+        return min(d[a][k], d[p][k]) if swap else d[a][k]
+
     for a in range(n):
         positives = [p for p in range(n) if y[p] == y[a] and p != a]
         negatives = [k for k in range(n) if y[k] != y[a]]
@@ -32,23 +38,25 @@ def expected(distances, labels, mine, margin):
             continue
         if mine == "all":
             pairs = itertools.product(positives, negatives)
-            found += [(a, p, k) for p, k in pairs if distances[a, p] + margin > distances[a, k]]
+            found += [(a, p, k) for p, k in pairs if distances[a, p] + margin > tensor(away(a, p, k))]
         elif mine == "hard":
-            found.append((a, max(positives, key=lambda i: d[a][i]), min(negatives, key=lambda i: d[a][i])))
+            p = max(positives, key=lambda i: d[a][i])
+            found.append((a, p, min(negatives, key=functools.partial(away, a, p))))
         else:
             for p in positives:
-                farther = [k for k in negatives if d[a][k] > d[a][p]]
-                chosen = min(farther, key=lambda i: d[a][i]) if farther else max(negatives, key=lambda i: d[a][i])
+                measure = functools.partial(away, a, p)
+                farther = [k for k in negatives if measure(k) > d[a][p]]
+                chosen = min(farther, key=measure) if farther else max(negatives, key=measure)
                 found.append((a, p, chosen))
     return found
 
 
-@given(batches(), st.sampled_from(MINING), st.sampled_from([0.01, 0.3, 2.0]))
-def test_triplets(batch, mine, margin):
+@given(batches(), st.sampled_from(MINING), st.sampled_from([0.01, 0.3, 2.0]), st.booleans())
+def test_triplets(batch, mine, margin, swap):
     distances, labels = batch
-    found = triplets(distances, labels, mine, margin)
+    found = triplets(distances, labels, mine, margin, swap)
     assert sorted(zip(*(indices.tolist() for indices in found), strict=True)) == sorted(
-        expected(distances, labels, mine, margin)
+        expected(distances, labels, mine, margin, swap)
     )
 
 

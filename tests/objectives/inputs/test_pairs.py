@@ -7,6 +7,8 @@ import torch
 from torch import tensor
 from torch.nn import functional as F
 
+from lossbook.errors import UserError
+
 LABELS = tensor([0, 0, 1, 2, 1])
 
 
@@ -86,3 +88,10 @@ def test_without_a_pair_nothing_is_learnt(objective, batch):
     step.loss.backward()
     assert (step.loss.item(), step.weight) == (0, 0)
     assert (scores.grad == 0).all()
+
+
+def test_too_many_ranked_pairs_are_not_told_to_mine(objective):
+    with pytest.raises(UserError, match="4,498,500 pairs") as caught:
+        objective("count", "loss=margin_ranking")(torch.zeros(3000, 1), {"target": torch.zeros(3000, 1)})
+    assert "Fix: data.batch_size=256" in str(caught.value)
+    assert "mine" not in str(caught.value)

@@ -73,3 +73,28 @@ def test_embeddings_of_length_one(objective):
     assert float(bound(embeddings, {"target": LABELS}).loss) == pytest.approx(
         float(bound(embeddings * 7, {"target": LABELS}).loss)
     )
+
+
+def test_with_swap_every_triplet_that_has_a_loss_is_mined(objective):
+    embeddings, labels = torch.randn(12, 2), torch.arange(12) % 3
+    overrides = ("loss=triplet_margin", "loss.pairing.mine=all", "loss.criterion.swap=true")
+    step = objective("class", *overrides)(embeddings, {"target": labels})
+    same = labels[:, None] == labels
+    a, p, n = (same.clone().fill_diagonal_(False)[:, :, None] & ~same[:, None]).nonzero(as_tuple=True)
+    losses = F.triplet_margin_loss(embeddings[a], embeddings[p], embeddings[n], swap=True, reduction="none")
+    assert step.weight == int((losses > 0).sum())
+    torch.testing.assert_close(step.loss, losses[losses > 0].mean())
+    assert float(step.figures["active"]) == 1
+
+
+def test_small_distances_far_from_the_origin_are_mined_rightly(objective):
+    points = torch.randn(40, 3, dtype=torch.float64) / 100
+    far = (points + 1000).float()  # matrix products of squares of 1e6 leave nothing of 1e-4
+    labels = torch.arange(40) % 4
+    exact = (far.double()[:, None] - far.double()).norm(dim=2)
+    step = objective("class", "loss=triplet_margin", "loss.criterion.margin=0.01", "loss.pairing.mine=hard")(
+        far, {"target": labels}
+    )
+    a, p, n = triplets(exact, labels, "hard", 0.01)
+    assert torch.equal(step.scores, far)
+    torch.testing.assert_close(step.loss, F.triplet_margin_loss(far[a], far[p], far[n], margin=0.01), rtol=1e-3, atol=0)

@@ -79,9 +79,26 @@ def test_given_pairs_that_belong_together_find_each_other(objective):
     assert torch.equal(step.scores.argsort(), (-cosine).argsort())
 
 
-@pytest.mark.parametrize(
-    ("kind", "batch", "n"), [("none", {}, 1), ("pair", {"target": tensor([0, 1, 0])}, 3)], ids=["views", "pairs"]
-)
-def test_a_batch_of_one_has_no_negatives(objective, kind, batch, n):
+def test_a_batch_of_one_has_no_negatives(objective):
     with pytest.raises(UserError, match="two at least"):
-        objective(kind, "loss=info_nce")((torch.randn(n, 4), torch.randn(n, 4)), batch)
+        objective("none", "loss=info_nce")((torch.randn(1, 4), torch.randn(1, 4)), {})
+
+
+@pytest.mark.parametrize("same", [[0, 1, 0], [0, 0, 0]])
+def test_a_batch_with_fewer_than_two_positives_by_chance_counts_for_nothing(objective, same):
+    sides = torch.randn(3, 4, requires_grad=True), torch.randn(3, 4, requires_grad=True)
+    step = objective("pair", "loss=info_nce")(sides, {"target": tensor(same)})
+    step.loss.backward()
+    assert (step.loss.item(), step.weight, step.figures) == (0, 0, {})
+    assert all((side.grad == 0).all() for side in sides)
+    torch.testing.assert_close(step.scores, (F.normalize(sides[0]) - F.normalize(sides[1])).norm(dim=1))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_in_training_a_part_of_a_large_batch_tells_its_figures(objective, training):
+    query, key = torch.randn(2, 200, 3).unbind()
+    with torch.set_grad_enabled(training):
+        figures = objective("none", "loss=info_nce")((query, key), {}).figures
+    similarity = F.cosine_similarity(query[:, None], key, dim=2)
+    hits = (similarity.argmax(1) == torch.arange(200))[: 128 if training else 200]
+    assert float(figures["top1"]) == pytest.approx(float(hits.double().mean()))

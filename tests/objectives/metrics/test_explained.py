@@ -28,6 +28,23 @@ def test_r2(columns, offset):
     assert in_two(R2(), torch.from_numpy(predicted), torch.from_numpy(target)) == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.parametrize("scale", [1e-6, 2e-3, 1e6])
+def test_r2_does_not_depend_on_the_unit(scale):
+    generator = np.random.default_rng(1)
+    target, predicted = generator.random((2, 40, 1)) * scale
+    expected = r2_score(target, predicted)
+    assert expected < 0
+    assert in_two(R2(), torch.from_numpy(predicted), torch.from_numpy(target)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_r2_of_columns_that_do_not_vary():
+    target = torch.stack([torch.full((6,), 0.1), torch.arange(6.0)], dim=1)
+    predicted = target + tensor([[1.0, -1.0]])
+    expected = r2_score(target[:, 1], predicted[:, 1])  # scikit-learn would put a 0 in the place of the other column
+    assert in_two(R2(), predicted, target) == pytest.approx(expected)
+    assert np.isnan(in_two(R2(), predicted[:, 0], target[:, 0]))
+
+
 def test_r2_of_one_sample_is_not_defined():
     metric = R2()
     metric.update(tensor([[1.0]]), tensor([[2.0]]))

@@ -78,3 +78,15 @@ def test_one_kind_of_pairs_alone(same):
 def test_a_collapsed_embedding_tells_nothing():
     result = updated(PairVerification(), torch.full((6,), 100.0), tensor([0, 1, 0, 1, 1, 0])).compute()
     assert {k: float(v) for k, v in result.items()} == {"pair_acc": 0.5, "auroc": 0.5}
+
+
+@pytest.mark.parametrize("metric", [BestF1(2), PairVerification()], ids=["f1", "pair_acc"])
+def test_without_a_threshold_from_validation_there_is_no_figure(metric):
+    metric.choose = False
+    if isinstance(metric, BestF1):
+        assert updated(metric, torch.rand(4, 2), torch.ones(4, 2).long()).compute().isnan()
+        return
+    found = updated(metric, tensor([0.5, 1.5, 2.0, 0.1]), tensor([1, 1, 0, 0])).compute()
+    assert found["pair_acc"].isnan()
+    assert float(found["auroc"]) == roc_auc_score([1, 1, 0, 0], [-0.5, -1.5, -2.0, -0.1])  # takes no threshold
+    assert not any(buffer.isnan().any() for buffer in metric.buffers())  # such weights are not saved

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -70,7 +71,12 @@ class InfoNCELoss(nn.Module):
         return 1 / self.scale
 
     def candidates(self, samples: int) -> int:
-        """Among how many embeddings a query finds its partner in a batch of N: chance level is the log of it."""
+        """Among how many embeddings a query finds its partner: chance level is the log of it.
+
+        Args:
+            samples: N, of this process's batch; the others are taken to have as many.
+        """
+        samples *= dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
         return 2 * samples - 1 if self.mode == "both_views" else samples
 
     def forward(self, query: Tensor, key: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -121,16 +127,21 @@ class InfoNCELoss(nn.Module):
         return normaliser - scale * similarity
 
     @torch.no_grad()
-    def top1(self, query: Tensor, key: Tensor) -> Tensor:
-        """The share of queries whose most similar key, of this process's batch, is their partner."""
+    def top1(self, query: Tensor, key: Tensor, most: int | None = None) -> Tensor:
+        """The share of queries whose most similar key, of this process's batch, is their partner.
+
+        Args:
+            most: only the first so many queries are asked.
+        """
         if self.normalize:
             query, key = F.normalize(query, dim=1), F.normalize(key, dim=1)
         candidates, partner = key, torch.arange(len(query), device=query.device)
         if self.mode == "both_views":
             candidates, partner = torch.cat([query, key]), partner + len(query)
         hits = []
-        for start in range(0, len(query), 1024):
-            rows = torch.arange(start, min(start + 1024, len(query)), device=query.device)
+        asked = len(query) if most is None else min(most, len(query))
+        for start in range(0, asked, 1024):
+            rows = torch.arange(start, min(start + 1024, asked), device=query.device)
             similarity = query[rows] @ candidates.T
             if self.mode == "both_views":
                 similarity[torch.arange(len(rows), device=rows.device), rows] = -torch.inf

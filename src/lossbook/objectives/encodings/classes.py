@@ -110,20 +110,20 @@ class Smoothed(ClassEncoding):
 
     Args:
         smoothing: the probability taken from the class, in [0, 1) (Szegedy et al. 2016, section 7).
-        log: give log-probabilities, for a criterion that wants its target so.
+        log_target: give log-probabilities, for a criterion that wants its target so.
     """
 
-    def __init__(self, schema: Schema, smoothing: float = 0.1, log: bool = False) -> None:
+    def __init__(self, schema: Schema, smoothing: float = 0.1, log_target: bool = False) -> None:
         super().__init__(schema)
         self.smoothing = smoothing
-        self.log = log
+        self.log_target = log_target
 
     def encode(self, target: Tensor) -> Tensor:
         classes = self.width
         uniform = self.smoothing / classes
-        encoded = F.one_hot(target, classes) * (1.0 - self.smoothing) + uniform
+        encoded = F.one_hot(target, classes).float() * (1.0 - self.smoothing) + uniform
         # without smoothing, log 0 is -inf and 0 * -inf nan; the smallest number that is not 0 stands in for it
-        return encoded.clamp_min(torch.finfo(encoded.dtype).tiny).log() if self.log else encoded
+        return encoded.clamp_min(torch.finfo(encoded.dtype).tiny).log() if self.log_target else encoded
 
 
 class PaddedClass(ClassEncoding):

@@ -15,18 +15,19 @@ from lossbook.objectives.encodings.encoding import Measure, Scores
 class Distribution(ClassEncoding):
     """The probabilities as they are, (N, C) float32.
 
-    Accuracy compares the most probable classes; ``kl`` is the divergence of the prediction from the target.
+    Accuracy compares the most probable classes (of equally probable ones the first); ``kl`` is the divergence of the
+    prediction from the target.
 
     Args:
-        log: give log-probabilities, for a criterion that wants its target so.
+        log_target: give log-probabilities, for a criterion that wants its target so.
     """
 
-    def __init__(self, schema: Schema, log: bool = False) -> None:
+    def __init__(self, schema: Schema, log_target: bool = False) -> None:
         super().__init__(schema)
-        self.log = log
+        self.log_target = log_target
 
     def encode(self, target: Tensor) -> Tensor:
-        if self.log:
+        if self.log_target:
             # log 0 is -inf, and 0 * -inf nan; the smallest number that is not 0 stands in for it
             return target.float().clamp_min(torch.finfo(torch.float32).tiny).log()
         return target.float()

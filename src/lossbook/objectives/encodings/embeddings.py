@@ -7,6 +7,8 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from lossbook.data.schema import Schema
+from lossbook.errors import refuse
+from lossbook.objectives.contract import DISTANCES
 from lossbook.objectives.encodings.encoding import Encoding, Measure, Scores
 from lossbook.objectives.metrics.retrieval import Retrieval, Verification
 from lossbook.objectives.metrics.threshold import PairVerification
@@ -23,6 +25,8 @@ class Embedding(Encoding):
 
     def __init__(self, schema: Schema, embedding_dim: int, distance: str = "euclidean", verify: bool = False) -> None:
         super().__init__(schema)
+        if distance not in DISTANCES:
+            raise refuse(f"loss.accepts.{schema.target}.distance={distance}", f"It is one of {', '.join(DISTANCES)}.")
         self.embedding_dim = embedding_dim
         self.distance = distance
         self.verify = verify

@@ -40,6 +40,15 @@ class Numbers(Encoding):
 class Standardised(Numbers):
     """Values minus the training part's mean, divided by its scale; predictions are back in original units."""
 
+    def __init__(self, schema: Schema) -> None:
+        super().__init__(schema)
+        if not len(schema.mean) == len(schema.scale) == schema.width:
+            raise refuse(
+                f"The schema of this data has {len(schema.mean)} values of 'mean' and {len(schema.scale)} of 'scale'.",
+                f"Standardising takes one of each for every target column, {schema.width} here.",
+                f"loss.accepts.{schema.target}=plain, or state them in the schema",
+            )
+
     def encode(self, target: Tensor) -> Tensor:
         return (target.float() - on_device(self.schema.mean, target)) / on_device(self.schema.scale, target)
 
@@ -51,15 +60,15 @@ class Rates(Numbers):
     """Counts as they are, for a criterion that takes the (log of the) rate of a Poisson distribution.
 
     Args:
-        log: the scores are logarithms of the rate.
+        log_input: the scores are logarithms of the rate.
     """
 
-    def __init__(self, schema: Schema, log: bool = True) -> None:
+    def __init__(self, schema: Schema, log_input: bool = True) -> None:
         super().__init__(schema)
-        self.log = log
+        self.log_input = log_input
 
     def decide(self, scores: Scores) -> Tensor:
-        return scores.exp() if self.log else scores
+        return scores.exp() if self.log_input else scores
 
     def measures(self) -> dict[str, Measure]:
         return {

@@ -7,20 +7,21 @@ from torch import Tensor
 
 from lossbook.errors import refuse
 
-MINING = ("all", "hard", "semi_hard")
 _MOST = 4_000_000  # pairs or triplets of one batch; beyond, memory and time run away
 
 
-def all_pairs(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Indices (i, j), i < j, of every pair among N samples."""
+def all_pairs(labels: Tensor, minable: bool = True) -> tuple[Tensor, Tensor]:
+    """Indices (i, j), i < j, of every pair among N samples; ``minable``: a choice among them is another way out."""
     n = len(labels)
     if n * (n - 1) // 2 > _MOST:
-        raise _too_many("pairs", n, n * (n - 1) // 2)
+        raise _too_many("pairs", n, n * (n - 1) // 2, minable)
     first, second = torch.triu_indices(n, n, offset=1, device=labels.device)
     return first, second
 
 
-def triplets(distances: Tensor, labels: Tensor, mine: str, margin: float) -> tuple[Tensor, Tensor, Tensor]:
+def triplets(
+    distances: Tensor, labels: Tensor, mine: str, margin: float, swap: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
     """Indices (anchor, positive, negative) of the triplets that are worth a gradient.
 
     Args:
@@ -31,40 +32,50 @@ def triplets(distances: Tensor, labels: Tensor, mine: str, margin: float) -> tup
             (Hermans et al. 2017). ``semi_hard`` takes for each pair of a class the nearest negative that is farther
             than the positive, or the farthest negative where there is none (Schroff et al. 2015).
         margin: in units of the distance.
+        swap: a negative is as near as it is to the anchor or to the positive, whichever is less (Balntas et al. 2016).
     """
     same = labels[:, None] == labels
     positive = same.clone().fill_diagonal_(False)
     if mine == "all":
-        return _violating(distances, positive, ~same, margin)
+        return _violating(distances, positive, ~same, margin, swap)
     if mine == "hard":
-        return _hardest(distances, positive, ~same)
+        return _hardest(distances, positive, ~same, swap)
     assert mine == "semi_hard", mine
-    return _semi_hard(distances, positive, ~same)
+    return _semi_hard(distances, positive, ~same, swap)
 
 
-def _violating(distances: Tensor, positive: Tensor, negative: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
+def _to_negatives(distances: Tensor, anchors: Tensor, positives: Tensor, swap: bool) -> Tensor:
+    """How far each pair (T,) is from every sample, (T, N): by its anchor, or with ``swap`` by its nearer side."""
+    rows = distances[anchors]
+    return torch.minimum(rows, distances[positives]) if swap else rows
+
+
+def _violating(
+    distances: Tensor, positive: Tensor, negative: Tensor, margin: float, swap: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     candidates = int((positive.sum(1) * negative.sum(1)).sum())
     if candidates > _MOST:
         raise _too_many("triplets", len(distances), candidates)
     anchors, positives = positive.nonzero(as_tuple=True)
-    violated = (distances[anchors, positives][:, None] + margin > distances[anchors]) & negative[anchors]
+    away = _to_negatives(distances, anchors, positives, swap)
+    violated = (distances[anchors, positives][:, None] + margin > away) & negative[anchors]
     row, negatives = violated.nonzero(as_tuple=True)
     return anchors[row], positives[row], negatives
 
 
-def _hardest(distances: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _hardest(distances: Tensor, positive: Tensor, negative: Tensor, swap: bool) -> tuple[Tensor, Tensor, Tensor]:
     anchors = (positive.any(1) & negative.any(1)).nonzero()[:, 0]
     farthest = distances.masked_fill(~positive, -torch.inf)[anchors].argmax(1)
-    nearest = distances.masked_fill(~negative, torch.inf)[anchors].argmin(1)
-    return anchors, farthest, nearest
+    away = _to_negatives(distances, anchors, farthest, swap)
+    return anchors, farthest, away.masked_fill(~negative[anchors], torch.inf).argmin(1)
 
 
-def _semi_hard(distances: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _semi_hard(distances: Tensor, positive: Tensor, negative: Tensor, swap: bool) -> tuple[Tensor, Tensor, Tensor]:
     positive = positive & negative.any(1)[:, None]
     anchors, positives = positive.nonzero(as_tuple=True)
     if len(anchors) * len(distances) > 16 * _MOST:
         raise _too_many("pairs of a class", len(distances), len(anchors))
-    rows = distances[anchors]
+    rows = _to_negatives(distances, anchors, positives, swap)
     allowed = negative[anchors]
     farther = allowed & (rows > distances[anchors, positives][:, None])
     nearest_farther = rows.masked_fill(~farther, torch.inf).argmin(1)
@@ -72,9 +83,9 @@ def _semi_hard(distances: Tensor, positive: Tensor, negative: Tensor) -> tuple[T
     return anchors, positives, torch.where(farther.any(1), nearest_farther, farthest)
 
 
-def _too_many(what: str, samples: int, number: int) -> Exception:
+def _too_many(what: str, samples: int, number: int, minable: bool = True) -> Exception:
     return refuse(
         f"A batch of {samples} samples has {number:,} {what}.",
         f"At most {_MOST:,} are formed at once.",
-        "data.batch_size=256, or loss.pairing.mine=hard",
+        "data.batch_size=256" + (", or loss.pairing.mine=hard" if minable else ""),
     )

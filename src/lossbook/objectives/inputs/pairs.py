@@ -85,7 +85,7 @@ class RankedPairs:
     def __call__(self, scores: Tensor, batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
         values = batch["target"].flatten()
         flat = scores.flatten()
-        first, second = all_pairs(values)
+        first, second = all_pairs(values, minable=False)
         order = torch.sign(values[first] - values[second]).to(flat.dtype)
         ranked = order != 0  # a tie has y = 0, and with it a loss of the margin and no gradient
         first, second, order = first[ranked], second[ranked], order[ranked]

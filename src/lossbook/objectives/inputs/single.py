@@ -36,6 +36,8 @@ class Single:
                 "build the model with the output_size that it is given",
             )
         encoded = self.encoding.encode(target)
+        if encoded.is_floating_point():
+            encoded = encoded.to(scores.dtype)
         assert not encoded.is_floating_point() or encoded.shape == scores.shape, (encoded.shape, scores.shape)
         figures = self.encoding.figures(target)
         return Arguments((scores, encoded), self._count(encoded), scores, target, figures)

@@ -18,7 +18,7 @@ class Triplets:
 
     Args:
         encoding: of the target.
-        criterion: its ``margin`` and ``p`` are what mining measures with.
+        criterion: its ``margin``, ``p`` and ``swap`` are what mining measures with.
         mine: ``all``, ``hard`` or ``semi_hard``.
     """
 
@@ -26,6 +26,7 @@ class Triplets:
         self.encoding = encoding
         self.margin = float(getattr(criterion, "margin", 0.0))
         self.p = float(getattr(criterion, "p", 2.0))
+        self.swap = bool(getattr(criterion, "swap", False))
         self.mine = mine
 
     def __call__(self, scores: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
@@ -36,11 +37,14 @@ class Triplets:
             )
         labels = batch["target"]
         with torch.no_grad():
-            between = torch.cdist(scores, scores, p=self.p)
-        a, p, n = triplets(between, labels, self.mine, self.margin)
+            # torch multiplies matrices for this, which loses the digits of small distances far from the origin
+            centred = scores - scores.mean(dim=0)
+            between = torch.cdist(centred, centred, p=self.p)
+        a, p, n = triplets(between, labels, self.mine, self.margin, self.swap)
         figures = {}
         if len(a):
             # a collapsed embedding shows as a loss that equals the margin: this figure tells the two apart
-            active = between[a, p] + self.margin > between[a, n]
+            away = torch.minimum(between[a, n], between[p, n]) if self.swap else between[a, n]
+            active = between[a, p] + self.margin > away
             figures = {"active": active.float().mean(), "spread": scores.detach().std(dim=0).mean()}
         return Arguments((scores[a], scores[p], scores[n]), len(a), scores, labels, figures)

@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric, R2Score
+from torchmetrics import Metric
 
 
-class R2(R2Score):
-    """The coefficient of determination; nan for fewer than two samples, where the variance is not defined."""
+class R2(Metric):
+    """The coefficient of determination, the mean over the columns; columns whose targets are all equal are left out.
+
+    1 - residual / total sum of squares. nan for fewer than two samples, and where no column varies. torchmetrics'
+    ``R2Score`` takes every residual sum below 1e-4 for 0, and so each prediction of small targets for a perfect one.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+    residual: Tensor
+    total: Tensor
+    squares: Tensor
+    samples: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("residual", "total", "squares", "samples"):
+            self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, preds: Tensor, target: Tensor) -> None:
+        """Add predictions and targets, both (N,) or (N, W)."""
         # sums of squares lose all digits in float32 where the mean is far from zero
-        super().update(preds.double(), target.double())
+        preds, target = preds.double(), target.double()
+        self.residual = self.residual + (target - preds).square().sum(0)
+        self.total = self.total + target.sum(0)
+        self.squares = self.squares + target.square().sum(0)
+        self.samples = self.samples + len(target)
 
     def compute(self) -> Tensor:
-        if self.total < 2:
-            return torch.tensor(torch.nan)
-        return super().compute()
+        variation = self.squares - self.total.square() / self.samples
+        # what float64 leaves of the squares where all targets are equal
+        varies = (variation > 1e-13 * self.squares) & (self.samples > 1)
+        return torch.where(varies, 1 - self.residual / variation, torch.nan).nanmean().float()
 
 
 class PoissonD2(Metric):

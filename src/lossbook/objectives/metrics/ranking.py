@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torchmetrics import Metric
-from torchmetrics.functional import spearman_corrcoef
 from torchmetrics.utilities.data import dim_zero_cat
-
-_BLOCK = 1024  # rows of the comparison matrix at a time
 
 
 class Ordering(Metric):
     """Pair accuracy and Spearman's rank correlation, ``{"acc": ..., "spearman": ...}``.
 
     ``acc`` is the share of all pairs with different targets that the scores put in the right order; equal scores are
-    wrong. Both are nan where all targets are equal.
+    wrong. Both are nan where all targets are equal, Spearman's also where all scores are. O(N log N).
     """
 
+    gives = ("acc", "spearman")
     full_state_update = False
     higher_is_better = True
     scores: list[Tensor]
@@ -34,13 +33,36 @@ class Ordering(Metric):
         self.targets.append(target.flatten())
 
     def compute(self) -> dict[str, Tensor]:
-        scores, targets = dim_zero_cat(self.scores), dim_zero_cat(self.targets)
-        right = pairs = torch.zeros((), dtype=torch.int64, device=scores.device)
-        for start in range(0, len(scores), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            order = torch.sign(targets[block, None] - targets)
-            found = torch.sign(scores[block, None] - scores)
-            right = right + ((order == found) & (order != 0)).sum()
-            pairs = pairs + (order != 0).sum()
-        correlation = spearman_corrcoef(scores.float(), targets.float()) if pairs else torch.tensor(torch.nan)
-        return {"acc": right / pairs, "spearman": correlation}
+        scores = torch.unique(dim_zero_cat(self.scores), return_inverse=True)[1]
+        targets = torch.unique(dim_zero_cat(self.targets), return_inverse=True)[1]
+        pairs = (len(targets) ** 2 - targets.bincount().square().sum()) // 2
+        # pairs of equal targets come in falling order of their scores: none of them looks right
+        order = (-scores).argsort(stable=True)
+        order = order[targets[order].argsort(stable=True)]
+        return {"acc": _ascending(scores[order]) / pairs, "spearman": _correlation(_ranks(scores), _ranks(targets))}
+
+
+def _ascending(values: Tensor) -> Tensor:
+    """The number of pairs i < j with values[i] < values[j], counted in a merge sort of (N,) whole numbers from 0 on."""
+    length = 1 << max(0, len(values) - 1).bit_length()
+    merged = F.pad(values, (0, length - len(values)), value=-1)  # behind all others and less than them: in no pair
+    number = torch.zeros((), dtype=torch.int64, device=values.device)
+    width = 1
+    while width < length:
+        halves = merged.view(-1, 2, width)
+        number = number + torch.searchsorted(halves[:, 0].contiguous(), halves[:, 1].contiguous()).sum()
+        merged = merged.view(-1, 2 * width).sort(dim=1).values
+        width *= 2
+    return number
+
+
+def _ranks(places: Tensor) -> Tensor:
+    """Ranks from 0 of values given as their places among the distinct ones; equal values share the mean of theirs."""
+    counts = places.bincount().double()
+    return (counts.cumsum(0) - (counts + 1) / 2)[places]
+
+
+def _correlation(first: Tensor, second: Tensor) -> Tensor:
+    """Pearson's correlation; nan where one of the two does not vary."""
+    first, second = first - first.mean(), second - second.mean()
+    return ((first * second).sum() / (first.norm() * second.norm())).float()

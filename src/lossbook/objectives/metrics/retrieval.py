@@ -26,6 +26,7 @@ class Retrieval(Metric):
         distance: ``euclidean`` or ``cosine``.
     """
 
+    gives = ("recall_at_1", "map_at_r")
     full_state_update = False
     higher_is_better = True
     embeddings: list[Tensor]

@@ -25,6 +25,7 @@ class TextErrors(Metric):
         alphabet: the symbol of each index.
     """
 
+    gives = ("cer", "wer")
     full_state_update = False
 
     def __init__(self, alphabet: Sequence[str]) -> None:

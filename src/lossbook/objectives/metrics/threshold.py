@@ -15,7 +15,7 @@ class Thresholded(Metric):
     """A metric over (scores, target) that depends on a threshold.
 
     The threshold is chosen anew at each ``compute`` while ``choose`` is true, and kept otherwise. It is part of
-    the checkpoint.
+    the checkpoint, and infinite until one is chosen: what depends on it is nan till then.
     """
 
     full_state_update = False
@@ -27,7 +27,8 @@ class Thresholded(Metric):
     def __init__(self) -> None:
         super().__init__()
         self.choose = True
-        self.register_buffer("threshold", torch.tensor(0.0))
+        # not nan: a checkpoint with a nan in it is refused
+        self.register_buffer("threshold", torch.tensor(torch.inf))
         self.add_state("scores", [], dist_reduce_fx="cat")
         self.add_state("targets", [], dist_reduce_fx="cat")
 
@@ -57,7 +58,7 @@ class BestF1(Thresholded):
             ).to(scores.dtype)
             f1 = torch.stack([_macro_f1(scores > candidate, targets) for candidate in candidates])
             self.threshold = candidates[f1.argmax()]
-        return _macro_f1(scores > self.threshold, targets)
+        return torch.where(self.threshold.isinf(), torch.nan, _macro_f1(scores > self.threshold, targets))
 
 
 def _macro_f1(predicted: Tensor, present: Tensor) -> Tensor:
@@ -74,6 +75,8 @@ class PairVerification(Thresholded):
     pairs are different ones, so that plain accuracy favours the constant. Both are nan with one kind of pair only.
     """
 
+    gives = ("pair_acc", "auroc")
+
     def compute(self) -> dict[str, Tensor]:
         distances, same = dim_zero_cat(self.scores), dim_zero_cat(self.targets).bool()
         return self.verify(distances, same)
@@ -88,6 +91,7 @@ class PairVerification(Thresholded):
         balanced = (told[same].float().mean() + (~told[~same]).float().mean()) / 2
         # distances become numbers in [0, 1), larger for closer pairs; binary_auroc squashes all others itself
         closeness = 1 / (1 + distances.double().clamp_min(0))
+        balanced = torch.where(self.threshold.isinf(), torch.nan, balanced)
         return {"pair_acc": balanced, "auroc": binary_auroc(closeness, same.long(), validate_args=False)}
 
 
