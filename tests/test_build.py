@@ -168,6 +168,21 @@ def test_what_torch_refuses_is_the_users_mistake() -> None:
     assert "between 0 and 1" in text
 
 
+@pytest.mark.parametrize(
+    ("given", "said_back", "fix"),
+    [
+        ({"lr": -1}, "optim.lr=-1", "optim.lr=0.001"),
+        ({"betas": [0.9]}, "optim.betas=[0.9]", "optim.betas=[0.9,0.999]"),
+        ({"lr": 0.01, "betas": [0.9, 1.5]}, "optim.betas=[0.9,1.5]", "optim.betas=[0.9,0.999]"),
+        ({"eps": -1e-08}, "optim.eps=-1e-08", "optim.eps=1e-08"),
+    ],
+)
+def test_the_argument_that_torch_refuses_is_named_with_its_default(given: Any, said_back: str, fix: str) -> None:
+    node = {"_target_": "torch.optim.Adam", "lr": 0.003, "amsgrad": False, **given}
+    text = said(node, key="optim", params=[nn.Parameter(torch.zeros(1))]).splitlines()
+    assert (text[0], text[-1]) == (said_back, f"  Fix: {fix}")
+
+
 def test_a_bug_in_a_users_class_keeps_its_traceback(own: Any) -> None:
     with pytest.raises(TypeError, match="a bug of the user's own"):
         build(own("Broken"), trust=OWN_CONFIG)

@@ -56,9 +56,7 @@ def test_each_says_what_it_is_for_and_its_command(file: Path) -> None:
 
 
 def test_loggers_and_callbacks_name_what_there_is() -> None:
-    assert options("logger/tensorboard.yaml") == {
-        "tensorboard": {"_target_": f"{loggers.__name__}.TensorBoard", "sub_runs": False}
-    }
+    assert options("logger/tensorboard.yaml") == {"tensorboard": {"_target_": f"{loggers.__name__}.TensorBoard"}}
     assert options("logger/csv.yaml") == {"csv": {"_target_": f"{loggers.__name__}.CSV"}}
     kept = options("callbacks/default.yaml")
     classes = {"checkpoints": Checkpoints, "lr_monitor": LearningRates, "progress": Progress}

@@ -41,17 +41,6 @@ def test_the_layout_puts_both_parts_into_one_chart(tmp_path: Path) -> None:
     assert charts == {"loss": ["train/loss$", "val/loss$"], "acc": ["train/acc$", "val/acc$"]}
 
 
-def test_sub_runs_share_a_tag(tmp_path: Path) -> None:
-    logger = TensorBoard(tmp_path, sub_runs=True)
-    logger.log_metrics({"train/loss": 0.5, "val/loss": 1.0, "lr": 0.1}, step=7)
-    logger.save()
-    logger.finalize("success")
-    for stage, value in (("train", 0.5), ("val", 1.0)):
-        events = read_events(tmp_path / stage)
-        assert events.Tags()["scalars"] == ["loss"]
-        assert events.Scalars("loss")[0].value == value
-
-
 def test_csv_has_a_row_a_step_and_a_column_a_metric(tmp_path: Path) -> None:
     logger = CSV(tmp_path)
     logger.log_metrics({"train/loss_step": 2.0}, step=0)

@@ -143,19 +143,44 @@ def test_a_loss_of_ones_own_needs_a_yaml_and_no_python(conf: Path, tmp_path: Pat
     assert "test/map" in lossbook.train(config, tmp_path / "b")
 
 
-def test_predictions_are_in_the_terms_of_the_target(conf: Path) -> None:
-    from lossbook.composing.check import check
-    from lossbook.composing.plain import plain
-    from lossbook.run.assemble import assemble
-    from lossbook.trust import OWN_CONFIG
+def train_small(folder: Path, *overrides: str) -> dict[str, float]:
+    small = ("trainer=cpu", "trainer.max_epochs=1", "logger=none")
+    return lossbook.train(lossbook.compose(*small, *overrides), folder)
 
-    values = plain(lossbook.compose("loss=mse", "data.limit=32"))
-    assembly = assemble(values, check(values), OWN_CONFIG)
-    batch = next(iter(assembly.data.val_dataloader()))
-    with torch.no_grad():
-        predicted = assembly.module.eval().predict_step(batch, 0)
-    assert predicted.shape == batch["target"].shape
-    assert 50 < float(predicted.mean()) < 300  # disease progression, not standard deviations
+
+def test_a_primary_metric_that_is_not_measured_is_refused_before_the_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        train_small(tmp_path, "loss=mse", "loss.primary.value=maee")
+    assert "loss.primary.value=maee" in str(error.value)
+    assert "r2, mae, rmse, loss" in str(error.value)
+    assert "Fix: loss.primary.value=mae" in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_sample_of_validation_has_no_r2_and_the_run_tests_its_last_weights(tmp_path: Path) -> None:
+    figures = train_small(tmp_path, "loss=mse", "model.hidden=[]", "data.limit=1")
+    assert "val/r2" not in figures
+    assert "test/mae" in figures
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+def test_without_validation_there_is_no_figure_at_a_threshold(tmp_path: Path) -> None:
+    figures = train_small(tmp_path, "loss=multilabel_margin", "data.limit=32", "trainer.limit_val_batches=0")
+    assert "test/lrap" in figures
+    assert "test/f1" not in figures
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+def test_the_gallery_is_embedded_at_the_precision_of_the_run(tmp_path: Path, precision: str) -> None:
+    small = ("data.limit=48", "data.batch_size=16", f"trainer.precision={precision}")
+    assert train_small(tmp_path, "loss=cosine_embedding", *small)["val/recall_at_1"] > 0.3
+
+
+def test_batches_of_pairs_without_two_positives_are_passed_over(tmp_path: Path) -> None:
+    few = ("loss=info_nce", "data=digit_pairs", "data.limit=24")
+    assert train_small(tmp_path / "few", *few, "data.batch_size=4")["train/loss"] > 0
+    with pytest.raises(UserError, match="No batch of the epoch holds two pairs"):
+        train_small(tmp_path / "none", *few, "data.batch_size=2", "trainer.limit_train_batches=1", "seed=0")
 
 
 def test_a_batch_whose_targets_are_all_ignored_is_told_when_its_count_is_read() -> None:
@@ -173,7 +198,7 @@ def test_a_batch_whose_targets_are_all_ignored_is_told_when_its_count_is_read() 
     for stage, read in (("train", module._log_window), ("val", lambda: module._log_epoch("val"))):
         meter = module.meter(stage)  # type: ignore[arg-type]
         meter.add(Step(torch.tensor(0.0), 0, scores, target))  # no pair in a batch: nothing is wrong with that
-        assert meter.flush() == 0
+        assert meter.window() == 0
         assert not meter.met_nothing
         meter.add(nothing)
         with pytest.raises(UserError, match="Every target of a batch is ignored"):

@@ -6,10 +6,13 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from lossbook.checkpoint import AtomicCheckpointIO, read
-from lossbook.rng import restore_rng_states, rng_states
+from lossbook.rng import restore_rng_states, rng_states, seed_generators
+
+CPU = torch.device("cpu")
 
 
 def draw() -> tuple[object, ...]:
@@ -23,15 +26,33 @@ def draw() -> tuple[object, ...]:
 
 def test_the_same_numbers_are_drawn_again(tmp_path: Path) -> None:
     draw()
-    AtomicCheckpointIO().save_checkpoint({"state_dict": {}, "lossbook": {"rng": rng_states()}}, tmp_path / "a.ckpt")
+    AtomicCheckpointIO().save_checkpoint({"state_dict": {}, "lossbook": {"rng": rng_states(CPU)}}, tmp_path / "a.ckpt")
     first = draw()
     assert draw() != first
-    restore_rng_states(read(tmp_path / "a.ckpt")["lossbook"]["rng"])
+    restore_rng_states(read(tmp_path / "a.ckpt")["lossbook"]["rng"], CPU)
     assert draw() == first
 
 
-def test_states_of_devices_that_are_not_there_are_left_out() -> None:
-    states = {**rng_states(), "cuda": [torch.zeros(16, dtype=torch.uint8)] * 99}
+def test_a_gpus_state_is_left_out_on_a_processor() -> None:
+    states = {**rng_states(CPU), "cuda": torch.zeros(16, dtype=torch.uint8)}
     first = draw()
-    restore_rng_states({**states, "cuda": []})
+    restore_rng_states(states, CPU)
     assert draw() == first
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpus_state_comes_back_on_the_device_that_the_process_has() -> None:
+    device = torch.device("cuda", torch.cuda.device_count() - 1)
+    states = rng_states(device)
+    first = torch.rand(3, device=device)
+    restore_rng_states(states, device)
+    assert torch.equal(torch.rand(3, device=device), first)
+
+
+def test_each_process_draws_its_own_numbers() -> None:
+    drawn = []
+    for seed in ((0, 1), (0, 2), (1, 1), (0, 1)):
+        seed_generators(*seed)
+        drawn.append(draw())
+    assert drawn[3] == drawn[0]
+    assert all(len({each[i] if i < 2 else tuple(each[i]) for each in drawn}) == 3 for i in range(4))  # type: ignore[arg-type]

@@ -14,6 +14,10 @@ __all__ = ["compose", "evaluate", "train"]
 _WHERE = {"compose": "lossbook.composing.compose", "evaluate": "lossbook.run.evaluate", "train": "lossbook.run.train"}
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     """Imports what is asked for when it is asked for, so that composing a config does not wait for torch."""
     if name not in _WHERE:

@@ -10,6 +10,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -53,11 +54,14 @@ def build(
         )
     try:
         return made()
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+    except (TypeError, ValueError, RuntimeError, AssertionError, LookupError) as error:
         if str(getattr(made.func, "__module__", "")).partition(".")[0] not in _KNOWN:
             raise  # a user's own class: its traceback is what they need
         said = str(error).strip().partition("\n")[0]
-        raise refuse(f"{key or path} cannot be built.", f"{path} says: {said}") from error
+        meant = [name for name in _meant(said, node, made.func) if name in node]
+        named_back = " ".join(f"{_join(key, name)}={_typed(node[name])}" for name in meant)
+        fix = " ".join(f"{_join(key, name)}={_typed(_default(made.func, name))}" for name in meant)
+        raise refuse(named_back or f"{key or path} cannot be built.", f"{path} says: {said}", fix) from error
 
 
 def bind(
@@ -157,6 +161,33 @@ def _names(owner: Any) -> Iterable[str]:
     """The public attributes of an object, and the submodules of a package."""
     names = {name for name in dir(owner) if not name.startswith("_")}
     return names | {module.name for module in pkgutil.iter_modules(getattr(owner, "__path__", ()))}
+
+
+def _meant(said: str, node: Mapping[str, Any], function: Callable[..., Any]) -> list[str]:
+    """The arguments that an error of torch's speaks of: it repeats the value, or fails on a list of another length."""
+    numbers = set(re.findall(r"-?[\d.]+(?:e[+-]?\d+)?", said.rstrip(".")))
+    found = []
+    for name in named(parameters_of(function) or {}):
+        default = _default(function, name)
+        if name not in node or default is inspect.Parameter.empty:
+            continue
+        values = node[name] if isinstance(node[name], (list, tuple)) else [node[name]]
+        short = isinstance(default, (list, tuple)) and len(values) != len(default)
+        changed = any(type(one) in (int, float) and str(one) in numbers for one in values)
+        if short or (changed and list(values) != (list(default) if isinstance(default, (list, tuple)) else [default])):
+            found.append(name)
+    return found
+
+
+def _default(function: Callable[..., Any], name: str) -> Any:
+    return (parameters_of(function) or {})[name].default
+
+
+def _typed(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(_typed, value)) + "]"
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
 def _required(function: Callable[..., Any]) -> list[str]:

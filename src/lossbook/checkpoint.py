@@ -155,13 +155,15 @@ def _foreign(key: str, value: Any) -> UserError:
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The checkpoint in a file, its tensors on the CPU, read without running any code in it.
 
+    Tensors come off the disk when they are used: most readers want the config alone, and resuming has several.
+
     Raises:
         UserError: the file is missing, cut short, or no checkpoint of Lossbook's.
     """
-    return _ours(Path(path), _load(Path(path)))
+    return _ours(Path(path), _load(Path(path), mmap=True))
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path, mmap: bool = False) -> Any:
     """What a file of torch's holds; a UserError where it is none, or holds what needs code to be read."""
     if not path.is_file():
         known = sorted(path.parent.glob("*.ckpt")) if path.parent.is_dir() else []
@@ -169,7 +171,7 @@ def _load(path: Path) -> Any:
         what = "is a folder" if path.is_dir() else "does not exist"
         raise refuse(f"ckpt={path} {what}.", "ckpt names a checkpoint file.", fix)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         if _is_archive(path):
             raise _not_ours(path, "holds objects of another program, which only running its code would read") from error

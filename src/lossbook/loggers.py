@@ -17,32 +17,18 @@ class TensorBoard(TensorBoardLogger):
 
     Args:
         save_dir: the run's folder.
-        sub_runs: writes ``train/loss`` and ``val/loss`` once more, as ``loss`` of the runs ``train`` and ``val`` within
-            this one: TensorBoard's first page, which has a chart for each tag, then has both in one.
     """
 
-    def __init__(self, save_dir: str | Path, sub_runs: bool = False) -> None:
+    def __init__(self, save_dir: str | Path) -> None:
         super().__init__(str(save_dir), name="", version="", default_hp_metric=False)
-        stages = ("train", "val") if sub_runs else ()
-        self._sub_runs = {stage: TensorBoard(Path(save_dir) / stage) for stage in stages}
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
-        for stage, run in self._sub_runs.items():
-            own = {name.removeprefix(f"{stage}/"): v for name, v in metrics.items() if name.startswith(f"{stage}/")}
-            run.log_metrics(own, step)
 
     @rank_zero_only
     def save(self) -> None:
-        for logger in (self, *self._sub_runs.values()):
-            logger.experiment.flush()
-
-    @rank_zero_only
-    def finalize(self, status: str) -> None:
-        super().finalize(status)
-        for run in self._sub_runs.values():
-            run.finalize(status)
+        self.experiment.flush()
 
     @rank_zero_only
     def add_layout(self, metrics: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Literal, cast
 
 import lightning as L
@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from lossbook.errors import UserError, refuse
+from lossbook.divergence import loss_not_finite
 from lossbook.meter import Meter
 from lossbook.objectives.metrics.retrieval import Retrieval
 from lossbook.objectives.objective import Objective, every_target_ignored
 from lossbook.objectives.step import Step
+from lossbook.ranks import gathered, own_of
 
 Stage = Literal["train", "val", "test"]
 MakeOptimizer = Callable[[nn.Module], Optimizer]
@@ -61,7 +62,6 @@ class LossbookModule(L.LightningModule):
         self.test_meter = Meter(objective.measures())
         self.test_meter.choose_thresholds(False)
         self._losses: list[Tensor] = []
-        self.gallery: Callable[[], Iterable[dict[str, Any]]] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Lightning notes the name of every hook here, 40 times a step; a module's usual way takes 2 us each time."""
@@ -78,11 +78,19 @@ class LossbookModule(L.LightningModule):
         """The model's raw output."""
         return self.model(input, input_lengths) if self.takes_lengths else self.model(input)
 
+    def on_before_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        """Checks targets that nobody has seen before while they are on the CPU: a GPU would have to be waited for."""
+        if self.check_targets and not self.trainer.predicting:
+            stage = "train" if self.trainer.training else "test" if self.trainer.testing else "val"
+            loop: Any = self.trainer.fit_loop.epoch_loop if stage == "train" else self.trainer._evaluation_loop
+            self.objective.check(batch, f"batch {loop.batch_progress.current.ready} of the {stage} part")
+        return batch
+
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        step = self._step(batch, batch_idx, "train")
+        step = self._step(batch, "train")
         # Reading the loss costs a microsecond on the CPU; a GPU would have to wait for it, and looks at each log.
         if step.loss.device.type == "cpu" and not math.isfinite(step.loss.item()):
-            raise self._not_finite(step.loss.detach())
+            raise loss_not_finite(self, step.loss.detach())
         if step.losses is not None:
             self._losses.append(step.losses.flatten())
         if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
@@ -90,16 +98,10 @@ class LossbookModule(L.LightningModule):
         return step.loss
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        self._step(batch, batch_idx, "val")
+        self._step(batch, "val")
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        self._step(batch, batch_idx, "test")
-
-    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        """The objective's decision for each sample, in the terms and units of the data's target."""
-        output, _ = self._output(batch)
-        assert isinstance(output, Tensor)
-        return self.objective.encoding.decide(self.objective.activate(output))
+        self._step(batch, "test")
 
     def on_train_epoch_end(self) -> None:
         self._log_window()
@@ -130,14 +132,13 @@ class LossbookModule(L.LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["meter"] = self.train_meter.running()
+        checkpoint["meter"] = gathered(self.train_meter.running(), self.trainer.world_size)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.train_meter.restore(checkpoint.get("meter", {}))
+        own = own_of(checkpoint["meter"], self.trainer.global_rank, self.trainer.world_size)
+        self.train_meter.restore(own or {})
 
-    def _step(self, batch: dict[str, Any], batch_idx: int, stage: Stage) -> Step:
-        if self.check_targets:
-            self.objective.check(batch, f"batch {batch_idx} of the {stage} part")
+    def _step(self, batch: dict[str, Any], stage: Stage) -> Step:
         output, lengths = self._output(batch)
         step: Step = self.objective(output, batch, lengths)
         self.meter(stage).add(step)
@@ -155,11 +156,11 @@ class LossbookModule(L.LightningModule):
         return self(torch.cat(inputs)).chunk(len(inputs)), None
 
     def _log_window(self) -> None:
-        loss = self.train_meter.flush()
+        loss = self.train_meter.window()
         if loss is None:
             return
         if not torch.isfinite(loss):
-            raise every_target_ignored() if self.train_meter.met_nothing else self._not_finite(loss)
+            raise every_target_ignored() if self.train_meter.met_nothing else loss_not_finite(self, loss)
         for logger in self.loggers:
             logger.log_metrics({"train/loss_step": float(loss)}, step=self.global_step)
             add_histogram = getattr(getattr(logger, "experiment", None), "add_histogram", None)
@@ -171,6 +172,8 @@ class LossbookModule(L.LightningModule):
         figures = self.meter(stage).compute()
         if self.meter(stage).met_nothing:
             raise every_target_ignored()
+        if stage == "train" and self.train_meter.none_counted and (error := self.objective.none_counted()):
+            raise error
         self.log_dict({f"{stage}/{name}": value for name, value in figures.items()})
         self.meter(stage).reset()
 
@@ -178,30 +181,18 @@ class LossbookModule(L.LightningModule):
     def _show_gallery(self, stage: Stage) -> None:
         """Embed the training part, for metrics that look for neighbours in it."""
         metrics = [m for m in self.meter(stage).metrics.values() if isinstance(m, Retrieval)]
-        if not metrics or self.gallery is None:
+        data = getattr(self.trainer, "datamodule", None)
+        if not metrics or data is None:
             return
         embeddings, labels = [], []
-        for batch in self.gallery():
-            output = self(batch["input"].to(self.device))
-            embeddings.append(self.objective.activate(output).float())
-            labels.append(batch["target"].to(self.device))
+        precision = self.trainer.precision_plugin
+        for batch in data.gallery_dataloader():
+            with precision.forward_context():
+                output = self(precision.convert_input(batch["input"].to(self.device)))
+            embeddings.append(self.objective.activate(output))
+            labels.append(batch["target"].to(self.device).long())
         rows, classes = torch.cat(embeddings), torch.cat(labels)
         if self.trainer.world_size > 1:  # each process has embedded its share
             rows, classes = (torch.cat(gather_all_tensors(share)) for share in (rows, classes))
         for metric in metrics:
             metric.gallery = (rows, classes)
-
-    def _not_finite(self, loss: Tensor) -> UserError:
-        """The error for a loss that is not finite, with the largest gradient of the step before."""
-        largest, where = 0.0, ""
-        for name, parameter in self.named_parameters():
-            if parameter.grad is not None and parameter.grad.numel():
-                size = float(parameter.grad.abs().max())
-                if not size <= largest:  # also true for nan
-                    largest, where = size, name
-        return refuse(
-            f"The loss is {float(loss):g} at step {self.global_step} (epoch {self.current_epoch}).",
-            f"The largest gradient of the step before was {largest:.3g}, in {where or 'no parameter'}."
-            " Nothing was saved since; the checkpoints hold finite weights.",
-            "a smaller optim.lr, trainer.gradient_clip_val=1.0, or trainer.detect_anomaly=true to find the operation",
-        )

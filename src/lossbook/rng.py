@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 
-def rng_states() -> dict[str, Any]:
-    """The states of Python's ``random``, numpy's legacy generator, torch's on the CPU and on every CUDA device.
+def rng_states(device: torch.device) -> dict[str, Any]:
+    """The states of Python's ``random``, numpy's legacy generator, torch's on the CPU and on the process's device.
 
-    Returns plain containers and tensors alone. ``cuda`` is empty where CUDA has not been used: asking would start it.
+    Returns plain containers and tensors alone; ``cuda`` is None where the device is no GPU.
     """
     version, words, gauss = random.getstate()
     numpy_state = np.random.get_state(legacy=False)
@@ -28,17 +28,24 @@ def rng_states() -> dict[str, Any]:
             "gauss": float(numpy_state["gauss"]),
         },
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
 
 
-def restore_rng_states(states: Mapping[str, Any]) -> None:
-    """Puts every generator back where :func:`rng_states` found it; devices that this machine lacks are left out."""
+def restore_rng_states(states: Mapping[str, Any], device: torch.device) -> None:
+    """Puts every generator back where :func:`rng_states` found it, a GPU's on whichever GPU the process has now."""
     python, numpy_state = states["python"], states["numpy"]
     random.setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
     words = numpy_state["words"].numpy().astype(np.uint32)
     np.random.set_state(("MT19937", words, numpy_state["position"], numpy_state["has_gauss"], numpy_state["gauss"]))
     torch.set_rng_state(states["torch"])
-    if states["cuda"] and torch.cuda.is_available():
-        for device, state in zip(range(torch.cuda.device_count()), states["cuda"], strict=False):
-            torch.cuda.set_rng_state(state, device)
+    if states["cuda"] is not None and device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)
+
+
+def seed_generators(*seed: int) -> None:
+    """Seeds every generator from whole numbers, others for each combination of them (a run's seed and a rank)."""
+    python, numpy_seed, torch_seed = np.random.SeedSequence(seed).generate_state(3).tolist()
+    random.seed(python)
+    np.random.seed(numpy_seed)
+    torch.manual_seed(torch_seed)  # the GPUs' as well

@@ -80,6 +80,11 @@ class Trust:
     def __post_init__(self) -> None:
         assert not isinstance(self.names, str), "names of paths, not one name"
 
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Trust:
+        """Whose config it is decides: one out of a checkpoint is a stranger's, and ``trust`` in it the user's word."""
+        return OWN_CONFIG if config.get("ckpt") is None else cls(tuple(config.get("trust") or ()))
+
     def check_names(self, config: Any) -> None:
         """Refuse, before anything is imported, every ``_target_`` in a plain nested config that must not be built.
 

@@ -44,7 +44,22 @@ class Scripted(lightning.LightningModule):
         self.log_dict({"val/acc": acc, "val/loss": loss})
 
 
-def run(folder: Path, figures: list[tuple[float, float]], mode: str = "max", ckpt: Path | None = None) -> Checkpoints:
+class Breaking(Scripted):
+    """Its weight is infinite from the second epoch on."""
+
+    def on_train_epoch_start(self) -> None:
+        if self.current_epoch == 1:
+            self.weight.data.fill_(math.inf)
+
+
+def run(
+    folder: Path,
+    figures: list[tuple[float, float]],
+    mode: str = "max",
+    ckpt: Path | None = None,
+    config: dict[str, Any] | None = None,
+    kind: type[Scripted] = Scripted,
+) -> Checkpoints:
     checkpoints = Checkpoints()
     trainer = lightning.Trainer(
         accelerator="cpu",
@@ -52,11 +67,11 @@ def run(folder: Path, figures: list[tuple[float, float]], mode: str = "max", ckp
         default_root_dir=folder,
         logger=False,
         plugins=[AtomicCheckpointIO()],
-        callbacks=[checkpoints, Record({"config": {}})],
+        callbacks=[checkpoints, Record({"config": config or {}})],
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(Scripted(figures, mode), DataLoader(range(2)), DataLoader(range(1)), ckpt_path=ckpt)
+    trainer.fit(kind(figures, mode), DataLoader(range(2)), DataLoader(range(1)), ckpt_path=ckpt)
     return checkpoints
 
 
@@ -75,7 +90,7 @@ NAN, INF = math.nan, math.inf
         ("max", [(0.5, 1.0), (0.5, 0.9), (0.5, 0.95)], 1),  # ties go to the lower loss
         ("max", [(0.5, 1.0), (0.5, 1.0)], 0),  # and then to the earlier epoch
         ("max", [(0.5, 1.0), (INF, 0.0), (NAN, 0.0)], 0),
-        ("max", [(0.5, NAN), (0.5, 1.0)], 1),
+        ("max", [(0.9, NAN), (0.5, 1.0), (0.9, INF)], 1),
         ("max", [(NAN, 1.0), (0.1, 1.0)], 1),
     ],
 )
@@ -91,9 +106,34 @@ def test_the_best_epoch_is_kept(mode: str, figures: list[tuple[float, float]], e
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
 
 
+def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+    """A step can break the weights, and accuracy and loss of that epoch look fine: nan never shows in an argmax."""
+    with pytest.raises(UserError, match=r"weights are not finite at step 4 \(epoch 1\)") as error:
+        run(tmp_path, [(0.5, 1.0), (0.9, 0.5)], kind=Breaking)
+    assert "what checkpoints there are hold finite weights" in str(error.value)
+    for name in ("best", "last"):
+        assert steps(tmp_path / f"checkpoints/{name}.ckpt") == 2
+
+
 def test_without_a_finite_value_there_is_no_best(tmp_path: Path) -> None:
     assert run(tmp_path, [(NAN, 1.0)]).best_path is None
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+class Unmeasured(Scripted):
+    """Its primary metric is not defined on the validation part, and so not logged."""
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.log("val/loss", self.figures[self.current_epoch][1])
+
+
+def test_a_metric_that_never_comes_is_said_once_and_the_last_weights_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoints = run(tmp_path, [(0.5, 1.0), (0.5, 0.5)], kind=Unmeasured)
+    assert (checkpoints.best_path, checkpoints.best_epoch) == (None, None)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert capsys.readouterr().out.count("val/acc has no value on this validation part") == 1
 
 
 @given(st.lists(st.tuples(st.floats(), st.floats(allow_nan=False)), min_size=1), st.sampled_from(["max", "min"]))
@@ -102,7 +142,7 @@ def test_nothing_beats_the_best(figures: list[tuple[float, float]], mode: str) -
     for value, loss in figures:
         if is_better(value, loss, best, best_loss, mode):
             best, best_loss = value, loss
-    finite = [figure for figure in figures if math.isfinite(figure[0])]
+    finite = [figure for figure in figures if all(map(math.isfinite, figure))]
     sign = -1 if mode == "max" else 1
     assert (best, best_loss) == (min(finite, key=lambda f: (sign * f[0], f[1])) if finite else (None, math.inf))
 
@@ -137,6 +177,30 @@ def test_where_the_best_is_gone_the_best_from_here_on_counts(beside: str, tmp_pa
     assert steps(tmp_path / "b/checkpoints/best.ckpt") == 6
 
 
+@pytest.mark.parametrize(
+    ("config", "changed"),
+    [
+        ({"loss": {"criterion": {"p": 2}}, "data": {"seed": 0}}, "loss"),
+        ({"loss": {"criterion": {"p": 1}}, "data": {"seed": 1}}, "data"),
+        ({"loss": {"criterion": {"p": 2}}, "data": {"seed": 1}}, "loss and other data"),
+        ({"loss": {"criterion": {"p": 1}}, "data": {"seed": 0, "epochs": 9, "num_workers": 2}, "optim": {}}, ""),
+    ],
+)
+def test_the_best_of_another_loss_or_other_data_is_dropped(
+    config: dict[str, Any], changed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {"loss": {"criterion": {"p": 1}}, "data": {"seed": 0, "epochs": 3}}
+    run(tmp_path / "a", [(0.9, 1.0), (0.5, 1.0)], config=before)
+    resumed = run(
+        tmp_path / "b", [(0, 0), (0, 0), (0.6, 1.0)], ckpt=tmp_path / "a/checkpoints/last.ckpt", config=config
+    )
+    assert (resumed.best_epoch, resumed.best_figures["val/acc"]) == (
+        (2, pytest.approx(0.6)) if changed else (0, pytest.approx(0.9))
+    )
+    assert steps(tmp_path / "b/checkpoints/best.ckpt") == (6 if changed else 2)
+    assert (f"best is of another {changed} (0.9): the best from here" in capsys.readouterr().out) == bool(changed)
+
+
 def test_a_full_disk_ends_the_run_in_words_and_leaves_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,3 +215,8 @@ def test_a_full_disk_ends_the_run_in_words_and_leaves_the_files(
     with pytest.raises(UserError, match="No space left on device"):
         run(tmp_path / "a", [(0, 0), (0.5, 1.0)], ckpt=last)
     assert last.read_bytes() == before
+
+
+def test_steps_are_counted_from_one_on() -> None:
+    with pytest.raises(UserError, match="every_n_steps=0"):
+        Checkpoints(every_n_steps=0)

@@ -47,10 +47,25 @@ def test_two_errors_are_said_at_once() -> None:
         (["loss=bce", "trainer.precision=16-mixed"], "precision="),
         (["loss=poisson_nll", "loss.criterion.eps=1e-6"], "eps=1e-08"),
         (["loss=kl_div", "loss.accepts.class.smoothing=1.0"], "smoothing < 1"),
+        (["seed=-1"], "from 0 to 4294967295"),
+        (["seed=4294967296"], "seed=0"),
+        (["data.seed=-1"], "data.seed=0"),
+        (["trainer.accelerator=mps"], "trainer.accelerator=cpu"),
     ],
 )
 def test_the_fix_is_named(overrides: list[str], fix: str) -> None:
     assert fix in checked(*overrides)
+
+
+def test_where_the_data_were_chosen_and_the_loss_was_not_losses_are_proposed() -> None:
+    table = ["data=csv", "data.root=x", "data.target_columns=[a]", "data.target=multilabel"]
+    assert "Fix: loss=bce_logits or " in checked(*table)
+    assert "Fix: data=" in checked(*table, "loss=cross_entropy")
+    assert "Fix: loss=ctc" in checked("data=digit_lines")
+
+
+def test_the_largest_seed_fits() -> None:
+    assert checked("seed=4294967295", "data.seed=4294967295") == ""
 
 
 def test_a_model_that_does_not_say_what_it_gives_is_let_pass() -> None:

@@ -80,6 +80,10 @@ def test_a_run_gets_the_finished_config_and_claims_its_own_folder(run: Run, tmp_
         (["loss=ctc", "data=digits"], "loss=ctc with data=digits"),
         (["optim.lr=${sed}"], "optim.lr=${sed}"),
         (["--multrun"], "--multrun"),
+        (["--cfg", "jobs"], "--cfg jobs"),
+        (["-sc", "install=fish"], "-sc install=fish"),
+        (["hydra.run.dir=/proc/x"], "hydra.run.dir=/proc/x"),
+        (["-m", "hydra.sweep.dir=/proc/x", "seed=1,2"], "hydra.sweep.dir=/proc/x"),
         (["--config-dir", "nowhere"], "--config-dir"),
         (["-m", "loss=ctcc,mse"], "loss=ctcc"),
         (["-m", "ckpt=last.ckpt"], "-m ckpt=last.ckpt"),
@@ -113,7 +117,7 @@ def test_what_is_no_mistake_of_the_users_is_raised_without_hydras_frames(run: Ru
 
 def test_the_users_folder_is_respected(run: Run, tmp_path: Path):
     assert run("hydra.run.dir=mine/run")[0] == 0
-    assert seen[0][1] == tmp_path / "mine" / "run"
+    assert seen[0][1] == Path("mine/run")  # as it is shown: relative to the working folder
     assert tree(tmp_path) == ["mine/run/config.yaml"]
 
 
@@ -133,7 +137,7 @@ def test_in_a_sweep_one_failure_is_told_at_once_and_the_others_go_on(run: Run, t
     assert "Error executing job" not in err
     left = [path.partition("/")[2].partition("/")[2] for path in tree(tmp_path)]
     assert [path.partition("/")[2] for path in left] == ["2/config.yaml", "multirun.yaml"]
-    assert re.fullmatch(r"outputs/sweeps/[\d_-]+", seen[0][1].relative_to(tmp_path).parent.as_posix())  # type: ignore[union-attr]
+    assert re.fullmatch(r"outputs/sweeps/[\d_-]+", seen[0][1].parent.as_posix())  # type: ignore[union-attr]
 
 
 def test_a_sweep_whose_jobs_are_all_refused_leaves_nothing(run: Run, tmp_path: Path):

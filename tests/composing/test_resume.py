@@ -86,3 +86,19 @@ def test_compose_reads_the_config_out_of_a_checkpoint(saved: dict[str, Any], tmp
     torch.save({"state_dict": {}, "lossbook": {"config": saved}}, path)
     config = compose(f"ckpt={path}", "seed=5")
     assert (config.ckpt, config.seed, config.choices.loss, config.optim.lr) == (str(path), 5, "ctc", 0.5)
+
+
+def test_a_checkpoint_does_not_say_where_to_write(saved: dict[str, Any]):
+    saved["callbacks"]["checkpoints"]["folder"] = "/elsewhere"
+    saved["callbacks"]["progress"]["console"] = {"file": {"dirpath": "elsewhere"}}
+    saved["logger"] = {
+        "a": {"_target_": "lossbook.loggers.TensorBoard", "save_dir": "/elsewhere"},
+        "b": {"_target_": "lightning.pytorch.loggers.CSVLogger", "name": "../../x", "version": "1", "prefix": "a/b"},
+        "c": {"_target_": "lightning.pytorch.loggers.CSVLogger", "name": "${oc.env:HOME}", "version": None},
+    }
+    config = plain(restore(saved, ["+callbacks.checkpoints.folder=mine"]))
+    assert config["callbacks"]["checkpoints"]["folder"] == "mine"  # the user's own word
+    assert config["callbacks"]["progress"]["console"] == {"file": {}}
+    assert list(config["logger"]["a"]) == ["_target_"]
+    assert list(config["logger"]["b"]) == ["_target_", "version", "prefix"]
+    assert list(config["logger"]["c"]) == ["_target_", "version"]

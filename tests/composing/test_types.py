@@ -50,6 +50,8 @@ def test_some_keys_take_more_than_their_default_shows():
     assert not fits("data.limit_", "all", 64)
     assert fits("trainer.devices", [0, 1], 1)
     assert fits("trainer.devices", "auto", 1)
+    assert fits("trainer.check_val_every_n_epoch", None, 1)
+    assert "or null" in next(problems("trainer.check_val_every_n_epoch", "x", 1)).fix
 
 
 def test_mappings_are_compared_key_by_key():

@@ -41,6 +41,12 @@ def refusal(*overrides: str, config_dir: Path | None = None) -> tuple[str, str, 
         ("logger=tensorboard,csv", "-m 'logger=tensorboard,csv' for a sweep, or 'logger=[tensorboard,csv]' for a list"),
         ("data.root=a=b", "\"data.root='a=b'\""),
         ("optim.momentum=0.9", "choose one that has it: optim=sgd"),
+        ("optim.lt=0.1", "optim.lr=0.1"),
+        ("optim=lion", "optim=NAME, one of these"),
+        ("experiment=foo", "experiment=NAME, one of these"),
+        ("callbacks.checkpoints=null", "~callbacks.checkpoints"),
+        ("trainer.precision=16", "trainer.precision=16-mixed"),
+        ("trainer.fast_dev_run=true", "trainer=one_batch"),
     ],
 )
 def test_the_fix_names_the_nearest_thing_that_exists(given: str, fix: str):
@@ -52,6 +58,24 @@ def test_a_misspelt_option_is_answered_with_all_there_are():
     assert given == "model=unett"
     assert "cnn" in rule
     assert "crnn" in rule
+
+
+def test_of_many_options_the_nearest_are_named():
+    _, rule, fix = refusal("loss=mes")
+    assert rule.startswith("There is no loss mes. There are: mse, ")
+    assert rule.endswith("(19 in all: --help).")
+    assert (fix, len(rule) < 130) == ("loss=mse", True)
+    assert "triplet_margin" in refusal("loss=foooo")[1]  # nothing is near: all of them
+
+
+def test_what_a_short_loss_of_the_users_leaves_out_is_added(tmp_path: Path):
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "short.yaml").write_text(
+        "criterion: {_target_: torch.nn.MSELoss}\naccepts: {class: one_hot}\n"
+    )
+    given = "loss.activation=sigmoid"
+    assert refusal("loss=short", given, config_dir=tmp_path)[::2] == (given, f"+{given}")
+    assert compose("loss=short", f"+{given}", config_dir=tmp_path).loss.activation == "sigmoid"
 
 
 @pytest.mark.parametrize("given", ["loss=3", "loss=null", "loss=true", "loss="])

@@ -32,10 +32,26 @@ def test_on_other_data(trained: tuple[Path, dict[str, float]]) -> None:
     assert 0 <= found["test/lrap"] <= 1
 
 
-def test_data_that_the_weights_do_not_fit_is_refused(trained: tuple[Path, dict[str, float]]) -> None:
+def test_data_that_the_weights_do_not_fit_is_refused(tmp_path: Path) -> None:
+    lossbook.train(lossbook.compose("loss=bce", "data=breast_cancer", *SHORT), tmp_path)
+    table = tmp_path / "table.csv"
+    table.write_text("a,b,y\n" + "".join(f"{row},{row % 7},{row % 2}\n" for row in range(60)))
+    path, other = tmp_path / "checkpoints/best.ckpt", ["data=csv", f"data.root={table}", "data.target_columns=[y]"]
+    with pytest.raises(UserError, match="do not fit") as caught:
+        lossbook.evaluate(lossbook.compose(f"ckpt={path}", *other))
+    assert all(len(line) < 300 for line in str(caught.value).splitlines())
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["model=mlp", "loss=mse", "loss.criterion.reduction=sum", "optim.lr=1", "trainer.max_epochs=3", "callbacks=none"],
+)
+def test_what_was_trained_cannot_be_changed_afterwards(trained: tuple[Path, dict[str, float]], given: str) -> None:
     path, _ = trained
-    with pytest.raises(UserError, match="do not fit"):
-        lossbook.evaluate(lossbook.compose(f"ckpt={path}", "data=breast_cancer", "model=mlp"))
+    with pytest.raises(UserError) as caught:
+        lossbook.evaluate(lossbook.compose(f"ckpt={path}", given, "data.limit=48", "trainer.accelerator=cpu"))
+    (problem,) = caught.value.problems
+    assert (problem.given, problem.fix) == (given, f"take {given} away")
 
 
 def test_without_a_checkpoint_it_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import warnings
 from pathlib import Path
@@ -17,7 +18,6 @@ from lossbook.composing.resume import to_save
 from lossbook.errors import UserError
 from lossbook.run.assemble import assemble
 from lossbook.run.fit import fit, make_trainer, quiet
-from lossbook.run.fit import test_trainer as trainer_for_testing
 from lossbook.trust import OWN_CONFIG
 
 SHORT = ("data.limit=48", "data.batch_size=24", "trainer=cpu", "logger=none", "loss=nll")
@@ -58,10 +58,39 @@ def test_a_mistake_in_a_callback_is_said_before_there_is_a_folder(tmp_path: Path
     assert not (tmp_path / "run").exists()
 
 
-def test_what_only_tests_keeps_the_device_and_writes_nothing() -> None:
-    trainer = trainer_for_testing({"accelerator": "cpu", "devices": 1, "max_epochs": 5, "precision": "bf16-true"})
-    assert trainer.precision == "bf16-true"
-    assert trainer.loggers == []
+@pytest.mark.parametrize("bar", ["RichProgressBar", "TQDMProgressBar"])
+def test_lightnings_own_callbacks_can_be_used(bar: str, tmp_path: Path) -> None:
+    classes = [
+        f"+callbacks.{name}={{_target_: lightning.pytorch.callbacks.{name}}}" for name in (bar, "ModelCheckpoint")
+    ]
+    trainer, _ = fitted(tmp_path, "callbacks=none", "trainer.max_epochs=1", *classes)
+    assert type(trainer.progress_bar_callback).__name__ == bar
+    assert list(tmp_path.rglob("epoch=0*.ckpt"))
+
+
+def test_a_validation_every_so_many_steps_across_epochs(tmp_path: Path) -> None:
+    """Epochs of 2 batches: a validation after every third one."""
+    config = lossbook.compose(
+        *SHORT, "trainer.max_epochs=3", "trainer.val_check_interval=3", "trainer.check_val_every_n_epoch=null",
+        "logger=csv",
+    )  # fmt: skip
+    lossbook.train(config, tmp_path)
+    with (tmp_path / "metrics.csv").open() as file:
+        validated = [int(row["step"]) for row in csv.DictReader(file) if row["val/loss"]]
+    assert validated == [2, 5]
+
+
+def test_a_module_that_shows_a_gallery_can_be_copied(tmp_path: Path) -> None:
+    """Lightning averages weights on a copy, which it makes when training starts."""
+    averaging = "{_target_: lightning.pytorch.callbacks.EMAWeightAveraging, decay: 0.5}"
+    triplets = ("loss=triplet_margin", "trainer.max_epochs=1", "callbacks=none", f"+callbacks.ema={averaging}")
+    _, outcome = fitted(tmp_path, *triplets)
+    assert 0 <= outcome.figures["val/recall_at_1"] <= 1
+
+
+def test_what_the_loops_of_lightning_refuse_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Lightning says"):
+        fitted(tmp_path, "+trainer.reload_dataloaders_every_n_epochs=-1")
 
 
 @pytest.mark.parametrize("limit", ["trainer.max_epochs=2", "trainer.max_epochs=1", "trainer.max_steps=4"])
@@ -97,4 +126,7 @@ def test_lightnings_advice_is_held_back_and_other_warnings_are_not() -> None:
         assert log.level == logging.WARNING
         with pytest.raises(UserWarning, match="mine"):
             warnings.warn("mine", UserWarning, stacklevel=1)
+    assert log.level == level
+    with pytest.raises(ZeroDivisionError), quiet():
+        1 / 0  # noqa: B018
     assert log.level == level

@@ -26,12 +26,22 @@ OPTIONS = ["trainer=cpu", "data.limit=101", "data.batch_size=32", "trainer.max_e
 
 def test_two_processes_share_a_folder_and_their_figures_are_of_all_samples(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(SCRIPT), *OPTIONS, "trainer.devices=2", "trainer.strategy=ddp"]
+    command = [sys.executable, str(SCRIPT), *OPTIONS, "trainer.max_steps=1", "trainer.val_check_interval=1"]
+    command += ["trainer.devices=2", "trainer.strategy=ddp"]
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("2 processes") == run.stdout.count("tensorboard --logdir") == 1
     (folder,) = (tmp_path / "outputs" / "cosine_embedding-adam").iterdir()
     record = json.loads((folder / "metrics.json").read_text())["metrics"]
+
+    # each process has drawn numbers and summed losses of its own, and would find them again
+    last = read(folder / "checkpoints" / "last.ckpt")
+    states = [last["lossbook"]["rng"][rank]["torch"] for rank in range(2)]
+    assert not torch.equal(*states)
+    assert last["global_step"] == 1
+    sums = [last["meter"][rank]["means.loss"]["state"]["total"] for rank in range(2)]
+    assert sums[0] != sums[1]
+    assert sums[0] > 0 < sums[1]
 
     best = folder / "checkpoints" / "best.ckpt"
     alone = lossbook.evaluate(lossbook.compose(f"ckpt={best}", "trainer.devices=1"))

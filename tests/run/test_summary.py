@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import lossbook
+from lossbook.composing.plain import plain
 from lossbook.run.fit import Outcome
-from lossbook.run.summary import print_broken_off, print_figures, print_outcome
+from lossbook.run.summary import _natural, print_broken_off, print_figures, print_outcome
 
 SHORT = ("data.limit=48", "data.batch_size=24", "trainer=cpu", "logger=none", "callbacks=none", "trainer.max_epochs=1")
 
@@ -24,6 +25,21 @@ def test_the_plan_says_what_was_decided(tmp_path: Path, capsys: pytest.CaptureFi
     assert not lines["model"].endswith("natural to the data")  # it was given
     assert "fused" in lines["optim"]
     assert str(tmp_path) in lines["folder"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "data", "model"),
+    [
+        (["loss=cross_entropy"], False, True),  # the digits are train.yaml's default, which any loss would have
+        (["loss=ctc"], True, True),
+        (["loss=mse", "data=digits"], False, True),
+        (["experiment=count_digits"], True, True),
+        (["loss=nll", "model=mlp"], True, False),
+    ],
+)
+def test_natural_is_what_the_options_own_file_names(overrides: list[str], data: bool, model: bool) -> None:
+    config = plain(lossbook.compose(*overrides))
+    assert (_natural("loss", "data", config), _natural("data", "model", config)) == (data, model)
 
 
 def test_figures_are_a_table_the_watched_one_first(capsys: pytest.CaptureFixture[str]) -> None:

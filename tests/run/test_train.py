@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import lossbook
 from lossbook.errors import UserError
+from lossbook.run.train import _of_another_process
 
 SHORT = ("data.limit=96", "data.batch_size=32", "trainer=cpu", "trainer.max_epochs=2")
 
@@ -113,6 +114,24 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_the_checkpoint_stays(tmp_pat
     assert "optim.lr" in str(error.value)
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert record["status"] == "failed"
+
+
+def test_weights_that_a_step_broke_are_not_saved(tmp_path: Path) -> None:
+    """The loss would show it a step later, and a checkpoint be written in between."""
+    options = ("optim=sgd", "optim.lr=1e39", "data.batch_size=all", "scheduler=none")
+    with pytest.raises(UserError, match=r"not finite at step 1 \(epoch 0\)") as error:
+        train(tmp_path, *options)
+    assert "no parameter" not in str(error.value)
+    assert not list(tmp_path.rglob("*.ckpt"))
+    assert "NaN" not in (tmp_path / "metrics.json").read_text()
+
+
+def test_a_lost_connection_is_the_fault_of_another_process() -> None:
+    lost = RuntimeError("[/gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:1234")
+    assert "Another process" in str(_of_another_process(lost, 2))
+    assert _of_another_process(lost, 1) is None
+    assert _of_another_process(RuntimeError("mat1 and mat2"), 2) is None
+    assert _of_another_process(KeyboardInterrupt("closed by peer"), 2) is None
 
 
 def test_several_loggers_at_once(tmp_path: Path) -> None:

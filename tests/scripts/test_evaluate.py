@@ -9,6 +9,14 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "scripts" / "evaluate.py"
 
 
+def test_the_help_offers_what_has_an_effect_alone(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--help"], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert "digit_lines" in done.stdout
+    assert not any(name in done.stdout for name in ("adam", "triplet_margin", "crnn", "no_decay"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -47,6 +47,18 @@ def start(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_what_one_has_written_oneself_is_found_in_the_working_folder(tmp_path: Path):
+    (tmp_path / "my_losses.py").write_text("print('found')\n")
+    script = ROOT / "scripts" / "train.py"
+    lines = [
+        "import runpy, sys; sys.argv = ['train.py', '--cfg', 'jobs']",
+        f"try: runpy.run_path({str(script)!r}, run_name='__main__')",
+        "except SystemExit: import my_losses",
+    ]
+    done = start("-I", "-c", "\n".join(lines), cwd=tmp_path)
+    assert done.stdout == "found\n", done.stderr
+
+
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
     folder = tmp_path_factory.mktemp("empty")

@@ -1,4 +1,4 @@
-"""Training and validation in one chart."""
+"""Training and validation in one chart, and a chart for each figure of validation alone."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from lossbook.loggers import TensorBoard
 
 
 class ChartLayout(L.Callback):
-    """Tells TensorBoard, once an epoch has shown which figures both have, to draw train and validation together."""
+    """Tells TensorBoard, once an epoch has shown which figures there are, to chart each of them, the watched first."""
 
     def __init__(self) -> None:
         self.done = False
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._lay_out(trainer)
+        self._lay_out(trainer, pl_module)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._lay_out(trainer)
+        self._lay_out(trainer, pl_module)
 
-    def _lay_out(self, trainer: L.Trainer) -> None:
-        logged = trainer.callback_metrics
-        names = [
-            name for tag in logged if f"train/{(name := tag.partition('/')[2])}" in logged and f"val/{name}" in logged
-        ]
-        if names and not self.done:
+    def _lay_out(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        measured = [tag.removeprefix("val/") for tag in trainer.callback_metrics if tag.startswith("val/")]
+        watched = str(getattr(pl_module, "primary", ("val/loss", "min"))[0]).removeprefix("val/")
+        names = [watched, *(name for name in measured if name != watched)]
+        if measured and not self.done:
             self.done = True
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoard):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import lightning
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from lossbook.callbacks.interrupt import InterruptRequest
-from lossbook.checkpoint import read, write_whole
-from lossbook.errors import UserError
+from lossbook.callbacks.record import Record
+from lossbook.checkpoint import ENTRY, read, write_whole
+from lossbook.divergence import holds_finite_weights, weights_not_finite
+from lossbook.errors import UserError, refuse
 
 TIE_BREAKER = "val/loss"
+NOT_MEASURED = ("data.epochs", "data.download", "data.num_workers")  # may change: no figure of validation follows them
 
 # When a checkpoint may be written, under Lightning 2.6:
 #
@@ -37,16 +40,22 @@ class Checkpoints(Checkpoint):
         folder: where to write; None: ``checkpoints`` in the trainer's ``default_root_dir``.
         every_n_steps: writes ``last.ckpt`` also every so many optimizer steps, not only at each epoch's end.
 
-    The module's ``primary`` names the metric and its direction (``("val/acc", "max")``). A value that is not finite is
-    never the best. Ctrl-C and SIGTERM write ``last.ckpt`` at the next moment that will do (in a single process), then
-    stop. A resumed run takes over the ``best.ckpt`` that lies beside the checkpoint it came from.
+    The module's ``primary`` names the metric and its direction (``("val/acc", "max")``). Where it or ``val/loss``
+    is not finite, nothing is best; weights that are not finite are never written. Ctrl-C and SIGTERM write
+    ``last.ckpt`` at the next moment that will do (in a single process), then stop. A resumed run takes over the
+    ``best.ckpt`` that lies beside the checkpoint it came from, unless its loss or data are other ones.
 
     Raises (from ``trainer.fit``):
-        UserError: a file cannot be written; the one before is intact.
+        UserError: a file cannot be written, or the weights are not finite; the one before is intact.
     """
 
     def __init__(self, folder: str | Path | None = None, every_n_steps: int | None = None) -> None:
-        assert every_n_steps is None or every_n_steps > 0
+        if every_n_steps is not None and every_n_steps < 1:
+            raise refuse(
+                f"callbacks.checkpoints.every_n_steps={every_n_steps}",
+                "It counts steps, from 1 on.",
+                "callbacks.checkpoints.every_n_steps=null saves at each epoch's end alone",
+            )
         self.folder = Path(folder) if folder is not None else None
         self.every_n_steps = every_n_steps
         self.best_value: float | None = None
@@ -56,8 +65,10 @@ class Checkpoints(Checkpoint):
         self.best_path: Path | None = None  # None until there is such a file in this run's folder
         self.last_path: Path | None = None
         self._validated = False  # since the best was last judged
+        self._said = False  # that the primary metric has no value
         self._last_step = 0  # optimizer steps when last.ckpt was written
         self._owed: list[list[Any]] = []  # [number of the scheduler, value] for each step of a plateau that is due
+        self._changed: list[str] = []  # loss, data: what the checkpoint has otherwise, so that figures do not compare
         self._interrupt = InterruptRequest()
 
     def state_dict(self) -> dict[str, Any]:
@@ -73,6 +84,13 @@ class Checkpoints(Checkpoint):
         self.best_value, self.best_loss = state_dict["best_value"], state_dict["best_loss"]
         self.best_epoch, self.best_figures = state_dict["best_epoch"], state_dict["best_figures"]
         self._owed = state_dict["owed"]
+
+    def on_load_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        record = next((c for c in trainer.callbacks if isinstance(c, Record)), None)  # type: ignore[attr-defined]
+        now, before = record.entry["config"] if record else {}, checkpoint[ENTRY]["config"]
+        self._changed = [group for group in ("loss", "data") if _measured(now, group) != _measured(before, group)]
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         if self.folder is None:
@@ -143,6 +161,7 @@ class Checkpoints(Checkpoint):
 
     def _write_last(self, trainer: lightning.Trainer) -> None:
         assert self.folder is not None
+        _refuse_not_finite(trainer)
         trainer.save_checkpoint(self.folder / "last.ckpt")  # on every process; one of them writes
         self.last_path, self._last_step = self.folder / "last.ckpt", trainer.global_step
         if not trainer.fit_loop.epoch_loop._num_ready_batches_reached():
@@ -154,16 +173,26 @@ class Checkpoints(Checkpoint):
         self._validated = False
         name, mode = cast("tuple[str, str]", pl_module.primary)
         metrics = trainer.callback_metrics
-        assert name in metrics, f"the module did not log its primary metric {name}"
-        value, loss = float(metrics[name]), float(metrics.get(TIE_BREAKER, math.inf))
-        loss = loss if math.isfinite(loss) else math.inf
+        if name not in metrics:
+            self._say_that_it_is_missing(trainer, name)
+        value, loss = float(metrics.get(name, math.nan)), float(metrics.get(TIE_BREAKER, 0.0))
         if is_better(value, loss, self.best_value, self.best_loss, mode):
             assert self.folder is not None
+            _refuse_not_finite(trainer)
             self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
             stages = ("train/", "val/")
             self.best_figures = {tag: float(figure) for tag, figure in metrics.items() if tag.startswith(stages)}
             trainer.save_checkpoint(self.folder / "best.ckpt")
             self.best_path = self.folder / "best.ckpt"
+
+    def _say_that_it_is_missing(self, trainer: lightning.Trainer, name: str) -> None:
+        """Once a run: a metric that is not defined on its validation part is not logged, and cannot choose."""
+        if not self._said:
+            self._said = True
+            trainer.print(
+                f"{name} has no value on this validation part (too few samples, or all of one value, class or kind of"
+                " pair): there is no best.ckpt until it has one; last.ckpt is kept."
+            )
 
     def _stop_if_asked(self) -> None:
         if self._interrupt.asked:
@@ -173,6 +202,9 @@ class Checkpoints(Checkpoint):
     def _take_over_best(self, trainer: lightning.Trainer, old: Path) -> None:
         """The best so far lies in the former run's folder: it comes along, or a new best is looked for."""
         assert self.folder is not None
+        if self._changed:
+            self._drop_best(trainer, f"The checkpoint's best is of another {' and other '.join(self._changed)}")
+            return
         new = self.folder / "best.ckpt"
         same = trainer.is_global_zero and self._is_our_best(old)
         if same and old.resolve() != new.resolve():
@@ -180,7 +212,10 @@ class Checkpoints(Checkpoint):
         if trainer.strategy.broadcast(same):
             self.best_path = new
             return
-        rank_zero_info(f"{old} is not the best so far ({self.best_value:.4g}): the best from here on counts.")
+        self._drop_best(trainer, f"{old} is not the best so far")
+
+    def _drop_best(self, trainer: lightning.Trainer, why: str) -> None:
+        trainer.print(f"{why} ({self.best_value:.4g}): the best from here on counts.")
         self.best_value, self.best_loss, self.best_epoch, self.best_figures = None, math.inf, None, {}
 
     def _is_our_best(self, path: Path) -> bool:
@@ -191,14 +226,28 @@ class Checkpoints(Checkpoint):
         return (state["best_value"], state["best_loss"]) == (self.best_value, self.best_loss)
 
 
+def _measured(config: Mapping[str, Any], group: str) -> dict[str, Any]:
+    return {key: value for key, value in (config.get(group) or {}).items() if f"{group}.{key}" not in NOT_MEASURED}
+
+
 def is_better(value: float, loss: float, best: float | None, best_loss: float, mode: str) -> bool:
-    """Whether a metric's value beats the best so far (None: there is none); ties go to the lower loss."""
+    """Whether a metric's value beats the best so far (None: there is none); ties go to the lower loss.
+
+    Nothing is best where the metric or the loss is not finite.
+    """
     assert mode in ("max", "min")
-    if not math.isfinite(value):
+    if not (math.isfinite(value) and math.isfinite(loss)):
         return False
     if best is None or value == best:
         return best is None or loss < best_loss
     return value > best if mode == "max" else value < best
+
+
+def _refuse_not_finite(trainer: lightning.Trainer) -> None:
+    """All processes must agree on whether they save: of a sharded model each holds another part."""
+    module = trainer.lightning_module
+    if not trainer.strategy.reduce_boolean_decision(holds_finite_weights(module)):
+        raise weights_not_finite(module)
 
 
 def owed_plateau_steps(trainer: lightning.Trainer) -> list[list[Any]]:

@@ -7,11 +7,13 @@ from importlib.metadata import version
 from typing import Any
 
 import lightning
-import torch.distributed
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from lossbook.callbacks.restart import mend_restart
 from lossbook.checkpoint import ENTRY
-from lossbook.rng import restore_rng_states, rng_states
+from lossbook.ranks import gathered, own_of
+from lossbook.rng import restore_rng_states, rng_states, seed_generators
 
 
 class Record(lightning.Callback):
@@ -25,6 +27,7 @@ class Record(lightning.Callback):
     the first batch both at an epoch's start and within one (there Lightning skips ``on_train_epoch_start``): whatever
     building the model, the sanity check or setting up the loaders has drawn no longer matters. So nothing that comes
     later and that an uninterrupted run would not do as well (``LightningModule.on_train_start``) may draw a number.
+    In a fresh run over several processes each draws numbers of its own from there on: all built the same weights first.
     """
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
@@ -35,21 +38,25 @@ class Record(lightning.Callback):
     def on_save_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        states: list[Any] = [rng_states()]
-        if trainer.world_size > 1:  # every process draws its own numbers, and one of them writes the file
-            states = [None] * trainer.world_size
-            torch.distributed.all_gather_object(states, rng_states())
+        # every process draws its own numbers, and one of them writes the file
+        states = gathered(rng_states(trainer.strategy.root_device), trainer.world_size)
         checkpoint[ENTRY] = {**self.entry, "version": version("lossbook"), "rng": states}
 
     def on_load_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         states = checkpoint[ENTRY]["rng"]
-        # with another number of processes each sees other batches anyway: no state would make that exact
-        self._rng = states[trainer.global_rank] if len(states) == trainer.world_size else None
+        self._rng = own_of(states, trainer.global_rank, trainer.world_size)
+        if self._rng is None:  # each process sees other batches anyway: no state would make that exact
+            rank_zero_warn(
+                f"The checkpoint is of {len(states)} processes, this run has {trainer.world_size}: random numbers, and"
+                " within an epoch the running figures of training, start afresh."
+            )
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         mend_restart(trainer)
         if self._rng is not None:
-            restore_rng_states(self._rng)
+            restore_rng_states(self._rng, trainer.strategy.root_device)
             self._rng = None
+        elif trainer.global_rank > 0:
+            seed_generators(torch.initial_seed(), trainer.global_rank)  # the run's seed, the same in all of them

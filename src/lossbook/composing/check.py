@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from lossbook.composing.options import Options, conf_folder
 from lossbook.data.schema import Schema
 from lossbook.errors import Problem, UserError
 from lossbook.objectives.contract import Contract, read
+
+_USUAL = ("cross_entropy", "bce_logits", "mse", "poisson_nll")
+LARGEST_SEED = 2**32 - 1  # numpy's
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 
 
 def check(config: Mapping[str, Any], options: Options | None = None) -> Contract:
@@ -27,7 +32,8 @@ def check(config: Mapping[str, Any], options: Options | None = None) -> Contract
     choices = config.get("choices", {})
     contract = read(str(choices.get("loss", "loss")), config["loss"])
     options = options or Options([conf_folder()])
-    problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config)]
+    problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config), *_seeds(config)]
+    problems += _accelerator(config)
     problems += [problem for rule in contract.rules for problem in rule.problems(config)]
     if problems:
         raise UserError(*problems)
@@ -39,6 +45,16 @@ def fitting(contract: Contract, options: Options) -> list[str]:
     stated = {name: options.stated(f"data/{name}")[0] for name in options.names("data")}
     fits = [name for name, data in stated.items() if accepts(contract, data)]
     return sorted(fits, key=lambda name: "root" in stated[name])
+
+
+def losses_for(data: Mapping[str, Any], options: Options) -> list[str]:
+    """The losses that accept the data of this config node, the usual ones first."""
+    found = []
+    for name in options.names("loss"):
+        with suppress(UserError):  # a user's own that is wrong in itself
+            if accepts(read(name, options.stated(f"loss/{name}")[0]), data):
+                found.append(name)
+    return sorted(found, key=lambda name: name not in _USUAL)
 
 
 def accepts(contract: Contract, data: Mapping[str, Any]) -> bool:
@@ -59,8 +75,10 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
     else:
         given = f"loss={contract.name} with data={name}, whose targets are of the kind '{kind}'."
         rule = f"{contract.name} takes targets of the kind {' or '.join(contract.accepts)}."
-    fits = fitting(contract, options)
-    yield Problem(given, rule, " or ".join(f"data={option}" for option in fits[:6]) or "")
+    keys = {override.lstrip("+~").partition("=")[0] for override in config.get("overrides") or ()}
+    losses = losses_for(data, options) if "data" in keys and not keys & {"loss", "experiment"} else []
+    fits = [f"loss={name}" for name in losses] or [f"data={name}" for name in fitting(contract, options)]
+    yield Problem(given, rule, " or ".join(fits[:6]))
 
 
 def _model(config: Mapping[str, Any]) -> Iterable[Problem]:
@@ -75,6 +93,20 @@ def _model(config: Mapping[str, Any]) -> Iterable[Problem]:
         f"This model gives {' or '.join(gives)} outputs; these targets want a {wants} one.",
         fix[str(wants)],
     )
+
+
+def _seeds(config: Mapping[str, Any]) -> Iterable[Problem]:
+    for key, seed in (("seed", config.get("seed", 0)), ("data.seed", config["data"].get("seed", 0))):
+        if not (isinstance(seed, int) and 0 <= seed <= LARGEST_SEED):
+            yield Problem(f"{key}={seed}", f"A seed is a whole number from 0 to {LARGEST_SEED}.", f"{key}=0")
+
+
+def _accelerator(config: Mapping[str, Any]) -> Iterable[Problem]:
+    given = config.get("trainer", {}).get("accelerator", "auto")
+    if given not in ACCELERATORS:
+        rule = "Losses and metrics add up in float64, which only processors and GPUs of CUDA's or ROCm's have."
+        fix = " or ".join(f"trainer.accelerator={name}" for name in ACCELERATORS[:3])
+        yield Problem(f"trainer.accelerator={given}", rule, fix)
 
 
 def _embedding(contract: Contract, config: Mapping[str, Any]) -> Iterable[Problem]:

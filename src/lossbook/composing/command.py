@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from argparse import Namespace
@@ -10,13 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, TextIO
 
 from lossbook.composing import folders
 from lossbook.composing.arguments import belongs_to_hydra, split_ckpt
+from lossbook.composing.completion import installation
 from lossbook.composing.options import Options, conf_folder
 from lossbook.errors import UserError, nearest, refuse
-from lossbook.processes import is_first
+from lossbook.ranks import is_first
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -84,10 +87,11 @@ def _read(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     def refused(message: str) -> Any:
         flag = next((one for one in arguments if one.startswith("-") and one in message), "")
         known = [option for action in parser._actions for option in action.option_strings]
-        near = nearest(flag, known)
-        raise refuse(
-            flag or " ".join(arguments), f"{message[:1].upper()}{message[1:]}.", near or "--help shows the flags"
-        )
+        fix = nearest(flag, known) or "--help shows the flags"
+        if choice := re.search(r"invalid choice: '?([^' ]*)'? \(choose from (.*)\)", message):
+            meant = nearest(choice[1], re.findall(r"\w+", choice[2]))
+            flag, fix = f"{flag} {choice[1]}", f"{flag} {meant}" if meant else fix
+        raise refuse(flag or " ".join(arguments), f"{message[:1].upper()}{message[1:]}.", fix)
 
     parser.error = refused  # type: ignore[method-assign]
     flags = parser.parse_intermixed_args(list(arguments))
@@ -95,6 +99,9 @@ def _read(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
 
 
 def _run(name: str, job: Job, flags: Namespace, given: list[str]) -> int:
+    if flags.shell_completion and (script := installation(given)) is not None:
+        print(script)
+        return 0
     ckpt, others = split_ckpt(given)
     if ckpt is not None and flags.multirun:
         rule = "Every job of a sweep would go on from the same checkpoint, as the same run."
@@ -135,6 +142,8 @@ def _with_hydra(job: Job, session: Session, arguments: list[str], where: list[Pa
 
     OmegaConf.register_new_resolver("lossbook.sweep_folder", session.sweep_folder, use_cache=True, replace=True)
 
+    OmegaConf.register_new_resolver("lossbook.options", lambda group: _options(group, where), replace=True)
+
     with _for_hydra(["lossbook", *arguments]) as as_called:
 
         @hydra.main(config_path=str(where[0]), config_name="train", version_base="1.3")
@@ -161,15 +170,20 @@ def _with_hydra(job: Job, session: Session, arguments: list[str], where: list[Pa
     return 1
 
 
+def _options(group: str, where: list[Path]) -> str:
+    """The options of a group, for the help, in lines of a terminal's width."""
+    return fill(", ".join(Options(where).names(group)), 100).replace("\n", "\n  ")
+
+
 def _job(job: Job, session: Session, config: DictConfig) -> Any:
     """One job: finish and check its config, then train; its failure is noted, in a sweep printed, and raised."""
     from hydra.core.hydra_config import HydraConfig
 
     hydra = HydraConfig.get()
     sweeping = session.sweeping = hydra.mode is not None and hydra.mode.name == "MULTIRUN"
-    folder = Path(hydra.runtime.output_dir) if sweeping or hydra.run.dir != "." else None
+    folder = _shown(Path(hydra.runtime.output_dir)) if sweeping or hydra.run.dir != "." else None
     if folder is not None:
-        session.made.append(folder)
+        session.made.append(folder.absolute())
     session.jobs += 1
     try:
         checked = _checked(session, config, hydra)
@@ -182,6 +196,11 @@ def _job(job: Job, session: Session, config: DictConfig) -> Any:
             print(f"Job {session.failed[-1]} failed:", file=sys.stderr)
             print(error if isinstance(error, UserError) else traceback.format_exc(), file=sys.stderr, flush=True)
         raise
+
+
+def _shown(folder: Path) -> Path:
+    """Relative to the working folder where it lies there, as the folder of a single run is."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 @contextmanager

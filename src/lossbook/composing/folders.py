@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -18,11 +18,10 @@ def claim(base: Path) -> Path:
 
     The mkdir is exclusive, so that no two callers, in whatever process, get the same folder.
     """
-    base.parent.mkdir(parents=True, exist_ok=True)
     for number in count(1):
         folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
         try:
-            folder.mkdir()
+            folder.mkdir(parents=True)
         except FileExistsError:
             continue
         return folder
@@ -56,7 +55,8 @@ def discard(folder: Path) -> None:
     if not folder.is_dir() or any(path != note for path in folder.iterdir()):
         return
     note.unlink(missing_ok=True)
-    folder.rmdir()
+    with suppress(OSError):  # another run has just begun there
+        folder.rmdir()
 
 
 @contextmanager

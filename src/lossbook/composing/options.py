@@ -83,6 +83,13 @@ class Options:
             _merge(values, own)
         return values, whole
 
+    def named(self, option: str, group: str) -> str | None:
+        """The option of another group that this option's own list of defaults names, or None."""
+        path = self.file(option)
+        defaults = _read(path, path.stat().st_mtime_ns).get("defaults", []) if path else []
+        named = {key: name for entry in defaults if isinstance(entry, Mapping) for key, name in entry.items()}
+        return next((name for key, name in named.items() if key.startswith(f"override /{group}@")), None)
+
     def that_state(self, key: str) -> list[str]:
         """The options whose own file states this key, as ``group=name``; none where the key is not within a group."""
         group, *path = key.split(".")

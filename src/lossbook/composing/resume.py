@@ -53,6 +53,8 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
     options = Options(folders)
     # what may be built is the user's word, never the file's
     values = {key: value for key, value in saved.items() if key != "trust"} | {"ckpt": None}
+    # and so is where to write: the run goes on in a folder of its own
+    values |= {group: _placeless(values[group]) for group in ("callbacks", "logger") if group in values}
     choices = dict(values.get("choices") or {})
     # for the nearest key, an error is worded against the groups that the checkpoint was trained with
     context = [f"{group}={name}" for group, name in choices.items() if isinstance(name, str) and group != "experiment"]
@@ -80,6 +82,19 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
             raise
         raise worded from error
     return config
+
+
+def _placeless(node: Any) -> Any:
+    """Callbacks or loggers without the folders that they would write to, and without names that lead out of theirs."""
+    if isinstance(node, Mapping):
+        return {key: _placeless(value) for key, value in node.items() if not _leads_away(key, value)}
+    return node
+
+
+def _leads_away(key: Any, value: Any) -> bool:
+    if key in ("folder", "save_dir", "dirpath", "root_dir", "log_dir"):
+        return True
+    return key in ("name", "version", "sub_dir", "filename") and bool(re.search(r"[/\\$]|\.\.", str(value)))
 
 
 def _is_group(name: str, options: Options) -> bool:

@@ -10,7 +10,12 @@ from lossbook.errors import Problem, nearest
 
 RULE = "A value must have the type of its default (null takes any)"
 # What a key takes beside the type of its default: words, and a type.
-_WORDS = {"data.batch_size": ("all",), "trainer.devices": ("auto",)}
+_WORDS: dict[str, tuple[str | None, ...]] = {
+    "data.batch_size": ("all",),
+    "trainer.devices": ("auto",),
+    "trainer.check_val_every_n_epoch": (None,),  # val_check_interval counts across epochs then
+}
+_PRECISIONS = {16: "16-mixed", 32: "32-true", 64: "64-true"}
 _TYPES = {"trainer.devices": list}
 _NAMES = {
     bool: "true or false",
@@ -66,12 +71,16 @@ def _same_target(value: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
 
 def wrong_type(key: str, value: Any, default: Any) -> Problem:
     """The refusal of a value for its type."""
-    words = "".join(f", or {word}" for word in _WORDS.get(key, ()))
+    words = "".join(f", or {text(word)}" for word in _WORDS.get(key, ()))
     kind = _NAMES.get(type(default), type(default).__name__)
+    if isinstance(default, Mapping) and value is None and key.startswith(("callbacks.", "logger.")):
+        return Problem(f"{key}=null", f"{RULE}; the default is a mapping.", f"~{key}")
     if isinstance(default, Mapping):
         inner = next((str(name) for name in default if name != "_target_"), "KEY")
         return Problem(f"{key}={text(value)}", f"{RULE}; the default is a mapping.", f"{key}.{inner}=VALUE")
-    if isinstance(default, str):
+    if key == "trainer.precision" and value in _PRECISIONS:
+        fix = f"trainer.precision={_PRECISIONS[value]}"
+    elif isinstance(default, str):
         fix = f"{key}={default}, or quote a number that is meant as a text: \"{key}='{value}'\""
     else:
         fix = f"give {kind}{words}, like {key}={text(default)}"
@@ -107,7 +116,12 @@ def nearest_key(key: str, known: Sequence[str]) -> str | None:
 
 
 def _alike(name: str, other: str) -> float:
-    """How alike two names are, from 0 to 1; a whole word of a longer name (``batch`` of ``batch_size``) is enough."""
+    """How alike two names are, from 0 to 1.
+
+    A whole word of a longer name (``batch`` of ``batch_size``) is enough, as are all letters but one of two or three.
+    """
+    if len(name) == len(other) in (2, 3) and sum(map(str.__eq__, name, other)) == len(name) - 1:
+        return 0.7
     within = len(name) > 3 and f"_{name}_" in f"_{other}_"
     return max(SequenceMatcher(None, name, other).ratio(), 0.75 if within else 0.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) ->
         return _option(error, arguments, options)
     if isinstance(error, yaml.MarkedYAMLError):
         return _yaml(error)
+    if isinstance(error, OSError) and error.filename:
+        given = next((one for one in arguments if one.startswith(("hydra.run.dir=", "hydra.sweep.dir="))), "")
+        rule = f"{error.filename} cannot be made or read: {error.strerror}."
+        return refuse(given or str(error.filename), rule, "give a folder where you may write" if given else "")
     if isinstance(error, (HydraException, OmegaConfBaseException, ValueError)):
         return _message(error, arguments, options)
     return None
@@ -81,9 +86,17 @@ def _option(error: Any, arguments: Sequence[str], options: Options) -> UserError
         return refuse(given, "A file of options ends in .yaml.", f"rename {name}.yml to {name}.yaml")
     there = sorted({*(error.options or []), *options.names(group)})
     near = nearest(name, there)
-    fix = f"{group}={near}" if near else f"{group}={there[0]}" if there else "--help shows what there is"
+    fix = f"{group}={near}" if near else f"{group}=NAME, one of these" if there else "--help shows what there is"
     said = f"There is no {group} {name}." if name else f"{group} takes the name of an option."
-    return refuse(given, f"{said} There are: {', '.join(there)}.", fix)
+    return refuse(given, f"{said} There are: {_listed(there, name if near else '')}.", fix)
+
+
+def _listed(names: Sequence[str], meant: str) -> str:
+    """All names; of many, where one is meant, those that are spelt most like it."""
+    if not meant or len(names) <= 8:
+        return ", ".join(names)
+    alike = sorted(names, key=lambda name: -SequenceMatcher(None, meant, name).ratio())
+    return f"{', '.join(alike[:5])}, ... ({len(names)} in all: --help)"
 
 
 def _yaml(error: Any) -> UserError:
@@ -106,6 +119,8 @@ def _message(error: Exception, arguments: Sequence[str], options: Options) -> Us
     return refuse(" ".join(arguments) or "the config", " ".join(lines[:2]), "HYDRA_FULL_ERROR=1 shows where")
 
 
+_SYNONYMS = {"trainer.fast_dev_run": "trainer=one_batch"}
+_LEFT_OUT = ("loss.activation", "loss.inputs", "loss.mean_over")  # what any loss takes, and has a default
 _Worded = Callable[["re.Match[str]", Exception, Sequence[str], Options], "UserError | None"]
 
 
@@ -140,6 +155,10 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
         near = near if near in GROUPS else key.partition("@")[0]
         there = options.names(near)
         fix = f"{near}={nearest(given.partition('=')[2], there) or next(iter(there), 'NAME')}"
+    elif key in _SYNONYMS:
+        fix = _SYNONYMS[key]
+    elif key in _LEFT_OUT:  # by a short YAML of the user's own
+        fix = f"+{given}"
     elif elsewhere and (near is None or near.rpartition(".")[2] != key.rpartition(".")[2]):
         fix = f"choose one that has it: {', '.join(elsewhere)}"
     else:

@@ -13,7 +13,8 @@ from torch.optim import Optimizer
 from lossbook.build import bind as bind_node
 from lossbook.build import build, target
 from lossbook.data.module import DataModule
-from lossbook.errors import Problem, UserError, nearest
+from lossbook.errors import Problem, UserError, nearest, refuse
+from lossbook.models.batch_norm import require_statistics
 from lossbook.module import LossbookModule, MakeOptimizer, MakeScheduler
 from lossbook.objectives.bind import bind
 from lossbook.objectives.contract import Contract
@@ -48,6 +49,7 @@ def assemble(config: Mapping[str, Any], contract: Contract, trust: Trust) -> Ass
     objective = bind(contract, data.schema, config["model"].get("embedding_dim"), trust)
     in_memory = check_in_memory(data, objective)
     model = build_model(config["model"], objective, trust)
+    require_statistics(model, data.schema.input_shape, data.fewest_inputs)
     module = LossbookModule(
         model,
         objective,
@@ -56,7 +58,6 @@ def assemble(config: Mapping[str, Any], contract: Contract, trust: Trust) -> Ass
         make_scheduler=scheduler_factory(config["scheduler"], trust),
         check_targets=not in_memory,
     )
-    module.gallery = data.gallery_dataloader
     return Assembly(data, objective, module)
 
 
@@ -105,10 +106,16 @@ def check_in_memory(data: DataModule, objective: Objective) -> bool:
 
 
 def primary(contract: Contract, objective: Objective) -> tuple[str, str]:
-    """The metric to watch and whether its largest or smallest value is best."""
-    name = contract.primary.get(objective.schema.target)
-    if name is None:
-        name = next(iter(objective.measures()), "loss")
+    """The metric to watch and whether its largest or smallest value is best; a UserError where it is not measured."""
+    kind, names = objective.schema.target, objective.watchable()
+    name = contract.primary.get(kind) or names[0]
+    if name not in names:
+        near = nearest(str(name), names)
+        raise refuse(
+            f"loss.primary.{kind}={name}",
+            f"Measured on these targets are {', '.join(names)}.",
+            f"loss.primary.{kind}={near}" if near else "",
+        )
     return name, "min" if name in ("loss", "mae", "rmse", "cer", "wer", "kl") else "max"
 
 

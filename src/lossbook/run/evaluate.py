@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from lossbook.composing.check import check
 from lossbook.composing.plain import plain
-from lossbook.errors import refuse
+from lossbook.errors import Problem, UserError, refuse
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+# What may be put on top of a checkpoint's config, beside the values of data and of a test's trainer.
+MAY_CHANGE = ("data", "seed", "trust", "trainer", "model.weights")  # the checkpoint's weights replace the last
 
 
 def evaluate(config: DictConfig) -> dict[str, float]:
@@ -29,22 +34,25 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         raise refuse(
             "ckpt is not given.", "A checkpoint is what is evaluated.", "ckpt=outputs/.../checkpoints/best.ckpt"
         )
+    from lossbook.checkpoint import ENTRY, read
+
+    checkpoint = read(values["ckpt"])
+    _refuse_without_effect(values["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :])
     contract = check(values)
 
-    from lossbook.checkpoint import read
     from lossbook.run.assemble import assemble
-    from lossbook.run.fit import quiet, test_trainer
+    from lossbook.run.fit import quiet
     from lossbook.run.summary import print_figures
-    from lossbook.run.trusting import trust_of
+    from lossbook.run.trainer import test_trainer
+    from lossbook.trust import Trust
 
-    assembly = assemble(values, contract, trust_of(values))
-    state = read(values["ckpt"])["state_dict"]
+    assembly = assemble(values, contract, Trust.of(values))
     try:
-        assembly.module.load_state_dict(state)
+        assembly.module.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
         raise refuse(
             f"ckpt={values['ckpt']} with data={values['choices']['data']}.",
-            f"The checkpoint's weights do not fit: {str(error).splitlines()[-1].strip()}",
+            f"The checkpoint's weights do not fit: {shorten(str(error).splitlines()[-1], 200, placeholder=' ...')}",
             "data of the shape and classes that it was trained on",
         ) from None
     with quiet():
@@ -54,3 +62,15 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     if trainer.is_global_zero:
         print_figures(figures, assembly.module.primary)
     return figures
+
+
+def _refuse_without_effect(on_top: Sequence[str]) -> None:
+    """Refuse arguments that would change what was trained, or nothing at all."""
+    from lossbook.run.trainer import OF_A_TEST
+
+    may_change = (*MAY_CHANGE, *(f"trainer.{key}" for key in OF_A_TEST))
+    keys = {argument: argument.lstrip("+~").partition("=")[0] for argument in on_top}
+    wrong = [argument for argument, key in keys.items() if key not in may_change and not key.startswith("data.")]
+    rule = "A checkpoint is evaluated as it was trained; what may change is data, and of the trainer the device."
+    if wrong:
+        raise UserError(*(Problem(argument, rule, f"take {argument} away") for argument in wrong))

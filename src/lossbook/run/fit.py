@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.warnings import PossibleUserWarning
 
 from lossbook.build import bind, build
@@ -20,9 +21,10 @@ from lossbook.callbacks.charts import ChartLayout
 from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.callbacks.record import Record
 from lossbook.checkpoint import AtomicCheckpointIO, read
-from lossbook.errors import Problem, UserError
+from lossbook.errors import Problem, UserError, refuse
 from lossbook.run.assemble import Assembly
 from lossbook.run.lean import make_lean
+from lossbook.run.trainer import build_trainer, says, trainer_options
 from lossbook.trust import Trust
 
 MakeTrainer = Callable[[Path], L.Trainer]
@@ -46,6 +48,17 @@ class Outcome:
     epochs: int = 0
     steps: int = 0
 
+    @classmethod
+    def of(cls, trainer: L.Trainer) -> Outcome:
+        """How far a run has come, and what its checkpoints hold."""
+        found = cls(epochs=trainer.current_epoch, steps=trainer.global_step)
+        kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
+        if kept is not None:
+            found.figures.update(kept.best_figures)
+            found.best_path, found.last_path = kept.best_path, kept.last_path
+            found.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
+        return found
+
 
 def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: Assembly, trust: Trust) -> MakeTrainer:
     """Checks the trainer's, the callbacks' and the loggers' nodes, and returns folder -> trainer.
@@ -62,44 +75,28 @@ def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: 
     for group, nodes in (("callbacks", callbacks), ("logger", loggers)):
         for name, node in nodes.items():
             bind(node, key=f"{group}.{name}", trust=trust)
-    options = dict(config["trainer"])
-    steps = len(assembly.data.train_dataloader())
-    options["log_every_n_steps"] = max(1, min(options.get("log_every_n_steps", 50), steps))
+    options = trainer_options(config["trainer"], len(assembly.data.train_dataloader()))
 
     def make(folder: Path) -> L.Trainer:
-        built: list[Callback] = [
-            build(node, key=f"callbacks.{name}", trust=trust, offered={"folder": folder / "checkpoints"})
-            for name, node in callbacks.items()
-        ]
+        built = [_callback(name, node, trust, folder) for name, node in callbacks.items()]
         logging_to = [
             build(node, key=f"logger.{name}", trust=trust, offered={"save_dir": str(folder), "folder": folder})
             for name, node in loggers.items()
         ]
-        keeps = any(isinstance(callback, Checkpoints) for callback in built)
-        shown = any(callback.__class__.__name__.endswith("Progress") for callback in built)
         with quiet():
-            return L.Trainer(
-                **options,
+            return build_trainer(
+                options,
                 default_root_dir=folder,
                 callbacks=[*built, ChartLayout(), Record({"config": dict(saved)})],
                 logger=logging_to,
                 plugins=[AtomicCheckpointIO()],
-                enable_checkpointing=keeps,
-                enable_progress_bar=shown,
+                enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in built),
+                enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in built),
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
             )
 
     return make
-
-
-def test_trainer(options: Mapping[str, Any]) -> L.Trainer:
-    """A trainer that only tests, on the device and at the precision of these options."""
-    kept = {key: options[key] for key in ("accelerator", "devices", "precision") if key in options}
-    silent: dict[str, Any] = dict.fromkeys(
-        ("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"), False
-    )
-    return L.Trainer(**kept, **silent)
 
 
 def refuse_finished(config: Mapping[str, Any]) -> None:
@@ -136,12 +133,11 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
             raise
-        outcome = Outcome(epochs=trainer.current_epoch, steps=trainer.global_step)
-        kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
-        if kept is not None:
-            outcome.best_path, outcome.last_path = kept.best_path, kept.last_path
-            outcome.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
-        outcome.figures.update(kept.best_figures if kept and kept.best_path else _figures(trainer, "train/", "val/"))
+        except MisconfigurationException as error:
+            raise refuse("The run cannot start like this.", says(error)) from error
+        outcome = Outcome.of(trainer)
+        if outcome.best_path is None:
+            outcome.figures = _figures(trainer, "train/", "val/")
         if not getattr(trainer, "fast_dev_run", False):
             path = str(outcome.best_path) if outcome.best_path else None
             trainer.test(module, datamodule=data, ckpt_path=path, verbose=False)
@@ -161,6 +157,14 @@ def _nodes(group: Mapping[str, Any] | None) -> Iterator[tuple[str, Mapping[str, 
             yield name, node
 
 
+def _callback(name: str, node: Mapping[str, Any], trust: Trust, folder: Path) -> Callback:
+    try:
+        made: Callback = build(node, key=f"callbacks.{name}", trust=trust, offered={"folder": folder / "checkpoints"})
+    except MisconfigurationException as error:
+        raise refuse(f"callbacks.{name} cannot be built.", says(error)) from error
+    return made
+
+
 def _watching(node: Mapping[str, Any], monitor: str, mode: str) -> Mapping[str, Any]:
     """A callback's node with ``primary`` replaced by the metric that this run watches."""
     words = {"monitor": monitor, "mode": mode}
@@ -175,9 +179,12 @@ def quiet() -> Iterator[None]:
     for name in names:
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("LIGHTNING_DISABLE_TIPS", "1")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PossibleUserWarning)  # advice on workers and logging intervals
-        warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)")  # Lightning 2.6 under torch 2.15
-        yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PossibleUserWarning)  # advice on workers and logging intervals
+            warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)")  # Lightning 2.6 under torch 2.15
+            warnings.filterwarnings("ignore", "You have overridden `on_before_batch_transfer`")  # the module's, rightly
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

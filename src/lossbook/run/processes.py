@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch.distributed
 
-from lossbook.processes import is_first
+from lossbook.ranks import is_first
 
 _FOLDER = "LOSSBOOK_RUN_FOLDER"
 # Lightning's launcher sets these and leaves most of them: the next run of this process would wait for processes that

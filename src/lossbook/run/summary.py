@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from lossbook.composing.options import Options, conf_folder
 from lossbook.data.source import sample_count
 from lossbook.objectives.contract import Contract
 from lossbook.run.assemble import Assembly
@@ -25,7 +26,6 @@ def print_plan(
     if not trainer.is_global_zero:
         return
     choices = config["choices"]
-    given = {override.lstrip("+~").partition("=")[0] for override in config["overrides"]}
     schema = assembly.data.schema
     encoding = contract.accepts[schema.target]["name"]
     rows: list[tuple[str, str, str]] = []
@@ -34,19 +34,18 @@ def print_plan(
     watched = assembly.module.primary[0]
     rows.append(("loss", choices["loss"], f"{criterion}{behind}, {schema.target} as {encoding}, watching {watched}"))
     counts = " + ".join(f"{sample_count(assembly.data.part(part)):,}" for part in ("train", "val", "test"))
-    natural = "" if "data" in given else ", natural to the loss"
+    natural = ", natural to the loss" if _natural("loss", "data", config) else ""
     rows.append(
         ("data", choices["data"], f"{counts} samples of {_shape(schema.input_shape)}{_classes(schema)}{natural}")
     )
     parameters = sum(p.numel() for p in assembly.module.parameters() if p.requires_grad)
-    natural = "" if "model" in given else ", natural to the data"
+    natural = ", natural to the data" if _natural("data", "model", config) else ""
     rows.append(("model", choices["model"], f"{parameters:,} parameters{natural}"))
     rows.append(("optim", choices["optim"], _optimizer(config, assembly)))
     device = trainer.strategy.root_device
     threads = torch.get_num_threads()
-    where = (
-        f"{threads} thread{'s' if threads != 1 else ''}" if device.type == "cpu" else torch.cuda.get_device_name(device)
-    )
+    where = f"{threads} thread{'s' if threads != 1 else ''}"
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else where
     more = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     rows.append(("device", device.type, f"{where}{more}, precision {trainer.precision}"))
     out = console()
@@ -63,7 +62,7 @@ def print_outcome(outcome: Outcome, primary: tuple[str, str], folder: Path, seco
     out.print()
     print_figures(outcome.figures, primary)
     epoch = "" if outcome.best_epoch is None else f"best epoch {outcome.best_epoch} of {outcome.epochs}, "
-    out.print(f"{epoch}{outcome.steps:,} steps, {seconds:.1f} s")
+    out.print(f"{epoch}{outcome.steps:,} step{'s' if outcome.steps != 1 else ''}, {seconds:.1f} s")
     if outcome.best_path is not None:
         out.print(f"checkpoints  {outcome.best_path}")
     out.print(f"figures      {folder / 'metrics.json'}")
@@ -99,6 +98,14 @@ def print_figures(figures: Mapping[str, float], primary: tuple[str, str]) -> Non
 def console() -> Console:
     """A console that neither wraps paths nor paints numbers."""
     return Console(highlight=False, soft_wrap=True)
+
+
+def _natural(group: str, other: str, config: Mapping[str, Any]) -> bool:
+    """Whether the chosen option of a group itself names what is chosen in another group, and the user did not."""
+    given = {override.lstrip("+~").partition("=")[0] for override in config["overrides"]}
+    choices = config["choices"]
+    named = Options([conf_folder()]).named(f"{group}/{choices[group]}", other)
+    return other not in given and named is not None and named == choices[other]
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossbook.composing.check import check
-from lossbook.composing.folders import claim, run_base
+from lossbook.composing.folders import claim, discarding, missing, run_base
 from lossbook.composing.plain import plain
 from lossbook.composing.resume import to_save
-from lossbook.errors import UserError
-from lossbook.processes import is_first
+from lossbook.errors import UserError, refuse
+from lossbook.ranks import is_first
+from lossbook.trust import Trust
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -40,34 +40,40 @@ def train(config: DictConfig, folder: str | Path | None = None) -> dict[str, Any
     # torch takes seconds to import: a refused config need not wait for it
     from lossbook.run.assemble import assemble
     from lossbook.run.fit import fit, make_trainer, refuse_finished
+    from lossbook.run.folder import RunFolder
     from lossbook.run.processes import folder_of_the_first, launching
-    from lossbook.run.record import Recorder
     from lossbook.run.summary import print_broken_off, print_outcome, print_plan
-    from lossbook.run.trusting import trust_of
 
     started = time.perf_counter()
     refuse_finished(values)
-    trust = trust_of(values)
+    trust = Trust.of(values)
     assembly = assemble(values, contract, trust)
     make = make_trainer(values, to_save(config), assembly, trust)  # refuses what cannot be before a folder is there
+    new: list[Path] = []  # a run that fails before it has written anything leaves no folder behind
     if is_first():
-        made = claim(run_base(values["choices"])) if folder is None else _unused(Path(folder))
+        base = run_base(values["choices"]) if folder is None else Path(folder)
+        new += missing(base)
+        made = claim(base) if folder is None else _unused(base)
+        new += [made.absolute()] if made != base else []
     else:
         made = folder_of_the_first()
-    with _removed_if_empty(made):
-        recorder = Recorder(made, values, assembly.module.primary)
+    with discarding(new):
+        record = RunFolder(made, values, assembly.module.primary)
         trainer = make(made)
         print_plan(values, contract, assembly, trainer, made)
-        recorder.start()
+        record.start()
     try:
         with launching(made):
             outcome = fit(trainer, assembly, values["ckpt"])
     except BaseException as error:
-        kept = recorder.fail(error, trainer, time.perf_counter() - started)
+        other = _of_another_process(error, trainer.world_size)
+        kept = record.fail(other or error, trainer, time.perf_counter() - started)
         if trainer.is_global_zero:
             print_broken_off(kept, made)
+        if other is not None:
+            raise other from error
         raise
-    recorder.finish(outcome, time.perf_counter() - started)
+    record.finish(outcome, time.perf_counter() - started)
     if trainer.is_global_zero:
         print_outcome(outcome, assembly.module.primary, made, time.perf_counter() - started)
     return dict(outcome.figures)
@@ -81,12 +87,9 @@ def _unused(folder: Path) -> Path:
     return folder
 
 
-@contextmanager
-def _removed_if_empty(folder: Path) -> Iterator[None]:
-    """A run that fails before it has written anything leaves no folder behind."""
-    try:
-        yield
-    except UserError:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
+def _of_another_process(error: BaseException, processes: int) -> UserError | None:
+    """The error instead of one that says only that another process of the run has ended."""
+    lost = r"closed by peer|reset by peer|remote process exited|Broken pipe"
+    if processes == 1 or not (isinstance(error, RuntimeError) and re.search(lost, str(error))):
+        return None
+    return refuse("Another process of this run has ended.", "Its own message says why; the others cannot go on alone.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,14 +11,13 @@ from typing import Any
 
 import lightning as L
 
-from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.checkpoint import write_whole
 from lossbook.errors import UserError
-from lossbook.processes import is_first
+from lossbook.ranks import is_first
 from lossbook.run.fit import Outcome
 
 
-class Recorder:
+class RunFolder:
     """Writes ``config.yaml`` and ``metrics.json``, on the first process alone.
 
     Args:
@@ -46,12 +46,7 @@ class Recorder:
 
     def fail(self, error: BaseException, trainer: L.Trainer, seconds: float) -> Path | None:
         """Write how far a run came that was broken off, and by what; the checkpoint to go on from, if there is one."""
-        kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
-        outcome = Outcome(epochs=trainer.current_epoch, steps=trainer.global_step)
-        if kept is not None:
-            outcome.figures.update(kept.best_figures)
-            outcome.best_path, outcome.last_path = kept.best_path, kept.last_path
-            outcome.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
+        outcome = Outcome.of(trainer)
         status = "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
         with suppress(UserError):  # the disk may be full, which is what the error itself says
             self._write(status, outcome, seconds, message=str(error) or type(error).__name__)
@@ -69,7 +64,8 @@ class Recorder:
             "epochs": outcome.epochs,
             "steps": outcome.steps,
             "wall_time_s": round(seconds, 3),
-            "metrics": outcome.figures,
+            # JSON knows neither nan nor infinity
+            "metrics": {tag: value if math.isfinite(value) else None for tag, value in outcome.figures.items()},
         }
-        text = json.dumps(record, indent=2)
+        text = json.dumps(record, indent=2, allow_nan=False)
         write_whole(self.folder / "metrics.json", lambda file: file.write(text.encode()))

@@ -1,0 +1,46 @@
+"""Losses and weights that are not finite: noticed before a checkpoint holds them, and said in words."""
+
+from __future__ import annotations
+
+import math
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+
+from lossbook.errors import UserError, refuse
+
+FIX = "a smaller optim.lr, trainer.gradient_clip_val=1.0, or trainer.detect_anomaly=true to find the operation"
+
+
+def holds_finite_weights(module: torch.nn.Module) -> bool:
+    """Whether every weight is finite, and no buffer nan (one may well be infinite: a mask)."""
+    weights = [p.detach() for p in module.parameters() if p.is_floating_point() and p.numel()]
+    buffers = [b for b in module.buffers() if b.is_floating_point() and b.numel()]
+    # the largest absolute value: infinity and nan come through, and nothing overflows on the way
+    finite = not weights or bool(get_total_norm(weights, math.inf).isfinite())
+    return finite and not (buffers and bool(get_total_norm(buffers, math.inf).isnan()))
+
+
+def loss_not_finite(module: L.LightningModule, loss: Tensor) -> UserError:
+    """The error for a loss that is not finite, with the largest gradient of the step before."""
+    return _not_finite(module, f"The loss is {float(loss):g}")
+
+
+def weights_not_finite(module: L.LightningModule) -> UserError:
+    """The error for weights that are not finite, which is where a step that was too large shows first."""
+    return _not_finite(module, "The weights are not finite")
+
+
+def _not_finite(module: L.LightningModule, what: str) -> UserError:
+    largest, where = 0.0, ""
+    for name, parameter in module.named_parameters():
+        if parameter.grad is not None and parameter.grad.numel():
+            size = float(parameter.grad.abs().max())
+            if not size <= largest:  # also true for nan
+                largest, where = size, name
+    # Lightning lets go of the gradients before a validation
+    gradient = f"The largest gradient of the step before was {largest:.3g}, in {where}. " if where else ""
+    kept = "Nothing was saved since: what checkpoints there are hold finite weights."
+    return refuse(f"{what} at step {module.global_step} (epoch {module.current_epoch}).", gradient + kept, FIX)

@@ -1,0 +1,38 @@
+"""Which of a run's processes this is, and what each of them has; imports torch only once the processes have met."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+# what torchrun, Lightning, Slurm and LSF number their processes by; Lightning looks at the same ones in this order
+_RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+_NODES = ("NODE_RANK", "GROUP_RANK")  # the machine's number, beside a number that starts afresh on each machine
+
+
+def is_first() -> bool:
+    """Whether this process writes and prints for all; a process alone is the first.
+
+    Known before the processes meet, as far as launchers tell.
+    """
+    name = next((name for name in _RANKS if name in os.environ), None)
+    if name in (None, "LOCAL_RANK") and int(next((os.environ[node] for node in _NODES if node in os.environ), "0")):
+        return False
+    return name is None or int(os.environ[name]) == 0
+
+
+def gathered(own: Any, processes: int) -> list[Any]:
+    """What each process has, by rank: plain containers and tensors on the CPU. All of them must ask at once."""
+    if processes == 1:
+        return [own]
+    import torch.distributed
+
+    every: list[Any] = [None] * processes
+    torch.distributed.all_gather_object(every, own)
+    return every
+
+
+def own_of(every: Sequence[Any], rank: int, processes: int) -> Any:
+    """A process's own part of what ``gathered`` gave, or None where that was of another number of processes."""
+    return every[rank] if len(every) == processes else None
