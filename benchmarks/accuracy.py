@@ -70,16 +70,24 @@ LOWER_IS_BETTER = ("mae", "cer")
 
 
 def train(loss: str, data: str, seed: int) -> dict[str, float]:
-    """The figures of one run, in a process and a folder of its own, on one thread."""
+    """The figures of one run."""
+    figures, _ = run(f"loss={loss}", f"data={data}", f"seed={seed}", "logger=none")
+    return figures
+
+
+def run(*arguments: str) -> tuple[dict[str, float], str]:
+    """The figures of one run, in a process and a folder of its own, on one thread; and its curves, if logger=csv."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
         script = [sys.executable, str(HERE.parent / "scripts" / "train.py")]
-        arguments = [f"loss={loss}", f"data={data}", f"seed={seed}", "logger=none", f"hydra.run.dir={folder}/run"]
-        done = subprocess.run([*script, *arguments], env=environment, capture_output=True, text=True, check=False)
+        command = [*script, *arguments, f"hydra.run.dir={folder}/run"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
         record = json.loads((Path(folder) / "run" / "metrics.json").read_text())
-    return {**record["metrics"], "seconds": record["wall_time_s"]}
+        curves = Path(folder) / "run" / "metrics.csv"
+        text = curves.read_text() if curves.exists() else ""
+    return {**record["metrics"], "seconds": record["wall_time_s"]}, text
 
 
 @lru_cache
@@ -162,10 +170,14 @@ def table(rows: list[Row], seeds: list[int], workers: int) -> tuple[str, bool]:
     return "\n".join(lines), good
 
 
-def write(text: str) -> None:
+def write(text: str, mark: str = "accuracy") -> None:
+    """Puts a table into README.md, between its two marks."""
     path = HERE.parent / "README.md"
-    between = r"(<!-- accuracy:begin -->\n).*?(<!-- accuracy:end -->)"
-    path.write_text(re.sub(between, lambda m: f"{m[1]}{text}\n{m[2]}", path.read_text(), flags=re.DOTALL))
+    between = rf"(<!-- {mark}:begin -->\n).*?(<!-- {mark}:end -->)"
+    written, found = re.subn(between, lambda m: f"{m[1]}{text}\n{m[2]}", path.read_text(), flags=re.DOTALL)
+    if not found:
+        raise SystemExit(f"README.md has no <!-- {mark}:begin --> and <!-- {mark}:end -->.")
+    path.write_text(written)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,18 @@
-"""Prints which loss takes which data, as Markdown: python scripts/pairings.py > docs/pairings.md."""
+"""Prints which loss takes which data, or what optimizers can do, as Markdown.
+
+python scripts/pairings.py > docs/pairings.md
+python scripts/pairings.py optimizers > docs/optimizers.md
+"""
 
 from __future__ import annotations
 
-from lossbook.composing.pairings import page
+import argparse
+
+from lossbook.composing import optimizers, pairings
+
+PAGES = {"pairings": pairings.page, "optimizers": optimizers.page}
 
 if __name__ == "__main__":
-    print(page(), end="")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("page", nargs="?", choices=PAGES, default="pairings")
+    print(PAGES[parser.parse_args().page](), end="")

@@ -26,6 +26,8 @@ from lossbook.callbacks.record import Record
 from lossbook.checkpoint import AtomicCheckpointIO, read
 from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
+from lossbook.optim.schedules.length import length_of
+from lossbook.optim.schedules.plateau import Plateau
 
 BATCHES = 7
 STATES = ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "sums")
@@ -59,8 +61,8 @@ class Module(lightning.LightningModule):
             return [optimizer], [{"scheduler": schedule, "interval": "step"}]
         if self.scheduler == "epoch":
             return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)]
-        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.5, threshold=0.5)
-        return [optimizer], [{"scheduler": plateau, "monitor": "val/loss", "interval": "epoch"}]
+        plateau = Plateau(optimizer, length_of(self.trainer), "val/loss", patience=0, factor=0.5, threshold=0.5)
+        return [optimizer], [{"scheduler": plateau, "interval": "step"}]
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         if self.trainer.training:
@@ -94,6 +96,8 @@ class Module(lightning.LightningModule):
         self.log_dict({"val/loss": loss, "val/acc": -loss.round(decimals=1)})
         if self.trainer.sanity_checking:
             return
+        if self.scheduler == "plateau":
+            self.trainer.lr_scheduler_configs[0].scheduler.observe({"val/loss": loss.item()})
         self.events.append(("validation", self.current_epoch, self.global_step, loss.item()))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Literal, cast
 
 import lightning as L
@@ -18,11 +19,14 @@ from lossbook.meter import Meter
 from lossbook.objectives.metrics.retrieval import Retrieval
 from lossbook.objectives.objective import Objective, every_target_ignored
 from lossbook.objectives.step import Step
+from lossbook.optim.repeats import Repeats
+from lossbook.optim.schedules.length import length_of
+from lossbook.optim.schedules.make import MakeScheduler
+from lossbook.optim.schedules.schedule import Schedule
 from lossbook.ranks import gathered, own_of
 
 Stage = Literal["train", "val", "test"]
 MakeOptimizer = Callable[[nn.Module], Optimizer]
-MakeScheduler = Callable[[Optimizer, int], dict[str, Any]]
 
 
 class LossbookModule(L.LightningModule):
@@ -36,8 +40,9 @@ class LossbookModule(L.LightningModule):
         objective: of the data that comes.
         primary: name of the metric that checkpoints watch, and whether its ``max`` or ``min`` is best.
         make_optimizer: module -> optimizer.
-        make_scheduler: (optimizer, number of steps) -> Lightning's scheduler config, or None.
+        make_scheduler: (optimizer, length of the run) -> Lightning's scheduler config, or None.
         check_targets: check the targets of every batch; not needed where the whole set was checked before.
+        repeats: the optimizer evaluates a batch several times a step.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class LossbookModule(L.LightningModule):
         make_optimizer: MakeOptimizer,
         make_scheduler: MakeScheduler | None = None,
         check_targets: bool = True,
+        repeats: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
@@ -62,10 +68,12 @@ class LossbookModule(L.LightningModule):
         self.test_meter = Meter(objective.measures())
         self.test_meter.choose_thresholds(False)
         self._losses: list[Tensor] = []
+        self._evaluated = -1  # number of the batch whose figures are taken
+        self._repeats = Repeats() if repeats else None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Lightning notes the name of every hook here, 40 times a step; a module's usual way takes 2 us each time."""
-        if name == "_current_fx_name":
+        """Plain values are set many times a step (Lightning notes every hook); a module's usual way takes 2 us each."""
+        if name in ("_current_fx_name", "_evaluated"):
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)
@@ -87,7 +95,13 @@ class LossbookModule(L.LightningModule):
         return batch
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        step = self._step(batch, "train")
+        # An optimizer that searches along a line evaluates a batch many times: its figures are those before the step.
+        first = batch_idx != self._evaluated
+        self._evaluated = batch_idx
+        with nullcontext() if self._repeats is None else self._repeats.evaluation(self, first):
+            step = self._step(batch, "train" if first else None)
+        if not first:
+            return step.loss
         # Reading the loss costs a microsecond on the CPU; a GPU would have to wait for it, and looks at each log.
         if step.loss.device.type == "cpu" and not math.isfinite(step.loss.item()):
             raise loss_not_finite(self, step.loss.detach())
@@ -103,6 +117,9 @@ class LossbookModule(L.LightningModule):
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         self._step(batch, "test")
 
+    def on_train_epoch_start(self) -> None:
+        self._evaluated = -1
+
     def on_train_epoch_end(self) -> None:
         self._log_window()
         self._log_epoch("train")
@@ -112,7 +129,10 @@ class LossbookModule(L.LightningModule):
         self._show_gallery("val")
 
     def on_validation_epoch_end(self) -> None:
-        self._log_epoch("val")
+        figures = self._log_epoch("val")
+        for config in self.trainer.lr_scheduler_configs if self.trainer.state.fn == "fit" else ():
+            if hasattr(config.scheduler, "observe"):
+                config.scheduler.observe(figures)
         self.test_meter.take_thresholds(self.val_meter)
 
     def on_test_epoch_start(self) -> None:
@@ -128,8 +148,14 @@ class LossbookModule(L.LightningModule):
             return optimizer
         return {
             "optimizer": optimizer,
-            "lr_scheduler": self.make_scheduler(optimizer, int(self.trainer.estimated_stepping_batches)),
+            "lr_scheduler": self.make_scheduler(optimizer, length_of(self.trainer)),
         }
+
+    def on_train_start(self) -> None:
+        for config in self.trainer.lr_scheduler_configs:
+            # a run that had no schedule so far: this one goes on from its step, as if it had been there
+            if isinstance(config.scheduler, Schedule) and config.scheduler.last_epoch != self.global_step:
+                config.scheduler.load_state_dict({"last_epoch": self.global_step})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["meter"] = gathered(self.train_meter.running(), self.trainer.world_size)
@@ -138,10 +164,12 @@ class LossbookModule(L.LightningModule):
         own = own_of(checkpoint["meter"], self.trainer.global_rank, self.trainer.world_size)
         self.train_meter.restore(own or {})
 
-    def _step(self, batch: dict[str, Any], stage: Stage) -> Step:
+    def _step(self, batch: dict[str, Any], stage: Stage | None) -> Step:
+        """The objective of a batch, added to the figures of the stage; None: they hold this batch already."""
         output, lengths = self._output(batch)
         step: Step = self.objective(output, batch, lengths)
-        self.meter(stage).add(step)
+        if stage is not None:
+            self.meter(stage).add(step)
         return step
 
     def _output(self, batch: dict[str, Any]) -> tuple[Tensor | tuple[Tensor, ...], Tensor | None]:
@@ -168,14 +196,15 @@ class LossbookModule(L.LightningModule):
                 add_histogram("train/losses", torch.cat(self._losses).float(), self.global_step)
         self._losses.clear()
 
-    def _log_epoch(self, stage: Stage) -> None:
-        figures = self.meter(stage).compute()
+    def _log_epoch(self, stage: Stage) -> dict[str, float]:
+        figures = {f"{stage}/{name}": value for name, value in self.meter(stage).compute().items()}
         if self.meter(stage).met_nothing:
             raise every_target_ignored()
         if stage == "train" and self.train_meter.none_counted and (error := self.objective.none_counted()):
             raise error
-        self.log_dict({f"{stage}/{name}": value for name, value in figures.items()})
+        self.log_dict(figures)
         self.meter(stage).reset()
+        return figures
 
     @torch.no_grad()
     def _show_gallery(self, stage: Stage) -> None:

@@ -38,10 +38,7 @@ class Saving(L.Callback):
 
 class Mending(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        resumed = trainer.fit_loop._restarting
         mend_restart(trainer)
-        assert not trainer.fit_loop._restarting  # which Lightning keeps to the epoch's end
-        assert resumed == (trainer.current_epoch > 0)
 
 
 def run(folder: Path, *callbacks: L.Callback, ckpt: Path | None = None, **options: Any) -> tuple[L.Trainer, Counting]:

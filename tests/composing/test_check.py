@@ -39,6 +39,8 @@ def test_two_errors_are_said_at_once() -> None:
     [
         (["loss=nll", "model=crnn"], "model=cnn"),
         (["loss=ctc", "model=cnn"], "model=crnn"),
+        (["data=digit_tokens", "model=cnn"], "model=bag"),
+        (["model=bag"], "data=digit_tokens"),
         (["data=scene_masks", "model=mlp"], "model=unet"),
         (["loss=mse", "model.embedding_dim=3"], "model.embedding_dim=null"),
         (["loss=triplet_margin", "model.embedding_dim=0"], "model.embedding_dim=64"),

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+import lossbook
 from lossbook.composing.options import GROUPS, Options, conf_folder, may_list
+from lossbook.errors import UserError
 
 
 def test_conf_lies_in_the_repository_of_an_editable_install():
@@ -55,10 +59,65 @@ def test_what_only_hydra_can_follow_is_not_called_whole(tmp_path: Path):
 
 def test_which_options_state_a_key():
     options = Options([conf_folder()])
-    assert options.that_state("optim.momentum") == ["optim=sgd"]
+    assert options.that_state("optim.dampening") == ["optim=sgd"]
+    assert options.that_state("optim.etas") == ["optim=rprop"]  # from within a file that sets other groups, too
     assert "data=mnist" in options.that_state("data.root")
     assert options.that_state("data.no_such_key") == []
     assert options.that_state("seed") == []
+
+
+GLOBAL = """\
+# @package _global_
+defaults:
+  - override /scheduler: none
+  - _self_
+data: {batch_size: all, epochs: 9}
+optim: {_target_: a.B, lr: 1e-3}
+"""
+
+
+def test_an_option_for_the_whole_config_states_its_own_group(tmp_path: Path):
+    for name, content in {
+        "optim/whole": GLOBAL,
+        "optim/on_it": "defaults:\n  - whole\n  - _self_\nlr: 0.5\n",
+        "optim/silent": "# @package _global_\ndata: {batch_size: all}\n",
+        "data/some": "batch_size: 64\n",
+        "experiment/e": "# @package _global_\noptim: {lr: 1}\n",
+    }.items():
+        path = tmp_path / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    options = Options([tmp_path])
+    assert options.stated("optim/whole") == ({"_target_": "a.B", "lr": 0.001}, True)
+    assert options.stated("optim/on_it") == ({"_target_": "a.B", "lr": 0.5}, True)
+    assert options.stated("optim/silent") == ({}, True)
+    assert options.stated("experiment/e")[0] == {"optim": {"lr": 1}}
+    assert options.that_state("optim.lr") == ["optim=on_it", "optim=whole"]
+    # what it says of another group counts where that group says nothing itself
+    declared = options.declared({"optim": "whole", "data": "some"})
+    assert declared["optim"] == {"_target_": "a.B", "lr": 0.001}
+    assert declared["data"] == {"batch_size": 64, "epochs": 9}
+
+
+@pytest.mark.parametrize(
+    ("given", "fix"),
+    [
+        ("optim.lr=fast", "like optim.lr=0.0003"),
+        ("optim.etaz=[0.5,1.2]", "optim.etas=[0.5,1.2]"),
+        ("optim.dampening=0.9", "choose one that has it: optim=sgd"),
+        ("data.epochs=many", "like data.epochs=30"),
+    ],
+)
+def test_types_and_nearest_keys_under_an_option_for_the_whole_config(given: str, fix: str):
+    with pytest.raises(UserError) as caught:
+        lossbook.compose("optim=rprop", given)
+    assert fix in str(caught.value)
+
+
+def test_the_command_line_wins_over_what_an_optimizer_brings():
+    config = lossbook.compose("optim=rprop", "data.batch_size=32", "optim.lr=1", "scheduler=cosine")
+    assert (config.data.batch_size, config.optim.lr, config.choices.scheduler) == (32, 1, "cosine")
+    assert config.data.epochs == config.trainer.max_epochs == 100
 
 
 def test_lists_are_for_loggers_callbacks_and_values():

@@ -30,7 +30,7 @@ def read(name: str, **given: object) -> dict[str, Any]:
 
 def test_the_promised_options_are_there() -> None:
     offline = "digits digit_views breast_cancer diabetes scene_labels scene_counts scene_masks digit_lines"
-    explicit = "digit_pairs digit_triplets digit_mixtures"
+    explicit = "digit_pairs digit_triplets digit_mixtures digit_tokens"
     assert sorted(f"{offline} {explicit}".split()) == OFFLINE
     online = {"mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder", "csv"}
     assert online == set(OPTIONS) - set(OFFLINE)
@@ -43,11 +43,13 @@ def test_the_head_gives_the_command_and_the_natural_model(name: str) -> None:
     command = next(line for line in text.splitlines() if "python scripts/train.py" in line)
     assert f"data={name}" in command
     (override,) = (default for default in read(name, root="x", target_columns=["y"])["defaults"] if default != "_self_")
-    models = {"mask": "unet", "text": "crnn"}
+    models = {"mask": "unet", "text": "crnn", "tokens": "bag"}
     table = name in ("breast_cancer", "diabetes", "csv")
-    target = read(name, root="x", target_columns=["y"])["target"]
+    config = read(name, root="x", target_columns=["y"])
+    target, inputs = config["target"], config.get("inputs", "numbers")
     images = "cnn_grid" if name == "digit_views" else "cnn"
-    assert override == {"override /model@_global_.model": models.get(target, "mlp" if table else images)}
+    natural = models.get(target) or models.get(inputs) or ("mlp" if table else images)
+    assert override == {"override /model@_global_.model": natural}
     assert target in TARGET_KINDS
 
 
@@ -59,6 +61,7 @@ def test_offline_data_keeps_its_promises(name: str) -> None:
     data = DataModule(parts, config["batch_size"], views=config["views"], limit=config["limit"], augment=augment)
     assert data.schema.target == config["target"]
     assert data.schema.views == config["views"]
+    assert (data.schema.vocabulary is not None) == (config.get("inputs", "numbers") == "tokens")
     batch = data.preparing.training(next(iter(data.train_dataloader())))
     first = batch["input"][0] if isinstance(batch["input"], tuple) else batch["input"]
     assert tuple(first.shape[1:]) == data.schema.input_shape

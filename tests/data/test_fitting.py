@@ -14,6 +14,7 @@ IMAGES = Schema("class", (1, 8, 8), 0, classes=2)
 MASKS = Schema("mask", (1, 8, 8), 0, classes=2)
 LINES = Schema("text", (1, 8, 64), 0, classes=2)
 TABLE = Schema("class", (30,), 0, classes=2)
+TOKENS = Schema("class", (30,), 0, classes=2, vocabulary=9)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,7 @@ def test_good_numbers_and_all_problems_at_once() -> None:
         (IMAGES, [], 2, "without augmentation they are all the same"),
         (MASKS, [GaussianNoise()], 2, "Several views are made of data with classes"),
         (TABLE, [Affine()], 1, r"these inputs have shape \(30,\)"),
+        (TOKENS, [GaussianNoise()], 1, "these inputs are tokens"),
         (MASKS, [Affine()], 1, "a class for each pixel, which would stay behind"),
         (LINES, [Affine()], 1, "a width in columns, which would stay behind"),
         (MASKS, [nn.Dropout()], 1, "stay behind"),

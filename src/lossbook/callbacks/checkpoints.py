@@ -23,9 +23,9 @@ NOT_MEASURED = ("data.epochs", "data.download", "data.num_workers")  # may chang
 #
 # - At an epoch's end: ``on_train_epoch_end``, after validation and after the module has logged its epoch (subclasses of
 #   ``Checkpoint`` are called last). Its counters then say "epoch processed, not completed", which a resumed run takes
-#   as done: it starts the next epoch with a fresh loader. One thing comes later still, the step of a
-#   ReduceLROnPlateau: it is kept as owed, and made up for in ``on_train_start``. (``on_train_epoch_start`` of the next
-#   epoch would be too late: a run resumed from there takes that whole epoch for done.)
+#   as done: it starts the next epoch with a fresh loader. Only torch's ReduceLROnPlateau is stepped later still, and is
+#   refused for it. (``on_train_epoch_start`` of the next epoch would be too late: a run resumed from there takes that
+#   whole epoch for done.)
 # - Within an epoch: ``on_train_batch_end``. The optimizer and the schedulers of that step have stepped, the loader has
 #   handed out exactly this batch, and a resumed run counts it as completed. It is wrong in three cases, in which the
 #   checkpoint waits for the next moment that will do: gradients are still being accumulated (they are not saved); it
@@ -67,7 +67,6 @@ class Checkpoints(Checkpoint):
         self._validated = False  # since the best was last judged
         self._said = False  # that the primary metric has no value
         self._last_step = 0  # optimizer steps when last.ckpt was written
-        self._owed: list[list[Any]] = []  # [number of the scheduler, value] for each step of a plateau that is due
         self._changed: list[str] = []  # loss, data: what the checkpoint has otherwise, so that figures do not compare
         self._interrupt = InterruptRequest()
 
@@ -77,13 +76,11 @@ class Checkpoints(Checkpoint):
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
             "best_figures": self.best_figures,
-            "owed": self._owed,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best_value, self.best_loss = state_dict["best_value"], state_dict["best_loss"]
         self.best_epoch, self.best_figures = state_dict["best_epoch"], state_dict["best_figures"]
-        self._owed = state_dict["owed"]
 
     def on_load_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
@@ -103,9 +100,6 @@ class Checkpoints(Checkpoint):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._last_step = trainer.global_step
-        for number, value in self._owed:
-            pl_module.lr_scheduler_step(trainer.lr_scheduler_configs[number].scheduler, value)
-        self._owed = []
         if trainer.world_size == 1:  # several processes would each stop at a step of their own
             self._interrupt.install()
 
@@ -134,13 +128,11 @@ class Checkpoints(Checkpoint):
                 self._write_last(trainer)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._owed = owed_plateau_steps(trainer)
         self._write_best(trainer, pl_module)  # first: killed between the two, last.ckpt is an epoch behind, not ahead
         # an epoch broken off (max_steps, max_time) is not at its end: the file written within it goes on exactly
         broken_off = not trainer.fit_loop.epoch_loop._num_ready_batches_reached()
         if not (broken_off and self.last_path is not None and self._last_step == trainer.global_step):
             self._write_last(trainer)
-        self._owed = []
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._interrupt.remove()
@@ -248,15 +240,3 @@ def _refuse_not_finite(trainer: lightning.Trainer) -> None:
     module = trainer.lightning_module
     if not trainer.strategy.reduce_boolean_decision(holds_finite_weights(module)):
         raise weights_not_finite(module)
-
-
-def owed_plateau_steps(trainer: lightning.Trainer) -> list[list[Any]]:
-    """The steps of plateau schedulers, as [number, value], that Lightning makes after ``on_train_epoch_end``."""
-    return [
-        [number, float(trainer.callback_metrics[config.monitor])]
-        for number, config in enumerate(trainer.lr_scheduler_configs)
-        if config.reduce_on_plateau
-        and config.interval == "epoch"
-        and (trainer.current_epoch + 1) % config.frequency == 0
-        and config.monitor in trainer.callback_metrics
-    ]

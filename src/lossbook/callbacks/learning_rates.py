@@ -1,4 +1,4 @@
-"""Curves of the learning rates."""
+"""Curves of the learning rates, and of the momentum where a schedule moves it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 
 import lightning
 
+from lossbook.optim.schedules.schedule import Schedule
+
 
 class LearningRates(lightning.Callback):
     """Logs each step's learning rate every ``log_every_n_steps``: ``lr``, or ``lr/<group>`` where groups differ.
 
-    A group's name is its key ``name`` where it has one, its number otherwise. Nothing is logged without a logger.
+    A group's name is its key ``name`` where it has one, its number otherwise. A schedule that cycles the momentum adds
+    the curve ``momentum``. Nothing is logged without a logger.
     (Lightning's own raises without a logger, warns without a schedule, and refuses groups of the same name.)
     """
 
@@ -32,5 +35,10 @@ class LearningRates(lightning.Callback):
         if self._every and batch_idx % self._every == 0:
             groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
             rates = {tag: float(group["lr"]) for tag, group in zip(self._tags, groups, strict=True)}
+            for config in trainer.lr_scheduler_configs:
+                schedule = config.scheduler
+                momentum = schedule.momentum(schedule.last_epoch) if isinstance(schedule, Schedule) else None
+                if momentum is not None:
+                    rates["momentum"] = momentum
             for logger in trainer.loggers:
                 logger.log_metrics(rates, step=trainer.global_step)

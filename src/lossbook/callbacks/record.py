@@ -10,6 +10,7 @@ import lightning
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
+from lossbook.callbacks.averaged_weights import load_trained
 from lossbook.callbacks.restart import mend_restart
 from lossbook.checkpoint import ENTRY
 from lossbook.ranks import gathered, own_of
@@ -45,6 +46,8 @@ class Record(lightning.Callback):
     def on_load_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        if trainer.state.fn == "fit":
+            load_trained(pl_module, checkpoint)  # whether or not this run averages its weights
         states = checkpoint[ENTRY]["rng"]
         self._rng = own_of(states, trainer.global_rank, trainer.world_size)
         if self._rng is None:  # each process sees other batches anyway: no state would make that exact

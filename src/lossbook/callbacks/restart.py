@@ -15,8 +15,6 @@ def mend_restart(trainer: lightning.Trainer) -> None:
        Lightning expects: the place on the loggers' axis would lag a step behind.
     3. Where ``configure_optimizers`` asks for ``estimated_stepping_batches``, the loader is set up before the
        counters are restored, and never told its position: the epoch would start from its first batch again.
-    4. The flag that says "restarting" is kept until the end of the first epoch, and at that end Lightning leaves out
-       the step of a ReduceLROnPlateau.
     """
     fit_loop, epoch_loop = trainer.fit_loop, trainer.fit_loop.epoch_loop
     fetcher = fit_loop._data_fetcher
@@ -32,7 +30,6 @@ def mend_restart(trainer: lightning.Trainer) -> None:
     if fit_loop.restarted_mid_epoch and epoch_loop.restarted_on_last:
         expected = epoch_loop._should_check_val_fx(fetcher) or epoch_loop._should_accumulate()
         epoch_loop._batches_that_stepped += 0 if expected else 1
-    fit_loop._restarting = False
 
 
 def _clear(loop: _Loop) -> None:

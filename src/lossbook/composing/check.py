@@ -10,6 +10,8 @@ from lossbook.composing.options import Options, conf_folder
 from lossbook.data.schema import Schema
 from lossbook.errors import Problem, UserError
 from lossbook.objectives.contract import Contract, read
+from lossbook.optim.checks import problems as optimizer_problems
+from lossbook.optim.schedules.checks import problems as schedule_problems
 
 _USUAL = ("cross_entropy", "bce_logits", "mse", "poisson_nll")
 LARGEST_SEED = 2**32 - 1  # numpy's
@@ -17,7 +19,7 @@ ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 
 
 def check(config: Mapping[str, Any], options: Options | None = None) -> Contract:
-    """Hold a config against the contract of its loss.
+    """Hold a config against the contract of its loss, and against what its optimizer can do.
 
     Args:
         config: whole and resolved, as plain containers.
@@ -33,8 +35,9 @@ def check(config: Mapping[str, Any], options: Options | None = None) -> Contract
     contract = read(str(choices.get("loss", "loss")), config["loss"])
     options = options or Options([conf_folder()])
     problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config), *_seeds(config)]
-    problems += _accelerator(config)
+    problems += [*_inputs(config), *_accelerator(config)]
     problems += [problem for rule in contract.rules for problem in rule.problems(config)]
+    problems += [*optimizer_problems(config), *schedule_problems(config), *_ckpt_lr(config)]
     if problems:
         raise UserError(*problems)
     return contract
@@ -81,6 +84,18 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
     yield Problem(given, rule, " or ".join(fits[:6]))
 
 
+def _inputs(config: Mapping[str, Any]) -> Iterable[Problem]:
+    takes, kind = config["model"].get("takes"), config["data"].get("inputs", "numbers")
+    if takes is None or kind in takes:
+        return
+    choices = config.get("choices", {})
+    yield Problem(
+        f"model={choices.get('model', '...')} with data={choices.get('data', '...')}, whose inputs are {kind}.",
+        f"This model takes {' or '.join(takes)}.",
+        "model=bag" if kind == "tokens" else "model=cnn or model=mlp, or data=digit_tokens",
+    )
+
+
 def _model(config: Mapping[str, Any]) -> Iterable[Problem]:
     gives = config["model"].get("gives")
     wants = Schema(config["data"].get("target", "class"), (), 0).output if gives is not None else None
@@ -120,3 +135,12 @@ def _embedding(contract: Contract, config: Mapping[str, Any]) -> Iterable[Proble
         )
     if width is not None and (isinstance(width, bool) or not isinstance(width, int) or width < 1):
         yield Problem(f"model.embedding_dim={width}", "A width is a whole number from 1 on.", "model.embedding_dim=64")
+
+
+def _ckpt_lr(config: Mapping[str, Any]) -> Iterable[Problem]:
+    whose = config.get("ckpt_lr", "config")
+    if whose not in ("config", "checkpoint"):
+        rule = "It says whose learning rates count where they differ."
+        yield Problem(f"ckpt_lr={whose}", rule, "ckpt_lr=config or ckpt_lr=checkpoint")
+    elif whose == "checkpoint" and config.get("ckpt") is None:
+        yield Problem("ckpt_lr=checkpoint without ckpt.", "There is no checkpoint to take them from.", "ckpt=PATH")

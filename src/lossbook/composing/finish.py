@@ -15,7 +15,7 @@ from lossbook.errors import Problem, UserError, refuse
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-KEYS = (*GROUPS, "seed", "ckpt", "choices", "overrides")
+KEYS = (*GROUPS, "seed", "ckpt", "ckpt_lr", "choices", "overrides")
 
 
 def composed(overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
@@ -87,7 +87,7 @@ def _groups(overrides: Sequence[str], values: Mapping[Any, Any], options: Option
             yield Problem(f"no {group}", rule, f"{group}={next(iter(options.names(group)), 'NAME')}")
     for key in values:
         if key not in KEYS:
-            problem = unknown(str(key), values[key], [*GROUPS, "seed", "ckpt"])
+            problem = unknown(str(key), values[key], [*GROUPS, "seed", "ckpt", "ckpt_lr"])
             yield Problem(problem.given, f"{problem.rule[:-1]}, so it would have no effect.", problem.fix)
 
 

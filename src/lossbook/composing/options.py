@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,8 @@ class Options:
     def stated(self, option: str) -> tuple[dict[str, Any], bool]:
         """The values that an option's file states, together with those of the options that it is built on.
 
+        A file that speaks for the whole config (``# @package _global_``) states what it says of its own group.
+
         Returns:
             The values as plain containers, interpolations left as they are; and whether that is all of them. It is not
             where the file is missing or where its list of defaults brings in other groups, which only Hydra can follow.
@@ -67,8 +69,10 @@ class Options:
             return {}, False
         content = _read(path, path.stat().st_mtime_ns)
         values: dict[str, Any] = {}
-        whole = self.package(option) is None
         own = {name: value for name, value in content.items() if name != "defaults"}
+        whole = self.package(option) is None
+        if self._beyond_its_group(option):
+            own, whole = _mapping(own.get(option.partition("/")[0])), True
         for entry in content.get("defaults", ["_self_"]):
             if entry == "_self_":
                 _merge(values, own)
@@ -84,11 +88,20 @@ class Options:
         return values, whole
 
     def named(self, option: str, group: str) -> str | None:
-        """The option of another group that this option's own list of defaults names, or None."""
+        """The option of another group that this one is at home with (``override /data@_global_.data: digits``)."""
         path = self.file(option)
-        defaults = _read(path, path.stat().st_mtime_ns).get("defaults", []) if path else []
-        named = {key: name for entry in defaults if isinstance(entry, Mapping) for key, name in entry.items()}
-        return next((name for key, name in named.items() if key.startswith(f"override /{group}@")), None)
+        for entry in _read(path, path.stat().st_mtime_ns).get("defaults", ()) if path else ():
+            for key, name in entry.items() if isinstance(entry, Mapping) else ():
+                if re.fullmatch(rf"override /{group}(@_global_\.{group})?", str(key)):
+                    return str(name)
+        return None
+
+    def default(self, group: str) -> str:
+        """The option of a group that ``train.yaml`` chooses."""
+        path = self.file("train")
+        assert path is not None, "our own conf is among the folders"
+        entries = _read(path, path.stat().st_mtime_ns)["defaults"]
+        return next(str(entry[group]) for entry in entries if isinstance(entry, Mapping) and group in entry)
 
     def that_state(self, key: str) -> list[str]:
         """The options whose own file states this key, as ``group=name``; none where the key is not within a group."""
@@ -120,7 +133,31 @@ class Options:
                 whole &= complete
             if whole:
                 defaults[group] = node
+        for group, values in self._brought(choices):  # where the group itself does not say
+            node = {}
+            _merge(node, values)
+            _merge(node, _mapping(defaults.get(group)))
+            if group in defaults:
+                defaults[group] = node
         return defaults
+
+    def _beyond_its_group(self, option: str) -> bool:
+        """Whether an option of a group sets values of other groups, too; that is all that an experiment does."""
+        group = option.partition("/")[0]
+        return group in GROUPS and group != "experiment" and self.package(option) == "_global_"
+
+    def _brought(self, choices: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What the chosen options say of groups other than their own."""
+        for group, chosen in choices.items():
+            for name in chosen if isinstance(chosen, list) else [chosen]:
+                path = self.file(f"{group}/{name}") if self._beyond_its_group(f"{group}/{name}") else None
+                for other, values in _read(path, path.stat().st_mtime_ns).items() if path else ():
+                    if other in GROUPS and other != group and isinstance(values, Mapping):
+                        yield other, dict(values)
+
+
+def _mapping(node: Any) -> dict[str, Any]:
+    return {str(key): value for key, value in node.items()} if isinstance(node, Mapping) else {}
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
@@ -138,4 +175,4 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
+    return _mapping(content)

@@ -31,7 +31,7 @@ def by_kind(contracts: Mapping[str, Contract]) -> str:
         [f"`{name}`", *(str(contract.accepts[kind]["name"]) if kind in contract.accepts else "" for kind in kinds)]
         for name, contract in contracts.items()
     ]
-    return _table(["loss", *kinds], rows)
+    return table(["loss", *kinds], rows)
 
 
 def by_data(contracts: Mapping[str, Contract], options: Options | None = None) -> str:
@@ -45,7 +45,7 @@ def by_data(contracts: Mapping[str, Contract], options: Options | None = None) -
         [f"`{loss}`", *("x" if accepts(contract, stated[name]) else "" for name in shown)]
         for loss, contract in contracts.items()
     ]
-    return _table(["loss", *(f"`{name}`" for name in shown)], rows)
+    return table(["loss", *(f"`{name}`" for name in shown)], rows)
 
 
 def page() -> str:
@@ -68,7 +68,8 @@ In a cell stands the encoding: how targets of that kind become the criterion's.
 """
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown: the first column to the left, the others centred."""
     lines = ["| " + " | ".join(head) + " |", "|" + "|".join("---" if i == 0 else ":-:" for i in range(len(head))) + "|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines)

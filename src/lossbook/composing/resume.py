@@ -52,7 +52,7 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
     folders = list(folders or [conf_folder()])
     options = Options(folders)
     # what may be built is the user's word, never the file's
-    values = {key: value for key, value in saved.items() if key != "trust"} | {"ckpt": None}
+    values = {key: value for key, value in saved.items() if key != "trust"} | {"ckpt": None, "ckpt_lr": "config"}
     # and so is where to write: the run goes on in a folder of its own
     values |= {group: _placeless(values[group]) for group in ("callbacks", "logger") if group in values}
     choices = dict(values.get("choices") or {})

@@ -62,7 +62,13 @@ def _module_problems(schema: Schema, module: nn.Module) -> Iterator[Problem]:
             f"{{_target_: lossbook.data.augment.EachSample, transform: {{_target_: torchvision...{name}}}}}",
         )
         return
-    if len(schema.input_shape) != 3 and name != "GaussianNoise":
+    if schema.vocabulary is not None:
+        yield Problem(
+            f"data.augment: {name}",
+            "It changes numbers; these inputs are tokens, whose neighbours mean something else.",
+            "data.augment=null",
+        )
+    elif len(schema.input_shape) != 3 and name != "GaussianNoise":
         yield Problem(
             f"data.augment: {name}",
             f"It changes images (channels, height, width); these inputs have shape {schema.input_shape}.",

@@ -1,99 +1,156 @@
-"""Rules over parameter names -> parameter groups."""
+"""Rules over parameters -> parameter groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torch import nn
-
 from lossbook.errors import Problem, UserError, nearest
+from lossbook.optim.places import Place
+from lossbook.optim.rules import Rule
 
-_TESTS = ("match", "vectors")
+PartOf = Callable[[Place], str]
+_LATER = "frozen_until"  # a group's key for the stage at which its training starts
 
 
 def parameter_groups(
-    parameters: Iterable[tuple[str, nn.Parameter]],
-    rules: Sequence[Mapping[str, Any]],
-    preset: Sequence[Mapping[str, Any]] = (),
-    defaults: Mapping[str, Any] | None = None,
+    places: Sequence[Place],
+    rules: Sequence[Rule],
+    preset: Sequence[Rule] = (),
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
+    part_of: PartOf = lambda place: "main",
 ) -> list[dict[str, Any]]:
     """Parameter groups by ordered rules; the first match wins for each hyperparameter.
 
-    A rule is ``{match: pattern, lr: ..., weight_decay: ...}``, the pattern a glob over the name (``model.head.*``);
-    ``vectors: true`` in place of a pattern matches tensors of at most one dimension (norms, biases, temperatures).
-    ``freeze: true`` takes a parameter out of training. Parameters with the same hyperparameters share a group.
+    A group holds ``params``, pairs of name and parameter; ``name``; ``part``, the optimizer that takes it where there
+    are two; the hyperparameters in which it departs from that optimizer's own; and ``frozen_until`` where it joins
+    later. Parameters for which the same holds share a group. What is frozen for good is in none, and told so
+    (``requires_grad``).
 
     Args:
-        parameters: names and parameters, each once.
-        rules: the user's; one that matches nothing that is trained is an error.
-        preset: applied after them, and content to match nothing.
-        defaults: the optimizer's own hyperparameters: a rule that repeats them makes no group of its own.
+        places: every parameter once.
+        rules: the user's; one that covers nothing that is trained is an error.
+        preset: applied after them; content to cover nothing, or what the optimizer has no such hyperparameter for.
+        defaults: hyperparameters of each part; what a rule only repeats makes no group of its own.
+        part_of: which of the parts a parameter is for.
 
     Raises:
-        UserError: rules that match nothing, with the nearest names, or nothing left to train.
+        UserError: rules that cover nothing, with the nearest names, or set what the optimizer of a parameter has not;
+            or nothing is left to train.
     """
-    every = list(parameters)
-    named = [(name, parameter) for name, parameter in every if parameter.requires_grad]
-    matched: set[int] = set()
-    groups: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = {}
-    for name, parameter in named:
-        chosen: dict[str, Any] = {}
-        for number, rule in enumerate((*rules, *preset)):
-            if _matches(rule, name, parameter):
-                matched.add(number)
-                chosen = {**{k: v for k, v in rule.items() if k not in _TESTS}, **chosen}
-        if chosen.pop("freeze", False):
-            parameter.requires_grad_(False)
+    defaults = defaults or {"main": {}}
+    trained = [place for place in places if place.parameter.requires_grad]
+    ordered = [*rules, *preset]
+    covered: set[int] = set()
+    problems: list[Problem] = []
+    groups: dict[tuple[str, ...], dict[str, Any]] = {}
+    for place in trained:
+        part = part_of(place)
+        own = defaults[part]
+        said: dict[str, Any] = {}
+        labels: list[str] = []
+        for number, rule in enumerate(ordered):
+            if not rule.covers(place):
+                continue
+            covered.add(number)
+            news = {key: value for key, value in rule.said() if key not in said}
+            foreign = [key for key in news if key not in own and key != "freeze"] if own else []
+            if number < len(rules):
+                problems += [_not_taken(rule, key, place, own) for key in foreign]
+            news = {key: value for key, value in news.items() if key not in foreign}
+            said |= news
+            labels += [rule.label] if any(not _repeats(key, value, own) for key, value in news.items()) else []
+        frozen = said.pop("freeze", False)
+        if frozen is True:
+            place.parameter.requires_grad_(False)
             continue
-        chosen = {name: value for name, value in chosen.items() if (defaults or {}).get(name) != value}
-        key = tuple(sorted((k, str(v)) for k, v in chosen.items()))
-        group = groups.setdefault(key, {"params": [], **chosen})
-        group["params"].append(parameter)
-    missed = [rule for number, rule in enumerate(rules) if number not in matched]
-    if missed:
-        raise UserError(*(_missed(rule, every) for rule in missed))
+        values = _values(said, own) | ({_LATER: list(frozen)} if frozen else {})
+        key = (part, *(f"{name}={values[name]!r}" for name in sorted(values)))
+        group = groups.setdefault(key, {"params": [], "part": part, "labels": [], **values})
+        group["params"].append((place.name, place.parameter))
+        group["labels"] += [label for label in labels if label not in group["labels"]]
+    problems += [_missed(rule, places) for number, rule in enumerate(rules) if number not in covered]
+    if problems:
+        raise UserError(*dict.fromkeys(problems))
     if not groups:
         raise UserError(Problem("param_groups.rules freeze every parameter.", "One at least must be trained."))
-    return list(groups.values())
+    return _with_names(list(groups.values()), defaults)
 
 
-def _matches(rule: Mapping[str, Any], name: str, parameter: nn.Parameter) -> bool:
-    if rule.get("vectors"):
-        return parameter.ndim <= 1
-    return fnmatchcase(name, rule.get("match") or "")
+def _values(said: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters of a group that are not the optimizer's own; learning rates in absolute numbers."""
+    values = {key: value for key, value in said.items() if key != "lr"}
+    if "lr" in said:
+        how, number = said["lr"]
+        values["lr"] = number * own["lr"] if how == "lr_scale" else number
+    return {key: value for key, value in values.items() if key not in own or own[key] != value}
 
 
-def _missed(rule: Mapping[str, Any], every: Sequence[tuple[str, nn.Parameter]]) -> Problem:
-    """Why a rule of the user's matches nothing that is trained."""
-    if not any(rule.get(test) for test in _TESTS):
+def _repeats(key: str, value: Any, own: Mapping[str, Any]) -> bool:
+    """Whether what a rule says is what holds anyway."""
+    if key == "freeze":
+        return value is False
+    return key != "lr" and own.get(key) == value
+
+
+def _with_names(groups: list[dict[str, Any]], defaults: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Names that tell the groups apart: their rules' labels, ``rest`` where none speaks, ``all`` for a single one.
+
+    Of two optimizers, the class comes first (``muon``, ``adamw+no_decay``).
+    """
+    several = len({group["part"] for group in groups}) > 1
+    taken: set[str] = set()
+    for group in groups:
+        words: list[str] = group.pop("labels")
+        if several:
+            words = [defaults[group["part"]]["_target_"].rpartition(".")[2].lower(), *words]
+        name = "+".join(words) or ("rest" if len(groups) > 1 else "all")
+        unique, number = name, 2
+        while unique in taken:
+            unique, number = f"{name}_{number}", number + 1
+        taken.add(unique)
+        group["name"] = unique
+    return groups
+
+
+def _not_taken(rule: Rule, key: str, place: Place, own: Mapping[str, Any]) -> Problem:
+    known = [name for name in own if name not in ("_target_", "fused", "foreach", "rest")]
+    near = nearest(key, known)
+    return Problem(
+        f"The rule '{rule.label}' in param_groups.rules sets {key} for {place.name}.",
+        f"{own.get('_target_', 'Its optimizer')} has no such hyperparameter; it has {', '.join(known)}.",
+        f"'{near}'?" if near else "leave it out, or let the rule cover other parameters",
+    )
+
+
+def _missed(rule: Rule, places: Sequence[Place]) -> Problem:
+    """Why a rule of the user's covers nothing that is trained."""
+    if not rule.selects:
         return Problem(
-            f"A rule in param_groups.rules says not which parameters it is for: {dict(rule)}.",
-            "A rule has match, a pattern over their names, or vectors: true for norms and biases.",
+            f"A rule in param_groups.rules says not which parameters it is for: {dict(rule.values)}.",
+            "A rule has match, a pattern over their names, or type, vectors, part.",
             "match: '*' for all of them",
         )
-    said = "vectors: true" if rule.get("vectors") else f"The pattern '{rule['match']}'"
-    frozen = [name for name, parameter in every if _matches(rule, name, parameter)]
-    names = [name for name, parameter in every if parameter.requires_grad]
+    said = f"The rule '{rule.label}' in param_groups.rules"
+    frozen = [place.name for place in places if rule.covers(place)]
     if frozen:
         return Problem(
-            f"{said} in param_groups.rules matches frozen parameters alone ({_listed(frozen)}).",
+            f"{said} covers frozen parameters alone ({_listed(frozen)}).",
             "What the model has frozen itself is not trained, and no rule has an effect on it.",
             "remove the rule, or let the model leave them trainable",
         )
-    if rule.get("vectors"):
-        return Problem(
-            f"{said} in param_groups.rules matches no parameter.",
-            "This model has no trained parameter of one dimension or none, such as norms and biases.",
-            "remove the rule, or give match: a pattern in its place",
-        )
-    near = nearest(rule["match"], names)
-    return Problem(
-        f"{said} in param_groups.rules matches no parameter.",
-        f"Parameters are {_listed(names)}.",
-        f"'{near}'?" if near else "a pattern over these names, such as '*.weight'",
-    )
+    if rule.match is not None:
+        names = [name for place in places if place.parameter.requires_grad for name in place.names]
+        near = nearest(rule.match, names)
+        fix = f"'{near}'?" if near else "a pattern over these names, such as '*.weight'"
+        return Problem(f"{said} covers no parameter.", f"Parameters are {_listed(names)}.", fix)
+    if rule.type is not None:
+        types = sorted({name for place in places for name in place.types})
+        near = nearest(rule.type, types)
+        fix = f"type: {near}" if near else f"type: {types[0]}" if types else "remove the rule"
+        return Problem(f"{said} covers no parameter.", f"Modules are of the types {_listed(types)}.", fix)
+    what = "one dimension or none, such as norms and biases" if rule.vectors else f"the part '{rule.part}'"
+    return Problem(f"{said} covers no parameter.", f"This model has no trained parameter of {what}.", "remove the rule")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -8,19 +8,20 @@ from typing import Any
 
 import lightning as L
 from torch import nn
-from torch.optim import Optimizer
 
-from lossbook.build import bind as bind_node
-from lossbook.build import build, target
+from lossbook.build import build
 from lossbook.data.module import DataModule
 from lossbook.errors import Problem, UserError, nearest, refuse
 from lossbook.models.batch_norm import require_statistics
-from lossbook.module import LossbookModule, MakeOptimizer, MakeScheduler
+from lossbook.module import LossbookModule
 from lossbook.objectives.bind import bind
 from lossbook.objectives.contract import Contract
+from lossbook.objectives.metrics.direction import better
 from lossbook.objectives.objective import Objective
-from lossbook.optim.capabilities import capability
-from lossbook.optim.groups import parameter_groups
+from lossbook.optim.checks import sparse_gradients
+from lossbook.optim.make import OptimizerFactory
+from lossbook.optim.resume import Loading
+from lossbook.optim.schedules.make import scheduler_factory
 from lossbook.trust import Trust
 
 
@@ -31,34 +32,45 @@ class Assembly:
     data: DataModule
     objective: Objective
     module: LossbookModule
+    groups: list[dict[str, Any]]  # of parameters, as OptimizerFactory plans them
 
 
-def assemble(config: Mapping[str, Any], contract: Contract, trust: Trust) -> Assembly:
+def assemble(
+    config: Mapping[str, Any],
+    contract: Contract,
+    trust: Trust,
+    loading: Loading = Loading(),  # noqa: B008  (frozen)
+) -> Assembly:
     """Build data, objective and module.
 
     Args:
         config: whole and resolved, as plain containers.
         contract: of its loss, checked against it.
         trust: what the config may build.
+        loading: how the optimizer's state is taken over from a checkpoint.
 
     Raises:
         UserError: what only the data or the network can tell; all that is wrong with the data's targets at once.
     """
     L.seed_everything(config["seed"], verbose=False)
+    make_optimizer = OptimizerFactory(config, trust, loading)
     data = build_data(config["data"], config["seed"], trust)
     objective = bind(contract, data.schema, config["model"].get("embedding_dim"), trust)
     in_memory = check_in_memory(data, objective)
-    model = build_model(config["model"], objective, trust)
+    wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
+    model = build_model({**config["model"], **wanted}, objective, trust)
     require_statistics(model, data.schema.input_shape, data.fewest_inputs)
+    watched, mode = primary(contract, objective)
     module = LossbookModule(
         model,
         objective,
-        primary=primary(contract, objective),
-        make_optimizer=optimizer_factory(config["optim"], config["param_groups"], trust),
-        make_scheduler=scheduler_factory(config["scheduler"], trust),
+        primary=(watched, mode),
+        make_optimizer=make_optimizer,
+        make_scheduler=scheduler_factory(config["scheduler"], trust, (f"val/{watched}", mode)),
         check_targets=not in_memory,
+        repeats=make_optimizer.capability.closure,
     )
-    return Assembly(data, objective, module)
+    return Assembly(data, objective, module, make_optimizer.plan(module))
 
 
 def build_data(node: Mapping[str, Any], seed: int, trust: Trust) -> DataModule:
@@ -78,11 +90,12 @@ def build_data(node: Mapping[str, Any], seed: int, trust: Trust) -> DataModule:
 
 def build_model(node: Mapping[str, Any], objective: Objective, trust: Trust) -> nn.Module:
     """The network, told the shape of its input and the size and kind of its output as far as it asks for them."""
-    ours = {"embedding_dim", "gives"}
+    ours = {"embedding_dim", "gives", "takes"}
     offered = {
         "input_shape": objective.schema.input_shape,
         "output_size": objective.output_size,
         "output": objective.schema.output,
+        "vocabulary": objective.schema.vocabulary,
     }
     arguments = {key: value for key, value in node.items() if key not in ours}
     model: nn.Module = build(arguments, key="model", trust=trust, offered=offered)
@@ -116,59 +129,4 @@ def primary(contract: Contract, objective: Objective) -> tuple[str, str]:
             f"Measured on these targets are {', '.join(names)}.",
             f"loss.primary.{kind}={near}" if near else "",
         )
-    return name, "min" if name in ("loss", "mae", "rmse", "cer", "wer", "kl") else "max"
-
-
-def optimizer_factory(node: Mapping[str, Any], groups: Mapping[str, Any], trust: Trust) -> MakeOptimizer:
-    """module -> optimizer over its parameter groups, fused wherever that is right."""
-    arguments = dict(node)
-    path = arguments["_target_"]
-    if arguments.get("fused") is None and capability(path).fused and not _excludes_fused(arguments):
-        arguments["fused"] = True
-    bind_node(arguments, key="optim", trust=trust)  # unknown names are said before any data is read
-
-    def make(module: nn.Module) -> Optimizer:
-        # what an objective learns (a temperature) has a scale of its own, which decay would only distort
-        learnt = {"match": "objective.*", "weight_decay": 0.0}
-        rules = groups.get("rules") or ()
-        problems = [problem for rule in rules for problem in _rule_problems(rule, arguments)]
-        if problems:
-            raise UserError(*problems)
-        preset = [learnt, *(groups.get("preset") or ())] if "weight_decay" in arguments else ()
-        made = parameter_groups(module.named_parameters(), rules, preset, arguments)
-        optimizer: Optimizer = build(arguments, key="optim", trust=trust, params=made)
-        return optimizer
-
-    return make
-
-
-def _excludes_fused(arguments: Mapping[str, Any]) -> bool:
-    return any(arguments.get(name) for name in ("foreach", "capturable", "differentiable"))
-
-
-def _rule_problems(rule: Mapping[str, Any], optim: Mapping[str, Any]) -> list[Problem]:
-    known = ["match", "vectors", "freeze", *(key for key in optim if key not in ("_target_", "fused", "foreach"))]
-    return [
-        Problem(
-            f"param_groups.rules has a rule with '{key}'.",
-            f"A rule has match (or vectors), freeze, and hyperparameters of the optimizer: {', '.join(known[3:])}.",
-            f"'{near}'?" if (near := nearest(key, known)) else "remove it",
-        )
-        for key in rule
-        if key not in known
-    ]
-
-
-def scheduler_factory(node: Mapping[str, Any], trust: Trust) -> MakeScheduler | None:
-    """(optimizer, number of steps) -> Lightning's scheduler config; None where the learning rate stays."""
-    if node.get("_target_") is None:
-        return None
-    arguments = {key: value for key, value in node.items() if key != "interval"}
-    target(arguments["_target_"], key="scheduler", trust=trust)
-
-    def make(optimizer: Optimizer, total_steps: int) -> dict[str, Any]:
-        offered = {"total_steps": total_steps}
-        scheduler = build(arguments, key="scheduler", trust=trust, offered=offered, optimizer=optimizer)
-        return {"scheduler": scheduler, "interval": node.get("interval", "step")}
-
-    return make
+    return name, better(name)

@@ -19,9 +19,12 @@ from lightning.pytorch.utilities.warnings import PossibleUserWarning
 from lossbook.build import bind, build
 from lossbook.callbacks.charts import ChartLayout
 from lossbook.callbacks.checkpoints import Checkpoints
+from lossbook.callbacks.optimizer_averages import OptimizerAverages
 from lossbook.callbacks.record import Record
+from lossbook.callbacks.stages import Stages
 from lossbook.checkpoint import AtomicCheckpointIO, read
 from lossbook.errors import Problem, UserError, refuse
+from lossbook.optim.capabilities import capability
 from lossbook.run.assemble import Assembly
 from lossbook.run.lean import make_lean
 from lossbook.run.trainer import build_trainer, says, trainer_options
@@ -75,7 +78,10 @@ def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: 
     for group, nodes in (("callbacks", callbacks), ("logger", loggers)):
         for name, node in nodes.items():
             bind(node, key=f"{group}.{name}", trust=trust)
-    options = trainer_options(config["trainer"], len(assembly.data.train_dataloader()))
+    averages = capability(config["optim"]["_target_"]).averages
+    options = dict(config["trainer"])
+    compiled = options.pop("compile", False)  # ours, not the trainer's
+    options = trainer_options(options, len(assembly.data.train_dataloader()))
 
     def make(folder: Path) -> L.Trainer:
         built = [_callback(name, node, trust, folder) for name, node in callbacks.items()]
@@ -83,11 +89,15 @@ def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: 
             build(node, key=f"logger.{name}", trust=trust, offered={"save_dir": str(folder), "folder": folder})
             for name, node in loggers.items()
         ]
+        staged = [Stages()] if any("frozen_until" in group for group in assembly.groups) else []
+        averaging = [] if averages is None else [OptimizerAverages(averages)]
+        if compiled:
+            assembly.module.model.compile()  # in place: names of weights stay as they are
         with quiet():
             return build_trainer(
                 options,
                 default_root_dir=folder,
-                callbacks=[*built, ChartLayout(), Record({"config": dict(saved)})],
+                callbacks=[*staged, *built, *averaging, ChartLayout(), Record({"config": dict(saved)})],
                 logger=logging_to,
                 plugins=[AtomicCheckpointIO()],
                 enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in built),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,23 @@ from rich.table import Table
 from lossbook.composing.options import Options, conf_folder
 from lossbook.data.source import sample_count
 from lossbook.objectives.contract import Contract
+from lossbook.optim.checks import notes
 from lossbook.run.assemble import Assembly
 from lossbook.run.fit import Outcome
 
 
 def print_plan(
-    config: Mapping[str, Any], contract: Contract, assembly: Assembly, trainer: L.Trainer, folder: Path
+    config: Mapping[str, Any],
+    contract: Contract,
+    assembly: Assembly,
+    trainer: L.Trainer,
+    folder: Path,
+    resumed: Sequence[str] = (),
 ) -> None:
-    """Loss, data, model, optimizer, device and folder, with what was decided about each."""
+    """Loss, data, model, optimizer, device and folder, with what was decided about each.
+
+    ``resumed``: what changed since the checkpoint, a line each.
+    """
     if not trainer.is_global_zero:
         return
     choices = config["choices"]
@@ -53,7 +62,13 @@ def print_plan(
     for label, name, text in rows:
         out.print(f"[dim]{label:<7}[/dim] [bold]{name:<{width}}[/bold]  {text}")
     out.print(f"[dim]folder [/dim] {folder}")
+    for note in notes(config):
+        out.print(f"[dim]note   [/dim] {note}")
+    for line in resumed:
+        out.print(f"[dim]resume [/dim] {line}")
     out.print()
+    if len(assembly.groups) > 1:
+        console(width=120).print(groups_table(config, assembly.groups))  # patterns of rules are long
 
 
 def print_outcome(outcome: Outcome, primary: tuple[str, str], folder: Path, seconds: float) -> None:
@@ -95,9 +110,9 @@ def print_figures(figures: Mapping[str, float], primary: tuple[str, str]) -> Non
     console().print(table)
 
 
-def console() -> Console:
-    """A console that neither wraps paths nor paints numbers."""
-    return Console(highlight=False, soft_wrap=True)
+def console(width: int | None = None) -> Console:
+    """A console that neither wraps paths nor paints numbers, as wide as the terminal where ``width`` is None."""
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def _natural(group: str, other: str, config: Mapping[str, Any]) -> bool:
@@ -119,15 +134,52 @@ def _classes(schema: Any) -> str:
 
 
 def _optimizer(config: Mapping[str, Any], assembly: Assembly) -> str:
-    optimizer = assembly.module.make_optimizer(assembly.module)
-    groups = [
-        f"{len(group['params'])} tensors with lr {group['lr']:g}"
-        + (f", weight decay {group['weight_decay']:g}" if group.get("weight_decay") else "")
-        for group in optimizer.param_groups
-    ]
-    fused = "fused, " if optimizer.defaults.get("fused") else ""
+    """The optimizer's class and what is the same for all groups; a table follows where there are several."""
+    node = config["optim"]
+    name = node["_target_"].rpartition(".")[2]
+    if node.get("rest"):
+        name += f" and {node['rest']['_target_'].rpartition('.')[2]}"
+    name += ", fused" if any(group.get("fused") for group in assembly.groups) else ""
     scheduler = config["choices"].get("scheduler", "none")
-    return f"{fused}{'; '.join(groups)}" + ("" if scheduler in (None, "none") else f", schedule {scheduler}")
+    schedule = "" if scheduler in (None, "none") else f", schedule {scheduler}"
+    if len(assembly.groups) > 1:
+        return f"{name}{schedule}, {len(assembly.groups)} groups"
+    (group,) = assembly.groups
+    lr = f", lr {group['lr']:g}" if "lr" in group else ""
+    return f"{name}{lr}{schedule}"
+
+
+def groups_table(config: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> Table:
+    """A row a parameter group: its name, how much is in it, and what holds for it."""
+    nodes = {"main": config["optim"], "rest": config["optim"].get("rest") or {}}
+    extra = [key for key in dict.fromkeys(key for group in groups for key in group) if key not in _SHOWN]
+    decays = any("weight_decay" in {**nodes[group["part"]], **group} for group in groups)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("group", no_wrap=True, min_width=max(len(group["name"]) for group in groups))
+    for column in ("tensors", "parameters", "lr", *(["weight decay"] if decays else []), *extra):
+        table.add_column(column, justify="right")
+    if staged := any("frozen_until" in group for group in groups):
+        table.add_column("frozen until")
+    for group in groups:
+        values = {**nodes[group["part"]], **group}
+        tensors = [parameter for _, parameter in group["params"]]
+        shown = [values.get(key) for key in ("lr", *(["weight_decay"] if decays else []), *extra)]
+        until = [_until(group["frozen_until"]) if "frozen_until" in group else ""] if staged else []
+        counts = [str(len(tensors)), f"{sum(tensor.numel() for tensor in tensors):,}"]
+        table.add_row(group["name"], *counts, *("" if value is None else _short(value) for value in shown), *until)
+    return table
+
+
+_SHOWN = ("name", "params", "part", "lr", "initial_lr", "weight_decay", "frozen_until", "fused")
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def _until(stage: Sequence[Any]) -> str:
+    kind, number = stage
+    return f"{number:.0%} of the run" if kind == "share" else f"{kind} {number}"
 
 
 def _logdir(folder: Path) -> str:

@@ -42,12 +42,14 @@ def train(config: DictConfig, folder: str | Path | None = None) -> dict[str, Any
     from lossbook.run.fit import fit, make_trainer, refuse_finished
     from lossbook.run.folder import RunFolder
     from lossbook.run.processes import folder_of_the_first, launching
+    from lossbook.run.resuming import loading_of, told
     from lossbook.run.summary import print_broken_off, print_outcome, print_plan
 
     started = time.perf_counter()
     refuse_finished(values)
     trust = Trust.of(values)
-    assembly = assemble(values, contract, trust)
+    loading = loading_of(values)
+    assembly = assemble(values, contract, trust, loading)
     make = make_trainer(values, to_save(config), assembly, trust)  # refuses what cannot be before a folder is there
     new: list[Path] = []  # a run that fails before it has written anything leaves no folder behind
     if is_first():
@@ -60,7 +62,7 @@ def train(config: DictConfig, folder: str | Path | None = None) -> dict[str, Any
     with discarding(new):
         record = RunFolder(made, values, assembly.module.primary)
         trainer = make(made)
-        print_plan(values, contract, assembly, trainer, made)
+        print_plan(values, contract, assembly, trainer, made, told(values, assembly.groups, loading))
         record.start()
     try:
         with launching(made):

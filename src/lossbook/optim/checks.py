@@ -1,0 +1,229 @@
+"""Whether an optimizer can do what the config asks of it: a pure function of the config, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lossbook.errors import Problem
+from lossbook.optim.capabilities import CAPABILITIES, Capability, capability
+from lossbook.optim.rule_checks import group_problems, rule_problems
+
+Node = Mapping[str, Any]
+
+
+def problems(config: Node) -> list[Problem]:
+    """Everything that the optimizer, or one of its rest, cannot do.
+
+    Args:
+        config: whole and resolved, as plain containers; read are ``optim``, ``param_groups``, ``scheduler``,
+            ``trainer``, ``model`` and ``choices``. Of an optimizer that is not torch's nothing is assumed.
+    """
+    node = config["optim"]
+    if not isinstance(node.get("_target_"), str):
+        return []  # building says it
+    can = capability(node["_target_"])
+    found = [*_schedule(config, can), *_closure(config, can), *_parts(config, can), *_sparse(config, can)]
+    found += _averages(config, can)
+    for key, part in (("optim", node), ("optim.rest", node.get("rest"))):
+        if isinstance(part, Mapping):
+            found += [*_flags(key, part, config), *_lengths(key, part)]
+    if not can.groups:
+        found += group_problems(config)
+    return [*found, *rule_problems(config)]
+
+
+def notes(config: Node) -> list[str]:
+    """What a run should say of its optimizer, though it is allowed: a sentence each."""
+    can = capability(str(config["optim"].get("_target_")))
+    size = config.get("data", {}).get("batch_size", "all")
+    found = []
+    if can.full_batch and size != "all":
+        why = "their curvature is mostly noise" if can.closure else "the signs of their gradients change by chance"
+        found.append(
+            f"{_name(config['optim'])} is meant for all data at once; on batches of {size} {why}."
+            " data.batch_size=all is what it can use."
+        )
+    return found
+
+
+def sparse_gradients(config: Node) -> bool | None:
+    """Whether the model's weights have sparse gradients; None where a stranger does not say.
+
+    ``model.sparse`` says it, and where that is null the optimizer: they are sparse if it takes no others.
+    """
+    model = config.get("model", {})
+    if "sparse" in model:
+        wanted = capability(str(config["optim"].get("_target_"))).sparse == "only"
+        return wanted if model["sparse"] is None else bool(model["sparse"])
+    return False if str(model.get("_target_", "")).startswith("lossbook.") else None
+
+
+def _schedule(config: Node, can: Capability) -> Iterator[Problem]:
+    schedule = config.get("scheduler") or {}
+    if not can.schedule and schedule.get("_target_") is not None:
+        yield Problem(
+            f"scheduler={_choice(config, 'scheduler')} with optim={_choice(config, 'optim')}.",
+            f"No schedule acts on {_name(config['optim'])}: its learning rate is only the first size of its steps.",
+            "scheduler=none",
+        )
+
+
+def _closure(config: Node, can: Capability) -> Iterator[Problem]:
+    """What cannot be where a batch is evaluated several times a step."""
+    if not can.closure:
+        return
+    name, trainer = _name(config["optim"]), config.get("trainer", {})
+    if (batches := trainer.get("accumulate_grad_batches") or 1) != 1:
+        rule = f"{name} evaluates a batch several times a step, and the gradients of all of them would add up."
+        fix = "trainer.accumulate_grad_batches=1, and a larger data.batch_size"
+        yield Problem(f"trainer.accumulate_grad_batches={batches} with optim={_choice(config, 'optim')}.", rule, fix)
+    if _half(trainer):
+        rule = f"The gradient scaler of half precision cannot follow {name}, which evaluates several times a step."
+        yield Problem(
+            f"trainer.precision={trainer['precision']} with optim={_choice(config, 'optim')}.",
+            rule,
+            "trainer.precision=32-true or trainer.precision=bf16-mixed",
+        )
+    if clip := trainer.get("gradient_clip_val"):
+        rule = f"{name} compares the gradients of its evaluations; clipping each of them falsifies the comparison."
+        yield Problem(
+            f"trainer.gradient_clip_val={clip} with optim={_choice(config, 'optim')}.",
+            rule,
+            "trainer.gradient_clip_val=null",
+        )
+
+
+def _parts(config: Node, can: Capability) -> Iterator[Problem]:
+    """An optimizer for a part of the model needs one for the rest, any other does not."""
+    node, option = config["optim"], _choice(config, "optim")
+    rest = node.get("rest")
+    if can.in_part and rest is None:
+        what = "weights of two dimensions" if can.takes == "matrices" else "weights with sparse gradients"
+        rule = f"{_name(node)} trains {what} alone; all others need an optimizer of their own."
+        yield Problem(f"optim={option} without optim.rest.", rule, "+optim.rest='{_target_: torch.optim.AdamW}'")
+    if rest is None or node["_target_"] not in CAPABILITIES:
+        return
+    if not can.in_part:
+        rule = f"{_name(node)} trains every parameter, and leaves nothing for a second optimizer."
+        yield Problem(f"optim.rest with optim={option}.", rule, "~optim.rest")
+        return
+    if not isinstance(rest, Mapping) or not isinstance(rest.get("_target_"), str):
+        rule = "It is a node of its own, for the parameters that the other optimizer does not take."
+        yield Problem(f"optim.rest={rest}", rule, "optim.rest._target_=torch.optim.AdamW")
+        return
+    other = capability(rest["_target_"])
+    if other.in_part or other.closure or not other.groups or not other.schedule:
+        rule = "The rest needs an optimizer that takes any parameter, groups and schedules, a step a batch."
+        yield Problem(
+            f"optim.rest._target_={rest['_target_']}", rule, "optim=" + option + ", whose rest has been tried"
+        )
+
+
+def _sparse(config: Node, can: Capability) -> Iterator[Problem]:
+    """Sparse gradients: which optimizers take them, and with what."""
+    node, trainer, option = config["optim"], config.get("trainer", {}), _choice(config, "optim")
+    has = sparse_gradients(config)
+    if can.sparse == "only" and has is False:
+        yield Problem(
+            f"optim={option} with model={_choice(config, 'model')}, which has no sparse gradients.",
+            f"{_name(node)} trains nothing but embeddings with sparse gradients.",
+            "optim=adam; or data=digit_tokens, where the loss takes classes",
+        )
+    if not has:
+        return
+    if can.sparse == "no":
+        yield Problem(
+            f"optim={option} with model.sparse=true.",
+            f"{_name(node)} takes no sparse gradients.",
+            "optim=sparse_adam or optim=sgd or optim=adagrad; or model.sparse=false",
+        )
+    if can.sparse == "accepts" and node["_target_"] in CAPABILITIES:
+        spared = any(isinstance(rule, Mapping) and rule.get("weight_decay") == 0 for rule in _rules(config))
+        for key, fix in (("fused", "optim.fused=null"), ("weight_decay", "optim.weight_decay=0")):
+            if node.get(key) and not (key == "weight_decay" and spared):
+                what = "Its fused kernel" if key == "fused" else f"Weight decay of {_name(node)}"
+                rule = f"{what} takes no sparse gradients."
+                yield Problem(
+                    f"optim.{key}={_text(node[key])} with model.sparse=true.", rule, f"{fix}; or model.sparse=false"
+                )
+    if trainer.get("gradient_clip_val") and trainer.get("gradient_clip_algorithm") == "value":
+        yield Problem(
+            "trainer.gradient_clip_algorithm=value with model.sparse=true.",
+            "torch clips sparse gradients by their norm alone.",
+            "trainer.gradient_clip_algorithm=norm; or model.sparse=false",
+        )
+
+
+def _flags(key: str, node: Node, config: Node) -> Iterator[Problem]:
+    """How the step is computed: kernels that exclude each other, the device, the precision."""
+    if node.get("_target_") not in CAPABILITIES:
+        return
+    trainer = config.get("trainer", {})
+    if node.get("differentiable"):
+        rule = "Steps that can be differentiated are for code that trains through them; a run's weights raise in torch."
+        yield Problem(f"{key}.differentiable=true", rule, f"{key}.differentiable=false")
+    if node.get("fused") and node.get("foreach"):
+        rule = "A step is fused, or runs over lists of tensors; not both."
+        yield Problem(f"{key}.fused=true with {key}.foreach=true.", rule, f"{key}.foreach=null")
+    if node.get("capturable") and trainer.get("accelerator") == "cpu":
+        rule = "Steps are captured in a graph on a GPU alone."
+        yield Problem(f"{key}.capturable=true with trainer.accelerator=cpu.", rule, f"{key}.capturable=false")
+    whole = key == "optim" and not capability(node["_target_"]).in_part
+    if whole and node.get("fused") and _mixed(trainer) and trainer.get("gradient_clip_val"):
+        given = f"{key}.fused=true with trainer.precision={trainer['precision']} and trainer.gradient_clip_val."
+        rule = "A fused step unscales the gradients itself, too late for them to be clipped."
+        yield Problem(given, rule, f"{key}.fused=null")
+
+
+def _lengths(key: str, node: Node) -> Iterator[Problem]:
+    for name, length in capability(str(node.get("_target_"))).lengths:
+        value = node.get(name)
+        if isinstance(value, list) and len(value) != length:
+            rule = f"{_name(node)} takes {length} values here, and would pass over others or stop at its first step."
+            yield Problem(f"{key}.{name}={_text(value)}", rule, f"{key}.{name} with {length} values")
+
+
+def _half(trainer: Node) -> bool:
+    return str(trainer.get("precision")) in ("16", "16-mixed")
+
+
+def _mixed(trainer: Node) -> bool:
+    return _half(trainer) or str(trainer.get("precision")) in ("bf16", "bf16-mixed")
+
+
+def _rules(config: Node) -> list[Any]:
+    return list((config.get("param_groups") or {}).get("rules") or ())
+
+
+def _choice(config: Node, group: str) -> str:
+    return str((config.get("choices") or {}).get(group, "..."))
+
+
+def _name(node: Node) -> str:
+    return str(node.get("_target_")).rpartition(".")[2]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ",".join(map(_text, value)) + "]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _averages(config: Node, can: Capability) -> Iterator[Problem]:
+    """One average of the weights at most can be in their place."""
+    nodes = {name: node for name, node in (config.get("callbacks") or {}).items() if isinstance(node, Mapping)}
+    ours = [name for name, node in nodes.items() if ".weight_averaging." in str(node.get("_target_"))]
+    if can.averages is not None and ours:
+        given = f"callbacks.{ours[0]} with optim={_choice(config, 'optim')}."
+        rule = f"{_name(config['optim'])} averages its weights itself, and one average alone can be in their place."
+        yield Problem(given, rule, "callbacks=default, or optim=sgd")
+    if len(ours) > 1:
+        given = f"callbacks.{ours[0]} with callbacks.{ours[1]}."
+        yield Problem(given, "One average of the weights alone can be in their place.", f"callbacks={ours[0]}")
+    for name, node in nodes.items():
+        theirs = str(node.get("_target_"))
+        if theirs.startswith("lightning.") and theirs.endswith("WeightAveraging"):
+            rule = "Lightning's averages copy all that the module holds, and after training test other weights."
+            fix = "callbacks=swa" if "Stochastic" in theirs else "callbacks=ema or callbacks=swa"
+            yield Problem(f"callbacks.{name}._target_={theirs}", rule, fix)

@@ -1,0 +1,138 @@
+"""From the config's nodes to the optimizer of a module: which groups, in which optimizer, with what filled in."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from lossbook.build import bind, build
+from lossbook.errors import refuse
+from lossbook.optim.capabilities import capability
+from lossbook.optim.groups import parameter_groups
+from lossbook.optim.places import places
+from lossbook.optim.resume import Loading
+from lossbook.optim.rules import Rule, expand
+from lossbook.optim.schedules.length import length_of
+from lossbook.optim.split import Split, part_of
+from lossbook.trust import Trust
+
+# what an objective learns (a temperature) has a scale of its own, which decay would only distort
+_LEARNT = Rule({"weight_decay": 0.0}, match="objective.*", name="no_decay")
+
+
+class OptimizerFactory:
+    """Makes the optimizer of a module, over groups that are planned once.
+
+    Args:
+        config: plain and checked; its nodes ``optim``, ``param_groups`` and ``trainer`` are read.
+        trust: what the config may build.
+        loading: how the state of a checkpoint is taken over.
+    """
+
+    def __init__(self, config: Mapping[str, Any], trust: Trust, loading: Loading = Loading()) -> None:  # noqa: B008
+        self.node, self.trust, self.loading = dict(config["optim"]), trust, loading
+        self.capability = capability(self.node["_target_"])
+        self.rest: Mapping[str, Any] | None = self.node.pop("rest", None)
+        self.preset = (config.get("param_groups") or {}).get("preset") or ()
+        self.rules = [Rule.read(rule) for rule in (config.get("param_groups") or {}).get("rules") or ()]
+        options = config.get("trainer") or {}
+        # under mixed precision Lightning clips nothing for an optimizer that could unscale gradients by itself
+        mixed = str(options.get("precision")) in ("16", "16-mixed", "bf16", "bf16-mixed")
+        self.clips = mixed and bool(options.get("gradient_clip_val"))
+        for key, node in (("optim", self.node), ("optim.rest", self.rest)):
+            if node is not None:
+                bind(node, key=key, trust=trust)  # unknown names are said before any data is read
+        self._planned: list[dict[str, Any]] | None = None
+
+    def plan(self, module: nn.Module) -> list[dict[str, Any]]:
+        """The parameter groups of ``module``; freezes for good what rules say is never trained.
+
+        Each has ``name``, ``params`` (pairs of name and parameter), ``part``, ``lr``, ``initial_lr``, the
+        hyperparameters in which it departs, ``frozen_until`` (kind, number) where it joins later, and ``fused`` where
+        the config leaves that open and it is right.
+
+        Raises:
+            UserError: a rule covers nothing, or sets what an optimizer has not; a part is left without parameters.
+        """
+        if self._planned is None:
+            parts = part_of(module, self.capability)
+            nodes = {"main": self.node} | ({} if self.rest is None else {"rest": self.rest})
+            found = places(module)
+            depth = 1 + max((place.layer for place in found if place.layer is not None), default=0)
+            groups = parameter_groups(
+                found,
+                self.rules,
+                [_LEARNT, *expand(self.preset, depth)],
+                nodes,
+                lambda place: parts[place.name] if self.rest is not None else "main",
+            )
+            for group in groups:
+                if "lr" in nodes[group["part"]]:  # a stranger may do without
+                    group.setdefault("lr", nodes[group["part"]]["lr"])
+                    group["initial_lr"] = group["lr"]
+            if not any(group["part"] == "main" for group in groups):
+                what = "weights of two dimensions" if self.capability.takes == "matrices" else "sparse gradients"
+                rule = f"{self.node['_target_']} trains {what} alone, and this model has none."
+                raise refuse("optim", rule, "optim=adamw")
+            for name, node in nodes.items():
+                own = [group for group in groups if group["part"] == name]
+                dense = not _sparse(module) & {parameter for group in own for _, parameter in group["params"]}
+                if dense and self._fuses(node):
+                    for group in own:
+                        group["fused"] = True
+            self._planned = groups
+            self._made(lambda: 1)  # what torch refuses is said here, before anything is written
+        return self._planned
+
+    def __call__(self, module: nn.Module) -> Optimizer:
+        """The optimizer; what it wants to know of the run's length is asked of the module's trainer."""
+        self.plan(module)
+        optimizer = self._made(lambda: length_of(module.trainer).steps)  # type: ignore[arg-type]
+        self.loading.attach(optimizer)
+        return optimizer
+
+    def _made(self, steps: Callable[[], int | None]) -> Optimizer:
+        """The optimizer, or two in one, over the planned groups; ``steps`` tells the length of the run."""
+        parts = []
+        for name, node in (("main", self.node), ("rest", self.rest)):
+            groups = [
+                {key: value for key, value in group.items() if key != "part"}
+                for group in self._planned or ()
+                if group["part"] == name
+            ]
+            if node is None or not groups:
+                continue
+            arguments = _filled(node, steps) | ({"fused": True} if groups[0].get("fused") else {})
+            parts.append((functools.partial(build, arguments, key="optim", trust=self.trust), groups))
+        make, groups = parts[0]
+        optimizer: Optimizer = make(params=groups) if len(parts) == 1 else Split(parts)
+        return optimizer
+
+    def _fuses(self, node: Mapping[str, Any]) -> bool:
+        """Whether the fused kernel is there and right, where the config does not say."""
+        others = any(node.get(name) for name in ("foreach", "capturable", "differentiable"))
+        return capability(node["_target_"]).fused and node.get("fused") is None and not others and not self.clips
+
+
+def _filled(node: Mapping[str, Any], steps: Callable[[], int | None]) -> dict[str, Any]:
+    """An optimizer's arguments, with the numbers of steps that follow from the run's length."""
+    arguments = dict(node)
+    for name, share in capability(node["_target_"]).share_of_run:
+        if arguments.get(name, share) is None:
+            length = steps()
+            if length is None:
+                rule = "It follows from the run's length, which is open."
+                raise refuse(f"optim.{name}=null", rule, f"optim.{name}=N")
+            arguments[name] = max(1, round(share * length))
+    return arguments
+
+
+def _sparse(module: nn.Module) -> set[torch.Tensor]:
+    """The tables whose gradients are sparse."""
+    tables = (nn.Embedding, nn.EmbeddingBag)
+    return {each.weight for each in module.modules() if isinstance(each, tables) and each.sparse}

@@ -1,0 +1,68 @@
+"""From a config's schedule to what Lightning steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from lossbook.build import bind, build, target
+from lossbook.errors import UserError
+from lossbook.objectives.metrics.direction import better
+from lossbook.optim.schedules.checks import torch_plateau
+from lossbook.optim.schedules.length import Length
+from lossbook.optim.schedules.plateau import Plateau
+from lossbook.optim.schedules.schedule import Schedule
+from lossbook.trust import Trust
+
+MakeScheduler = Callable[[Optimizer, Length], dict[str, Any]]
+
+
+def scheduler_factory(node: Mapping[str, Any], trust: Trust, primary: tuple[str, str]) -> MakeScheduler | None:
+    """(optimizer, length of the run) -> Lightning's scheduler config; None where the learning rate stays.
+
+    A schedule of ours is stepped once a step. Any other class of torch's kind is stepped as the node's ``interval``
+    (``step`` by default) and ``frequency`` say, and is told ``total_steps``, the number of these times, if it asks.
+
+    Args:
+        node: of the config; names that it cannot have are refused here, before there is an optimizer.
+        trust: what the config may build.
+        primary: tag and mode of the metric that ``monitor: primary`` means, such as ``("val/acc", "max")``.
+
+    Raises:
+        UserError: as ``lossbook.build.build``, and for torch's ``ReduceLROnPlateau``.
+    """
+    if node.get("_target_") is None:
+        return None
+    found = target(node["_target_"], key="scheduler", trust=trust)
+    kind = found if isinstance(found, type) else object
+    if issubclass(kind, ReduceLROnPlateau):
+        raise UserError(torch_plateau())
+    times = {"interval": node.get("interval", "step"), "frequency": node.get("frequency", 1)}
+    arguments = dict(node)
+    if issubclass(kind, Schedule):
+        times = {"interval": "step", "frequency": 1}
+    else:
+        arguments = {key: value for key, value in node.items() if key not in times}
+    if issubclass(kind, Plateau):
+        arguments |= _watched(node, primary)
+    bind(arguments, key="scheduler", trust=trust, optimizer=None)
+
+    def make(optimizer: Optimizer, length: Length) -> dict[str, Any]:
+        calls = length.calls(**times)
+        offered: dict[str, Any] = {"length": length} | ({} if calls is None else {"total_steps": calls})
+        return {
+            "scheduler": build(arguments, key="scheduler", trust=trust, offered=offered, optimizer=optimizer),
+            **times,
+        }
+
+    return make
+
+
+def _watched(node: Mapping[str, Any], primary: tuple[str, str]) -> dict[str, str]:
+    """The tag that a plateau watches, and which of its values is best where the node does not say."""
+    monitor = primary[0] if node.get("monitor", "primary") == "primary" else str(node["monitor"])
+    natural = primary[1] if monitor == primary[0] else better(monitor.rpartition("/")[2])
+    return {"monitor": monitor, "mode": node.get("mode") or natural}

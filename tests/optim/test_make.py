@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lossbook.errors import UserError
+from lossbook.optim.make import OptimizerFactory
+from lossbook.trust import OWN_CONFIG
+
+ADAM = {"_target_": "torch.optim.Adam", "lr": 0.1, "weight_decay": 0.5, "fused": None}
+MUON = {"_target_": "torch.optim.Muon", "lr": 0.1, "weight_decay": 0.1, "rest": {**ADAM, "weight_decay": 0.5}}
+NO_DECAY = [{"vectors": True, "weight_decay": 0.0, "name": "no_decay"}]
+
+
+class Module(nn.Module):
+    def __init__(self, sparse: bool = False) -> None:
+        super().__init__()
+        self.model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+        if sparse:
+            self.table = nn.EmbeddingBag(5, 3, sparse=True)
+        self.objective = nn.ParameterDict({"temperature": nn.Parameter(torch.ones(()))})
+
+
+def factory(node: dict[str, Any], rules: Any = (), preset: Any = (), **trainer: Any) -> OptimizerFactory:
+    config = {"optim": node, "param_groups": {"rules": rules, "preset": preset}, "trainer": trainer}
+    return OptimizerFactory(config, OWN_CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("more", "trainer", "fused"),
+    [
+        ({}, {}, True),
+        ({"fused": False}, {}, False),
+        ({"foreach": True}, {}, None),
+        ({}, {"precision": "bf16-mixed"}, True),
+        ({}, {"precision": "bf16-mixed", "gradient_clip_val": 1.0}, None),
+        ({}, {"gradient_clip_val": 1.0}, True),
+    ],
+)
+def test_fused_wherever_nothing_speaks_against_it(more: dict[str, Any], trainer: dict[str, Any], fused: Any) -> None:
+    optimizer = factory({**ADAM, **more}, **trainer)(Module())
+    assert optimizer.defaults["fused"] is fused
+
+
+def test_sparse_gradients_speak_against_it() -> None:
+    node = {"_target_": "torch.optim.SGD", "lr": 0.1, "fused": None}
+    assert factory(node)(Module()).defaults["fused"] is True
+    assert factory(node)(Module(sparse=True)).defaults["fused"] is None
+
+
+def test_groups_are_planned_once_and_named() -> None:
+    module, make = Module(), factory(ADAM, [{"match": "model.0.*", "freeze": True}], NO_DECAY)
+    planned = make.plan(module)
+    assert make.plan(module) is planned
+    assert not module.model[0].weight.requires_grad
+    optimizer = make(module)
+    assert [(group["name"], group["param_names"]) for group in optimizer.param_groups] == [
+        ("no_decay", ["model.1.weight", "model.1.bias", "model.2.bias", "objective.temperature"]),
+        ("rest", ["model.2.weight"]),
+    ]
+    assert [(group["lr"], group["initial_lr"]) for group in optimizer.param_groups] == [(0.1, 0.1)] * 2
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.0, 0.5]
+
+
+def test_making_it_again_gives_another_optimizer_over_the_same_groups() -> None:
+    module, make = Module(), factory(ADAM, [{"match": "*.bias", "freeze": True}])
+    first = make(module)
+    first.param_groups[0]["lr"] = 7.0
+    assert make(module).param_groups[0]["lr"] == 0.1
+
+
+def test_a_temperature_has_no_weight_decay_whatever_the_preset() -> None:
+    groups = factory(ADAM).plan(Module())
+    assert [[name for name, _ in g["params"]] for g in groups if g.get("weight_decay") == 0] == [
+        ["objective.temperature"]
+    ]
+
+
+def test_matrices_go_to_the_one_part_and_the_rest_to_the_other() -> None:
+    optimizer = factory(MUON, preset=NO_DECAY)(Module())
+    assert {group["name"]: len(group["params"]) for group in optimizer.param_groups} == {"muon": 2, "adam+no_decay": 5}
+    assert optimizer.param_groups[0]["momentum"] == 0.95
+    assert optimizer.param_groups[1]["fused"] is True
+
+
+def test_a_part_that_would_be_empty_is_refused() -> None:
+    module = Module()
+    module.model = nn.Sequential(nn.BatchNorm1d(3))
+    with pytest.raises(UserError, match="trains weights of two dimensions alone, and this model has none"):
+        factory(MUON).plan(module)
+
+
+def test_a_stranger_without_a_learning_rate_keeps_its_own() -> None:
+    optimizer = factory({"_target_": "torch.optim.RAdam"})(Module())
+    assert {group["lr"] for group in optimizer.param_groups} == {0.001}

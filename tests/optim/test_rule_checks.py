@@ -1,0 +1,91 @@
+"""Rules for parameter groups that say what no rule can say; the fix that is named is accepted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lossbook.optim import rule_checks, rules
+from lossbook.optim.rule_checks import rule_problems
+
+ADAM: dict[str, Any] = {
+    "_target_": "torch.optim.Adam", "lr": 0.1, "betas": [0.9, 0.99], "weight_decay": 0.0, "amsgrad": False,
+    "fused": None, "foreach": None,
+}  # fmt: skip
+MUON = {"_target_": "torch.optim.Muon", "lr": 0.1, "momentum": 0.9, "rest": ADAM}
+
+
+def said(*rules: Any, optim: dict[str, Any] = ADAM) -> list[str]:
+    return [str(problem) for problem in rule_problems({"optim": optim, "param_groups": {"rules": list(rules)}})]
+
+
+# rule; what is said of it; the rule that the fix makes of it
+REFUSED: list[tuple[Any, tuple[str, str, str], Any]] = [
+    ({"match": "*", "momentun": 0.9}, ("{match: *} in param_groups.rules has 'momentun'", "betas", "remove"), None),
+    ({"match": "*", "weigth_decay": 1}, ("'weigth_decay'", "weight_decay", "'weight_decay'?"), {"weight_decay": 1}),
+    ({"match": "*", "fused": True}, ("'fused'", "hyperparameters of the optimizer: lr, betas", "remove"), None),
+    ({"mtch": "*", "lr": 1}, ("A rule in param_groups.rules has 'mtch'", "A rule has match", "'match'?"), {"lr": 1}),
+    ("model.*", ("'model.*'", "A rule is a mapping", "{match: "), None),
+    ({"match": "*", "lr": "fast"}, ("lr: fast", "lr is a number from 0 on", "lr: 0.1"), {"lr": 0.1}),
+    ({"match": "*", "lr": True}, ("lr: True", "lr is a number", "lr: 0.1"), {"lr": 0.1}),
+    ({"match": "*", "lr": -1.0}, ("lr: -1.0", "from 0 on", "lr: 0.1"), {"lr": 0.1}),
+    ({"match": "*", "lr_scale": 0}, ("lr_scale: 0", "a number above 0", "lr_scale: 0.1"), {"lr_scale": 0.1}),
+    ({"match": "*", "weight_decay": None}, ("weight_decay: None", "number", "weight_decay: 0.0"), {"weight_decay": 0}),
+    ({"match": "*", "amsgrad": 1}, ("amsgrad: 1", "true or false", "amsgrad: false"), {"amsgrad": False}),
+    ({"match": "*", "betas": 0.9}, ("betas: 0.9", "a list of numbers", "betas: [0.9, 0.99]"), {"betas": [0.9, 0.99]}),
+    ({"match": "*", "betas": [0.9] * 3}, ("betas: [", "2 values", "betas: [0.9, 0.99]"), {"betas": [0.9, 0.99]}),
+    ({"match": 3, "lr": 1}, ("match: 3", "match is a text", "model.head.*"), {"match": "model.head.*"}),
+    ({"type": "", "lr": 1}, ("type: ", "type is a text", "BatchNorm*"), {"type": "BatchNorm*"}),
+    ({"part": "tail", "lr": 1}, ("part: tail", "backbone or head", "part: head"), {"part": "head"}),
+    ({"vectors": 1, "lr": 1}, ("vectors: 1", "true or false", "vectors: true"), {"vectors": True}),
+    ({"match": "*", "freeze": "no"}, ("freeze: no", "true or false", "freeze: true"), {"freeze": True}),
+    (
+        {"match": "*", "freeze": True, "until_epoch": 2.5},
+        ("until_epoch: 2.5", "a whole number from 1 on", "until_epoch: 5"), {"until_epoch": 5},
+    ),
+    (
+        {"match": "*", "freeze": True, "until_share": 2},
+        ("until_share: 2", "between 0 and 1", "until_share: 0.5"), {"until_share": 0.5},
+    ),
+    (
+        {"match": "*", "until_step": 5, "lr": 1},
+        ("until_step without freeze: true", "up to when", "freeze: true beside it"), {"freeze": True},
+    ),
+    (
+        {"match": "*", "freeze": True, "until_step": 5, "until_epoch": 1},
+        ("has until_epoch and until_step", "one moment", "until_epoch alone"), {"until_step": ...},
+    ),
+    (
+        {"match": "*", "lr": 0.1, "lr_scale": 0.5},
+        ("lr and lr_scale", "as a multiple of optim.lr", "leave one of them out"), {"lr": ...},
+    ),
+    ({"match": "*", "name": "all"}, ("says nothing of", "A rule sets freeze", "remove it"), None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "texts", "fix"), REFUSED, ids=str)
+def test_refused_with_reason_and_fix_and_the_fix_is_accepted(rule: Any, texts: tuple[str, ...], fix: Any) -> None:
+    found = said(rule)
+    assert len(found) == 1
+    assert all(text in found[0] for text in texts)
+    mended = [] if fix is None else [{k: v for k, v in {**rule, **fix}.items() if v is not ... and k != "weigth_decay"}]
+    assert said(*({k: v for k, v in each.items() if k != "mtch"} for each in mended)) == []
+
+
+def test_all_rules_are_looked_at() -> None:
+    assert len(said({"match": "*", "momentun": 0.9}, {"match": "*", "lr": "x"}, {"match": "*", "lr": 1})) == 2
+
+
+def test_hyperparameters_of_both_parts() -> None:
+    assert said({"match": "a", "momentum": 0.5}, {"match": "b", "betas": [0.5, 0.9]}, optim=MUON) == []
+    assert len(said({"match": "a", "rest": 1}, {"match": "b", "betas": [0.5]}, optim=MUON)) == 2
+
+
+def test_a_strangers_lists_have_any_length() -> None:
+    assert said({"match": "*", "betas": [0.9] * 3}, optim={**ADAM, "_target_": "someones.Adan"}) == []
+
+
+def test_the_keys_are_those_that_rules_are_read_by() -> None:
+    assert set(rule_checks.KEYS) == set(rules.KEYS)
+    assert rule_checks.UNTIL == rules.UNTIL
