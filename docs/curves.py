@@ -1,6 +1,6 @@
 """Draws docs/curves.png: real curves of several losses on the same digits, read from TensorBoard's event files.
 
-pip install -e '.[docs]' && python docs/curves.py
+python docs/curves.py
 """
 
 from __future__ import annotations

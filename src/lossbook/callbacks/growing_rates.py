@@ -1,0 +1,75 @@
+"""Training steps with a learning rate that grows: the range test's part in Lightning's loop."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning
+
+from lossbook.objectives.objective import Objective
+from lossbook.objectives.step import Step
+from lossbook.optim.range_test import Curve, Range, Watch
+
+
+class DivergedError(Exception):
+    """The loss is no longer finite; the module need not say so."""
+
+
+class GrowingRates(lightning.Callback):
+    """Sets the learning rates of every step and keeps its loss; ends the run where that diverges.
+
+    Groups that would join training at a later stage stay frozen: the test is one of the first stage.
+
+    Args:
+        over: the learning rates to try.
+        lr: the optimizer's own; every group keeps its ratio to it.
+    """
+
+    def __init__(self, over: Range, lr: float) -> None:
+        self.range, self.lr = over, lr
+        self._ratios: list[float] = []
+        self._batches: list[list[float]] = []  # losses of each step's batches
+        self._watch = Watch()
+        self._diverged = False
+        self._step = 0
+
+    def curve(self) -> Curve:
+        """What was measured so far."""
+        start, *after = [sum(batches) / len(batches) for batches in self._batches]
+        return Curve(start, [self.range.rate(step) for step in range(len(after))], after, self._diverged)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        self._ratios = [float(group.get("initial_lr", group["lr"])) / self.lr for group in groups]
+        for group in groups:
+            for parameter in group["params"] if "frozen_until" in group else ():
+                parameter.requires_grad_(False)
+        objective = pl_module.objective
+        assert isinstance(objective, Objective)
+        objective.register_forward_hook(self._note)
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._step = trainer.global_step
+        rate = self.range.rate(self._step)
+        groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        for group, ratio in zip(groups, self._ratios, strict=True):
+            group["lr"] = rate * ratio
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._diverged:
+            trainer.should_stop = True
+
+    def _note(self, objective: Objective, arguments: Any, step: Step) -> None:
+        """Keeps a batch's loss, which the weights of the step before gave."""
+        loss = float(step.loss.detach())
+        self._diverged |= self._watch.diverged(loss)
+        if not math.isfinite(loss):
+            raise DivergedError
+        if self._step == len(self._batches):
+            self._batches.append([])
+        self._batches[self._step].append(loss)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import lossbook
+from lossbook.callbacks.growing_rates import GrowingRates
+from lossbook.composing.check import check
+from lossbook.composing.plain import plain
+from lossbook.optim.range_test import Curve, Range
+from lossbook.run.assemble import assemble
+from lossbook.run.find_lr import measure
+from lossbook.trust import OWN_CONFIG
+
+TINY = ("data.limit=48", "data.batch_size=24", "model.channels=[4]", "model.hidden=8", "scheduler=none", "trainer=cpu")
+
+
+def measured(monkeypatch: pytest.MonkeyPatch, over: Range, *overrides: str) -> tuple[Curve, list[list[float]], Any]:
+    """The curve, the learning rates of the groups at each step, and the module."""
+    rates: list[list[float]] = []
+    start = GrowingRates.on_train_batch_start
+
+    def noted(self: GrowingRates, trainer: Any, *rest: Any) -> None:
+        start(self, trainer, *rest)
+        rates.append([group["lr"] for group in trainer.optimizers[0].param_groups])
+
+    monkeypatch.setattr(GrowingRates, "on_train_batch_start", noted)
+    values = plain(lossbook.compose(*TINY, *overrides))
+    assembly = assemble(values, check(values), OWN_CONFIG)
+    return measure(values, assembly, over), rates, assembly.module
+
+
+def test_groups_keep_their_ratio_while_the_rate_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = "param_groups.rules=[{match: model.head.*, lr: 0.03}]"
+    over = Range(1e-6, 1e-2, 20)
+    curve, rates, _ = measured(monkeypatch, over, "optim.lr=0.01", rule)
+    assert list(curve.rates) == [over.rate(step) for step in range(20)]
+    assert not curve.diverged
+    for step, groups in enumerate(rates):
+        assert sorted({round(lr / over.rate(step), 6) for lr in groups}) == [1.0, 3.0]
+
+
+def test_the_loss_of_a_step_is_that_of_the_weights_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = Range(1e-9, 1e-8, 20)  # nothing is learnt: every batch has the loss of the first weights
+    curve, _, _ = measured(monkeypatch, over, "optim=sgd", "data.batch_size=all")
+    assert torch.tensor(curve.losses).numpy() == pytest.approx(curve.start, rel=1e-3)
+    assert len(curve.losses) == 20
+
+
+def test_several_batches_make_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = Range(1e-6, 1e-2, 20)
+    curve, rates, _ = measured(monkeypatch, over, "trainer.accumulate_grad_batches=2")
+    assert len(curve.losses) == 20
+    assert len(rates) >= 40
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+def test_it_ends_where_the_loss_diverges(monkeypatch: pytest.MonkeyPatch, loss: str) -> None:
+    curve, _, _ = measured(monkeypatch, Range(1e-3, 1e6, 60), "optim=sgd", f"loss={loss}", "data=digits")
+    assert curve.diverged
+    assert len(curve.losses) < 60
