@@ -51,11 +51,8 @@ class Network(nn.Module):
 
 
 def ours(config: dict[str, Any], sparse: bool) -> Callable[[], Any]:
-    """A step as a run makes it; of what follows from a run's length, any number will do."""
-    network = Network(sparse)
-    filled = {name: 1 for name, _ in capability(config["optim"]["_target_"]).share_of_run}
-    made = OptimizerFactory({**config, "optim": {**config["optim"], **filled}}, OWN_CONFIG)(network)
-    return _step(made)
+    """A step as a run makes it."""
+    return _step(OptimizerFactory(config, OWN_CONFIG)(Network(sparse)))
 
 
 def plainly(config: dict[str, Any], sparse: bool) -> Callable[[], Any]:
@@ -65,7 +62,7 @@ def plainly(config: dict[str, Any], sparse: bool) -> Callable[[], Any]:
     named = dict(network.named_parameters())
 
     def made(part: str, node: dict[str, Any]) -> Optimizer:
-        ours = ("_target_", "rest", "fused", *(name for name, _ in can.share_of_run))
+        ours = ("_target_", "rest", "fused")
         parameters = [named[name] for name, taken in parts.items() if taken == part]
         arguments = {key: value for key, value in node.items() if key not in ours}
         optimizer: Optimizer = build({"_target_": node["_target_"], **arguments}, trust=OWN_CONFIG, params=parameters)
@@ -117,6 +114,8 @@ def main() -> None:
         )
         if "weight_decay" in grouped["optim"]:  # or the preset has nothing to set apart
             grouped["optim"]["weight_decay"] = 0.01
+        for key, _ in capability(one["optim"]["_target_"]).share_of_run:  # what follows from a run's length
+            one["optim"][key] = grouped["optim"][key] = 1
         sparse = capability(one["optim"]["_target_"]).sparse == "only"
         contenders = {"torch": plainly(one, sparse), "ours": ours(one, sparse), "groups": ours(grouped, sparse)}
         took = measured(contenders, arguments.rounds)

@@ -17,7 +17,8 @@ class CNN(nn.Module):
 
     The head sees the mean and the maximum of every channel over each cell of a grid. The maximum tells whether
     something is there, the mean how much of it: with a single cell one head serves classes, labels and counts, at any
-    place and any image size. With more cells the head also sees where: for things that stand in the middle.
+    place and any image size. With more cells the head also sees where: for things that stand in the middle. Where a
+    cell is a pixel, mean and maximum are the same, and stand once.
 
     Args:
         input_shape: (channels, height, width).
@@ -57,8 +58,11 @@ class CNN(nn.Module):
             depth, size = outputs, (size[0] // 2, size[1] // 2) if halve else size
         self.features = nn.Sequential(*layers)
         self.cells = (min(grid, size[0]), min(grid, size[1]))
+        self.pools = self.cells != size
         self.head = nn.Sequential(
-            nn.Linear(2 * depth * self.cells[0] * self.cells[1], hidden),  # no batch norm: its noise spoils counts
+            nn.Linear(
+                (1 + self.pools) * depth * self.cells[0] * self.cells[1], hidden
+            ),  # no batch norm: its noise spoils counts
             nn.ReLU(inplace=True),
             nn.Dropout(dropout),
             nn.Linear(hidden, output_size),
@@ -67,6 +71,8 @@ class CNN(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) to (N, K)."""
         features = self.features(input)
+        if not self.pools:
+            return self.head(features.flatten(1))
         if self.cells == (1, 1):  # as below, in half the time
             features = features.flatten(2)
             return self.head(torch.cat([features.mean(2), features.amax(2)], 1))
