@@ -19,5 +19,4 @@ def job(config: DictConfig, folder: Path | None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.path.append(str(Path.cwd()))  # a criterion, model or dataset of one's own is found there
     sys.exit(command("evaluate", job))

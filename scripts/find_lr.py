@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossbook.composing.own_keys import command_with, config_dir
+from lossbook.composing.arguments import config_dir
+from lossbook.composing.own_keys import command_with
 from lossbook.run.find_lr import OPTIONS
 
 if TYPE_CHECKING:

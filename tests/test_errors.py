@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossbook.errors import Problem, UserError, nearest, refuse
+from lossbook.errors import Problem, UserError, nearest, refuse, typed
 
 
 def test_a_problem_is_told_in_at_most_four_lines() -> None:
@@ -20,3 +20,7 @@ def test_several_problems_are_told_together() -> None:
 def test_nearest_finds_a_typo_and_gives_up_on_a_stranger() -> None:
     assert nearest("crossentropy", ["cross_entropy", "mse"]) == "cross_entropy"
     assert nearest("xyz", ["cross_entropy", "mse"]) is None
+
+
+def test_values_are_shown_as_they_are_typed() -> None:
+    assert typed([0.9, None, True, {"a": "b"}]) == "[0.9,null,true,{a:b}]"

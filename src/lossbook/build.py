@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lossbook.annotations import fit, named, parameters_of
-from lossbook.errors import Problem, UserError, nearest, refuse
+from lossbook.errors import Problem, UserError, nearest, refuse, typed
 from lossbook.trust import Trust
 
 _KNOWN = ("torch", "torchvision", "torchmetrics", "lightning")  # what they raise on bad arguments is the user's mistake
@@ -59,8 +59,8 @@ def build(
             raise  # a user's own class: its traceback is what they need
         said = str(error).strip().partition("\n")[0]
         meant = [name for name in _meant(said, node, made.func) if name in node]
-        named_back = " ".join(f"{_join(key, name)}={_typed(node[name])}" for name in meant)
-        fix = " ".join(f"{_join(key, name)}={_typed(_default(made.func, name))}" for name in meant)
+        named_back = " ".join(f"{_join(key, name)}={typed(node[name])}" for name in meant)
+        fix = " ".join(f"{_join(key, name)}={typed(_default(made.func, name))}" for name in meant)
         raise refuse(named_back or f"{key or path} cannot be built.", f"{path} says: {said}", fix) from error
 
 
@@ -181,13 +181,6 @@ def _meant(said: str, node: Mapping[str, Any], function: Callable[..., Any]) -> 
 
 def _default(function: Callable[..., Any], name: str) -> Any:
     return (parameters_of(function) or {})[name].default
-
-
-def _typed(value: Any) -> str:
-    """A value as it is typed on the command line."""
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(_typed, value)) + "]"
-    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
 def _required(function: Callable[..., Any]) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,16 @@ def nearest(name: str, options: Iterable[str]) -> str | None:
     """The option spelt most like ``name``, or None where nothing comes close."""
     found = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)
     return found[0] if found else None
+
+
+def typed(value: Any) -> str:
+    """A value as one types it on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(typed, value)) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{typed(inner)}" for key, inner in value.items()) + "}"
+    return str(value)

@@ -22,7 +22,8 @@ from lossbook.objectives.step import Step
 from lossbook.optim.repeats import Repeats
 from lossbook.optim.schedules.length import length_of
 from lossbook.optim.schedules.make import MakeScheduler
-from lossbook.optim.schedules.schedule import Schedule
+from lossbook.optim.schedules.plateau import Plateau
+from lossbook.optim.schedules.resume import go_on
 from lossbook.ranks import gathered, own_of
 
 Stage = Literal["train", "val", "test"]
@@ -70,6 +71,7 @@ class LossbookModule(L.LightningModule):
         self._losses: list[Tensor] = []
         self._evaluated = -1  # number of the batch whose figures are taken
         self._repeats = Repeats() if repeats else None
+        self._schedules: list[dict[str, Any]] | None = None  # of the checkpoint that the run goes on from
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Plain values are set many times a step (Lightning notes every hook); a module's usual way takes 2 us each."""
@@ -131,7 +133,7 @@ class LossbookModule(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         figures = self._log_epoch("val")
         for config in self.trainer.lr_scheduler_configs if self.trainer.state.fn == "fit" else ():
-            if hasattr(config.scheduler, "observe"):
+            if isinstance(config.scheduler, Plateau):
                 config.scheduler.observe(figures)
         self.test_meter.take_thresholds(self.val_meter)
 
@@ -152,10 +154,11 @@ class LossbookModule(L.LightningModule):
         }
 
     def on_train_start(self) -> None:
-        for config in self.trainer.lr_scheduler_configs:
-            # a run that had no schedule so far: this one goes on from its step, as if it had been there
-            if isinstance(config.scheduler, Schedule) and config.scheduler.last_epoch != self.global_step:
-                config.scheduler.load_state_dict({"last_epoch": self.global_step})
+        saved, self._schedules = self._schedules, None
+        progress: Any = self.trainer.fit_loop.epoch_progress.current
+        for config in self.trainer.lr_scheduler_configs if saved is not None else ():
+            done = progress.processed if config.interval == "epoch" else self.global_step
+            go_on(config.scheduler, saved[0] if saved else None, done // config.frequency)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["meter"] = gathered(self.train_meter.running(), self.trainer.world_size)
@@ -163,6 +166,9 @@ class LossbookModule(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         own = own_of(checkpoint["meter"], self.trainer.global_rank, self.trainer.world_size)
         self.train_meter.restore(own or {})
+        # Lightning would load them as they are, whatever the classes
+        if self.trainer.state.fn == "fit" and "lr_schedulers" in checkpoint:
+            self._schedules, checkpoint["lr_schedulers"] = checkpoint["lr_schedulers"], []
 
     def _step(self, batch: dict[str, Any], stage: Stage | None) -> Step:
         """The objective of a batch, added to the figures of the stage; None: they hold this batch already."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lossbook.callbacks.averaged_weights import TRAINED, AveragedWeights, load_trained
+from lossbook.callbacks.averaged_weights import TRAINED, AveragedWeights, load_trained, statistics
 from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.callbacks.optimizer_averages import OptimizerAverages
 from lossbook.callbacks.record import Record
@@ -20,6 +20,7 @@ from lossbook.callbacks.weight_averaging import EqualAverage, ExponentialAverage
 from lossbook.checkpoint import AtomicCheckpointIO, read
 from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
+from lossbook.objectives.metrics.threshold import BestF1
 
 BATCHES, EPOCHS = 5, 3
 KINDS: dict[str, Callable[[], AveragedWeights]] = {
@@ -184,6 +185,14 @@ def test_the_copy_is_of_the_weights_alone(tmp_path: Path) -> None:
     callback._update(1.0)
     assert callback.averages.keys() == {*dict(module.named_parameters()), "net.1.running_mean", "net.1.running_var"}
     assert all(not tensor.requires_grad for tensor in callback.averages.values())
+
+
+def test_neither_figures_nor_masks_are_averaged() -> None:
+    module = nn.Module()
+    module.metric, module.norm = BestF1(2), nn.BatchNorm1d(2)
+    module.register_buffer("mask", torch.full((2,), -torch.inf))
+    module.metric.threshold = torch.tensor(0.5)
+    assert statistics(module).keys() == {"norm.running_mean", "norm.running_var"}
 
 
 def test_half_precision_is_averaged_in_full(tmp_path: Path) -> None:

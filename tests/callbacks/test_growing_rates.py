@@ -9,6 +9,7 @@ import lossbook
 from lossbook.callbacks.growing_rates import GrowingRates
 from lossbook.composing.check import check
 from lossbook.composing.plain import plain
+from lossbook.errors import UserError
 from lossbook.optim.range_test import Curve, Range
 from lossbook.run.assemble import assemble
 from lossbook.run.find_lr import measure
@@ -61,3 +62,18 @@ def test_it_ends_where_the_loss_diverges(monkeypatch: pytest.MonkeyPatch, loss: 
     curve, _, _ = measured(monkeypatch, Range(1e-3, 1e6, 60), "optim=sgd", f"loss={loss}", "data=digits")
     assert curve.diverged
     assert len(curve.losses) < 60
+
+
+def test_a_loss_that_diverges_at_once_is_no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Squares of 1e30 are out of float32's range."""
+    with pytest.raises(UserError, match=r"find\.min=1e\+30\n  The loss diverged after 0 of 20 steps") as caught:
+        measured(monkeypatch, Range(1e30, 1e31, 20), "optim=sgd", "loss=mse", "data=digits")
+    assert "find.min=1e+27" in str(caught.value)
+
+
+def test_a_run_without_a_step_is_no_curve() -> None:
+    growing = GrowingRates(Range(1e-6, 1e-2, 20), 0.1)
+    with pytest.raises(UserError, match="No step could be made"):
+        growing.curve()
+    growing._batches = [[1.0]] * 4
+    assert growing.curve() == Curve(1.0, [growing.range.rate(step) for step in range(3)], [1.0] * 3, False)

@@ -59,3 +59,8 @@ def test_the_momentum_where_a_schedule_moves_it() -> None:
 
 def test_nothing_happens_without_a_logger() -> None:
     assert logged([{}], steps=3, every=1, loggers=0) == []
+
+
+def test_a_schedule_that_parts_equal_peaks_has_a_curve_for_each_group() -> None:
+    points = logged([{"name": "a"}, {"name": "b"}], steps=2, every=1)  # the first is halved
+    assert points == [(0, {"lr": 0.5}), (1, {"lr/a": 0.25, "lr/b": 0.5})]

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import lightning
 import pytest
 import torch
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lossbook.callbacks.stages import Stages
+from lossbook.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning", "ignore:.*does not have many workers")
 STEPS = 4  # an epoch
@@ -24,7 +28,8 @@ class Module(lightning.LightningModule):
         self.weight_decay = weight_decay
 
     def configure_optimizers(self):
-        body = {"params": list(self.body.named_parameters()), "frozen_until": self.until, "lr": 0.05}
+        trained = [(name, each) for name, each in self.body.named_parameters() if each.requires_grad]
+        body = {"params": trained, "frozen_until": self.until, "lr": 0.05}
         head = {"params": list(self.head.named_parameters())}
         return torch.optim.AdamW([body, head], lr=0.1, weight_decay=self.weight_decay)
 
@@ -38,9 +43,10 @@ class Module(lightning.LightningModule):
         self.running.append(self.body[1].running_mean.clone())
 
 
-def fit(until, epochs=3, callbacks=None, **options):
+def fit(until, epochs=3, callbacks=None, prepare=lambda module: None, **options):
     torch.manual_seed(0)
     module = Module(until)
+    prepare(module)
     data = TensorDataset(torch.randn(8, 3) + 1)
     trainer = lightning.Trainer(
         max_epochs=epochs,
@@ -70,6 +76,34 @@ def test_a_frozen_norm_keeps_its_running_statistics():
     module = fit(["epoch", 1])
     assert all(torch.equal(mean, torch.zeros(4)) for mean in module.running[:STEPS])
     assert not torch.equal(module.running[STEPS], torch.zeros(4))
+
+
+def test_after_the_run_the_norm_is_as_it_was():
+    assert fit(["epoch", 9]).body[1].training
+
+
+def test_a_norm_that_is_frozen_for_good_keeps_its_running_statistics_and_others_do_not():
+    module = fit(["step", 0], prepare=lambda module: module.body[1].requires_grad_(False))
+    assert all(torch.equal(mean, torch.zeros(4)) for mean in module.running)
+    halfway = fit(["step", 0], prepare=lambda module: module.body[1].bias.requires_grad_(False))
+    assert not torch.equal(halfway.running[-1], torch.zeros(4))
+
+
+@pytest.mark.filterwarnings("ignore:Found 1 module.* in eval mode")
+def test_a_norm_that_the_model_keeps_in_evaluation_stays_there():
+    module = fit(["epoch", 1], prepare=lambda module: module.body[1].eval())
+    assert torch.equal(module.running[-1], torch.zeros(4))
+    assert not module.body[1].training
+
+
+def test_a_share_of_a_run_without_an_end_is_refused():
+    with pytest.raises(UserError, match=r"until_share: 0\.5 in a run without an end"):
+        fit(["share", 0.5], epochs=-1)
+
+
+def test_a_strategy_for_several_processes_counts_though_there_be_one():
+    trainers = [SimpleNamespace(strategy=each, world_size=1) for each in (DDPStrategy(), SingleDeviceStrategy("cpu"))]
+    assert [Stages()._several(trainer) for trainer in trainers] == [True, False]
 
 
 def test_a_stage_is_where_its_counter_is_after_validation_within_an_epoch():

@@ -49,3 +49,25 @@ def test_a_share_of_a_run_without_an_end_is_refused(tmp_path: Path) -> None:
     options = [*SHORT, "callbacks=swa", "trainer.max_epochs=-1", "trainer.max_time='00:00:00:02'"]
     with pytest.raises(UserError, match="without an end"):
         lossbook.train(lossbook.compose(*options), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("loss", "figure", "without"), [("cosine_embedding", "pair_acc", 0.5), ("multilabel_margin", "f1", 0.0)]
+)
+def test_a_threshold_that_validation_chose_is_no_weight(loss: str, figure: str, without: float, tmp_path: Path) -> None:
+    figures = lossbook.train(lossbook.compose(*SHORT, f"loss={loss}", "callbacks=ema"), tmp_path)
+    best = read(tmp_path / "checkpoints/best.ckpt")
+    thresholds = [value for name, value in best["state_dict"].items() if name.endswith(".threshold")]
+    assert [bool(value.isfinite()) for value in thresholds] == [True, True]  # of validation, and of the test
+    assert figures[f"val/{figure}"] > without + 0.05 < figures[f"test/{figure}"]
+    found = lossbook.evaluate(lossbook.compose(f"ckpt={tmp_path / 'checkpoints/best.ckpt'}"))
+    assert found == pytest.approx({tag: value for tag, value in figures.items() if tag.startswith("test/")})
+
+
+def test_steps_that_end_before_an_epoch_does_leave_nothing_to_average(tmp_path: Path) -> None:
+    """Epochs of 4 steps: the end of the first comes before 0.75 of 7 steps, none after."""
+    options = [*SHORT, "callbacks=swa", "trainer.max_steps=7"]
+    with pytest.raises(UserError, match=r"trainer.max_steps=8, the end of an epoch"):
+        lossbook.train(lossbook.compose(*options), tmp_path / "a")
+    lossbook.train(lossbook.compose(*options, "trainer.max_steps=8"), tmp_path / "b")
+    assert TRAINED in read(tmp_path / "b/checkpoints/last.ckpt")

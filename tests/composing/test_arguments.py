@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lossbook.composing.arguments import belongs_to_hydra, parse, split_ckpt
+from lossbook.composing.arguments import belongs_to_hydra, config_dir, parse, split_ckpt
 from lossbook.errors import UserError
 
 
@@ -40,3 +40,9 @@ def test_what_speaks_of_hydra_itself():
     about_hydra = ["hydra.run.dir=x", "hydra/launcher=joblib", "+hydra.job.env_set.A=1"]
     assert all(map(belongs_to_hydra, about_hydra))
     assert not any(map(belongs_to_hydra, ["loss=ctc", "hydrant=1", "data.root=hydra.yaml"]))
+
+
+@pytest.mark.parametrize("arguments", [["--config-dir", "mine", "loss=a"], ["loss=a", "--config-dir=mine"]])
+def test_the_folder_of_a_users_own_options(arguments: list[str]) -> None:
+    assert config_dir(arguments) == "mine"
+    assert config_dir(["loss=a"]) is None

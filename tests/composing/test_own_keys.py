@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lossbook.composing.own_keys import config_dir, taken
+from lossbook.composing.own_keys import taken
 from lossbook.errors import UserError
 
 OWN = {"find.min": 1e-7, "find.steps": 200, "out": None}
@@ -28,9 +28,3 @@ def test_mistakes_are_worded(argument: str, said: str) -> None:
     with pytest.raises(UserError) as error:
         taken([argument], OWN)
     assert said in str(error.value)
-
-
-@pytest.mark.parametrize("arguments", [["--config-dir", "mine", "loss=a"], ["loss=a", "--config-dir=mine"]])
-def test_the_folder_of_a_users_own_options(arguments: list[str]) -> None:
-    assert config_dir(arguments) == "mine"
-    assert config_dir(["loss=a"]) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.composing.types import fits, nearest_key, problems, text
+from lossbook.composing.types import fits, nearest_key, problems
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 
@@ -99,7 +99,3 @@ KNOWN = [
 )
 def test_the_nearest_key(key: str, near: str | None):
     assert nearest_key(key, KNOWN) == near
-
-
-def test_values_are_shown_as_they_are_typed():
-    assert text([0.9, None, True, {"a": "b"}]) == "[0.9,null,true,{a:b}]"

@@ -71,6 +71,21 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, An
         ("gradient_clip_val=1.0 with optim=lbfgs", "falsifies", "trainer.gradient_clip_val=null"),
         {"trainer__gradient_clip_val": None},
     ),
+    "processes": (
+        "lbfgs", {"trainer__devices": 2},
+        ("trainer.devices=2 with optim=lbfgs", "each process's own loss", "trainer.devices=1"),
+        {"trainer__devices": 1},
+    ),
+    "listed processes": (
+        "lbfgs", {"trainer__devices": [0, 1]},
+        ("trainer.devices=[0,1] with optim=lbfgs", "their weights would part", "trainer.devices=1"),
+        {"trainer__devices": [1]},
+    ),
+    "nodes": (
+        "lbfgs", {"trainer__num_nodes": 2},
+        ("trainer.num_nodes=2 with optim=lbfgs", "their weights would part", "trainer.num_nodes=1"),
+        {"trainer__num_nodes": 1},
+    ),
     "groups": (
         "lbfgs", rules({"match": "model.*", "lr": 0.1}),
         ("{match: model.*} in param_groups.rules sets lr with optim=lbfgs", "one group", "freeze: true"),
@@ -182,6 +197,15 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, An
         ("optim.rest._target_=torch.optim.LBFGS", "The rest needs an optimizer that takes any parameter", "optim=muon"),
         {"optim__rest": OTHER},
     ),
+    "rest beside a stranger": (
+        "adam", {"optim___target_": "someones.Lion", "optim__rest": OTHER},
+        ("optim.rest with optim=adam", "Nothing tells which parameters Lion would leave", "~optim.rest"),
+        {"optim__rest": ...},
+    ),
+    "rest that averages": (
+        "muon", {"optim__rest": {"_target_": "torch.optim.ASGD", "lr": 0.1}},
+        ("optim.rest._target_=torch.optim.ASGD", "keeps no averages", "optim=muon"), {"optim__rest": OTHER},
+    ),
     "rest that is no node": (
         "muon", {"optim__rest": "adam"},
         ("optim.rest=adam", "a node of its own", "optim.rest._target_=torch.optim.AdamW"), {"optim__rest": OTHER},
@@ -210,6 +234,8 @@ def test_all_is_said_at_once() -> None:
     [
         ("lbfgs", {"param_groups__preset": [{"vectors": True, "weight_decay": 0.0, "name": "no_decay"}]}),
         ("lbfgs", {"model__sparse": True}),
+        ("lbfgs", {"trainer__devices": "auto"}),
+        ("adam", {"trainer__devices": 4, "trainer__num_nodes": 2}),
         ("rprop", {"data__batch_size": 64}),
         ("sgd", {"model__sparse": True, "optim__momentum": 0.9, "optim__maximize": True, **CLIP}),
         ("sgd", {"model__sparse": True, "optim__weight_decay": 0.1, **rules({"match": "*", "weight_decay": 0.0})}),

@@ -70,12 +70,31 @@ def wanted(names, parameter, ordered):
     return values
 
 
+def says_nothing_new(net, rules, number):
+    """Whether for all that it covers, earlier rules say each of the things that this one says."""
+
+    def things(rule):
+        return {"lr" if key == "lr_scale" else key for key in rule if key != "match"}
+
+    def covers(rule, place):
+        return any(fnmatchcase(name, rule["match"]) for name in place.names)
+
+    found = [place for place in places(net) if covers(rules[number], place)]
+    earlier = [{thing for rule in rules[:number] if covers(rule, place) for thing in things(rule)} for place in found]
+    return bool(things(rules[number])) and all(things(rules[number]) <= said for said in earlier)
+
+
 @settings(deadline=None, derandomize=True)
 @given(RULES, PRESETS)
 def test_each_parameter_is_in_one_group_where_the_first_match_wins_for_each_hyperparameter(rules, preset):
     net = network()
     expected = {place.name: wanted(place.names, place.parameter, [*rules, *preset]) for place in places(net)}
     frozen = {name for name, values in expected.items() if values["freeze"]}
+    if mute := [rule for number, rule in enumerate(rules) if says_nothing_new(net, rules, number)]:
+        with pytest.raises(UserError, match="earlier ones say all that it says") as caught:
+            grouped(net, rules, preset)
+        assert len(caught.value.problems) >= len({rule["match"] for rule in mute})
+        return
     if frozen == set(NAMES):
         with pytest.raises(UserError, match="freeze every parameter"):
             grouped(net, rules, preset)
@@ -187,3 +206,20 @@ def test_all_that_is_wrong_is_said_at_once():
 
 def test_a_preset_may_cover_nothing():
     grouped(network(), [], [{"match": "objective.*", "weight_decay": 0.0}])
+
+
+def test_a_rule_that_earlier_ones_leave_nothing_to_say_is_refused_and_may_stand_before_them():
+    every, head = {"match": "*", "lr": 0.1}, {"match": "head.*", "lr_scale": 0.5, "name": "head"}
+    with pytest.raises(UserError, match=r"The rule 'head' .* has no effect") as caught:
+        grouped(network(), [every, head])
+    assert "put it before '*', or remove it" in str(caught.value)
+    assert len(caught.value.problems) == 1
+    grouped(network(), [head, every])
+    grouped(network(), [every, {**head, "weight_decay": 0.1}])  # it has something to say
+
+
+def test_something_must_be_trained_from_the_first_step_on():
+    staged = {"match": "*", "freeze": True, "until_epoch": 1}
+    with pytest.raises(UserError, match="From the first step on one at least must be trained"):
+        grouped(network(), [staged])
+    grouped(network(), [{"match": "head.bias", "freeze": False}, staged])

@@ -89,8 +89,62 @@ def test_matrices_go_to_the_one_part_and_the_rest_to_the_other() -> None:
 def test_a_part_that_would_be_empty_is_refused() -> None:
     module = Module()
     module.model = nn.Sequential(nn.BatchNorm1d(3))
-    with pytest.raises(UserError, match="trains weights of two dimensions alone, and this model has none"):
+    with pytest.raises(UserError, match=r"Muon trains weights of two .* alone, and this model has none"):
         factory(MUON).plan(module)
+
+
+def test_a_part_that_rules_freeze_wholly_is_refused_and_the_model_not_blamed() -> None:
+    with pytest.raises(UserError, match=r"Muon trains .* alone, and all of this model's are frozen"):
+        factory(MUON, [{"match": "*.weight", "freeze": True}]).plan(Module())
+
+
+def test_the_rest_is_fused_where_gradients_are_scaled_and_clipped_because_the_scaler_sees_one_optimizer() -> None:
+    optimizer = factory(MUON, precision="16-mixed", gradient_clip_val=1.0)(Module())
+    assert optimizer.param_groups[-1]["fused"] is True
+    assert not getattr(optimizer, "_step_supports_amp_scaling", False)  # what Lightning raises for
+
+
+def test_errors_name_the_part_that_they_are_about() -> None:
+    with pytest.raises(UserError, match=r"optim\.rest\.eps=-1\.0"):
+        factory({**MUON, "rest": {**ADAM, "eps": -1.0}}).plan(Module())
+
+
+def test_what_a_node_leaves_out_is_the_optimizers_own() -> None:
+    """Norms stay out of the decay that AdamW has by default, and rules may set what the node does not say."""
+    lean = {"_target_": "torch.optim.AdamW", "lr": 1e-3}
+    optimizer = factory(lean, [{"match": "model.0.*", "betas": [0.5, 0.9]}], NO_DECAY)(Module())
+    decay = {name: group["weight_decay"] for group in optimizer.param_groups for name in group["param_names"]}
+    assert decay["model.1.weight"] == decay["model.0.bias"] == 0.0
+    assert (
+        decay["model.0.weight"]
+        == decay["model.2.weight"]
+        == torch.optim.AdamW([torch.ones(1)]).defaults["weight_decay"]
+    )
+    assert next(g for g in optimizer.param_groups if "model.0.weight" in g["param_names"])["betas"] == [0.5, 0.9]
+    with pytest.raises(UserError, match="AdamW has no such hyperparameter; it has lr, betas"):
+        factory(lean, [{"match": "*", "momentum": 0.5}]).plan(Module())
+
+
+@pytest.mark.parametrize("entry", [{"layer_decay": 0.5}, {"unfrozen_by": 0.5}, {"part": "backbone", "lr_scale": 0.1}])
+def test_a_preset_about_layers_is_refused_for_a_network_of_one(entry: dict[str, Any]) -> None:
+    module = Module()
+    factory(ADAM, preset=[entry]).plan(module)
+    module.model = nn.Sequential(nn.Linear(3, 2))
+    with pytest.raises(UserError, match="this network has one layer alone"):
+        factory(ADAM, preset=[entry]).plan(module)
+
+
+def test_no_graph_is_captured_where_torch_sees_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"optim\.capturable=true\n.*on a GPU alone"):
+        factory({**ADAM, "capturable": True})
+
+
+def test_weight_decay_of_sparse_gradients_is_refused_where_no_rule_spares_them() -> None:
+    node = {"_target_": "torch.optim.SGD", "lr": 0.1, "weight_decay": 0.5}
+    with pytest.raises(UserError, match=r"weight_decay=0\.5 of table\.weight with model\.sparse=true"):
+        factory(node, [{"match": "*.bias", "weight_decay": 0.0}]).plan(Module(sparse=True))
+    factory(node, [{"match": "table.*", "weight_decay": 0.0}]).plan(Module(sparse=True))
 
 
 def test_a_stranger_without_a_learning_rate_keeps_its_own() -> None:

@@ -58,3 +58,11 @@ def test_types_are_those_of_all_modules_around():
     found = {place.name: place.types for place in places(net)}
     assert {"LayerNorm", "TransformerEncoderLayer"} <= found["0.norm1.weight"]
     assert "LayerNorm" not in found["0.linear1.weight"]
+
+
+def test_tied_weights_are_of_their_layer_nearest_to_the_output():
+    net = nn.ModuleDict({"table": nn.Embedding(5, 3), "body": nn.Linear(3, 3), "out": nn.Linear(3, 5)})
+    net["out"].weight = net["table"].weight
+    found = {place.name: place.layer for place in places(Whole(net))}
+    assert found["model.table.weight"] == found["model.out.bias"] == 0
+    assert found["model.body.weight"] == 1

@@ -65,6 +65,14 @@ def test_statistics_follow_every_evaluation_but_those_that_overflow() -> None:
     assert all(torch.isfinite(buffer).all() for buffer in net.buffers())
 
 
+def test_a_mask_that_is_infinite_on_purpose_is_no_overflow() -> None:
+    net, repeats = network(), Repeats()
+    net.register_buffer("mask", torch.full((2,), -torch.inf))
+    for first in (True, False, False):
+        evaluate(net, repeats, first)
+    assert int(net[1].num_batches_tracked) == 3  # type: ignore[arg-type]
+
+
 class Curves(lightning.pytorch.loggers.logger.DummyLogger):
     """Keeps what would be drawn."""
 

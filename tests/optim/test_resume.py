@@ -162,3 +162,52 @@ def test_changes_are_told_by_name():
     assert changes(saved, planned, "checkpoint")[-1] == "group top: lr 0.1 of the checkpoint, not 0.5 of the config"
     same = [{**group, "params": [(name, None) for name in group["param_names"]]} for group in saved]
     assert changes(saved, same, "config") == []
+
+
+def test_a_stranger_whose_config_names_no_learning_rate():
+    saved = trained([{"names": list(NAMES)}])  # with a schedule, which notes the peak
+    saved["param_groups"][0]["lr"] = 0.025
+    for loading, expected in ((Loading(), (0.4, 0.1)), (Loading("checkpoint", constant=True), (0.1, 0.1))):
+        made, _ = optimizer([{"names": list(NAMES)}], loading, lr=0.4)
+        del made.param_groups[0]["initial_lr"]
+        made.load_state_dict(saved)
+        (group,) = made.param_groups
+        assert (group["initial_lr"], group["lr"]) == pytest.approx(expected)
+    planned = [{"name": "all", "params": [(name, None) for name in NAMES]}]
+    assert changes([{**saved["param_groups"][0], "name": "all"}], planned, "config") == []
+
+
+@pytest.mark.parametrize(
+    ("cls", "switch"),
+    [
+        (torch.optim.Adam, {"amsgrad": True}),
+        (torch.optim.RMSprop, {"centered": True}),
+        (torch.optim.RMSprop, {"momentum": 0.9}),
+        (torch.optim.SGD, {"momentum": 0.9}),
+    ],
+)
+def test_a_state_that_lacks_what_is_switched_on_is_dropped_and_that_is_said(cls, switch):
+    saved = trained([{"names": ["a", "b"]}, {"names": ["c"]}], cls=cls)
+    made, values = optimizer([{"names": ["a"], **switch}, {"names": ["b", "c"]}], Loading(), cls=cls)
+    made.load_state_dict(saved)
+    assert not made.state.get(values["a"])
+    assert bool(made.state.get(values["b"])) == (cls is not torch.optim.SGD)
+    for value in values.values():
+        value.grad = torch.ones(2)
+    made.step()
+    planned = [
+        {**group, "name": f"{number}", "params": [(name, None) for name in group["param_names"]]}
+        for number, group in enumerate(made.param_groups)
+    ]
+    before = [{**group, "name": f"{number}"} for number, group in enumerate(saved["param_groups"])]
+    said = f"group 0: {next(iter(switch))} needs a state of another kind, which starts afresh"
+    assert changes(before, planned, "config") == [said]
+
+
+def test_what_begins_with_a_state_has_it_where_the_checkpoint_gives_none():
+    saved = trained([{"names": list(NAMES)}])
+    made, values = optimizer([{"names": list(NAMES)}], Loading(fresh=True), cls=torch.optim.Adagrad)
+    made.load_state_dict(saved)
+    values["a"].grad = torch.full((2,), 3.0)
+    made.step()
+    assert float(made.state[values["a"]]["sum"][0]) == 9

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from lossbook.optim import rule_checks, rules
 from lossbook.optim.rule_checks import rule_problems
 
 ADAM: dict[str, Any] = {
@@ -38,7 +37,8 @@ REFUSED: list[tuple[Any, tuple[str, str, str], Any]] = [
     ({"match": 3, "lr": 1}, ("match: 3", "match is a text", "model.head.*"), {"match": "model.head.*"}),
     ({"type": "", "lr": 1}, ("type: ", "type is a text", "BatchNorm*"), {"type": "BatchNorm*"}),
     ({"part": "tail", "lr": 1}, ("part: tail", "backbone or head", "part: head"), {"part": "head"}),
-    ({"vectors": 1, "lr": 1}, ("vectors: 1", "true or false", "vectors: true"), {"vectors": True}),
+    ({"vectors": 1, "lr": 1}, ("vectors: 1", "true, or left out", "vectors: true"), {"vectors": True}),
+    ({"vectors": False, "lr": 1}, ("vectors: False", "true, or left out", "vectors: true"), {"vectors": True}),
     ({"match": "*", "freeze": "no"}, ("freeze: no", "true or false", "freeze: true"), {"freeze": True}),
     (
         {"match": "*", "freeze": True, "until_epoch": 2.5},
@@ -86,6 +86,48 @@ def test_a_strangers_lists_have_any_length() -> None:
     assert said({"match": "*", "betas": [0.9] * 3}, optim={**ADAM, "_target_": "someones.Adan"}) == []
 
 
-def test_the_keys_are_those_that_rules_are_read_by() -> None:
-    assert set(rule_checks.KEYS) == set(rules.KEYS)
-    assert rule_checks.UNTIL == rules.UNTIL
+LEAN = {"_target_": "torch.optim.AdamW", "lr": 0.1}  # leaves the defaults out
+
+
+@pytest.mark.parametrize("optim", [LEAN, {**ADAM, "_target_": "someones.Adan"}])
+def test_what_a_node_leaves_out_is_for_the_optimizer_to_tell(optim: dict[str, Any]) -> None:
+    assert said({"match": "*", "eps": 0.1}, optim=optim) == []
+    assert len(said({"match": "*", "fused": True}, optim=optim)) == 1
+
+
+# entry of a preset; what is said of it; the entry that the fix makes of it
+PRESETS: list[tuple[Any, tuple[str, str, str], Any]] = [
+    (
+        {"layer_decay": 1.5},
+        ("param_groups.preset has layer_decay: 1.5", "at most 1", "param_groups.layer_decay=0.75"),
+        {"layer_decay": 0.75},
+    ),
+    ({"layer_decay": 0}, ("layer_decay: 0", "above 0", "param_groups.layer_decay=0.75"), {"layer_decay": 0.75}),
+    (
+        {"unfrozen_by": 1.0},
+        ("unfrozen_by: 1.0", "between 0 and 1", "param_groups.unfrozen_by=0.5"),
+        {"unfrozen_by": 0.5},
+    ),
+    ({"layer_decay": 0.5, "lr": 1}, ("more than layer_decay", "nothing beside it", "{layer_decay: 0.5}"), {"lr": ...}),
+    ({"layer_decy": 0.5}, ("has 'layer_decy'", "layer_decay, unfrozen_by", "'layer_decay'?"), None),
+    ({"part": "backbone", "lr_scale": 0}, ("preset has lr_scale: 0", "above 0", "0.1"), {"lr_scale": 0.1}),
+    ({"match": "*", "until_step": 5, "lr": 1}, ("without freeze", "up to when", "freeze: true"), {"freeze": True}),
+    ("model.*", ("param_groups.preset has 'model.*'", "A rule is a mapping", "{match: "), None),
+]
+
+
+@pytest.mark.parametrize(("entry", "texts", "fix"), PRESETS, ids=str)
+def test_presets_are_checked_as_rules_are(entry: Any, texts: tuple[str, ...], fix: Any) -> None:
+    def found(*entries: Any) -> list[str]:
+        return [str(problem) for problem in rule_problems({"optim": ADAM, "param_groups": {"preset": entries}})]
+
+    (text,) = found(entry)
+    assert all(each in text for each in texts)
+    assert fix is None or found({key: value for key, value in {**entry, **fix}.items() if value is not ...}) == []
+
+
+def test_a_preset_may_set_weight_decay_whatever_the_optimizer_has() -> None:
+    optim = {"_target_": "torch.optim.Rprop", "lr": 0.1, "foreach": None}
+    preset = [{"vectors": True, "weight_decay": 0.0}]
+    assert list(rule_problems({"optim": optim, "param_groups": {"preset": preset}})) == []
+    assert len(list(rule_problems({"optim": optim, "param_groups": {"rules": preset}}))) == 1

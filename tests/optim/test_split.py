@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.optim import Adam, AdamW, Muon, SparseAdam
+from torch.optim import Adagrad, Adam, AdamW, Muon, SparseAdam
 
 from lossbook.optim.split import Split, part_of
 
@@ -105,6 +105,27 @@ def test_it_goes_on_bit_for_bit(kind: str, way: str) -> None:
         net, optimizer = copy.deepcopy((net, optimizer))
     train(net, [optimizer], range(5, 10))
     assert equal(net, whole)
+
+
+def test_a_part_leaves_the_others_state_alone_and_keeps_what_it_begins_with() -> None:
+    """Adagrad reads the first state that it finds, and Adam rewrites every step."""
+    net = network("muon")
+    KINDS["muon and adagrad"] = (MATRICES, partial(Muon, lr=0.1), partial(Adagrad, initial_accumulator_value=0.5))
+    try:
+        split, plain = make("muon and adagrad", net), make("muon and adagrad", other := network("muon"), split=False)
+    finally:
+        del KINDS["muon and adagrad"]
+    assert {float(split[0].state[net.norm.weight]["sum"][0])} == {0.5}
+    train(net, split, range(3))
+    split[0].load_state_dict(split[0].state_dict())
+    train(net, split, range(3, 6))
+    train(other, plain, range(6))
+    assert equal(net, other)
+    tables = network("sparse_adam")
+    (optimizer,) = make("sparse_adam", tables)
+    train(tables, [optimizer], range(2))
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert type(optimizer.state[tables.table.weight]["step"]) is int
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -35,6 +35,22 @@ def test_where_nothing_is_learnt_nothing_is_suggested(tmp_path: Path, capsys: py
     assert (tmp_path / "find_lr.png").is_file()
 
 
+@pytest.mark.parametrize(("devices", "made"), [("auto", 1), ("[0]", [0])])
+def test_it_runs_in_one_process_however_many_devices_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, devices: str, made: Any
+) -> None:
+    class SeenError(Exception):
+        pass
+
+    def build_trainer(options: Any, **ours: Any) -> None:
+        raise SeenError(options["devices"])
+
+    monkeypatch.setattr("lossbook.run.trainer.build_trainer", build_trainer)
+    with pytest.raises(SeenError) as seen:
+        find_lr(lossbook.compose(*TINY, f"trainer.devices={devices}"), tmp_path, OPTIONS)
+    assert seen.value.args == (made,)
+
+
 def test_a_folder_is_claimed_beside_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     find_lr(lossbook.compose(*TINY), None, {**OPTIONS, "find.steps": 20})
@@ -49,6 +65,7 @@ def test_a_folder_is_claimed_beside_the_runs(tmp_path: Path, monkeypatch: pytest
         (["optim=lbfgs"], {}, "length of its steps itself"),
         (["optim.lr=0.0"], {}, "optim.lr=0.0"),
         (["trainer.devices=2"], {}, "trainer.devices=1"),
+        (["trainer.num_nodes=2"], {}, "trainer.num_nodes=1"),
         ([], {"find.min": 1.0, "find.max": 0.1}, "find.max=0.1"),
         (["loss=ctc", "data=digits"], {}, "data=digit_lines"),
     ],

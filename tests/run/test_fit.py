@@ -137,3 +137,11 @@ def test_a_compiled_model_keeps_the_names_of_its_weights(tmp_path: Path) -> None
     assert trainer.lightning_module.model._compiled_call_impl is not None
     state = lossbook.checkpoint.read(tmp_path / "checkpoints" / "last.ckpt")["state_dict"]
     assert not any("_orig_mod" in name for name in state)
+
+
+def test_norms_that_rules_freeze_for_good_keep_their_statistics(tmp_path: Path) -> None:
+    rule = "param_groups.rules=[{part: backbone, freeze: true}]"
+    trainer, _ = fitted(tmp_path, "trainer.max_epochs=1", "callbacks=none", rule)
+    norms = [each for each in trainer.lightning_module.model.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert norms
+    assert all(int(norm.num_batches_tracked) == 0 for norm in norms)

@@ -92,3 +92,30 @@ def test_what_ckpt_lr_cannot_mean_is_refused(overrides: tuple[str, ...], fix: st
     with pytest.raises(UserError) as caught:
         lossbook.train(lossbook.compose(*TINY, *overrides), tmp_path)
     assert caught.value.problems[0].fix == fix
+
+
+def test_the_learning_rate_of_another_optimizer_is_refused(last: Path, tmp_path: Path) -> None:
+    options = (f"ckpt={last}", "trainer.max_steps=-1", "optim=sgd", "ckpt_lr=checkpoint")
+    with pytest.raises(UserError, match=r"the learning rate of torch.optim.AdamW for torch.optim.SGD"):
+        lossbook.train(lossbook.compose(*options), tmp_path)
+
+
+def test_another_optimizer_for_the_rest_starts_afresh(tmp_path: Path, capsys: Any) -> None:
+    lossbook.train(lossbook.compose(*TINY, "optim=muon", "trainer.max_steps=1"), tmp_path / "a")
+    rest = "optim.rest={_target_: torch.optim.Adagrad, lr: 0.01}"
+    _, said = resumed(tmp_path / "a/checkpoints/last.ckpt", tmp_path / "b", capsys, "~optim.rest", f"+{rest}")
+    kept = "torch.optim.Muon and torch.optim.AdamW"
+    assert said == [f"the optimizer starts afresh: the checkpoint holds the state of {kept}"]
+
+
+def test_a_state_of_another_kind_is_said(last: Path, tmp_path: Path, capsys: Any) -> None:
+    state, said = resumed(last, tmp_path, capsys, "optim.amsgrad=true")
+    assert said == [
+        f"group {name}: amsgrad needs a state of another kind, which starts afresh" for name in ("rest", "no_decay")
+    ]
+    assert {float(entry["step"]) for entry in state["state"].values()} == {1.0}
+
+
+def test_shares_that_do_not_follow_epochs_of_another_length_are_said(last: Path, tmp_path: Path, capsys: Any) -> None:
+    _, said = resumed(last, tmp_path, capsys, "data.batch_size=24", "callbacks=swa")
+    assert said == ["data.batch_size changed: callbacks.swa.start is held against all steps so far, not against epochs"]

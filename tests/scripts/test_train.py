@@ -47,11 +47,12 @@ def start(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_what_one_has_written_oneself_is_found_in_the_working_folder(tmp_path: Path):
+@pytest.mark.parametrize("name", ["train", "evaluate", "find_lr", "explore"])
+def test_what_one_has_written_oneself_is_found_in_the_working_folder(tmp_path: Path, name: str):
     (tmp_path / "my_losses.py").write_text("print('found')\n")
-    script = ROOT / "scripts" / "train.py"
+    script = ROOT / "scripts" / f"{name}.py"
     lines = [
-        "import runpy, sys; sys.argv = ['train.py', '--cfg', 'jobs']",
+        "import runpy, sys; sys.argv = ['script.py', '--cfg', 'jobs']",
         f"try: runpy.run_path({str(script)!r}, run_name='__main__')",
         "except SystemExit: import my_losses",
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor, nn
+from torchmetrics import Metric
 
 TRAINED = "current_model_state"  # where a checkpoint holds the trained weights: Lightning's name for it
 
@@ -100,7 +101,6 @@ class AveragedWeights(lightning.Callback):
         if trainer.state.fn == "fit" and TRAINED in checkpoint:
             state = checkpoint["state_dict"]
             self.averages = {name: state[name].clone() for name in self.averaged(pl_module) if name in state}
-            load_trained(pl_module, checkpoint)
 
     @torch.no_grad()
     def _update(self, weight: float) -> None:
@@ -131,9 +131,18 @@ class AveragedWeights(lightning.Callback):
 
 
 def statistics(module: nn.Module) -> dict[str, Tensor]:
-    """The buffers of floating-point numbers that a module's ``state_dict`` holds, by name."""
+    """The buffers of floating-point numbers that a module's ``state_dict`` holds, by name.
+
+    Without those of metrics, such as the threshold that a validation chose, and those with infinities (a mask), of
+    which an average is nan.
+    """
     kept = module.state_dict()
-    return {name: buffer for name, buffer in module.named_buffers() if buffer.is_floating_point() and name in kept}
+    figures = {buffer for part in module.modules() if isinstance(part, Metric) for buffer in part.buffers()}
+    return {
+        name: buffer
+        for name, buffer in module.named_buffers()
+        if name in kept and buffer not in figures and buffer.is_floating_point() and bool(buffer.isfinite().all())
+    }
 
 
 def load_trained(module: nn.Module, checkpoint: Mapping[str, Any]) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import lightning
 
+from lossbook.errors import refuse
 from lossbook.objectives.objective import Objective
 from lossbook.objectives.step import Step
 from lossbook.optim.range_test import Curve, Range, Watch
+
+FEWEST = 3  # steps that make a curve
 
 
 class DivergedError(Exception):
@@ -35,7 +38,20 @@ class GrowingRates(lightning.Callback):
         self._step = 0
 
     def curve(self) -> Curve:
-        """What was measured so far."""
+        """What was measured so far.
+
+        Raises:
+            UserError: too few steps for a curve.
+        """
+        made = max(0, len(self._batches) - 1)
+        if made < FEWEST:
+            if not self._batches:
+                rule = "The loss of the first batch is not finite, or there is none; no learning rate changes that."
+                raise refuse(
+                    "No step could be made.", rule, "look at the data, the model and trainer.limit_train_batches"
+                )
+            rule = f"The loss diverged after {made} of {self.range.steps} steps: too few for a curve."
+            raise refuse(f"find.min={self.range.least:g}", rule, f"find.min={self.range.least / 1000:g}")
         start, *after = [sum(batches) / len(batches) for batches in self._batches]
         return Curve(start, [self.range.rate(step) for step in range(len(after))], after, self._diverged)
 

@@ -20,13 +20,14 @@ class LearningRates(lightning.Callback):
     def __init__(self) -> None:
         self._every = 0  # 0: nothing to log to
         self._tags: list[str] = []
+        self._names: list[str] = []
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._every = int(getattr(trainer, "log_every_n_steps")) if trainer.loggers else 0  # noqa: B009
         groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
-        names = [str(group.get("name", number)) for number, group in enumerate(groups)]
+        self._names = [f"lr/{group.get('name', number)}" for number, group in enumerate(groups)]
         together = len({float(group.get("initial_lr", group["lr"])) for group in groups}) == 1
-        self._tags = ["lr"] * len(groups) if together else [f"lr/{name}" for name in names]
+        self._tags = ["lr"] * len(groups) if together else self._names
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
@@ -34,10 +35,12 @@ class LearningRates(lightning.Callback):
         # before the step: afterwards the schedule shows the rate of the next one
         if self._every and batch_idx % self._every == 0:
             groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+            if len({float(group["lr"]) for group in groups}) > 1:  # a foreign schedule parts equal peaks
+                self._tags = self._names
             rates = {tag: float(group["lr"]) for tag, group in zip(self._tags, groups, strict=True)}
             for config in trainer.lr_scheduler_configs:
                 schedule = config.scheduler
-                momentum = schedule.momentum(schedule.last_epoch) if isinstance(schedule, Schedule) else None
+                momentum = schedule.momentum(schedule.place) if isinstance(schedule, Schedule) else None
                 if momentum is not None:
                     rates["momentum"] = momentum
             for logger in trainer.loggers:

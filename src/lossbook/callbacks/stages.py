@@ -6,8 +6,11 @@ import math
 from typing import Any
 
 import lightning
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import nn
 from torch.optim import Optimizer
+
+from lossbook.errors import refuse
 
 
 class Stages(lightning.Callback):
@@ -15,28 +18,47 @@ class Stages(lightning.Callback):
 
     They are in the optimizer from the start, so that schedules and checkpoints know them; which of them are frozen
     follows from the counters alone, so that a resumed run needs nothing else. While all parameters of a norm are
-    frozen, its running statistics are, too.
+    frozen, for now or for good, its running statistics are, too.
 
-    Among several processes gradients are dropped instead: their reducer has been told once and for all which
-    parameters will have some.
+    Under a strategy for several processes gradients are dropped instead: the reducer has been told once and for all
+    which parameters will have some.
+
+    Raises (from ``trainer.fit``):
+        UserError: a share of a run without an end.
     """
 
     def __init__(self) -> None:
         self._frozen: list[dict[str, Any]] = []  # groups
+        self._norms: list[nn.Module] = []  # with parameters and running statistics
+        self._held: list[nn.Module] = []  # of these, what was switched to evaluation here
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._frozen = [group for group in _groups(trainer) if "frozen_until" in group]
         for group in self._frozen:
+            if group["frozen_until"][0] == "share" and math.isinf(trainer.estimated_stepping_batches):
+                raise refuse(
+                    f"param_groups.rules: until_share: {group['frozen_until'][1]:g} in a run without an end.",
+                    "It is a share of the run's steps, and their number is open.",
+                    "trainer.max_epochs=N or trainer.max_steps=N, or until_epoch or until_step in its place",
+                )
             _require(group, self._several(trainer))
+        self._norms = [
+            module
+            for module in pl_module.modules()
+            if getattr(module, "track_running_stats", False) and any(True for _ in module.parameters(recurse=False))
+        ]
+        self._hold()
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._thaw(trainer, pl_module)
+        self._thaw(trainer)
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        if self._frozen:
-            self._thaw(trainer, pl_module)
+        self._thaw(trainer)
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._release()
 
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
@@ -46,20 +68,31 @@ class Stages(lightning.Callback):
                 parameter.grad = None
 
     def _several(self, trainer: lightning.Trainer) -> bool:
-        return trainer.world_size > 1
+        return not isinstance(trainer.strategy, SingleDeviceStrategy)
 
-    def _thaw(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Let those train whose time has come, and hold the norms of the others."""
-        for group in self._frozen:
-            if _has_come(group["frozen_until"], trainer):
+    def _thaw(self, trainer: lightning.Trainer) -> None:
+        """Let those train whose time has come."""
+        come = [group for group in self._frozen if _has_come(group["frozen_until"], trainer)]
+        if come:
+            for group in come:
                 _require(group, True)
-        self._frozen = [group for group in self._frozen if not _has_come(group["frozen_until"], trainer)]
-        held = {id(parameter) for group in self._frozen for parameter in group["params"]}
-        held |= {id(parameter) for parameter in pl_module.parameters() if not parameter.requires_grad}
-        for module in pl_module.modules():
-            own = list(module.parameters(recurse=False))
-            if own and getattr(module, "track_running_stats", False):
-                module.train(not all(id(parameter) in held for parameter in own))
+            self._frozen = [group for group in self._frozen if not any(group is other for other in come)]
+            self._hold()
+
+    def _hold(self) -> None:
+        """Hold the norms of what is frozen, and let go of the others; what the model itself holds it keeps."""
+        self._release()
+        frozen = {parameter for group in self._frozen for parameter in group["params"]}
+        for norm in self._norms:
+            own = norm.parameters(recurse=False)
+            if norm.training and all(parameter in frozen or not parameter.requires_grad for parameter in own):
+                norm.eval()
+                self._held.append(norm)
+
+    def _release(self) -> None:
+        for norm in self._held:
+            norm.train()
+        self._held = []
 
 
 def _groups(trainer: lightning.Trainer) -> list[dict[str, Any]]:

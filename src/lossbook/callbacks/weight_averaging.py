@@ -45,7 +45,7 @@ class EqualAverage(AveragedWeights):
             made longer starts its average anew, if it had begun too early for the new length.
 
     Raises:
-        UserError: another share, or a run without an end.
+        UserError: another share; a run without an end, or one that ends before an epoch does after the start.
     """
 
     def __init__(self, start: float = 0.75) -> None:
@@ -72,6 +72,7 @@ class EqualAverage(AveragedWeights):
                 f"Averaging starts after {self.start:g} of the run's steps.",
                 "trainer.max_epochs=N or trainer.max_steps=N",
             )
+        self._refuse_no_epoch(trainer)
         if self._began <= self._first:
             self.averages, self.updates = {}, 0
 
@@ -82,3 +83,17 @@ class EqualAverage(AveragedWeights):
         if self.updates == 0:
             self._began = trainer.global_step
         return 1 / (self.updates + 1)
+
+    def _refuse_no_epoch(self, trainer: lightning.Trainer) -> None:
+        """``trainer.max_steps`` may end the run within the epoch whose end would be the first to count."""
+        batches = trainer.num_training_batches
+        if trainer.max_steps < 0 or trainer.estimated_stepping_batches != trainer.max_steps or math.isinf(batches):
+            return
+        epoch = math.ceil(batches / trainer.accumulate_grad_batches)
+        if trainer.max_steps // epoch * epoch <= self._first:
+            raise refuse(
+                f"callbacks=swa with trainer.max_steps={trainer.max_steps}, and {epoch} steps an epoch.",
+                f"Weights are taken at epochs' ends, and none comes after {self.start:g} of the run.",
+                f"trainer.max_steps={math.ceil(trainer.max_steps / epoch) * epoch}, the end of an epoch;"
+                " callbacks=ema averages at every step",
+            )

@@ -38,3 +38,12 @@ def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
 def belongs_to_hydra(argument: str) -> bool:
     """Whether an argument speaks of Hydra itself: where it runs, how it sweeps, what help it shows."""
     return argument.lstrip("+~").startswith(("hydra.", "hydra/"))
+
+
+def config_dir(arguments: Sequence[str]) -> str | None:
+    """The folder of a user's own options that is named among the arguments, for commands that are printed."""
+    for place, argument in enumerate(arguments):
+        flag, _, path = argument.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            return path or (arguments[place + 1] if place + 1 < len(arguments) else None)
+    return None

@@ -64,6 +64,8 @@ def command(name: str, job: Job) -> int:
         name: of the help text in ``conf/hydra/help``.
         job: takes the config, and the folder that the user or the sweep gave it, else None. It raises, never exits.
     """
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # a criterion, model, optimizer or dataset of one's own is found there
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         flags, given = _read(sys.argv[1:])

@@ -65,12 +65,3 @@ def _value(key: str, argument: str, default: Any) -> Any:
         problem = wrong_type(key, value, default)
         raise refuse(problem.given, problem.rule, problem.fix)
     return value
-
-
-def config_dir(arguments: Sequence[str]) -> str | None:
-    """The folder of a user's own options that is named among the arguments, for commands that are printed."""
-    for place, argument in enumerate(arguments):
-        flag, _, path = argument.partition("=")
-        if flag in ("--config-dir", "-cd"):
-            return path or (arguments[place + 1] if place + 1 < len(arguments) else None)
-    return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from lossbook.errors import Problem, nearest
+from lossbook.errors import Problem, nearest, typed
 
 RULE = "A value must have the type of its default (null takes any)"
 # What a key takes beside the type of its default: words, and a type.
@@ -71,20 +71,20 @@ def _same_target(value: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
 
 def wrong_type(key: str, value: Any, default: Any) -> Problem:
     """The refusal of a value for its type."""
-    words = "".join(f", or {text(word)}" for word in _WORDS.get(key, ()))
+    words = "".join(f", or {typed(word)}" for word in _WORDS.get(key, ()))
     kind = _NAMES.get(type(default), type(default).__name__)
     if isinstance(default, Mapping) and value is None and key.startswith(("callbacks.", "logger.")):
         return Problem(f"{key}=null", f"{RULE}; the default is a mapping.", f"~{key}")
     if isinstance(default, Mapping):
         inner = next((str(name) for name in default if name != "_target_"), "KEY")
-        return Problem(f"{key}={text(value)}", f"{RULE}; the default is a mapping.", f"{key}.{inner}=VALUE")
+        return Problem(f"{key}={typed(value)}", f"{RULE}; the default is a mapping.", f"{key}.{inner}=VALUE")
     if key == "trainer.precision" and value in _PRECISIONS:
         fix = f"trainer.precision={_PRECISIONS[value]}"
     elif isinstance(default, str):
         fix = f"{key}={default}, or quote a number that is meant as a text: \"{key}='{value}'\""
     else:
-        fix = f"give {kind}{words}, like {key}={text(default)}"
-    return Problem(f"{key}={text(value)}", f"{RULE}; the default is {text(default)}.", fix)
+        fix = f"give {kind}{words}, like {key}={typed(default)}"
+    return Problem(f"{key}={typed(value)}", f"{RULE}; the default is {typed(default)}.", fix)
 
 
 def unknown(key: str, value: Any, known: Sequence[str]) -> Problem:
@@ -93,10 +93,10 @@ def unknown(key: str, value: Any, known: Sequence[str]) -> Problem:
     parent = key.rpartition(".")[0]
     beside = [_last(other) for other in known if other.rpartition(".")[0] == parent and _last(other) != "_target_"]
     if near:
-        fix = f"{near}={text(value)}"
+        fix = f"{near}={typed(value)}"
     else:
         fix = f"{parent} has {', '.join(beside)}" if parent and beside else "--cfg job prints all keys"
-    return Problem(f"{key}={text(value)}", f"There is no key {key}.", fix)
+    return Problem(f"{key}={typed(value)}", f"There is no key {key}.", fix)
 
 
 def nearest_key(key: str, known: Sequence[str]) -> str | None:
@@ -128,16 +128,3 @@ def _alike(name: str, other: str) -> float:
 
 def _last(key: str) -> str:
     return key.rpartition(".")[2]
-
-
-def text(value: Any) -> str:
-    """A value as one types it on the command line."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(text, value)) + "]"
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{text(inner)}" for key, inner in value.items()) + "}"
-    return str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lossbook.errors import Problem
+from lossbook.errors import Problem, typed
 from lossbook.optim.capabilities import CAPABILITIES, Capability, capability
 from lossbook.optim.rule_checks import group_problems, rule_problems
 
@@ -17,14 +17,15 @@ def problems(config: Node) -> list[Problem]:
 
     Args:
         config: whole and resolved, as plain containers; read are ``optim``, ``param_groups``, ``scheduler``,
-            ``trainer``, ``model`` and ``choices``. Of an optimizer that is not torch's nothing is assumed.
+            ``trainer``, ``model``, ``callbacks`` and ``choices``. Of an optimizer that is not
+            torch's nothing is assumed.
     """
     node = config["optim"]
     if not isinstance(node.get("_target_"), str):
         return []  # building says it
     can = capability(node["_target_"])
     found = [*_schedule(config, can), *_closure(config, can), *_parts(config, can), *_sparse(config, can)]
-    found += _averages(config, can)
+    found += [*_processes(config, can), *_averages(config, can)]
     for key, part in (("optim", node), ("optim.rest", node.get("rest"))):
         if isinstance(part, Mapping):
             found += [*_flags(key, part, config), *_lengths(key, part)]
@@ -45,6 +46,13 @@ def notes(config: Node) -> list[str]:
             " data.batch_size=all is what it can use."
         )
     return found
+
+
+def one_process(trainer: Node) -> bool:
+    """Whether the trainer's node asks for one process at most; ``auto`` may turn out to be several, and passes."""
+    devices = trainer.get("devices", 1)
+    one = len(devices) == 1 if isinstance(devices, list) else devices in (None, 1, "1", "auto")
+    return one and trainer.get("num_nodes") in (None, 1)
 
 
 def sparse_gradients(config: Node) -> bool | None:
@@ -94,6 +102,17 @@ def _closure(config: Node, can: Capability) -> Iterator[Problem]:
         )
 
 
+def _processes(config: Node, can: Capability) -> Iterator[Problem]:
+    trainer = config.get("trainer", {})
+    if can.closure and not one_process(trainer):
+        key = "num_nodes" if trainer.get("num_nodes") not in (None, 1) else "devices"
+        given = f"trainer.{key}={typed(trainer[key])} with optim={_choice(config, 'optim')}."
+        rule = (
+            f"{_name(config['optim'])} searches along a line by each process's own loss, and their weights would part."
+        )
+        yield Problem(given, rule, "trainer.devices=1 trainer.num_nodes=1")
+
+
 def _parts(config: Node, can: Capability) -> Iterator[Problem]:
     """An optimizer for a part of the model needs one for the rest, any other does not."""
     node, option = config["optim"], _choice(config, "optim")
@@ -102,7 +121,11 @@ def _parts(config: Node, can: Capability) -> Iterator[Problem]:
         what = "weights of two dimensions" if can.takes == "matrices" else "weights with sparse gradients"
         rule = f"{_name(node)} trains {what} alone; all others need an optimizer of their own."
         yield Problem(f"optim={option} without optim.rest.", rule, "+optim.rest='{_target_: torch.optim.AdamW}'")
-    if rest is None or node["_target_"] not in CAPABILITIES:
+    if rest is None:
+        return
+    if node["_target_"] not in CAPABILITIES:
+        rule = f"Nothing tells which parameters {_name(node)} would leave to a second optimizer."
+        yield Problem(f"optim.rest with optim={option}.", rule, "~optim.rest")
         return
     if not can.in_part:
         rule = f"{_name(node)} trains every parameter, and leaves nothing for a second optimizer."
@@ -113,8 +136,11 @@ def _parts(config: Node, can: Capability) -> Iterator[Problem]:
         yield Problem(f"optim.rest={rest}", rule, "optim.rest._target_=torch.optim.AdamW")
         return
     other = capability(rest["_target_"])
-    if other.in_part or other.closure or not other.groups or not other.schedule:
-        rule = "The rest needs an optimizer that takes any parameter, groups and schedules, a step a batch."
+    if other.in_part or other.closure or not other.groups or not other.schedule or other.averages:
+        rule = (
+            "The rest needs an optimizer that takes any parameter, groups and schedules, a step a batch, and keeps no"
+            " averages."
+        )
         yield Problem(
             f"optim.rest._target_={rest['_target_']}", rule, "optim=" + option + ", whose rest has been tried"
         )
@@ -139,13 +165,14 @@ def _sparse(config: Node, can: Capability) -> Iterator[Problem]:
             "optim=sparse_adam or optim=sgd or optim=adagrad; or model.sparse=false",
         )
     if can.sparse == "accepts" and node["_target_"] in CAPABILITIES:
+        # which weights such a rule spares, only planning can tell
         spared = any(isinstance(rule, Mapping) and rule.get("weight_decay") == 0 for rule in _rules(config))
         for key, fix in (("fused", "optim.fused=null"), ("weight_decay", "optim.weight_decay=0")):
             if node.get(key) and not (key == "weight_decay" and spared):
                 what = "Its fused kernel" if key == "fused" else f"Weight decay of {_name(node)}"
                 rule = f"{what} takes no sparse gradients."
                 yield Problem(
-                    f"optim.{key}={_text(node[key])} with model.sparse=true.", rule, f"{fix}; or model.sparse=false"
+                    f"optim.{key}={typed(node[key])} with model.sparse=true.", rule, f"{fix}; or model.sparse=false"
                 )
     if trainer.get("gradient_clip_val") and trainer.get("gradient_clip_algorithm") == "value":
         yield Problem(
@@ -181,7 +208,26 @@ def _lengths(key: str, node: Node) -> Iterator[Problem]:
         value = node.get(name)
         if isinstance(value, list) and len(value) != length:
             rule = f"{_name(node)} takes {length} values here, and would pass over others or stop at its first step."
-            yield Problem(f"{key}.{name}={_text(value)}", rule, f"{key}.{name} with {length} values")
+            yield Problem(f"{key}.{name}={typed(value)}", rule, f"{key}.{name} with {length} values")
+
+
+def _averages(config: Node, can: Capability) -> Iterator[Problem]:
+    """One average of the weights at most can be in their place."""
+    nodes = {name: node for name, node in (config.get("callbacks") or {}).items() if isinstance(node, Mapping)}
+    ours = [name for name, node in nodes.items() if ".weight_averaging." in str(node.get("_target_"))]
+    if can.averages is not None and ours:
+        given = f"callbacks.{ours[0]} with optim={_choice(config, 'optim')}."
+        rule = f"{_name(config['optim'])} averages its weights itself, and one average alone can be in their place."
+        yield Problem(given, rule, "callbacks=default, or optim=sgd")
+    if len(ours) > 1:
+        given = f"callbacks.{ours[0]} with callbacks.{ours[1]}."
+        yield Problem(given, "One average of the weights alone can be in their place.", f"callbacks={ours[0]}")
+    for name, node in nodes.items():
+        theirs = str(node.get("_target_"))
+        if theirs.startswith("lightning.") and theirs.endswith("WeightAveraging"):
+            rule = "Lightning's averages copy all that the module holds, and after training test other weights."
+            fix = "callbacks=swa" if "Stochastic" in theirs else "callbacks=ema or callbacks=swa"
+            yield Problem(f"callbacks.{name}._target_={theirs}", rule, fix)
 
 
 def _half(trainer: Node) -> bool:
@@ -202,28 +248,3 @@ def _choice(config: Node, group: str) -> str:
 
 def _name(node: Node) -> str:
     return str(node.get("_target_")).rpartition(".")[2]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ",".join(map(_text, value)) + "]"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _averages(config: Node, can: Capability) -> Iterator[Problem]:
-    """One average of the weights at most can be in their place."""
-    nodes = {name: node for name, node in (config.get("callbacks") or {}).items() if isinstance(node, Mapping)}
-    ours = [name for name, node in nodes.items() if ".weight_averaging." in str(node.get("_target_"))]
-    if can.averages is not None and ours:
-        given = f"callbacks.{ours[0]} with optim={_choice(config, 'optim')}."
-        rule = f"{_name(config['optim'])} averages its weights itself, and one average alone can be in their place."
-        yield Problem(given, rule, "callbacks=default, or optim=sgd")
-    if len(ours) > 1:
-        given = f"callbacks.{ours[0]} with callbacks.{ours[1]}."
-        yield Problem(given, "One average of the weights alone can be in their place.", f"callbacks={ours[0]}")
-    for name, node in nodes.items():
-        theirs = str(node.get("_target_"))
-        if theirs.startswith("lightning.") and theirs.endswith("WeightAveraging"):
-            rule = "Lightning's averages copy all that the module holds, and after training test other weights."
-            fix = "callbacks=swa" if "Stochastic" in theirs else "callbacks=ema or callbacks=swa"
-            yield Problem(f"callbacks.{name}._target_={theirs}", rule, fix)

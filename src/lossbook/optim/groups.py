@@ -7,6 +7,7 @@ from typing import Any
 
 from lossbook.errors import Problem, UserError, nearest
 from lossbook.optim.places import Place
+from lossbook.optim.rule_checks import OF_THE_WHOLE
 from lossbook.optim.rules import Rule
 
 PartOf = Callable[[Place], str]
@@ -35,25 +36,34 @@ def parameter_groups(
         part_of: which of the parts a parameter is for.
 
     Raises:
-        UserError: rules that cover nothing, with the nearest names, or set what the optimizer of a parameter has not;
-            or nothing is left to train.
+        UserError: rules that cover nothing, with the nearest names, that earlier ones leave nothing to say, or that set
+            what the optimizer of a parameter has not; or nothing is left to train, at all or at the start.
     """
     defaults = defaults or {"main": {}}
     trained = [place for place in places if place.parameter.requires_grad]
     ordered = [*rules, *preset]
     covered: set[int] = set()
+    heard: set[int] = set()  # rules that decide something somewhere
+    before: dict[int, Rule] = {}  # by rule: an earlier one that has said the same
     problems: list[Problem] = []
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     for place in trained:
         part = part_of(place)
         own = defaults[part]
         said: dict[str, Any] = {}
+        speakers: dict[str, Rule] = {}
         labels: list[str] = []
         for number, rule in enumerate(ordered):
             if not rule.covers(place):
                 continue
             covered.add(number)
-            news = {key: value for key, value in rule.said() if key not in said}
+            news = {}
+            for what, value in rule.said():
+                if what in said:
+                    before.setdefault(number, speakers[what])
+                else:
+                    news[what], speakers[what] = value, rule
+            heard |= {number} if news else set()
             foreign = [key for key in news if key not in own and key != "freeze"] if own else []
             if number < len(rules):
                 problems += [_not_taken(rule, key, place, own) for key in foreign]
@@ -70,10 +80,16 @@ def parameter_groups(
         group["params"].append((place.name, place.parameter))
         group["labels"] += [label for label in labels if label not in group["labels"]]
     problems += [_missed(rule, places) for number, rule in enumerate(rules) if number not in covered]
+    mute = sorted(set(before) & set(range(len(rules))) - heard)
+    problems += [_shadowed(rules[number], before[number]) for number in mute]
     if problems:
         raise UserError(*dict.fromkeys(problems))
     if not groups:
         raise UserError(Problem("param_groups.rules freeze every parameter.", "One at least must be trained."))
+    if all(_LATER in group for group in groups.values()):
+        given = "param_groups freezes every parameter at the start."
+        why = "From the first step on one at least must be trained."
+        raise UserError(Problem(given, why, "a rule for some of them alone, such as part: backbone"))
     return _with_names(list(groups.values()), defaults)
 
 
@@ -114,12 +130,20 @@ def _with_names(groups: list[dict[str, Any]], defaults: Mapping[str, Mapping[str
 
 
 def _not_taken(rule: Rule, key: str, place: Place, own: Mapping[str, Any]) -> Problem:
-    known = [name for name in own if name not in ("_target_", "fused", "foreach", "rest")]
+    known = [name for name in own if name not in OF_THE_WHOLE]
     near = nearest(key, known)
     return Problem(
         f"The rule '{rule.label}' in param_groups.rules sets {key} for {place.name}.",
         f"{own.get('_target_', 'Its optimizer')} has no such hyperparameter; it has {', '.join(known)}.",
         f"'{near}'?" if near else "leave it out, or let the rule cover other parameters",
+    )
+
+
+def _shadowed(rule: Rule, by: Rule) -> Problem:
+    return Problem(
+        f"The rule '{rule.label}' in param_groups.rules has no effect: earlier ones say all that it says.",
+        "For each parameter and hyperparameter the first match wins.",
+        f"put it before '{by.label}', or remove it",
     )
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from lossbook.annotations import parameters_of
 from lossbook.build import bind, build
-from lossbook.errors import refuse
-from lossbook.optim.capabilities import capability
+from lossbook.errors import Problem, UserError, refuse, typed
+from lossbook.optim.capabilities import CAPABILITIES, Capability, capability
 from lossbook.optim.groups import parameter_groups
 from lossbook.optim.places import places
 from lossbook.optim.resume import Loading
+from lossbook.optim.rule_checks import OF_LAYERS, OF_THE_WHOLE
 from lossbook.optim.rules import Rule, expand
 from lossbook.optim.schedules.length import length_of
 from lossbook.optim.split import Split, part_of
@@ -38,15 +40,19 @@ class OptimizerFactory:
         self.node, self.trust, self.loading = dict(config["optim"]), trust, loading
         self.capability = capability(self.node["_target_"])
         self.rest: Mapping[str, Any] | None = self.node.pop("rest", None)
+        self.choices = config.get("choices") or {}
         self.preset = (config.get("param_groups") or {}).get("preset") or ()
         self.rules = [Rule.read(rule) for rule in (config.get("param_groups") or {}).get("rules") or ()]
         options = config.get("trainer") or {}
-        # under mixed precision Lightning clips nothing for an optimizer that could unscale gradients by itself
+        # under mixed precision Lightning raises where it is to clip for an optimizer that unscales gradients by itself
         mixed = str(options.get("precision")) in ("16", "16-mixed", "bf16", "bf16-mixed")
         self.clips = mixed and bool(options.get("gradient_clip_val"))
-        for key, node in (("optim", self.node), ("optim.rest", self.rest)):
+        self.defaults: dict[str, Mapping[str, Any]] = {}  # of groups, by part
+        for part, key, node in (("main", "optim", self.node), ("rest", "optim.rest", self.rest)):
             if node is not None:
-                bind(node, key=key, trust=trust)  # unknown names are said before any data is read
+                made = bind(node, key=key, trust=trust)  # unknown names are said before any data is read
+                self.defaults[part] = {**_defaults(made.func), **node}
+                _refuse_capturing(key, node)
         self._planned: list[dict[str, Any]] | None = None
 
     def plan(self, module: nn.Module) -> list[dict[str, Any]]:
@@ -61,9 +67,11 @@ class OptimizerFactory:
         """
         if self._planned is None:
             parts = part_of(module, self.capability)
-            nodes = {"main": self.node} | ({} if self.rest is None else {"rest": self.rest})
+            nodes = self.defaults
             found = places(module)
             depth = 1 + max((place.layer for place in found if place.layer is not None), default=0)
+            if depth == 1:
+                self._refuse_layers()
             groups = parameter_groups(
                 found,
                 self.rules,
@@ -76,12 +84,11 @@ class OptimizerFactory:
                     group.setdefault("lr", nodes[group["part"]]["lr"])
                     group["initial_lr"] = group["lr"]
             if not any(group["part"] == "main" for group in groups):
-                what = "weights of two dimensions" if self.capability.takes == "matrices" else "sparse gradients"
-                rule = f"{self.node['_target_']} trains {what} alone, and this model has none."
-                raise refuse("optim", rule, "optim=adamw")
+                raise self._nothing_to_train("main" in parts.values())
             for name, node in nodes.items():
                 own = [group for group in groups if group["part"] == name]
                 dense = not _sparse(module) & {parameter for group in own for _, parameter in group["params"]}
+                _refuse_decay(module, node, own)
                 if dense and self._fuses(node):
                     for group in own:
                         group["fused"] = True
@@ -99,7 +106,7 @@ class OptimizerFactory:
     def _made(self, steps: Callable[[], int | None]) -> Optimizer:
         """The optimizer, or two in one, over the planned groups; ``steps`` tells the length of the run."""
         parts = []
-        for name, node in (("main", self.node), ("rest", self.rest)):
+        for name, at, node in (("main", "optim", self.node), ("rest", "optim.rest", self.rest)):
             groups = [
                 {key: value for key, value in group.items() if key != "part"}
                 for group in self._planned or ()
@@ -108,7 +115,7 @@ class OptimizerFactory:
             if node is None or not groups:
                 continue
             arguments = _filled(node, steps) | ({"fused": True} if groups[0].get("fused") else {})
-            parts.append((functools.partial(build, arguments, key="optim", trust=self.trust), groups))
+            parts.append((functools.partial(build, arguments, key=at, trust=self.trust), groups))
         make, groups = parts[0]
         optimizer: Optimizer = make(params=groups) if len(parts) == 1 else Split(parts)
         return optimizer
@@ -116,7 +123,61 @@ class OptimizerFactory:
     def _fuses(self, node: Mapping[str, Any]) -> bool:
         """Whether the fused kernel is there and right, where the config does not say."""
         others = any(node.get(name) for name in ("foreach", "capturable", "differentiable"))
-        return capability(node["_target_"]).fused and node.get("fused") is None and not others and not self.clips
+        clips = self.clips and self.rest is None  # of two in one, the scaler unscales the gradients
+        return capability(node["_target_"]).fused and node.get("fused") is None and not others and not clips
+
+    def _refuse_layers(self) -> None:
+        """Refuse a preset that speaks of layers, for a network of one."""
+        if any({*OF_LAYERS, "part"} & set(entry) for entry in self.preset):
+            given = (
+                f"param_groups={self.choices.get('param_groups', '...')} with model={self.choices.get('model', '...')}."
+            )
+            rule = "It tells layers apart, and this network has one layer alone."
+            raise refuse(given, rule, "param_groups=no_decay, or a model of several layers")
+
+    def _nothing_to_train(self, frozen: bool) -> UserError:
+        """The refusal of an optimizer for a part of the model that is not there, or ``frozen``."""
+        matrices = self.capability.takes == "matrices"
+        what = "weights of two dimensions that are no embedding's" if matrices else "weights with sparse gradients"
+        why = "all of this model's are frozen" if frozen else "this model has none"
+        rule = f"{self.node['_target_'].rpartition('.')[2]} trains {what} alone, and {why}."
+        fix = "optim=adamw; or freeze less" if frozen else "optim=adamw"
+        return refuse(f"optim={self.choices.get('optim', '...')}", rule, fix)
+
+
+def _defaults(made: Callable[..., Any]) -> dict[str, Any]:
+    """An optimizer's own values of what groups may differ in, as far as its signature tells."""
+    found = {name: one.default for name, one in (parameters_of(made) or {}).items() if name not in OF_THE_WHOLE}
+    plain = {
+        name: value for name, value in found.items() if isinstance(value, (bool, int, float, str, tuple, type(None)))
+    }
+    if plain.get("lr", ...) is None:  # one that finds its own
+        del plain["lr"]
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
+
+def _refuse_capturing(key: str, node: Mapping[str, Any]) -> None:
+    if node.get("capturable") and node["_target_"] in CAPABILITIES and not torch.cuda.is_available():
+        rule = "Steps are captured in a graph on a GPU alone, and torch sees none here."
+        raise refuse(f"{key}.capturable=true", rule, f"{key}.capturable=false")
+
+
+def _refuse_decay(module: nn.Module, node: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse weight decay of weights with sparse gradients, which torch would refuse at the first step."""
+    if capability(node["_target_"]).sparse != "accepts" or node["_target_"] not in CAPABILITIES:
+        return
+    sparse = {name for name, part in part_of(module, Capability(sparse="only")).items() if part == "main"}
+    rule = f"Weight decay of {node['_target_'].rpartition('.')[2]} takes no sparse gradients."
+    fix = "optim.weight_decay=0; or model.sparse=false"
+    found = []
+    for group in groups:
+        if decay := group.get("weight_decay", node.get("weight_decay")):
+            names = [name for name, _ in group["params"] if name in sparse]
+            found += [
+                Problem(f"weight_decay={typed(decay)} of {name} with model.sparse=true.", rule, fix) for name in names
+            ]
+    if found:
+        raise UserError(*found)
 
 
 def _filled(node: Mapping[str, Any], steps: Callable[[], int | None]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ class Place:
     Args:
         names: all that it goes by, the first one first; tied weights have several.
         types: class names of the modules that it lies in, with those of their base classes.
-        layer: of the network's layers, counted from the output, which is 0; None outside the network.
+        layer: of the network's layers, counted from the output, which is 0; None outside the network. Tied weights are
+            of the one that is nearest to the output.
         parameter: itself.
     """
 
@@ -43,7 +44,7 @@ def places(module: nn.Module, network: str = "model") -> list[Place]:
         for number, members in enumerate(reversed(ordered)):
             layer_of.update({f"{network}.{member}": number for member in members})
     return [
-        Place(tuple(known), frozenset(_types(module, known)), layer_of.get(known[0]), parameter)
+        Place(tuple(known), frozenset(_types(module, known)), _nearest_to_output(known, layer_of), parameter)
         for parameter, known in names.items()
     ]
 
@@ -74,6 +75,10 @@ def _blocks(module: nn.Module, prefix: str, inside: bool) -> Iterator[tuple[list
     if not whole:
         for name, child in module.named_children():
             yield from _blocks(child, f"{prefix}{name}.", container)
+
+
+def _nearest_to_output(names: list[str], layer_of: dict[str, int]) -> int | None:
+    return min((layer_of[name] for name in names if name in layer_of), default=None)
 
 
 def _types(module: nn.Module, names: list[str]) -> Iterator[str]:

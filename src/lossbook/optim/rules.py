@@ -8,11 +8,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from lossbook.optim.places import Place
+from lossbook.optim.rule_checks import KEYS, SELECTORS, UNTIL
 
-SELECTORS = ("match", "type", "vectors", "part")
-UNTIL = ("until_epoch", "until_step", "until_share")
 RATES = ("lr", "lr_scale")  # two ways to say the same thing
-KEYS = (*SELECTORS, "name", "lr_scale", "freeze", *UNTIL)  # what a rule may hold beside the optimizer's hyperparameters
 
 
 @dataclass(frozen=True)

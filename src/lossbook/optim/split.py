@@ -62,6 +62,8 @@ class Split(Optimizer):
         self.parts = [make(params=list(groups)) for make, groups in parts]
         # without defaults, which would add the one part's hyperparameters to the other's groups
         super().__init__([group for part in self.parts for group in part.param_groups], {})
+        for part in self.parts:
+            self.state.update(part.state)  # some begin with one (Adagrad)
         self._share()
 
     @torch.no_grad()
@@ -93,5 +95,6 @@ class Split(Optimizer):
         start = 0
         for part in self.parts:
             end = start + len(part.param_groups)
-            part.__setstate__({"state": self.state, "param_groups": self.param_groups[start:end]})
+            # not by __setstate__: a part would take the others' state for its own, and rewrite it
+            part.state, part.param_groups = self.state, self.param_groups[start:end]
             start = end

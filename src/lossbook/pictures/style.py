@@ -11,9 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 # Okabe and Ito 2008, Color Universal Design
-BLUE, ORANGE, GREEN, RED, SKY, PURPLE, YELLOW = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442",
-)  # fmt: skip
+BLUE, ORANGE, GREEN, RED, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 INK, FAINT = "#222222", "#9A9A9A"
 
 _SETTINGS: Any = {

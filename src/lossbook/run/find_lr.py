@@ -13,6 +13,7 @@ from lossbook.composing.folders import OUTPUTS, claim, run_base
 from lossbook.composing.plain import plain
 from lossbook.errors import Problem, UserError
 from lossbook.optim.capabilities import capability
+from lossbook.optim.checks import one_process
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -40,7 +41,8 @@ def find_lr(
         ``lr``, the suggested learning rate; nothing where the loss never fell.
 
     Raises:
-        UserError: what is wrong with the config, and optimizers that the test says nothing about.
+        UserError: what is wrong with the config, optimizers that the test says nothing about, and a loss that diverges
+            at once.
     """
     values = plain(config)
     contract = check(values)
@@ -73,7 +75,9 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve
     from lossbook.run.trainer import build_trainer, trainer_options
 
     growing = GrowingRates(over, float(values["optim"]["lr"]))
+    devices = values["trainer"].get("devices")
     ours = {
+        "devices": devices if isinstance(devices, list) else 1,  # auto may be several
         "max_epochs": -1, "max_steps": over.steps + 1, "min_epochs": None, "min_steps": None, "max_time": None,
         "limit_val_batches": 0, "check_val_every_n_epoch": 1, "val_check_interval": None,
     }  # fmt: skip
@@ -115,14 +119,11 @@ def _problems(values: Mapping[str, Any]) -> list[Problem]:
     elif not isinstance(lr := node.get("lr"), (int, float)) or isinstance(lr, bool) or lr <= 0:
         rule = "Groups keep their ratio to optim.lr, a number above 0."
         found.append(Problem(f"optim.lr={lr}", rule, "optim.lr=0.001"))
-    if trainer.get("devices", 1) not in (1, "1", "auto") and len(_listed(trainer["devices"])) != 1:
+    if not one_process(trainer):
+        key = "num_nodes" if trainer.get("num_nodes") not in (None, 1) else "devices"
         rule = "The test runs in one process; the learning rate holds for the batch size of one."
-        found.append(Problem(f"trainer.devices={trainer['devices']}", rule, "trainer.devices=1"))
+        found.append(Problem(f"trainer.{key}={trainer[key]}", rule, f"trainer.{key}=1"))
     return found
-
-
-def _listed(devices: Any) -> Sequence[Any]:
-    return devices if isinstance(devices, list) else ()
 
 
 def _write(path: Path, curve: Curve) -> None:

@@ -78,7 +78,7 @@ def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: 
     for group, nodes in (("callbacks", callbacks), ("logger", loggers)):
         for name, node in nodes.items():
             bind(node, key=f"{group}.{name}", trust=trust)
-    averages = capability(config["optim"]["_target_"]).averages
+    can = capability(config["optim"]["_target_"])
     options = dict(config["trainer"])
     compiled = options.pop("compile", False)  # ours, not the trainer's
     options = trainer_options(options, len(assembly.data.train_dataloader()))
@@ -89,12 +89,13 @@ def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: 
             build(node, key=f"logger.{name}", trust=trust, offered={"save_dir": str(folder), "folder": folder})
             for name, node in loggers.items()
         ]
-        staged = [Stages()] if any("frozen_until" in group for group in assembly.groups) else []
-        averaging = [] if averages is None else [OptimizerAverages(averages)]
+        frozen = not all(parameter.requires_grad for parameter in assembly.module.parameters())
+        staged = [Stages()] if frozen or any("frozen_until" in group for group in assembly.groups) else []
+        averaging = [] if can.averages is None else [OptimizerAverages(can.averages)]
         if compiled:
             assembly.module.model.compile()  # in place: names of weights stay as they are
         with quiet():
-            return build_trainer(
+            trainer = build_trainer(
                 options,
                 default_root_dir=folder,
                 callbacks=[*staged, *built, *averaging, ChartLayout(), Record({"config": dict(saved)})],
@@ -105,6 +106,12 @@ def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: 
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
             )
+        if can.closure and trainer.world_size > 1:
+            rule = "Each process would search along a line of its own, and they would part."
+            raise refuse(
+                f"{trainer.world_size} processes with {config['optim']['_target_']}.", rule, "trainer.devices=1"
+            )
+        return trainer
 
     return make
 

@@ -19,6 +19,8 @@ from lossbook.optim.checks import notes
 from lossbook.run.assemble import Assembly
 from lossbook.run.fit import Outcome
 
+_SHOWN = ("name", "params", "part", "lr", "initial_lr", "weight_decay", "frozen_until", "fused")  # or said elsewhere
+
 
 def print_plan(
     config: Mapping[str, Any],
@@ -168,9 +170,6 @@ def groups_table(config: Mapping[str, Any], groups: Sequence[Mapping[str, Any]])
         counts = [str(len(tensors)), f"{sum(tensor.numel() for tensor in tensors):,}"]
         table.add_row(group["name"], *counts, *("" if value is None else _short(value) for value in shown), *until)
     return table
-
-
-_SHOWN = ("name", "params", "part", "lr", "initial_lr", "weight_decay", "frozen_until", "fused")
 
 
 def _short(value: Any) -> str:

@@ -11,8 +11,7 @@ import lightning as L
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lossbook.composing.types import text
-from lossbook.errors import Problem, UserError, nearest, refuse
+from lossbook.errors import Problem, UserError, nearest, refuse, typed
 
 _PARAMETERS = inspect.signature(L.Trainer).parameters
 _SILENT: dict[str, Any] = dict.fromkeys(
@@ -94,7 +93,7 @@ def _device(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _misplaced(key: str, value: Any) -> Problem:
-    given = f"trainer.{key}={text(value)}"
+    given = f"trainer.{key}={typed(value)}"
     if key in _ELSEWHERE:
         return Problem(given, "Other parts of the config decide about that.", _ELSEWHERE[key])
     near = nearest(key, _PARAMETERS)
@@ -107,7 +106,7 @@ def _worded(options: Mapping[str, Any], error: Exception) -> UserError:
         return refuse("The callbacks and loggers do not go together.", says(error))
     for key, value in options.items():
         if value != _PARAMETERS[key].default and _accepted({**options, key: _PARAMETERS[key].default}):
-            return refuse(f"trainer.{key}={text(value)}", says(error), "conf/trainer/auto.yaml says what it takes")
+            return refuse(f"trainer.{key}={typed(value)}", says(error), "conf/trainer/auto.yaml says what it takes")
     return refuse("The trainer cannot be built.", says(error), "conf/trainer/auto.yaml says what its keys take")
 
 

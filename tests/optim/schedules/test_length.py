@@ -50,8 +50,8 @@ def fitted(data: Any = range(7), **options: Any) -> tuple[Asking, L.Trainer]:
     [
         ({"max_epochs": 2}, Length(14, 7)),
         ({"max_epochs": 2, "accumulate_grad_batches": 3}, Length(6, 3)),
-        ({"max_epochs": 5, "max_steps": 9}, Length(9, 7)),
-        ({"max_epochs": -1, "max_steps": 9}, Length(9, 7)),
+        ({"max_epochs": 5, "max_steps": 9}, Length(9, 7, by_epochs=False)),
+        ({"max_epochs": -1, "max_steps": 9}, Length(9, 7, by_epochs=False)),
         ({"max_epochs": 2, "limit_train_batches": 5}, Length(10, 5)),
     ],
 )
@@ -63,7 +63,7 @@ def test_it_is_what_the_run_makes(options: dict[str, Any], length: Length) -> No
 
 def test_a_run_that_only_the_clock_ends() -> None:
     module, _ = fitted(max_epochs=-1, max_time={"seconds": 0})
-    assert module.length == Length(None, 7)
+    assert module.length == Length(None, 7, by_epochs=False)
 
 
 def test_data_of_unknown_length() -> None:

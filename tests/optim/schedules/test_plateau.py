@@ -92,7 +92,8 @@ def test_its_state_is_plain_numbers() -> None:
     schedule = Plateau(two_groups(), LENGTH)
     told(schedule, 1.0, 2.0)
     assert schedule.state_dict() == {
-        "last_epoch": 0, "scale": 1.0, "best": 1.0, "bad": 1, "cooling": 0, "validations": 2,
+        "last_epoch": 0, "steps_per_epoch": 10, "shift": 0,
+        "scale": 1.0, "best": 1.0, "bad": 1, "cooling": 0, "validations": 2,
     }  # fmt: skip
 
 

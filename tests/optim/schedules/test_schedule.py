@@ -183,3 +183,34 @@ def test_the_state_of_another_schedule_gives_the_number_of_steps(groups: Any) ->
     plateau.load_state_dict(theirs.state_dict() | {"last_epoch": 11})
     assert json.dumps(plateau.state_dict())
     assert plateau.last_epoch == 11
+
+
+def test_epochs_of_another_length_go_on_from_the_epochs_done(groups: Any, walk: Any) -> None:
+    """Ten epochs: four of 6 steps, then two of 3, then of 12 to the end."""
+    four, six = Linear(groups(), Length(60, 6), warmup=0), Linear(groups(), Length(30, 3), warmup=0)
+    rest = Linear(optimizer := groups(), Length(120, 12), warmup=0)
+    walk(four.optimizer, four, 24)
+    six.load_state_dict(four.state_dict())
+    assert six.get_last_lr() == pytest.approx([0.4 * 0.6, 0.02 * 0.6])
+    walk(six.optimizer, six, 6)
+    rest.load_state_dict(json.loads(json.dumps(six.state_dict())))
+    assert (rest.last_epoch, rest.place) == (30, 72)
+    assert rest.get_last_lr() == pytest.approx([0.4 * 0.4, 0.02 * 0.4])
+    walk(optimizer, rest, 47)
+    assert rest.get_last_lr()[0] == pytest.approx(0.4 / 120)
+    rest.step()
+    assert rest.get_last_lr() == [0, 0]
+
+
+def test_a_run_that_steps_end_goes_on_from_the_steps_done(groups: Any) -> None:
+    schedule = Linear(groups(), Length(60, 3, by_epochs=False), warmup=0)
+    schedule.load_state_dict({"last_epoch": 24, "steps_per_epoch": 6, "shift": 0})
+    assert schedule.get_last_lr() == pytest.approx([0.4 * 0.6, 0.02 * 0.6])
+
+
+def test_without_an_end_epochs_are_counted_and_steps_are(groups: Any) -> None:
+    state = {"last_epoch": 24, "steps_per_epoch": 6, "shift": 0}
+    for interval, time in (("epoch", 4), ("step", 24)):
+        schedule = Exponential(groups(), Length(None, 3, by_epochs=False), gamma=0.5, interval=interval)
+        schedule.load_state_dict(state)
+        assert schedule.factor(schedule.place) == 0.5**time

@@ -104,3 +104,49 @@ def test_a_run_without_an_end_and_a_schedule_that_needs_one(tmp_path: Path) -> N
     endless = ["trainer.max_epochs=-1", "trainer.max_time='00:00:00:01'"]
     with pytest.raises(UserError, match="unknown length"):
         train(tmp_path, *TINY, *endless)
+
+
+def test_another_size_of_batches_ends_at_the_end_of_the_schedule(tmp_path: Path) -> None:
+    """Two of four epochs of 3 steps, then two of 6 or of 1."""
+    options = [*TINY, "scheduler=linear", "scheduler.warmup=0", "trainer.log_every_n_steps=1"]
+    train(tmp_path / "a", *options, "trainer.max_steps=6")
+    last = tmp_path / "a/checkpoints/last.ckpt"
+    for size, steps in ((8, 12), (48, 2)):
+        folder = tmp_path / str(size)
+        train(folder, f"ckpt={last}", "trainer.max_steps=-1", f"data.batch_size={size}")
+        (file,) = folder.rglob("metrics.csv")
+        header, *rows = [line.split(",") for line in file.read_text().splitlines()]
+        rates = [float(row[header.index("lr")]) for row in rows if row[header.index("lr")]]
+        assert rates == pytest.approx([0.003 * 0.5 * (steps - k) / steps for k in range(steps)])
+
+
+TORCHS = {
+    "epochs": "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 1, gamma: 0.5, interval: epoch}",
+    "steps": "{_target_: torch.optim.lr_scheduler.CosineAnnealingLR, T_max: 20}",
+    "total": "{_target_: torch.optim.lr_scheduler.OneCycleLR, max_lr: 0.01}",
+    "restarts": "{_target_: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts, T_0: 5}",
+}
+
+
+@pytest.mark.parametrize("name", TORCHS)
+@pytest.mark.parametrize("steps", [4, 6])
+def test_a_class_of_torchs_follows_the_config_whatever_the_checkpoint_had(
+    name: str, steps: int, tmp_path: Path
+) -> None:
+    """Resumed from its own state, or another schedule's, the rates end where those of an uninterrupted run do."""
+    (tmp_path / "conf/scheduler").mkdir(parents=True)
+    for each, node in {**TORCHS, "other": TORCHS["steps"].replace("20", "7")}.items():
+        (tmp_path / f"conf/scheduler/{each}.yaml").write_text(node)
+
+    def run(folder: str, *overrides: str) -> list[dict[str, Any]]:
+        lossbook.train(lossbook.compose(*overrides, config_dir=tmp_path / "conf"), tmp_path / folder)
+        groups: list[dict[str, Any]]
+        groups = read(tmp_path / folder / "checkpoints/last.ckpt")["optimizer_states"][0]["param_groups"]
+        return [{key: group[key] for key in ("lr", "betas")} for group in groups]
+
+    whole = run("whole", *TINY, f"scheduler={name}", "optim.lr=0.01")
+    for before in (name, "other", "cosine", "none"):
+        run(f"cut-{before}", *TINY, f"scheduler={before}", "optim.lr=0.003", f"trainer.max_steps={steps}")
+        ckpt = f"ckpt={tmp_path}/cut-{before}/checkpoints/last.ckpt"
+        again = run(f"on-{before}", ckpt, "trainer.max_steps=-1", f"scheduler={name}", "optim.lr=0.01")
+        assert again == whole, before

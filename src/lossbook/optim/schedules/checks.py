@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lossbook.errors import Problem
+from lossbook.errors import Problem, typed
 from lossbook.optim.schedules.ranges import MODES, RANGES, number
 
 HERE = "lossbook.optim.schedules."
@@ -100,7 +99,7 @@ def _beside(config: Mapping[str, Any], node: Mapping[str, Any], name: str) -> It
     if steps in (None, -1) and _endless(trainer):
         choice = config.get("choices", {}).get("scheduler") or name
         stretched = name in _ALWAYS_STRETCHED or node.get(_STRETCHED_UNLESS.get(name, "_target_")) is None
-        shares = [f"scheduler.{key}={_text(node[key])}" for key in _SHARES if _is_share(node.get(key))]
+        shares = [f"scheduler.{key}={typed(node[key])}" for key in _SHARES if _is_share(node.get(key))]
         if stretched or shares:
             yield unknown_length(f"scheduler={choice}" if stretched else " and ".join(shares))
     elif steps not in (None, -1) and 1 <= steps <= node.get("warmup", 0):
@@ -134,8 +133,4 @@ def _is_share(value: Any) -> bool:
 
 
 def _shown(key: str, value: Any) -> str:
-    return f"scheduler.{key}={_text(value)}"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value).replace(" ", "")
+    return f"scheduler.{key}={typed(value)}"

@@ -19,10 +19,12 @@ class Length:
     Args:
         steps: of the optimizer in the whole run; None where only the clock or the user ends it.
         steps_per_epoch: of the optimizer, in one process.
+        by_epochs: whether a number of epochs ends the run, and not one of steps.
     """
 
     steps: int | None
     steps_per_epoch: int
+    by_epochs: bool = True
 
     def calls(self, interval: str, frequency: int) -> int | None:
         """How often Lightning steps a schedule in the whole run, every so many steps or epochs."""
@@ -46,14 +48,20 @@ def length_of(trainer: lightning.Trainer) -> Length:
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     if any(isinstance(one, GradientAccumulationScheduler) and len(one.scheduling) > 1 for one in callbacks):
         raise refuse(
-            "A learning-rate schedule with the callback GradientAccumulationScheduler.",
-            "A schedule needs to know the number of steps, and here an epoch's changes on the way.",
-            "scheduler=none, or trainer.accumulate_grad_batches=N in the callback's place",
+            "The callback GradientAccumulationScheduler beside what is spread over the run's steps.",
+            "Their number must be known, and here that of an epoch changes on the way.",
+            "trainer.accumulate_grad_batches=N in the callback's place, or scheduler=none and no null for a number of"
+            " steps (optim.t0)",
         )
     trainer.fit_loop.setup_data()
     batches, together = trainer.num_training_batches, trainer.accumulate_grad_batches
     if math.isinf(batches):
-        raise refuse("A learning-rate schedule with data of unknown length.", "A schedule counts in epochs and steps.",
-                     "trainer.limit_train_batches=N, the number of batches that make an epoch")  # fmt: skip
+        raise refuse(
+            "Data of unknown length beside what is spread over the run's steps.",
+            "Their number must be known.",
+            "trainer.limit_train_batches=N, the number of batches that make an epoch",
+        )
     steps = trainer.estimated_stepping_batches
-    return Length(None if math.isinf(steps) else int(steps), max(1, math.ceil(batches / together)))
+    whole = None if math.isinf(steps) else int(steps)
+    by_epochs = whole is not None and whole != trainer.max_steps
+    return Length(whole, max(1, math.ceil(batches / together)), by_epochs)

@@ -74,7 +74,7 @@ class Plateau(Schedule):
                 f"There is no such figure; validation gives {', '.join(figures)}.",
                 f"scheduler.monitor={near or 'primary'}",
             )
-        if self.last_epoch < self.rise:
+        if self.place < self.rise:
             return
         self.validations += 1
         if self.validations % self.every == 0:

@@ -21,6 +21,7 @@ class Schedule(LRScheduler):
     warmup ends. Subclasses give ``shape``. To be stepped once after each step of the optimizer.
 
     Nothing is kept for each group, so that groups may come, go and change place between a checkpoint and its resuming.
+    Where epochs have another number of steps from then on, the curve goes on from the number of epochs done.
 
     Args:
         optimizer: whose learning rates are the peaks.
@@ -41,6 +42,7 @@ class Schedule(LRScheduler):
         self.interval, self.frequency = interval, frequency
         self.rise = self._rise(warmup)
         self.last_epoch = 0  # torch's name for the number of steps that were made
+        self.shift = 0  # of the place on the curve against it: epochs had another number of steps once
         self.apply()
 
     def shape(self, time: int) -> float:
@@ -65,6 +67,11 @@ class Schedule(LRScheduler):
         return time - time % self.frequency
 
     @property
+    def place(self) -> int:
+        """The step on the curve that comes next, counted as if every epoch so far had been as long as they are now."""
+        return self.last_epoch + self.shift
+
+    @property
     def span(self) -> int:
         """How much time the shape has: the rest of the run after the warmup, in intervals."""
         if self.length.steps is None:
@@ -84,7 +91,7 @@ class Schedule(LRScheduler):
 
     def apply(self) -> None:
         """Set the rate, and where it is cycled the momentum, of the step that comes next."""
-        factor, momentum = self.factor(self.last_epoch), self.momentum(self.last_epoch)
+        factor, momentum = self.factor(self.place), self.momentum(self.place)
         for group in self.optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
             if momentum is None:
@@ -99,12 +106,17 @@ class Schedule(LRScheduler):
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of steps made."""
-        return {"last_epoch": self.last_epoch}
+        """The number of steps made, that of an epoch, and how far the place on the curve is from them."""
+        return {"last_epoch": self.last_epoch, "steps_per_epoch": self.length.steps_per_epoch, "shift": self.shift}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there; every group gets the rate that its own peak has at that step."""
-        self.last_epoch = state_dict["last_epoch"]
+        self.last_epoch, self.shift = state_dict["last_epoch"], state_dict.get("shift", 0)
+        now = self.length.steps_per_epoch
+        before = state_dict.get("steps_per_epoch", now)
+        counts_epochs = self.length.by_epochs or (self.length.steps is None and self.interval == "epoch")
+        if before != now and counts_epochs:
+            self.shift = round(self.place * now / before) - self.last_epoch
         self.apply()
 
     def _rise(self, warmup: float) -> int:
