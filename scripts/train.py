@@ -19,4 +19,4 @@ def job(config: DictConfig, folder: Path | None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(command("train", job))
+    sys.exit(command("train", job, sweeper="lossbook"))

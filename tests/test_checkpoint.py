@@ -20,8 +20,9 @@ import pytest
 import torch
 from torch import nn
 
-from lossbook.checkpoint import AtomicCheckpointIO, plain, read, write_whole
+from lossbook.checkpoint import AtomicCheckpointIO, plain, read
 from lossbook.errors import UserError
+from lossbook.files import write_whole
 
 GOOD: dict[str, Any] = {"state_dict": {"weight": torch.arange(50_000.0)}, "lossbook": {"config": {"seed": 0}}}
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import threading
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 
+from lossbook.curves import Curves
 from lossbook.loggers import CSV, TensorBoard
 
 LAYOUT = "custom_scalars__config__"
@@ -64,3 +66,67 @@ def test_csv_has_a_row_a_step_and_a_column_a_metric(tmp_path: Path) -> None:
 def test_both_can_be_used_together_in_one_folder(kind: type, tmp_path: Path) -> None:
     assert Path(kind(tmp_path).save_dir) == tmp_path
     assert kind(tmp_path).version == ""
+
+
+def test_events_lie_in_a_folder_of_the_runs_name(tmp_path: Path) -> None:
+    logger = TensorBoard(tmp_path, name="loss=mse,seed=0")
+    logger.log_metrics({"val/loss": 0.5}, step=7)
+    logger.close()
+    assert read_events(tmp_path / "loss=mse,seed=0").Tags()["scalars"] == ["val/loss"]
+    assert [path.name for path in tmp_path.iterdir()] == ["loss=mse,seed=0"]
+
+
+def test_one_file_and_no_thread_are_left_when_it_is_closed(tmp_path: Path) -> None:
+    threads = threading.active_count()
+    logger = TensorBoard(tmp_path)
+    for step in (0, 1):
+        logger.log_metrics({"val/loss": 0.5}, step)
+        logger.finalize("success")
+    logger.close()
+    assert threading.active_count() == threads
+    assert len(list(tmp_path.iterdir())) == 1
+    TensorBoard(tmp_path / "never used").close()
+    assert not (tmp_path / "never used").exists()
+
+
+def test_curves_go_on_where_the_checkpoint_left_them(tmp_path: Path) -> None:
+    for kind in (TensorBoard, CSV):
+        first = kind(tmp_path)
+        for step in range(6):
+            first.log_metrics({"lr": float(step)}, step)
+        first.finalize("failed")
+    again = Curves(2, ((2, {"lr": 2.5}), (3, {"lr": 3.5, "val/loss": 1.0})))
+    for kind in (TensorBoard, CSV):
+        second = kind(tmp_path, curves=again)
+        assert second.experiment is not None
+        second.log_metrics({"lr": 9.0}, 3)
+        second.finalize("success")
+    points = [(point.step, point.value) for point in read_events(tmp_path).Scalars("lr")]
+    assert points == [(0, 0.0), (1, 1.0), (2, 2.5), (3, 3.5), (3, 9.0)]
+    assert (tmp_path / "metrics.csv").read_text().splitlines() == [
+        "step,epoch,lr,val/loss",
+        "0,,0.0,",
+        "1,,1.0,",
+        "2,,2.5,",
+        "3,,9.0,1.0",
+    ]
+
+
+@pytest.mark.parametrize("rest", ["", "7", "7,", "7,0,0.", "seven,0,1.0"])
+def test_a_table_that_was_cut_short_is_gone_on_with(rest: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("step,epoch,lr\n1,,0.1\n" + rest)
+    logger = CSV(tmp_path, Curves(5, ((5, {"lr": 0.5}),)))
+    logger.log_metrics({"lr": 0.6}, 6)
+    logger.finalize("success")
+    assert (tmp_path / "metrics.csv").read_text().splitlines() == ["step,epoch,lr", "1,,0.1", "5,,0.5", "6,,0.6"]
+
+
+def test_an_earlier_attempts_outcome_is_taken_away(tmp_path: Path) -> None:
+    first = TensorBoard(tmp_path)
+    first.log_outcome({"loss": "mse"}, {"best/loss": 2.0}, "failed")
+    second = TensorBoard(tmp_path, curves=Curves(0))
+    second.log_metrics({"val/loss": 1.0}, 0)
+    second.log_outcome({"loss": "mse"}, {"best/loss": 1.0}, "completed")
+    second.close()
+    assert len(list(tmp_path.glob("*.outcome"))) == 1
+    assert [point.value for point in read_events(tmp_path).Scalars("best/loss")] == [1.0]

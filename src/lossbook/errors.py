@@ -41,6 +41,14 @@ class UserError(Exception):
         return "\n".join(map(str, self.problems))
 
 
+class Pruned(Exception):  # noqa: N818  (no mistake, and a status)
+    """Raised by a callback: the run is not worth its time, and ends with the status ``pruned``.
+
+    The best figures so far are recorded, nothing is printed as an error, and ``lossbook.train`` raises it again. To be
+    raised in ``on_train_epoch_start``: there the epoch before is logged, judged and saved, so that the record knows it.
+    """
+
+
 def refuse(given: str, rule: str, fix: str = "") -> UserError:
     """The error for a single mistake, to be raised by the caller."""
     return UserError(Problem(given, rule, fix))

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from lossbook.callbacks import progress
 from lossbook.callbacks.checkpoints import Checkpoints
-from lossbook.callbacks.progress import Progress, columns, duration, figure
+from lossbook.callbacks.progress import Progress, columns
 from lossbook.callbacks.record import Record
 from lossbook.checkpoint import AtomicCheckpointIO
 
@@ -125,16 +125,3 @@ def test_columns_are_the_losses_the_primary_metric_and_the_accuracy() -> None:
     metrics = dict.fromkeys(["val/mae", "val/r2", "val/loss", "train/loss", "train/r2"], 0.0)
     assert columns(metrics, "val/r2") == ["train/loss", "val/loss", "val/r2"]
     assert columns({"train/loss": 0.0, "train/acc": 0.0}, "val/acc") == ["train/loss", "train/acc"]
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(0.123456, "0.1235"), (-1, "-1.0000"), (123.456, "123.5"), (1.2e7, "1.2e+07"), (float("nan"), "nan"), (None, "-")],
-)
-def test_figures(value: float | None, shown: str) -> None:
-    assert figure(value) == shown
-
-
-@pytest.mark.parametrize(("seconds", "shown"), [(0.44, "0.4 s"), (59.99, "1:00"), (65, "1:05"), (7420, "2:03:40")])
-def test_durations(seconds: float, shown: str) -> None:
-    assert duration(seconds) == shown

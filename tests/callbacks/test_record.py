@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from lossbook.callbacks.record import Record
+from lossbook.callbacks.record import Attempt, Record
 from lossbook.checkpoint import ENTRY
 from lossbook.rng import rng_states
 
@@ -18,7 +18,15 @@ CPU = torch.device("cpu")
 
 def trainer(fn: str = "fit", processes: int = 1) -> Any:
     strategy = SimpleNamespace(root_device=CPU)
-    return SimpleNamespace(state=SimpleNamespace(fn=fn), global_rank=0, world_size=processes, strategy=strategy)
+    return SimpleNamespace(
+        state=SimpleNamespace(fn=fn),
+        global_rank=0,
+        world_size=processes,
+        strategy=strategy,
+        loggers=[],
+        should_stop=False,
+        _logger_connector=None,
+    )
 
 
 def averaged() -> dict[str, Any]:
@@ -37,10 +45,15 @@ def test_training_goes_on_with_the_trained_weights_and_a_test_sees_their_average
 
 def test_a_checkpoint_holds_the_entry_the_version_and_the_generators() -> None:
     checkpoint: dict[str, Any] = {}
-    Record({"config": {"seed": 3}}).on_save_checkpoint(trainer(), nn.Linear(1, 1), checkpoint)  # type: ignore[arg-type]
+    Record({"config": {"seed": 3}}, seconds=lambda: 2.5).on_save_checkpoint(trainer(), nn.Linear(1, 1), checkpoint)  # type: ignore[arg-type]
     assert checkpoint[ENTRY]["config"] == {"seed": 3}
-    assert checkpoint[ENTRY].keys() == {"config", "version", "rng"}
+    assert checkpoint[ENTRY].keys() == {"config", "version", "rng", "seconds", "curves", "stopped"}
     assert len(checkpoint[ENTRY]["rng"]) == 1
+    assert Attempt.of(checkpoint) == Attempt(2.5, None, False)
+
+
+def test_an_older_checkpoint_knows_of_no_attempt() -> None:
+    assert Attempt.of({ENTRY: {"config": {}}}) == Attempt()
 
 
 def test_another_number_of_processes_is_said() -> None:

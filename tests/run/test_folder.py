@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from lossbook.callbacks.checkpoints import Checkpoints
+from lossbook.errors import Pruned, refuse
 from lossbook.run.fit import Outcome
-from lossbook.run.folder import RunFolder
+from lossbook.run.folder import RunFolder, is_completed
 
 
 def run_folder(folder: Path) -> RunFolder:
@@ -29,7 +30,9 @@ def test_the_config_is_whole(tmp_path: Path) -> None:
 
 
 def test_a_run_that_ended_by_itself(tmp_path: Path) -> None:
-    run_folder(tmp_path).finish(Outcome({"val/acc": 0.5}, best_epoch=2, epochs=3, steps=40), 1.23456)
+    run_folder(tmp_path).finish(
+        Outcome({"val/acc": 0.5}, best_epoch=2, epochs=3, steps=40), 1.23456, {"memory_mb": 12.5}
+    )
     assert json.loads((tmp_path / "metrics.json").read_text()) == {
         "status": "completed",
         "primary": "val/acc",
@@ -38,42 +41,68 @@ def test_a_run_that_ended_by_itself(tmp_path: Path) -> None:
         "epochs": 3,
         "steps": 40,
         "wall_time_s": 1.235,
+        "memory_mb": 12.5,
         "metrics": {"val/acc": 0.5},
     }
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(KeyboardInterrupt(), "interrupted"), (ValueError("it broke"), "failed")]
+    ("error", "status", "message"),
+    [
+        (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt"),
+        (ValueError("it broke"), "failed", "ValueError: it broke"),
+        (refuse("seed=-1", "A seed is positive."), "failed", "seed=-1\n  A seed is positive."),
+        (Pruned("hopeless"), "pruned", "hopeless"),
+    ],
 )
-def test_a_run_that_was_broken_off_tells_what_it_had(tmp_path: Path, error: BaseException, status: str) -> None:
+def test_a_run_that_was_broken_off_tells_what_it_had(
+    tmp_path: Path, error: BaseException, status: str, message: str
+) -> None:
     kept = Checkpoints(tmp_path)
     kept.best_figures, kept.best_epoch = {"val/acc": 0.9}, 1
     kept.best_path, kept.last_path = tmp_path / "best.ckpt", tmp_path / "last.ckpt"
-    assert run_folder(tmp_path).fail(error, trainer(kept), 2.0) == tmp_path / "last.ckpt"
+    said, outcome = run_folder(tmp_path).fail(error, trainer(kept), 2.0, {})
+    assert (said, outcome.last_path) == (status, tmp_path / "last.ckpt")
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["status"] == status
-    assert written["message"] == (str(error) or "KeyboardInterrupt")
+    assert written["message"] == message
     assert (written["best_epoch"], written["epochs"], written["steps"]) == (2, 3, 40)
     assert written["metrics"] == {"val/acc": 0.9}
 
 
 def test_a_figure_that_is_not_finite_is_null(tmp_path: Path) -> None:
     figures = {"test/loss": float("nan"), "test/mae": float("inf"), "test/r2": 0.5}
-    run_folder(tmp_path).finish(Outcome(figures), 1.0)
+    run_folder(tmp_path).finish(Outcome(figures), 1.0, {})
 
-    def refuse(name: str) -> None:
+    def not_json(name: str) -> None:
         raise AssertionError(f"{name} is not JSON")
 
-    written = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=refuse)
+    written = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=not_json)
     assert written["metrics"] == {"test/loss": None, "test/mae": None, "test/r2": 0.5}
 
 
-def test_without_checkpoints_there_is_nothing_to_go_on_from(tmp_path: Path) -> None:
-    assert run_folder(tmp_path).fail(ValueError(), trainer(), 2.0) is None
+def test_a_pruned_run_without_checkpoints_tells_its_latest_figures(tmp_path: Path) -> None:
+    pruned = trainer()
+    pruned.callback_metrics = {"val/acc": 0.25, "train/loss_step": 1.0}
+    assert run_folder(tmp_path).fail(Pruned(), pruned, 2.0, {})[1].figures == {"val/acc": 0.25}
+
+
+def test_an_earlier_attempts_figures_no_longer_hold(tmp_path: Path) -> None:
+    run_folder(tmp_path).finish(Outcome(), 1.0, {})
+    assert is_completed(tmp_path)
+    run_folder(tmp_path).start()
+    assert not (tmp_path / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"status": "failed"}', "{}"])
+def test_only_a_record_that_says_so_is_of_a_completed_run(text: str, tmp_path: Path) -> None:
+    assert not is_completed(tmp_path)
+    (tmp_path / "metrics.json").write_text(text)
+    assert not is_completed(tmp_path)
 
 
 def test_only_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     run_folder(tmp_path).start()
-    run_folder(tmp_path).finish(Outcome(), 1.0)
+    run_folder(tmp_path).finish(Outcome(), 1.0, {})
     assert not list(tmp_path.iterdir())

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import lossbook
-from lossbook.errors import UserError
+from lossbook.errors import Pruned, UserError
 from lossbook.run.train import _of_another_process
 
 SHORT = ("data.limit=96", "data.batch_size=32", "trainer=cpu", "trainer.max_epochs=2")
@@ -138,6 +139,38 @@ def test_several_loggers_at_once(tmp_path: Path) -> None:
     train(tmp_path, "logger=[tensorboard,csv]")
     assert (tmp_path / "metrics.csv").is_file()
     assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_the_record_tells_the_memory_and_no_gpu_on_a_processor(tmp_path: Path) -> None:
+    train(tmp_path)
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert record["memory_mb"] > 100
+    assert "gpu_memory_mb" not in record
+
+
+class Prune(L.Callback):
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.current_epoch == 1:
+            raise Pruned("hopeless")
+
+
+@pytest.mark.parametrize("callbacks", ["default", "none"])
+def test_a_pruned_run_keeps_its_best_figures(callbacks: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = lossbook.compose(*SHORT, f"callbacks={callbacks}")
+    with pytest.raises(Pruned, match="hopeless"):
+        lossbook.train(config, tmp_path, callbacks=[Prune()])
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert (record["status"], record["message"], record["epochs"]) == ("pruned", "hopeless", 1)
+    assert {"train/loss", "val/loss", "val/acc"} <= record["metrics"].keys()
+    output = capfd.readouterr()
+    assert "hopeless" not in output.out + output.err
+    assert "go on" not in output.out
+
+
+def test_a_name_that_no_folder_can_have_is_replaced(tmp_path: Path) -> None:
+    lossbook.train(lossbook.compose(*SHORT, "trainer.max_epochs=1"), tmp_path, name="data.root=../up")
+    (events,) = tmp_path.rglob("events.*.outcome")
+    assert events.parent.parent == tmp_path
 
 
 @pytest.mark.parametrize(

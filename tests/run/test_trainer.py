@@ -77,6 +77,29 @@ def test_a_gpu_is_one_of_cudas(wanted: str, there: bool, taken: str | None, monk
         trainer_options({"accelerator": wanted}, 5)
 
 
+@pytest.mark.parametrize(
+    ("slot", "count", "node", "devices"),
+    [
+        ("0", 2, {}, [0]),
+        ("3", 2, {}, [1]),
+        ("3", 1, {}, 1),  # one GPU is everybody's
+        (None, 2, {}, 1),
+        ("1", 2, {"devices": 2}, 2),
+        ("1", 2, {"devices": [0]}, [0]),  # the user's own word
+        ("1", 2, {"devices": "auto"}, "auto"),
+        ("1", 2, {"accelerator": "cpu"}, 1),
+    ],
+)
+def test_workers_of_a_sweep_take_the_gpus_in_turn(
+    slot: str | None, count: int, node: dict[str, Any], devices: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    if slot is not None:
+        monkeypatch.setenv("LOSSBOOK_SLOT", slot)
+    assert trainer_options({"accelerator": "auto", "devices": 1, **node}, 5)["devices"] == devices
+
+
 def test_a_test_runs_as_the_run_did() -> None:
     node = {"accelerator": "cpu", "devices": 1, "max_epochs": 5, "precision": "bf16-true", "limit_test_batches": 3}
     made = trainer.test_trainer({**node, "deterministic": True, "strategy": "ddp"})

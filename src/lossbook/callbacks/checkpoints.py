@@ -12,9 +12,10 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from lossbook.callbacks.interrupt import InterruptRequest
 from lossbook.callbacks.record import Record
-from lossbook.checkpoint import ENTRY, read, write_whole
+from lossbook.checkpoint import ENTRY, read
 from lossbook.divergence import holds_finite_weights, weights_not_finite
 from lossbook.errors import UserError, refuse
+from lossbook.files import write_whole
 
 TIE_BREAKER = "val/loss"
 NOT_MEASURED = ("data.epochs", "data.download", "data.num_workers")  # may change: no figure of validation follows them
@@ -62,6 +63,7 @@ class Checkpoints(Checkpoint):
         self.best_loss = math.inf  # val/loss at the best value
         self.best_epoch: int | None = None  # from 0
         self.best_figures: dict[str, float] = {}  # all of train/ and val/ that was logged by then
+        self.last_figures: dict[str, float] = {}  # the same, of when last.ckpt was written
         self.best_path: Path | None = None  # None until there is such a file in this run's folder
         self.last_path: Path | None = None
         self._validated = False  # since the best was last judged
@@ -76,11 +78,13 @@ class Checkpoints(Checkpoint):
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
             "best_figures": self.best_figures,
+            "last_figures": self.last_figures,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best_value, self.best_loss = state_dict["best_value"], state_dict["best_loss"]
         self.best_epoch, self.best_figures = state_dict["best_epoch"], state_dict["best_figures"]
+        self.last_figures = state_dict.get("last_figures", {})  # older checkpoints have none
 
     def on_load_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
@@ -97,6 +101,9 @@ class Checkpoints(Checkpoint):
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if trainer.ckpt_path is not None and self.best_value is not None:
             self._take_over_best(trainer, Path(trainer.ckpt_path).parent / "best.ckpt")
+        if trainer.ckpt_path is not None and self.folder is not None:
+            last = self.folder / "last.ckpt"  # is there where the run goes on in its own folder
+            self.last_path = last if Path(trainer.ckpt_path).resolve().parent == last.resolve().parent else None
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._last_step = trainer.global_step
@@ -154,6 +161,7 @@ class Checkpoints(Checkpoint):
     def _write_last(self, trainer: lightning.Trainer) -> None:
         assert self.folder is not None
         _refuse_not_finite(trainer)
+        self.last_figures = _figures(trainer)
         trainer.save_checkpoint(self.folder / "last.ckpt")  # on every process; one of them writes
         self.last_path, self._last_step = self.folder / "last.ckpt", trainer.global_step
         if not trainer.fit_loop.epoch_loop._num_ready_batches_reached():
@@ -172,8 +180,7 @@ class Checkpoints(Checkpoint):
             assert self.folder is not None
             _refuse_not_finite(trainer)
             self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
-            stages = ("train/", "val/")
-            self.best_figures = {tag: float(figure) for tag, figure in metrics.items() if tag.startswith(stages)}
+            self.best_figures = _figures(trainer)
             trainer.save_checkpoint(self.folder / "best.ckpt")
             self.best_path = self.folder / "best.ckpt"
 
@@ -216,6 +223,11 @@ class Checkpoints(Checkpoint):
         except (UserError, KeyError):
             return False
         return (state["best_value"], state["best_loss"]) == (self.best_value, self.best_loss)
+
+
+def _figures(trainer: lightning.Trainer) -> dict[str, float]:
+    stages = ("train/", "val/")
+    return {tag: float(figure) for tag, figure in trainer.callback_metrics.items() if tag.startswith(stages)}
 
 
 def _measured(config: Mapping[str, Any], group: str) -> dict[str, Any]:

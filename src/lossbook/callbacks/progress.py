@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lossbook.callbacks.checkpoints import Checkpoints
+from lossbook.shown import duration, figure
 
 TERMINAL_SECONDS, FILE_SECONDS = 0.1, 300.0  # between two signs of life within an epoch
 
@@ -163,22 +164,6 @@ def columns(metrics: Mapping[str, Any], primary: str) -> list[str]:
         if any(name.startswith("val/") for name in found)
         else [n for n in ("train/loss", "train/acc") if n in metrics]
     )
-
-
-def figure(value: Any) -> str:
-    """A metric's value in at most eight characters; a dash for none."""
-    if value is None:
-        return "-"
-    number = float(value)
-    return f"{number:.4f}" if abs(number) < 100 else f"{number:.4g}"
-
-
-def duration(seconds: float) -> str:
-    """``0.4 s``, ``1:05``, ``2:03:40``."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def _width(name: str) -> int:

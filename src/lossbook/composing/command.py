@@ -14,7 +14,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, TextIO
 
-from lossbook.composing import folders
+from lossbook.composing import folders, sweep_keys
 from lossbook.composing.arguments import belongs_to_hydra, split_ckpt
 from lossbook.composing.completion import installation
 from lossbook.composing.options import Options, conf_folder
@@ -41,6 +41,9 @@ class Session:
     made: list[Path] = field(default_factory=list)
     sweeping: bool = False
     sweep: str | None = None
+    own: list[str] = field(default_factory=list)  # arguments for Hydra that nobody typed
+    called: list[str] = field(default_factory=list)  # the script and its arguments, as they were typed
+    sweep_only: list[str] = field(default_factory=list)  # arguments that say how a sweep is run
 
     def sweep_folder(self, mode: Any) -> str:
         """The sweep's folder, claimed when it is first asked for; outside a sweep only named."""
@@ -55,7 +58,7 @@ class Session:
         return self.sweep
 
 
-def command(name: str, job: Job) -> int:
+def command(name: str, job: Job, sweeper: str | None = None) -> int:
     """Runs ``job`` on the config that the command line asks for, or on each of a sweep; returns the exit code.
 
     A mistake of the user's is printed in a few lines, without a traceback unless HYDRA_FULL_ERROR=1 asks for one.
@@ -63,13 +66,14 @@ def command(name: str, job: Job) -> int:
     Args:
         name: of the help text in ``conf/hydra/help``.
         job: takes the config, and the folder that the user or the sweep gave it, else None. It raises, never exits.
+        sweeper: Hydra's option for sweeps, which then trains by itself; None: ``job`` is called for each of a sweep.
     """
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # a criterion, model, optimizer or dataset of one's own is found there
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         flags, given = _read(sys.argv[1:])
-        return _run(name, job, flags, given)
+        return _run(name, job, flags, given, sweeper)
     except UserError as error:
         if full_error:
             raise
@@ -100,10 +104,13 @@ def _read(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     return flags, list(flags.overrides)
 
 
-def _run(name: str, job: Job, flags: Namespace, given: list[str]) -> int:
+def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str | None) -> int:
     if flags.shell_completion and (script := installation(given)) is not None:
         print(script)
         return 0
+    flags_alone = [argument for argument in sys.argv[1:] if argument not in given]
+    sweep, given = sweep_keys.taken(given) if sweeper else ({}, given)
+    flags.multirun = flags.multirun or "resume" in sweep
     ckpt, others = split_ckpt(given)
     if ckpt is not None and flags.multirun:
         rule = "Every job of a sweep would go on from the same checkpoint, as the same run."
@@ -113,17 +120,21 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str]) -> int:
     if flags.cfg == "job" and not (flags.package or flags.multirun or flags.help or flags.config_path):
         _print_config(flags, given, where)
         return 0
-    session = Session(ckpt, on_top)
+    session = Session(ckpt, on_top, called=list(sys.argv), sweep_only=[f"sweep.{key}={sweep[key]}" for key in sweep])
+    others = sweep_keys.for_hydra(sweep, others)
     for argument in others:
         key, _, path = argument.partition("=")
         if key in ("hydra.run.dir", "hydra.sweep.dir") and "${" not in path:
             session.made += folders.missing(Path(path.strip("'\"")))
     for_hydra = others if ckpt is None else [argument for argument in others if belongs_to_hydra(argument)]
     own = [f"hydra/help={name}", "hydra/job_logging=stdout"]
-    flags_alone = [argument for argument in sys.argv[1:] if argument not in given]
+    if sweeper and not any(argument.startswith("hydra/sweeper=") for argument in for_hydra):
+        own += [f"hydra/sweeper={sweeper}", "hydra/hydra_logging=disabled"]
+    session.own = own
     session.flags = [flag for flag in flags_alone if flag not in ("-m", "--multirun")]
+    multirun = ["--multirun"] if flags.multirun else []
     with folders.discarding(session.made):
-        return _with_hydra(job, session, [*flags_alone, *own, *for_hydra], where)
+        return _with_hydra(job, session, [*session.flags, *multirun, *own, *for_hydra], where)
 
 
 def _print_config(flags: Namespace, given: list[str], where: list[Path]) -> None:
@@ -144,6 +155,7 @@ def _with_hydra(job: Job, session: Session, arguments: list[str], where: list[Pa
 
     OmegaConf.register_new_resolver("lossbook.sweep_folder", session.sweep_folder, use_cache=True, replace=True)
 
+    OmegaConf.register_new_resolver("lossbook.command", lambda: session.called, replace=True)
     OmegaConf.register_new_resolver("lossbook.options", lambda group: _options(group, where), replace=True)
 
     with _for_hydra(["lossbook", *arguments]) as as_called:
@@ -158,8 +170,8 @@ def _with_hydra(job: Job, session: Session, arguments: list[str], where: list[Pa
         except Exception as error:
             begun = session.begun.get(id(error))
             if begun is None:  # not a job's: Hydra's, while it composed
-                overrides = [argument for argument in arguments if "=" in argument and argument[:1] != "-"]
-                worded = word(error, overrides[2:], where)
+                given = [one for one in arguments if "=" in one and one[:1] != "-" and one not in session.own]
+                worded = word(error, given, where)
                 if worded is None:
                     raise
                 raise worded from error
@@ -183,6 +195,8 @@ def _job(job: Job, session: Session, config: DictConfig) -> Any:
 
     hydra = HydraConfig.get()
     sweeping = session.sweeping = hydra.mode is not None and hydra.mode.name == "MULTIRUN"
+    if session.sweep_only and not sweeping:
+        raise refuse(session.sweep_only[0], "This is one run, not a sweep.", "-m, or leave it out")
     folder = _shown(Path(hydra.runtime.output_dir)) if sweeping or hydra.run.dir != "." else None
     if folder is not None:
         session.made.append(folder.absolute())

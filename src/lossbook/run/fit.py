@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,11 @@ from lossbook.build import bind, build
 from lossbook.callbacks.charts import ChartLayout
 from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.callbacks.optimizer_averages import OptimizerAverages
-from lossbook.callbacks.record import Record
+from lossbook.callbacks.record import Attempt, Record
 from lossbook.callbacks.stages import Stages
-from lossbook.checkpoint import AtomicCheckpointIO, read
-from lossbook.errors import Problem, UserError, refuse
+from lossbook.checkpoint import AtomicCheckpointIO
+from lossbook.errors import refuse
+from lossbook.loggers import TensorBoard
 from lossbook.optim.capabilities import capability
 from lossbook.run.assemble import Assembly
 from lossbook.run.lean import make_lean
@@ -39,6 +40,7 @@ class Outcome:
 
     Args:
         figures: by tag: ``train/`` and ``val/`` of the best epoch, ``test/`` under its weights.
+            Without a best checkpoint the latest ones.
         best_epoch: counted from 1, or None where no checkpoint was kept.
         best_path, last_path: the files, or None.
         epochs, steps: how far training went.
@@ -57,13 +59,23 @@ class Outcome:
         found = cls(epochs=trainer.current_epoch, steps=trainer.global_step)
         kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
         if kept is not None:
-            found.figures.update(kept.best_figures)
+            found.figures = dict(kept.best_figures)
             found.best_path, found.last_path = kept.best_path, kept.last_path
             found.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
         return found
 
 
-def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: Assembly, trust: Trust) -> MakeTrainer:
+def make_trainer(
+    config: Mapping[str, Any],
+    saved: Mapping[str, Any],
+    assembly: Assembly,
+    trust: Trust,
+    *,
+    name: str = "",
+    more: Sequence[Callback] = (),
+    attempt: Attempt | None = None,
+    seconds: Callable[[], float] = lambda: 0.0,
+) -> MakeTrainer:
     """Checks the trainer's, the callbacks' and the loggers' nodes, and returns folder -> trainer.
 
     Args:
@@ -71,24 +83,29 @@ def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: 
         saved: the config as checkpoints hold it.
         assembly: what is trained.
         trust: what the config may build.
+        name: of the folder for event files within the run's; empty: that folder itself.
+        more: callbacks beside those of the config.
+        attempt: the run goes on in the folder of this one.
+        seconds: that the run has taken so far.
     """
+    attempt = attempt or Attempt()
     monitor, mode = assembly.module.primary
-    callbacks = {name: _watching(node, monitor, mode) for name, node in _nodes(config["callbacks"])}
+    callbacks = {key: _watching(node, monitor, mode) for key, node in _nodes(config["callbacks"])}
     loggers = dict(_nodes(config["logger"]))
     for group, nodes in (("callbacks", callbacks), ("logger", loggers)):
-        for name, node in nodes.items():
-            bind(node, key=f"{group}.{name}", trust=trust)
+        for key, node in nodes.items():
+            bind(node, key=f"{group}.{key}", trust=trust)
     can = capability(config["optim"]["_target_"])
     options = dict(config["trainer"])
     compiled = options.pop("compile", False)  # ours, not the trainer's
     options = trainer_options(options, len(assembly.data.train_dataloader()))
 
     def make(folder: Path) -> L.Trainer:
-        built = [_callback(name, node, trust, folder) for name, node in callbacks.items()]
-        logging_to = [
-            build(node, key=f"logger.{name}", trust=trust, offered={"save_dir": str(folder), "folder": folder})
-            for name, node in loggers.items()
-        ]
+        built = [_callback(key, node, trust, folder) for key, node in callbacks.items()]
+        place = {"save_dir": str(folder), "folder": folder, "curves": attempt.curves}
+        place |= {"name": name} if name else {}
+        logging_to = [build(node, key=f"logger.{key}", trust=trust, offered=place) for key, node in loggers.items()]
+        record = Record({"config": dict(saved)}, seconds, attempt.stopped)
         frozen = not all(parameter.requires_grad for parameter in assembly.module.parameters())
         staged = [Stages()] if frozen or any("frozen_until" in group for group in assembly.groups) else []
         averaging = [] if can.averages is None else [OptimizerAverages(can.averages)]
@@ -98,11 +115,11 @@ def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: 
             trainer = build_trainer(
                 options,
                 default_root_dir=folder,
-                callbacks=[*staged, *built, *averaging, ChartLayout(), Record({"config": dict(saved)})],
+                callbacks=[*staged, *built, *averaging, ChartLayout(), *more, record],
                 logger=logging_to,
                 plugins=[AtomicCheckpointIO()],
-                enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in built),
-                enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in built),
+                enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in (*built, *more)),
+                enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in (*built, *more)),
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
             )
@@ -114,29 +131,6 @@ def make_trainer(config: Mapping[str, Any], saved: Mapping[str, Any], assembly: 
         return trainer
 
     return make
-
-
-def refuse_finished(config: Mapping[str, Any]) -> None:
-    """Refuse to go on from a checkpoint of a run that has nothing left to do, which Lightning takes in silence.
-
-    Raises:
-        UserError: as many epochs or steps are done as ``config["trainer"]`` asks for.
-    """
-    if config.get("ckpt") is None:
-        return
-    checkpoint = read(config["ckpt"])
-    # within an epoch, the number of that epoch; at its end the next one, while Lightning's own "epoch" lags behind
-    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-    found = []
-    for key, done, what in (("max_epochs", epochs, "epochs"), ("max_steps", checkpoint["global_step"], "steps")):
-        limit = config["trainer"].get(key)
-        if limit is not None and 0 <= limit <= done:
-            given = f"ckpt={config['ckpt']} with trainer.{key}={limit}."
-            rule = f"{done} {what} are done already: there is nothing to go on with."
-            fix = f"trainer.{key}=N with N above {done}; scripts/evaluate.py ckpt=... gives its figures"
-            found.append(Problem(given, rule, fix))
-    if found:
-        raise UserError(*found)
 
 
 def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
@@ -154,12 +148,25 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
             raise refuse("The run cannot start like this.", says(error)) from error
         outcome = Outcome.of(trainer)
         if outcome.best_path is None:
-            outcome.figures = _figures(trainer, "train/", "val/")
+            outcome.figures = latest_figures(trainer)
         if not getattr(trainer, "fast_dev_run", False):
             path = str(outcome.best_path) if outcome.best_path else None
             trainer.test(module, datamodule=data, ckpt_path=path, verbose=False)
             outcome.figures.update(_figures(trainer, "test/"))
     return outcome
+
+
+def close_loggers(trainer: L.Trainer) -> None:
+    """Close what writes curves, on whichever way the run ended: each would keep a file and a thread."""
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoard):
+            logger.close()
+
+
+def latest_figures(trainer: L.Trainer) -> dict[str, float]:
+    """Of training and validation; those of the checkpoint where this process has trained nothing."""
+    kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
+    return _figures(trainer, "train/", "val/") or dict(kept.last_figures if kept is not None else {})
 
 
 def _figures(trainer: L.Trainer, *stages: str) -> dict[str, float]:

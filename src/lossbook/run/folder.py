@@ -11,10 +11,12 @@ from typing import Any
 
 import lightning as L
 
-from lossbook.checkpoint import write_whole
-from lossbook.errors import UserError
+from lossbook.errors import Pruned, UserError
+from lossbook.files import write_whole
 from lossbook.ranks import is_first
-from lossbook.run.fit import Outcome
+from lossbook.run.fit import Outcome, latest_figures
+
+FIGURES = "metrics.json"
 
 
 class RunFolder:
@@ -32,27 +34,34 @@ class RunFolder:
         self.primary = primary
 
     def start(self) -> None:
-        """Write the config, before training starts."""
+        """Write the config, before training starts; what an earlier attempt in this folder came to no longer holds."""
         from omegaconf import OmegaConf
 
         if not is_first():
             return
         text = OmegaConf.to_yaml(OmegaConf.create(dict(self.config)))
         write_whole(self.folder / "config.yaml", lambda file: file.write(text.encode()))
+        (self.folder / FIGURES).unlink(missing_ok=True)
 
-    def finish(self, outcome: Outcome, seconds: float) -> None:
-        """Write the figures of a run that ended by itself."""
-        self._write("completed", outcome, seconds)
+    def finish(self, outcome: Outcome, seconds: float, memory: Mapping[str, float]) -> None:
+        """Write the figures of a run that ended by itself; ``memory`` as ``PeakMemory.figures`` gives it."""
+        self._write("completed", outcome, seconds, memory)
 
-    def fail(self, error: BaseException, trainer: L.Trainer, seconds: float) -> Path | None:
-        """Write how far a run came that was broken off, and by what; the checkpoint to go on from, if there is one."""
+    def fail(
+        self, error: BaseException, trainer: L.Trainer, seconds: float, memory: Mapping[str, float]
+    ) -> tuple[str, Outcome]:
+        """Write how far a run came that was broken off, and by what; returns the status and that."""
         outcome = Outcome.of(trainer)
         status = "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
+        if isinstance(error, Pruned):
+            status, outcome.figures = "pruned", outcome.figures or latest_figures(trainer)
         with suppress(UserError):  # the disk may be full, which is what the error itself says
-            self._write(status, outcome, seconds, message=str(error) or type(error).__name__)
-        return outcome.last_path or outcome.best_path
+            self._write(status, outcome, seconds, memory, message=described(error))
+        return status, outcome
 
-    def _write(self, status: str, outcome: Outcome, seconds: float, message: str = "") -> None:
+    def _write(
+        self, status: str, outcome: Outcome, seconds: float, memory: Mapping[str, float], message: str = ""
+    ) -> None:
         if not is_first():
             return
         record = {
@@ -64,8 +73,25 @@ class RunFolder:
             "epochs": outcome.epochs,
             "steps": outcome.steps,
             "wall_time_s": round(seconds, 3),
+            **memory,
             # JSON knows neither nan nor infinity
             "metrics": {tag: value if math.isfinite(value) else None for tag, value in outcome.figures.items()},
         }
         text = json.dumps(record, indent=2, allow_nan=False)
-        write_whole(self.folder / "metrics.json", lambda file: file.write(text.encode()))
+        write_whole(self.folder / FIGURES, lambda file: file.write(text.encode()))
+
+
+def described(error: BaseException) -> str:
+    """A mistake of the user's in its own words, anything else with its kind."""
+    if isinstance(error, (UserError, Pruned)) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def is_completed(folder: Path) -> bool:
+    """Whether the run in a folder has ended by itself, and its figures are written down."""
+    try:
+        record = json.loads((folder / FIGURES).read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(record.get("status") == "completed")

@@ -1,9 +1,11 @@
-"""A run from its config to its figures: check, build, claim a folder, fit, test the best, write down."""
+"""One run, from its config to its figures: check, build, claim a folder, fit, test the best, write down."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +13,33 @@ from lossbook.composing.check import check
 from lossbook.composing.folders import claim, discarding, missing, run_base
 from lossbook.composing.plain import plain
 from lossbook.composing.resume import to_save
-from lossbook.errors import UserError, refuse
+from lossbook.errors import Pruned, UserError, refuse
+from lossbook.naming import run_name
 from lossbook.ranks import is_first
 from lossbook.trust import Trust
 
 if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
     from omegaconf import DictConfig
 
 
-def train(config: DictConfig, folder: str | Path | None = None) -> dict[str, Any]:
+def train(
+    config: DictConfig,
+    folder: str | Path | None = None,
+    *,
+    name: str | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> dict[str, Any]:
     """Train, test the best checkpoint, and write everything into the run's folder.
 
     Args:
-        config: as ``lossbook.compose`` gives it.
+        config: as ``lossbook.compose`` gives it. Where its ``ckpt`` lies in ``checkpoints`` of the given folder, the
+            run goes on in place: its curves and its time continue, and a run that was killed after its last step is
+            only tested. Otherwise a run goes on in a folder of its own.
         folder: of the run; ``outputs/<loss>-<optim>/<date>_<time>`` is claimed where None.
+        name: what TensorBoard shows as the run's name (``loss=mse,seed=0``): of a folder within the run's that holds
+            the event files. What no folder can be called is replaced.
+        callbacks: of Lightning's, beside those of the config.
 
     Returns:
         The final figures by tag (``val/acc``, ``test/loss``, ...): those of validation at the best epoch, and those of
@@ -33,51 +48,82 @@ def train(config: DictConfig, folder: str | Path | None = None) -> dict[str, Any
     Raises:
         UserError: whatever is wrong with the config, the data or the run; what the config alone can tell comes before
             torch is imported, and nothing is written before all is checked.
+        Pruned: a callback has raised it; ``metrics.json`` holds the best figures so far.
     """
     values = plain(config)
     contract = check(values)
 
     # torch takes seconds to import: a refused config need not wait for it
+    from lossbook.callbacks.record import Attempt
     from lossbook.run.assemble import assemble
-    from lossbook.run.fit import fit, make_trainer, refuse_finished
+    from lossbook.run.fit import close_loggers, fit, make_trainer
     from lossbook.run.folder import RunFolder
+    from lossbook.run.going_on import checkpoint_to_go_on_from, earlier_attempt, goes_on_in
+    from lossbook.run.hparams import log_outcome
+    from lossbook.run.memory import PeakMemory
     from lossbook.run.processes import folder_of_the_first, launching
     from lossbook.run.resuming import loading_of, told
     from lossbook.run.summary import print_broken_off, print_outcome, print_plan
+    from lossbook.run.traces import no_traces
 
     started = time.perf_counter()
-    refuse_finished(values)
+    memory = PeakMemory()
+    in_place = goes_on_in(folder, values["ckpt"])
+    values["ckpt"] = checkpoint_to_go_on_from(values, folder)
+    saved = to_save(config)
+    attempt = earlier_attempt(saved, values["ckpt"]) if in_place else Attempt()
+
+    def seconds() -> float:
+        return attempt.seconds + time.perf_counter() - started
+
     trust = Trust.of(values)
     loading = loading_of(values)
-    assembly = assemble(values, contract, trust, loading)
-    make = make_trainer(values, to_save(config), assembly, trust)  # refuses what cannot be before a folder is there
-    new: list[Path] = []  # a run that fails before it has written anything leaves no folder behind
-    if is_first():
-        base = run_base(values["choices"]) if folder is None else Path(folder)
-        new += missing(base)
-        made = claim(base) if folder is None else _unused(base)
-        new += [made.absolute()] if made != base else []
-    else:
-        made = folder_of_the_first()
-    with discarding(new):
-        record = RunFolder(made, values, assembly.module.primary)
-        trainer = make(made)
-        print_plan(values, contract, assembly, trainer, made, told(values, assembly.groups, loading))
-        record.start()
-    try:
-        with launching(made):
-            outcome = fit(trainer, assembly, values["ckpt"])
-    except BaseException as error:
-        other = _of_another_process(error, trainer.world_size)
-        kept = record.fail(other or error, trainer, time.perf_counter() - started)
-        if trainer.is_global_zero:
-            print_broken_off(kept, made)
-        if other is not None:
-            raise other from error
-        raise
-    record.finish(outcome, time.perf_counter() - started)
+    with no_traces(bool(values["trainer"].get("compile"))):
+        assembly = assemble(values, contract, trust, loading)
+        # refuses what cannot be before a folder is there
+        make = make_trainer(
+            values,
+            saved,
+            assembly,
+            trust,
+            name=run_name([name or ""]),
+            more=callbacks,
+            attempt=attempt,
+            seconds=seconds,
+        )
+        new: list[Path] = []  # a run that fails before it has written anything leaves no folder behind
+        if is_first():
+            base = run_base(values["choices"]) if folder is None else Path(folder)
+            new += missing(base)
+            made = claim(base) if folder is None else base if in_place else _unused(base)
+            new += [made.absolute()] if made != base else []
+        else:
+            made = folder_of_the_first()
+        with discarding(new):
+            record = RunFolder(made, values, assembly.module.primary)
+            trainer = make(made)
+            memory.watch(trainer.strategy.root_device)
+            print_plan(values, contract, assembly, trainer, made, told(values, assembly.groups, loading))
+            record.start()
+        try:
+            with launching(made):
+                outcome = fit(trainer, assembly, values["ckpt"])
+            log_outcome(trainer, values, record.primary[0], outcome, "completed")
+            record.finish(outcome, seconds(), memory.figures())
+        except BaseException as error:
+            other = _of_another_process(error, trainer.world_size)
+            status, outcome = record.fail(other or error, trainer, seconds(), memory.figures())
+            with suppress(OSError):  # the disk may be full, which is what the error itself says
+                log_outcome(trainer, values, record.primary[0], outcome, status)
+            if trainer.is_global_zero and not isinstance(error, Pruned):
+                print_broken_off(outcome.last_path or outcome.best_path, made)
+            if other is not None:
+                raise other from error
+            raise
+        finally:
+            close_loggers(trainer)
     if trainer.is_global_zero:
-        print_outcome(outcome, assembly.module.primary, made, time.perf_counter() - started)
+        print_outcome(outcome, assembly.module.primary, made, seconds())
     return dict(outcome.figures)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
+
+SLOT = "LOSSBOOK_SLOT"
+"""The environment variable that numbers the workers of a sweep, from 0: they take the GPUs in turn."""
 
 _PARAMETERS = inspect.signature(L.Trainer).parameters
 _SILENT: dict[str, Any] = dict.fromkeys(
@@ -83,13 +87,20 @@ def says(error: Exception) -> str:
 
 
 def _device(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Lightning's word for the device: ``auto`` and ``gpu`` would take an Apple GPU, which has no float64."""
+    """Lightning's words for the device: ``auto`` and ``gpu`` would take an Apple GPU, which has no float64.
+
+    One GPU of several is the first, and of a worker among others that which its number deals it.
+    """
     wanted = node.get("accelerator", "auto")
     there = torch.cuda.is_available()
     if wanted in ("gpu", "cuda") and not there:
         rule = "torch sees no GPU of CUDA's or ROCm's here."
         raise refuse(f"trainer.accelerator={wanted}", rule, "trainer=cpu, or trainer=auto")
-    return {"accelerator": "cpu" if wanted == "cpu" or not there else "cuda"}
+    if wanted == "cpu" or not there:
+        return {"accelerator": "cpu"}
+    slot, count = os.environ.get(SLOT), torch.cuda.device_count()
+    dealt = slot is not None and count > 1 and type(node.get("devices")) is int and node["devices"] == 1
+    return {"accelerator": "cuda", **({"devices": [int(slot or 0) % count]} if dealt else {})}
 
 
 def _misplaced(key: str, value: Any) -> Problem:

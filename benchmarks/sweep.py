@@ -1,0 +1,225 @@
+"""What sweeps promise, measured: cost of a job, memory, two processes, faults, SIGKILL, every pairing.
+
+    python benchmarks/sweep.py cost        # seconds of a job beyond its training, memory over 200 jobs, joblib's gain
+    python benchmarks/sweep.py faults      # 60 jobs, five of which must fail; resumed when the causes are gone
+    python benchmarks/sweep.py killed      # ten SIGKILLs at random moments, against the undisturbed sweep
+    python benchmarks/sweep.py pairings    # every loss with every optimizer, two steps each
+
+Each prints what it found and ends with code 1 where that is not what is promised. Nothing else should run beside
+``cost``; one thread is used throughout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import random
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+TRAIN = Path(__file__).resolve().parents[1] / "scripts" / "train.py"
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+# A loss that fails in five ways, under one optimizer and by the run's seed, until a file says that all is well.
+FAULTY = '''
+"""Cross entropy that fails after its first epoch."""
+import os, signal, time
+from pathlib import Path
+import torch
+from torch.nn import functional as F
+
+steps = {}
+
+def faulty(input, target, optimizer: str):
+    seed = torch.initial_seed()
+    steps[optimizer, seed] = steps.get((optimizer, seed), 0) + 1
+    loss = F.cross_entropy(input, target)
+    early = steps[optimizer, seed] < 60 or not torch.is_grad_enabled()
+    if early or not optimizer.endswith("SGD") or Path("mended").exists():
+        return loss
+    if seed == 0:
+        return loss * float("nan")
+    if seed == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if seed == 2:
+        time.sleep(1e6)
+    if seed == 3:
+        return loss + torch.empty(2**50).sum()
+    raise ZeroDivisionError("the user's own mistake")
+'''
+FAULTY_YAML = """
+criterion: {_target_: faulty.faulty, optimizer: "${optim._target_}"}
+accepts: {class: index}
+"""
+
+
+def sweep(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Starts ``train.py -m`` in this folder; what it prints goes to ``sweep.log``."""
+    with (folder / "sweep.log").open("ab") as log:
+        command = [sys.executable, str(TRAIN), "-m", *arguments]
+        return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT)
+
+
+def runs(folder: Path) -> dict[int, dict[str, Any]]:
+    """``metrics.json`` of every job of a sweep."""
+    found = {}
+    for path in folder.glob("*/metrics.json"):
+        found[int(path.parent.name)] = json.loads(path.read_text())
+    return found
+
+
+def states(folder: Path) -> Counter[str]:
+    return Counter(str(values["status"]) for values in runs(folder).values())
+
+
+def cost(folder: Path) -> bool:
+    """A job's seconds beyond its training, the memory of many jobs, and what two processes gain."""
+    good = True
+    short, long = 2, 10
+    seeds = ",".join(map(str, range(12)))
+    sweep(folder, f"trainer.max_epochs={short},{long}", f"seed={seeds}", "hydra.sweep.dir=cost").wait()
+    ends = {number: (folder / f"cost/{number}/metrics.json").stat().st_mtime for number in runs(folder / "cost")}
+    order = sorted(ends, key=lambda number: ends[number])
+    took: dict[int, list[float]] = {short: [], long: []}
+    for before, number in pairwise(order):
+        took[runs(folder / "cost")[number]["epochs"]].append(ends[number] - ends[before])
+    medians = {epochs: statistics.median(seconds) for epochs, seconds in took.items()}
+    epoch = (medians[long] - medians[short]) / (long - short)
+    beyond = medians[short] - short * epoch
+    print(f"a further job: {beyond:.3f} s beyond its training ({epoch:.3f} s an epoch); at most 0.2")
+    good &= beyond <= 0.2
+
+    many = ["seed=range(200)", "trainer.max_epochs=1", "data.limit=128", "hydra.sweep.dir=many"]
+    sweep(folder, *many).wait()
+    memory = [values["memory_mb"] for _, values in sorted(runs(folder / "many").items())]
+    early, late = statistics.median(memory[10:30]), statistics.median(memory[-20:])
+    print(f"memory of the process: {early:.0f} MB in jobs 11 to 30, {late:.0f} MB in jobs 181 to 200")
+    good &= len(memory) == 200 and late - early < 0.02 * early
+
+    seconds = {}
+    for workers in (1, 2, 1, 2):  # in turns, for a machine that slows down
+        name = f"workers-{len(seconds)}"
+        launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
+        began = time.perf_counter()
+        sweep(folder, "seed=range(16)", f"hydra.sweep.dir={name}", *launcher).wait()
+        seconds[name] = time.perf_counter() - began
+        print(f"16 digits runs, joblib with n_jobs={workers}: {seconds[name]:.1f} s, {dict(states(folder / name))}")
+    one, two = list(seconds.values())[::2], list(seconds.values())[1::2]
+    gain = statistics.mean(one) / statistics.mean(two)
+    print(f"two workers are {gain:.2f} times as fast as one; at least 1.7")
+    return good and gain >= 1.7
+
+
+def faults(folder: Path) -> bool:
+    """60 jobs with five that must fail, and what resuming makes of it."""
+    (folder / "mine" / "loss").mkdir(parents=True)
+    (folder / "faulty.py").write_text(FAULTY)
+    (folder / "mine" / "loss" / "faulty.yaml").write_text(FAULTY_YAML)
+    arguments = ["--config-dir", "mine", "loss=cross_entropy,mse,nll,multi_margin,kl_div,faulty", "optim=adam,sgd",
+                 "seed=range(5)", "data=digits", "trainer.max_epochs=4", "hydra.sweep.dir=faults",
+                 "sweep.timeout=60"]  # fmt: skip
+    sweep(folder, *arguments).wait()
+    first = states(folder / "faults")
+    for number, values in sorted(runs(folder / "faults").items()):
+        if values["status"] == "failed":
+            print(f"  #{number}: {values['message'].splitlines()[0]}")
+    good = first == {"completed": 55, "failed": 5} and recounted(folder / "faults")
+    print(f"60 jobs, five of which must fail: {dict(first)}")
+    (folder / "mended").touch()
+    sweep(folder, "sweep.resume=faults", "sweep.retry=true").wait()
+    print(f"resumed without the causes: {dict(states(folder / 'faults'))}")
+    return good and states(folder / "faults") == {"completed": 60} and recounted(folder / "faults")
+
+
+def recounted(folder: Path) -> bool:
+    """Whether the leaderboard's means are those of the runs' own files."""
+    plan = json.loads((folder / "sweep.json").read_text())
+    by_setting: dict[str, list[float]] = {}
+    for number, values in runs(folder).items():
+        if values["status"] == "completed":
+            name = re.sub(r",?seed=\d+", "", plan["jobs"][number]["name"])
+            by_setting.setdefault(name, []).append(values["metrics"][values["primary"]])
+    with (folder / "report" / "leaderboard.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    print(f"leaderboard.csv: {len(rows)} rows, recounted {len(by_setting)} settings")
+    for row in rows:
+        name = ",".join(f"{key}={row[key]}" for key in plan["varied"] if key != "seed")
+        mine = by_setting.get(name, [])
+        value = float(row["mean"])
+        if abs(statistics.mean(mine) - value) > 1e-9:
+            print(f"  {name}: {value} in the leaderboard, {statistics.mean(mine)} recounted")
+            return False
+    return len(rows) == len(by_setting)
+
+
+def killed(folder: Path) -> bool:
+    """Ten SIGKILLs at random moments; the figures must be those of a sweep that nobody disturbed."""
+    task = ["loss=cross_entropy,mse,triplet_margin", "optim=adam,sgd", "seed=0,1", "data=digits"]
+    began = time.perf_counter()
+    sweep(folder, *task, "hydra.sweep.dir=quiet").wait()
+    whole = time.perf_counter() - began
+    wanted = {number: values["metrics"] for number, values in runs(folder / "quiet").items()}
+    print(f"undisturbed: {dict(states(folder / 'quiet'))}, {whole:.0f} s")
+    first = min(path.stat().st_ctime for path in (folder / "quiet").glob("*/config.yaml"))
+    starting = first - (folder / "quiet" / "sweep.json").stat().st_mtime
+    chance = random.Random(0)
+    arguments = [*task, "hydra.sweep.dir=killed"]
+    for number in range(10):
+        process = sweep(folder, *arguments)
+        time.sleep(chance.uniform(0.0, 2 * starting + whole / 5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if (folder / "killed" / "sweep.json").exists():
+            arguments = ["sweep.resume=killed"]
+        begun = len(list((folder / "killed").glob("*/config.yaml")))
+        print(f"  SIGKILL {number + 1}: {begun} jobs begun, {states(folder / 'killed')['completed']} completed")
+    sweep(folder, *arguments).wait()
+    found = {number: values["metrics"] for number, values in runs(folder / "killed").items()}
+    different = [number for number in wanted if found.get(number) != wanted[number]]
+    ended = dict(states(folder / "killed"))
+    print(f"resumed: {ended}; {len(different)} of {len(wanted)} jobs differ {different or ''}")
+    return not different and recounted(folder / "killed")
+
+
+def pairings(folder: Path) -> bool:
+    """Every loss with every optimizer: all that the contracts allow succeed, all others have their reason."""
+    began = time.perf_counter()
+    sweep(folder, "loss=glob(*)", "optim=glob(*)", "trainer.max_steps=2", "scheduler.warmup=1", "data.limit=64",
+          "hydra.sweep.dir=pairings").wait()  # fmt: skip
+    seconds = time.perf_counter() - began
+    plan = json.loads((folder / "pairings" / "sweep.json").read_text())
+    refused = [job for job in plan["jobs"] if job["refused"] is not None]
+    found = states(folder / "pairings")
+    for number, values in runs(folder / "pairings").items():
+        if values["status"] != "completed":
+            print(f"  {plan['jobs'][number]['name']}: {values['message']}")
+    print(f"{len(plan['jobs'])} pairings: {dict(found)}, {len(refused)} refused, {seconds:.0f} s; at most 900")
+    return found == {"completed": len(plan["jobs"]) - len(refused)} and all(
+        job["refused"].strip() for job in refused
+    ) and seconds <= 900  # fmt: skip
+
+
+PARTS: dict[str, Callable[[Path], bool]] = {"cost": cost, "faults": faults, "killed": killed, "pairings": pairings}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=PARTS, nargs="+")
+    parser.add_argument("--keep", type=Path, help="an empty folder for the sweeps, kept")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        place = given.keep or Path(scratch)
+        place.mkdir(parents=True, exist_ok=True)
+        good = [PARTS[part](place) for part in given.part]
+    sys.exit(0 if all(good) else 1)

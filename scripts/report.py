@@ -1,0 +1,53 @@
+"""Says what came out of runs: who won, by how much, with curves and tables; for sweeps, old runs, or all of them.
+
+    python scripts/report.py outputs/sweeps/2026-01-31_22-00-00     one sweep
+    python scripts/report.py outputs                                every run that there is
+    python scripts/report.py RUN RUN SWEEP out=docs/compared        some of them, into a folder of your choice
+
+It writes README.md, leaderboard.csv, runs.csv and pictures into DIR/report, of several folders into
+outputs/reports/<date>_<time>. Runs are ranked only among those that watched the same metric on the same data.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lossbook.errors import UserError, refuse
+
+
+def main(arguments: Sequence[str]) -> int:
+    if {"-h", "--help"} & set(arguments):
+        print(f"usage: python scripts/report.py DIR [DIR...] [out=PATH]\n\n{(__doc__ or '').strip()}")
+        return 0
+    try:
+        folders, out = _read(arguments)
+        from lossbook.report.report import print_short, report
+
+        print_short(report(folders, out))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _read(arguments: Sequence[str]) -> tuple[list[Path], Path | None]:
+    folders, out = [], None
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key == "out" and equals:
+            if not value:
+                raise refuse(argument, "A path must follow.", "out=PATH")
+            out = Path(value)
+        elif (argument[:1] == "-" or equals) and not Path(argument).is_dir():
+            raise refuse(argument, "There is no such option.", "out=PATH, or --help")
+        else:
+            folders.append(Path(argument))
+    if not folders:
+        raise refuse("scripts/report.py", "It wants a folder of runs.", "python scripts/report.py outputs")
+    return folders, out
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

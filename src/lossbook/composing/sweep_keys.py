@@ -1,0 +1,95 @@
+"""``sweep.timeout=600`` and its like: how a sweep is run, which is no part of any run's config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lossbook.composing.arguments import belongs_to_hydra
+from lossbook.errors import nearest, refuse
+
+# key -> what it takes; Hydra's sweeper has the same keys
+_TAKES = {
+    "timeout": "seconds after which a job is ended, such as 600",
+    "on_error": "continue or stop",
+    "resume": "the folder of a sweep",
+    "retry": "true or false",
+}
+_FIX = {"timeout": "600", "on_error": "stop", "resume": "outputs/sweeps/<date>_<time>", "retry": "true"}
+
+
+def taken(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The values of ``sweep.*``, and the other arguments.
+
+    Raises:
+        UserError: a key that there is not, or a value that it does not take.
+    """
+    values: dict[str, str] = {}
+    others = []
+    for argument in arguments:
+        key, _, text = argument.partition("=")
+        if not key.startswith("sweep."):
+            others.append(argument)
+            continue
+        name = key.removeprefix("sweep.")
+        if name not in _TAKES:
+            near = nearest(name, _TAKES)
+            raise refuse(argument, f"A sweep has {', '.join(_TAKES)}.", f"sweep.{near}={_FIX[near]}" if near else "")
+        if not _fits(name, text):
+            raise refuse(argument, f"{key} takes {_TAKES[name]}.", f"{key}={_FIX[name]}")
+        values[name] = text
+    return values, others
+
+
+def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
+    """The arguments of Hydra's sweeper; of an earlier sweep that is gone on with, its own.
+
+    Raises:
+        UserError: the sweep is not there, or the command is another one than it was begun with.
+    """
+    if "resume" not in values:
+        if "retry" in values:
+            rule = "Only a sweep that is gone on with has failed jobs."
+            raise refuse(
+                f"sweep.retry={values['retry']} without sweep.resume.", rule, "sweep.resume=DIR sweep.retry=true"
+            )
+        return [*arguments, *_own(values)]
+    from lossbook.sweeping.plan import Plan
+
+    folder = Path(values["resume"])
+    before = list(Plan.read(folder).arguments)
+    jobs, hydras = _split(arguments)
+    jobs_before, hydras_before = _split(before)
+    if jobs and jobs != jobs_before:
+        given = f"sweep.resume={folder} with {' '.join(jobs)}."
+        rule = f"It was begun with {' '.join(jobs_before) or 'no arguments'}, and a sweep keeps its jobs."
+        raise refuse(given, rule, "give sweep.resume alone, or leave it out for a new sweep")
+    kept = [one for one in hydras or hydras_before if not one.startswith("hydra.sweep.dir=")]
+    return [*jobs_before, *kept, f"hydra.sweep.dir={_quoted(str(folder))}", *_own(values)]
+
+
+def _own(values: dict[str, str]) -> list[str]:
+    return [f"hydra.sweeper.{key}={_quoted(text) if key == 'resume' else text}" for key, text in values.items()]
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those that make the jobs, and Hydra's own."""
+    return (
+        [one for one in arguments if not belongs_to_hydra(one)],
+        [one for one in arguments if belongs_to_hydra(one)],
+    )
+
+
+def _fits(name: str, text: str) -> bool:
+    if name == "timeout":
+        try:
+            return text == "null" or 0 < float(text) < float("inf")
+        except ValueError:
+            return False
+    allowed: dict[str, Any] = {"on_error": ("continue", "stop"), "retry": ("true", "false")}
+    return text in allowed.get(name, (text or None,))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "\\'") + "'"

@@ -1,0 +1,52 @@
+"""Files that are written whole or not at all; without torch, for those who only look after runs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lossbook.errors import refuse
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Calls ``write(file)`` on memory, then puts that on the disk under ``path`` in one step.
+
+    Raises:
+        UserError: the disk is full, the folder cannot be written, ...; what was under ``path`` is untouched.
+    """
+    memory = io.BytesIO()  # torch turns a full disk into a RuntimeError of its own when it writes by itself
+    write(memory)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as file:
+            file.write(memory.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        kept = f"{path} is kept as it was." if path.exists() else "No file is left behind."
+        raise refuse(
+            f"{path} could not be written: {error.strerror or error}.",
+            f"{memory.getbuffer().nbytes / 1e6:.1f} MB have to fit there. {kept}",
+            "make room or choose another folder (hydra.run.dir=PATH), then go on with ckpt=PATH.",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # the folder itself has gone; the error above says so
+            beside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the rename itself outlive a power cut; Windows has no such call."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,120 @@
+"""Which runs may be ranked against each other: those that watched the same metric on the same data."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lossbook.report.runs import Run
+from lossbook.report.settings import Configured, text, value_of
+
+# what belongs to training alone: the validation figures are of the same samples whatever it is
+_OF_TRAINING = ("batch_size", "epochs", "augment", "num_workers", "download")
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What runs share that may be ranked.
+
+    Args:
+        primary: tag of the metric, on validation.
+        mode: ``max`` or ``min``.
+        data: the option's name.
+        details: (key, value) of all else that says which samples there are.
+    """
+
+    primary: str
+    mode: str
+    data: str
+    details: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def metric(self) -> str:
+        return self.primary.rpartition("/")[2]
+
+    def better(self, value: float) -> float:
+        """A number that is lower the better the value is."""
+        return -value if self.mode == "max" else value
+
+
+def contests(runs: Sequence[Run]) -> tuple[dict[Contest, list[Run]], list[Run]]:
+    """The runs by what they can be ranked in, and those for which that is not known.
+
+    A run that died before it could say what it watches belongs to where its loss and its data are, if that is one
+    place.
+    """
+    modes = {run.primary: run.mode for run in runs if run.primary and run.mode}
+    found: dict[Contest, list[Run]] = defaultdict(list)
+    others = []
+    for run in runs:
+        mode = run.mode or modes.get(run.primary or "")
+        data = value_of(run, "data")
+        if run.primary and mode in ("max", "min") and data:
+            found[Contest(run.primary, mode, data, details(run))].append(run)
+        else:
+            others.append(run)
+    known = {contest: list(members) for contest, members in found.items()}
+    unplaced = []
+    for run in others:
+        where = place_of(run, known)
+        if where is None:
+            unplaced.append(run)
+        else:
+            found[where].append(run)
+    order = {id(run): place for place, run in enumerate(runs)}
+    return {contest: sorted(members, key=lambda run: order[id(run)]) for contest, members in found.items()}, unplaced
+
+
+def place_of(run: Configured, known: Mapping[Contest, Sequence[Configured]]) -> Contest | None:
+    """The one contest in which there are runs of the same loss on the same data; None where that is not one."""
+    if not run.config and not run.overrides:
+        return None
+    where = {contest for contest, members in known.items() for other in members if _akin(run, other)}
+    return next(iter(where)) if len(where) == 1 else None
+
+
+def _akin(run: Configured, other: Configured) -> bool:
+    """Whether nothing that is known of the one run's loss and data contradicts the other's."""
+    if run.config.get("data") and details(run) != details(other):
+        return False
+    keys = ["loss", "data", *(key for key in _dotted(run.overrides) if key.startswith("data."))]
+    return all(
+        value_of(run, key) in ("", value_of(other, key)) for key in keys if key.rpartition(".")[2] not in _OF_TRAINING
+    )
+
+
+def _dotted(overrides: Sequence[str]) -> list[str]:
+    return [one.lstrip("+").partition("=")[0] for one in overrides]
+
+
+def details(run: Configured) -> tuple[tuple[str, str], ...]:
+    """All values of a run's data that say which samples there are, in the order of their keys."""
+    return tuple(sorted(_leaves(run.config.get("data"), "data")))
+
+
+def _leaves(node: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, Mapping):
+        for inner, value in node.items():
+            if inner not in _OF_TRAINING:
+                yield from _leaves(value, f"{key}.{inner}")
+    elif node is not None:
+        yield key, text(node)
+
+
+def titles(every: Sequence[Contest]) -> list[str]:
+    """``val/acc on digits``, and in brackets what tells those apart that are otherwise called the same."""
+    found = []
+    for contest in every:
+        alike = [one for one in every if (one.primary, one.data) == (contest.primary, contest.data)]
+        common = set(contest.details).intersection(*(one.details for one in alike))
+        own = [f"{key}={value}" for key, value in contest.details if (key, value) not in common]
+        own = [one for one in own if not one.startswith("data.source.")] or own  # it repeats what stands above it
+        different_mode = len({one.mode for one in alike}) > 1
+        brackets = ", ".join([*own, *([contest.mode] if different_mode else [])])
+        found.append(f"{contest.primary} on {contest.data}" + (f" ({brackets})" if brackets else ""))
+    for place, title in enumerate(found):
+        if title in found[:place]:
+            found[place] = f"{title} #{found[:place].count(title) + 1}"
+    return found

@@ -1,0 +1,154 @@
+"""The picture of two settings: a cell a pair, with its mean in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+
+from lossbook.pictures.style import FAINT, INK, RED, picture
+from lossbook.report.leaderboard import Board, Row, shown
+from lossbook.report.plan import Job
+from lossbook.report.settings import cut, value_of
+from lossbook.report.sight import in_sight
+from lossbook.report.titles import direction, heading, letters
+
+_FULL = 0.6  # the part of all pairs that must be there
+_TOLD_APART = 0.25  # colours: more than half of the values want more than this part of them
+_LONGEST = 24
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What stands where.
+
+    Args:
+        keys: of the settings down and across.
+        down, across: their values.
+        rows: (down, across) -> the configuration.
+        refused: pairs that were not run.
+    """
+
+    keys: tuple[str, str]
+    down: tuple[str, ...]
+    across: tuple[str, ...]
+    rows: dict[tuple[str, str], Row]
+    refused: frozenset[tuple[str, str]]
+
+
+def fits(board: Board, refused: Sequence[Job]) -> bool:
+    """Whether exactly two settings vary, and most of their pairs were tried or refused."""
+    if len(board.keys) != 2 or not board.ranked:
+        return False
+    table = _table(board, refused)
+    pairs = len(table.down) * len(table.across)
+    return min(len(table.down), len(table.across)) > 1 and len(table.rows) + len(table.refused) >= _FULL * pairs
+
+
+def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
+    """Write the picture as PNG; what to know of it, as a caption."""
+    table = _table(board, refused)
+    means = [row.figure.mean or 0.0 for row in board.ranked]
+    kept = in_sight(means, board.contest.mode, _TOLD_APART)
+    names = [[cut(value, _LONGEST) for value in values] for values in (table.down, table.across)]
+    slanted = len(table.across) > 8 or letters(names[1]) > 2
+    cell = max(0.85, 0 if slanted else letters(names[1]) + 0.15)
+    width = max(6.6, 2.4 + letters(names[0]) + cell * len(table.across))
+    with picture(path, width, 1.8 + slanted * letters(names[1]) * 0.7 + 0.62 * len(table.down)) as figure:
+        axes = figure.add_subplot()
+        image = _colors(axes, table, sorted((means[0], means[kept - 1])), board.contest.mode)
+        for y, down in enumerate(table.down):
+            for x, across in enumerate(table.across):
+                if row := table.rows.get((down, across)):
+                    _cell(axes, y, x, row, image)
+                elif (down, across) in table.refused:
+                    _empty(axes, y, x, "refused", FAINT, "")
+        turned: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+        axes.set_xticks(range(len(table.across)), names[1], **turned)
+        axes.set_yticks(range(len(table.down)), names[0])
+        axes.set_ylabel(table.keys[0])
+        axes.set_xlabel(table.keys[1])
+        axes.grid(False)
+        axes.set_title(heading(board, width - letters(names[0]) - 1), loc="left", pad=10)
+        beyond: Any = "neither" if kept == len(means) else "min" if board.contest.mode == "max" else "max"
+        bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, aspect=30, extend=beyond)
+        bar.set_label(f"{board.contest.primary} ({direction(board.contest)})")
+    empty = len(table.down) * len(table.across) - len(table.rows) - len(table.refused)
+    return _caption(board, len(means) - kept, bool(table.refused), bool(empty))
+
+
+def _table(board: Board, refused: Sequence[Job]) -> _Table:
+    """The longer list of values down; numbers by their size, names by the best figure that goes with them."""
+    first, second = board.keys
+    rows = {(row.values[0], row.values[1]): row for row in board.rows}
+    pairs = [(value_of(job, first), value_of(job, second)) for job in refused]
+    values = [_ordered([pair[place] for pair in (*rows, *pairs)]) for place in (0, 1)]
+    left = frozenset(pair for pair in pairs if pair not in rows)
+    if len(values[0]) >= len(values[1]):
+        return _Table((first, second), values[0], values[1], rows, left)
+    turned = frozenset((b, a) for a, b in left)
+    return _Table((second, first), values[1], values[0], {(b, a): row for (a, b), row in rows.items()}, turned)
+
+
+def _ordered(values: Sequence[str]) -> tuple[str, ...]:
+    distinct = list(dict.fromkeys(values))
+    try:
+        return tuple(sorted(distinct, key=float))
+    except ValueError:
+        return tuple(distinct)
+
+
+def _colors(axes: Axes, table: _Table, ends: Sequence[float], mode: str) -> AxesImage:
+    figures = [
+        [row.figure.mean if (row := table.rows.get((down, across))) else None for across in table.across]
+        for down in table.down
+    ]
+    grid = np.array(figures, dtype=float)  # None becomes nan, which is left white
+    low, high = ends if ends[0] < ends[1] else (ends[0] - 1e-9, ends[0] + 1e-9)
+    colors = "viridis" if mode == "max" else "viridis_r"
+    return axes.imshow(np.clip(grid, low, high), aspect="auto", cmap=colors, vmin=low, vmax=high)
+
+
+def _cell(axes: Axes, y: int, x: int, row: Row, image: AxesImage) -> None:
+    mean, off = row.figure.mean, row.figure.deviation
+    if mean is None:
+        _empty(axes, y, x, row.ending, RED, "////")
+        return
+    red, green, blue, _ = image.to_rgba(np.array([mean]))[0]
+    bright = 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
+    style: Any = {"ha": "center", "va": "center", "color": INK if bright else "white"}
+    won = row.rank == 1
+    axes.text(x, y - (0 if off is None else 0.13), shown(mean), fontweight="bold" if won else "normal", **style)
+    below = [] if off is None else [f"± {shown(off, mean)}"]
+    below += [f"{row.seeds} seeds"] if row.lost else []
+    axes.text(x, y + 0.26, ", ".join(below), fontsize=8 if len(below) < 2 else 6, **style)
+    if won:
+        frame = Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, fill=False, edgecolor=RED, linewidth=2.8)
+        axes.add_patch(frame)
+
+
+def _empty(axes: Axes, y: int, x: int, word: str, color: str, hatch: str) -> None:
+    look: Any = {"facecolor": "#EFEFEF", "edgecolor": "#D0D0D0", "hatch": hatch, "linewidth": 0.5}
+    axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **look))
+    box = {"facecolor": "#EFEFEF", "edgecolor": "none", "pad": 1.0}
+    axes.text(x, y, word, ha="center", va="center", color=color, fontsize=9, bbox=box)
+
+
+def _caption(board: Board, beyond: int, refused: bool, empty: bool) -> str:
+    deviations = any(row.figure.deviation is not None for row in board.ranked)
+    found = [f"The mean{' and deviation over seeds' if deviations else ''} of each pair; the best is framed."]
+    if beyond:
+        found.append(f"{beyond} lie so far behind that the colours end before them.")
+    if any(row.rank is None for row in board.rows):
+        found.append("Hatched: no run gave a figure.")
+    if refused:
+        found.append("Refused: the one does not take the other; the reasons are below.")
+    if empty:
+        found.append("White: on other data, or not run.")
+    return " ".join(found)

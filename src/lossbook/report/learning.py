@@ -1,0 +1,135 @@
+"""The picture of learning curves: a line a configuration, with a band over its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from lossbook.pictures.style import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SKY, picture
+from lossbook.report.curves import Curve, Curves
+from lossbook.report.leaderboard import Board, Row
+from lossbook.report.sight import in_sight, limits
+from lossbook.report.titles import direction, heading, letters
+
+COLORED = 12  # configurations that can be told apart
+_BEST = 8  # of more than that
+_BANDS = 6  # more of them hide the lines
+_COLORS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
+_ENLARGED = 0.25  # the second half is drawn once more where it takes less than this part of the axis
+_POINTS = 5  # and has so many points, both halves together
+Look = tuple[str, str]  # colour and line
+
+
+def draw(board: Board, curves: Curves, path: Path) -> str:
+    """Write the picture as PNG; what to know of it, as a caption.
+
+    Args:
+        board: that the curves are of.
+        curves: at least one.
+        path: of the file.
+    """
+    drawn = curves.drawn
+    colored = len(drawn) if len(drawn) <= COLORED else _BEST
+    looks = {
+        id(one.row): (_COLORS[at % 6], ("-", "--")[at // 6] if one.at else ":")
+        for at, one in enumerate(drawn[:colored])
+    }
+    near = _near(drawn, board.contest.mode)
+    banded = drawn[:_BANDS]
+    edges = [value for curve in near if curve in banded for value in (*curve.low, *curve.high)]
+    whole = limits([*(value for curve in near for value in _values(curve)), *edges])
+    closer = [curve for curve in near if id(curve.row) in looks] or near
+    late = [value for curve in closer for value in _values(_second_half(curve))]
+    long = max(len(curve.at) for curve in drawn) >= _POINTS
+    enlarged = long and _size(limits(late)) < _ENLARGED * _size(whole)
+    names = [_name(one.row, outside=bool(one.at) and one not in near) for one in drawn]
+    side = letters(names[:colored]) + 0.7
+    panels = 2 if enlarged else 1
+    with picture(path, (5.2 if enlarged else 6.6) * panels + side, max(4.8, 1.4 + 0.235 * (colored + 3))) as figure:
+        every = [figure.add_subplot(1, panels, place + 1) for place in range(panels)]
+        for axes, (low, high) in zip(every, (whole, limits(late or [0.0])), strict=False):
+            _lines(axes, drawn, looks)
+            axes.set_ylim(low, high)
+            axes.set_xlabel(curves.axis)
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        every[0].set_ylabel(f"{board.contest.primary} ({direction(board.contest)})")
+        if enlarged:
+            ends = [place for curve in closer for place in _second_half(curve).at]
+            every[1].set_xlim(*limits(ends, 0.03))
+            every[1].set_title("the second half, enlarged", fontsize=11, color=FAINT)
+        figure.suptitle(heading(board, figure.get_figwidth() - side), x=0.01, ha="left", fontsize=12)
+        handles = [
+            every[0].plot([], [], line, color=color, linewidth=2.4, label=name)[0]
+            for (color, line), name in zip(looks.values(), names, strict=False)
+        ]
+        if len(drawn) > colored:
+            handles += every[0].plot([], [], color=FAINT, linewidth=1, label=f"the other {len(drawn) - colored}")
+        if any(curve.broken for curve in drawn):
+            handles += every[0].plot([], [], ":x", color=INK, linewidth=1.2, label="broken off")
+        title = f"{board.contest.primary} at the best epoch"
+        figure.legend(handles=handles, loc="outside right upper", title=title, alignment="left", frameon=False)
+    return _caption(curves, colored, sum(bool(one.at) and one not in near for one in drawn))
+
+
+def _name(row: Row, outside: bool) -> str:
+    if not row.rank:
+        return f"{row.label}  {row.ending}"
+    return f"{row.rank}  {row.label}  {row.figure}{' (outside)' if outside else ''}"
+
+
+def _near(curves: Sequence[Curve], mode: str) -> list[Curve]:
+    """The curves that share an axis: those that end far behind the others are left out of sight."""
+    ended = sorted((curve for curve in curves if curve.at), key=lambda one: one.mean[-1], reverse=mode == "max")
+    if not ended:
+        return list(curves)
+    return ended[: in_sight([curve.mean[-1] for curve in ended], mode)]
+
+
+def _values(curve: Curve) -> tuple[float, ...]:
+    return curve.mean or tuple(value for _, values in curve.broken for value in values)
+
+
+def _second_half(curve: Curve) -> Curve:
+    from_here = sum(place < (curve.at[0] + curve.at[-1]) / 2 for place in curve.at) if curve.at else 0
+    return Curve(curve.row, curve.at[from_here:], curve.mean[from_here:], curve.low[from_here:], curve.high[from_here:])
+
+
+def _size(ends: tuple[float, float]) -> float:
+    return ends[1] - ends[0]
+
+
+def _lines(axes: Axes, curves: Sequence[Curve], looks: dict[int, Look]) -> None:
+    for place, curve in enumerate(curves):
+        known = id(curve.row) in looks
+        color, line = looks.get(id(curve.row), (FAINT, "-"))
+        over = 3 - place / 1000  # the best on top
+        if len(curve.at) == 1:
+            axes.plot(curve.at, curve.mean, "o", color=color, zorder=over)
+        elif curve.at:
+            width, opaque = (2.2, 1.0) if known else (0.9, 0.6)
+            axes.plot(curve.at, curve.mean, line, color=color, linewidth=width, alpha=opaque, zorder=over)
+        if known and place < _BANDS and len(curve.row.runs) > 1:
+            axes.fill_between(curve.at, curve.low, curve.high, color=color, alpha=0.12, linewidth=0)
+        for at, values in curve.broken:
+            axes.plot(at, values, ":", color=color, linewidth=1.2)
+            axes.plot(at[-1], values[-1], "x", color=color, markersize=7, markeredgewidth=2, zorder=4)
+
+
+def _caption(curves: Curves, colored: int, outside: int) -> str:
+    seeds = {len(curve.row.runs) for curve in curves.drawn}
+    found = ["On validation; the figures in the legend are of the best epoch, by which configurations are ranked."]
+    bands = "" if len(curves.drawn) <= _BANDS else f", of the best {_BANDS}"
+    if max(seeds, default=0) > 2:
+        found.append(f"Bands are the deviation over seeds{bands}.")
+    elif 2 in seeds:
+        found.append(f"Bands lie between the two seeds{bands}.")
+    if len(curves.drawn) > colored:
+        found.append(f"The best {colored} of {len(curves.drawn)} are coloured, the others grey.")
+    if outside:
+        found.append(f"{outside} end so far behind that the axis leaves them out.")
+    if curves.without:
+        found.append(f"{curves.without} of the runs left no curve.")
+    return " ".join(found)

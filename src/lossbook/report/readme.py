@@ -1,0 +1,114 @@
+"""The report as a page of Markdown."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from itertools import groupby
+
+from lossbook.report.content import Picture, Report, counts, setting, verdict
+from lossbook.report.leaderboard import Board, Row
+from lossbook.report.markdown import escaped, few, link, megabytes, seconds, table
+from lossbook.report.plan import Job
+from lossbook.report.runs import Run
+
+_ROWS = 60  # of a table; more are for a spreadsheet
+_NAMES = 6  # of jobs that ended alike
+
+
+def page(report: Report) -> str:
+    """The page; pictures are expected beside it."""
+    parts = [f"# {_headline(report)}", f"{counts(report)}."]
+    if len(report.boards) > 1:
+        parts += ["Runs are ranked only among those that watched the same metric on the same data.", _overview(report)]
+    for board, pictures in zip(report.boards, report.pictures, strict=True):
+        parts += [f"## {escaped(board.title)}", *_section(board, pictures)]
+    parts += [*_lost(report), *_refused(report.refused), *_missing(report.missing), *_made(report)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _headline(report: Report) -> str:
+    ranked = [board for board in report.boards if board.ranked]
+    if not ranked:
+        return "No run gave a figure"
+    if len(ranked) > 1:
+        return f"{len(report.runs)} runs, {len(ranked)} leaderboards"
+    best = ranked[0].ranked[0]
+    return escaped(f"{ranked[0].title}: {best.label}, {best.figure}")
+
+
+def _overview(report: Report) -> str:
+    rows = []
+    for board in report.boards:
+        best = board.ranked[0] if board.ranked else None
+        figures = [setting(board, best), str(best.figure), str(best.tested)] if best else ["", "", ""]
+        rows.append([escaped(text) for text in (board.title, str(len(board.rows)), *figures)])
+    return table(["metric and data", "configurations", "best", "validation", "test"], rows)
+
+
+def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
+    parts = [f"**{escaped(verdict(board))}**"]
+    if board.fixed and board.keys:
+        parts.append("All with " + ", ".join(f"`{key}={value}`" for key, value in board.fixed) + ".")
+    rows = board.rows[:_ROWS]
+    tested = any(row.tested.values for row in rows)
+    header = ["rank", *([f"`{key}`" for key in board.keys] or ["configuration"])]
+    header += [f"{board.contest.primary} ({board.contest.mode})", *(["test"] if tested else [])]
+    parts.append(table([*header, "seeds", "time", "memory"], [_cells(board, row, tested) for row in rows]))
+    chose = "Mean ± sample deviation over seeds. Ranked by validation at each run's best epoch, which flatters a little"
+    chose += "; the test figure is of the same weights and chose nothing." if tested else "."
+    more = f" The other {len(board.rows) - len(rows)} are in leaderboard.csv." if len(rows) < len(board.rows) else ""
+    parts.append(f"{chose} Time is a run's mean, memory its largest peak.{more}")
+    if board.repeats:
+        parts.append(f"Not counted are {board.repeats} runs with the same settings and the same seed as another.")
+    for one in pictures:
+        parts += [f"![{escaped(f'{one.name}: {board.title}')}]({one.path.name})", one.caption]
+    return parts
+
+
+def _cells(board: Board, row: Row, tested: bool) -> list[str]:
+    values = [escaped(value) for value in (row.values if board.keys else [row.label])]
+    figures = [f"**{row.figure}**" if row.rank == 1 else str(row.figure), *([str(row.tested)] if tested else [])]
+    return [str(row.rank or ""), *values, *figures, row.seeds, seconds(row.wall), megabytes(row.memory)]
+
+
+def _lost(report: Report) -> list[str]:
+    """Those that say the same in one row, since a sweep may fail a hundred times alike."""
+    if not report.lost:
+        return []
+    rows = []
+    for (ending, message), same in groupby(sorted(report.lost, key=_end), key=_end):
+        runs = list(same)
+        rows.append([ending, str(len(runs)), few([_linked(run, report) for run in runs], _NAMES), escaped(message)])
+    return ["## Runs without a figure", table(["status", "runs", "which", "message"], rows)]
+
+
+def _end(run: Run) -> tuple[str, str]:
+    return run.ending, run.message or ("" if run.primary else "It does not say what it watched.")
+
+
+def _linked(run: Run, report: Report) -> str:
+    number = "" if run.number is None or run.name == str(run.number) else f"#{run.number} "
+    return link(number + run.name, run.folder, report.out)
+
+
+def _refused(jobs: Sequence[Job]) -> list[str]:
+    if not jobs:
+        return []
+    rows = []
+    for reason, same in groupby(sorted(jobs, key=lambda job: job.refused or ""), key=lambda job: job.refused or ""):
+        names = [escaped(job.name) for job in same]
+        rows.append([str(len(names)), few(names, _NAMES), escaped(reason)])
+    return ["## Refused", "These were not run, and are no failures.", table(["jobs", "which", "reason"], rows)]
+
+
+def _missing(jobs: Sequence[Job]) -> list[str]:
+    return ["## Not run yet", f"{few([escaped(job.name) for job in jobs], 20)}."] if jobs else []
+
+
+def _made(report: Report) -> list[str]:
+    lines = [f"    python {shlex.join(plan.command)}" for plan in report.plans if plan.command]
+    folders = shlex.join(map(str, report.folders))
+    lines.append(f"    python scripts/report.py {folders} {shlex.quote(f'out={report.out}')}")
+    tail = "`leaderboard.csv` has all configurations, `runs.csv` every run with all its figures."
+    return ["## How it was made", "\n".join(lines), tail]

@@ -1,0 +1,31 @@
+"""How much of an axis is worth showing: one run that diverged must not squash all others into a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def in_sight(values: Sequence[float], mode: str, part: float = 0.1) -> int:
+    """How many of these values, from the best on, share an axis.
+
+    The others, a third of all at most, lie so far behind that those before them would fall into a tenth of the axis
+    and could not be told apart.
+
+    Args:
+        values: in any order.
+        mode: ``max`` or ``min``.
+        part: of the axis, instead of a tenth.
+    """
+    values = sorted(values, reverse=mode == "max")
+    for kept in range(max(2, len(values) - max(1, len(values) // 3)), len(values)):
+        spread = abs(values[0] - values[kept - 1])
+        if spread and abs(values[0] - values[kept]) * part > spread:
+            return kept
+    return len(values)
+
+
+def limits(values: Sequence[float], margin: float = 0.06) -> tuple[float, float]:
+    """The ends of an axis that shows all these values, with some room."""
+    low, high = min(values), max(values)
+    room = (high - low) * margin or abs(high) * 0.02 or 0.02
+    return low - room, high + room

@@ -1,0 +1,133 @@
+"""The picture of a number that was swept: the figure against it, a dot a seed, a line through the means."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+
+from lossbook.pictures.style import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SKY, picture
+from lossbook.report.leaderboard import Board, Row
+from lossbook.report.settings import labels, short
+from lossbook.report.sight import in_sight, limits
+from lossbook.report.titles import direction, heading, letters
+
+_COLORS = (BLUE, ORANGE, GREEN, PURPLE, SKY, INK)
+_FEWEST = 3  # values that make a line
+_SPAN = 100  # from here on the axis is logarithmic
+
+
+def numbers_of(board: Board) -> list[str]:
+    """The keys whose values are all numbers, three of them or more."""
+    found = []
+    for place, key in enumerate(board.keys):
+        values = {row.values[place] for row in board.rows}
+        if len(values) >= _FEWEST and all(_number(value) is not None for value in values) and board.ranked:
+            found.append(key)
+    return found
+
+
+def draw(board: Board, key: str, path: Path) -> str:
+    """Write the picture of this key as PNG; what to know of it, as a caption."""
+    place = board.keys.index(key)
+    others = [one for one in board.keys if one != key]
+    by_rest: dict[tuple[str, ...], list[tuple[float, Row]]] = defaultdict(list)
+    for row in board.rows:  # so the line of the best row comes first
+        number = _number(row.values[place])
+        assert number is not None, "numbers_of() asks for it"
+        by_rest[(*row.values[:place], *row.values[place + 1 :])].append((number, row))
+    lines = dict(zip(labels(others, list(by_rest)), by_rest.values(), strict=True))
+    numbers = sorted({number for points in lines.values() for number, _ in points})
+    means = [row.figure.mean or 0.0 for row in board.ranked]
+    kept = in_sight(means, board.contest.mode)
+    side = letters(list(lines)) + 0.7 if others else 0.0
+    with picture(path, 8.2 + side, 5.2) as figure:
+        axes = figure.add_subplot()
+        low, high = limits([value for row in board.ranked[:kept] for value in row.figure.values], 0.15)
+        room = 0.2 * (high - low)  # for the name of the best
+        axes.set_ylim(*((low, high + room) if board.contest.mode == "max" else (low - room, high)))
+        axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
+        for at, (name, points) in reversed(list(enumerate(lines.items()))):
+            color = _COLORS[at] if at < len(_COLORS) else FAINT
+            _line(axes, sorted(points, key=itemgetter(0)), color, name if at < len(_COLORS) else "", board.contest.mode)
+        best = board.ranked[0]
+        (at_best,) = (number for points in lines.values() for number, row in points if row is best)
+        _axis(axes, numbers)
+        _mark(axes, at_best, best, board.contest.mode)
+        axes.set_xlabel(key)
+        axes.set_ylabel(f"{board.contest.primary} ({direction(board.contest)})")
+        axes.set_title(heading(board, 7), loc="left", pad=12)
+        if others:
+            handles, names = axes.get_legend_handles_labels()
+            title = ", ".join(short(one, others) for one in others)
+            order = slice(None, None, -1)  # the best first
+            figure.legend(
+                handles[order], names[order], loc="outside right upper", frameon=False, title=title, alignment="left"
+            )
+    found = ["Each dot is a seed, the line goes through their means; the best mean is marked."]
+    if kept < len(means):
+        found.append(f"The axis ends before {len(means) - kept} that lie far behind (arrows at the edge).")
+    if any(row.lost for row in board.rows):
+        found.append("A cross near the edge: a run there gave no figure.")
+    if len(lines) > len(_COLORS):
+        found.append(f"The best {len(_COLORS)} of {len(lines)} lines are coloured, the others grey.")
+    return " ".join(found)
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _line(axes: Axes, points: Sequence[tuple[float, Row]], color: str, name: str, mode: str) -> None:
+    low, high = axes.get_ylim()
+    ended = [(number, row, row.figure.mean) for number, row in points if row.figure.mean is not None]
+    inside = [min(max(mean, low), high) for _, _, mean in ended]
+    axes.plot([number for number, _, _ in ended], inside, "-", color=color, linewidth=2.2, label=name or "_")
+    edge: Any = {"transform": axes.get_xaxis_transform(), "color": color, "zorder": 5}
+    arrow, cross = ("v", 0.03) if mode == "max" else ("^", 0.97), 0.09 if mode == "max" else 0.91
+    for number, row, mean in ended:
+        axes.plot([number] * len(row.runs), row.figure.values, "o", color=color, markersize=5, alpha=0.55)
+        if not low <= mean <= high:
+            axes.plot(number, arrow[1], arrow[0], markersize=10, **edge)
+    for number, row in points:
+        if row.lost:
+            axes.plot(number, cross, "x", markersize=9, markeredgewidth=2.4, **edge)
+
+
+def _mark(axes: Axes, number: float, row: Row, mode: str) -> None:
+    """A star on the best, and its name in the room that was left beyond it."""
+    mean = row.figure.mean
+    assert mean is not None, "it is the best"
+    axes.plot(number, mean, "*", color=RED, markersize=17, markeredgecolor=INK, markeredgewidth=0.6, zorder=7)
+    across = axes.transAxes.inverted().transform(axes.transData.transform((number, mean)))[0]
+    side = "left" if across < 0.25 else "right" if across > 0.75 else "center"
+    up = mode == "max"
+    place: Any = {"xytext": (0, 14 if up else -14), "ha": side, "va": "bottom" if up else "top", "zorder": 8}
+    words = f"best: {row.label}\n{row.figure}"
+    axes.annotate(words, (number, mean), textcoords="offset points", color=RED, annotation_clip=False, **place)
+
+
+def _axis(axes: Axes, numbers: Sequence[float]) -> None:
+    """A logarithmic axis over two decades or more; the values themselves as ticks, while there is room."""
+    if numbers[0] > 0 and numbers[-1] >= _SPAN * numbers[0] * (1 - 1e-9):
+        axes.set_xscale("log")
+        places = [math.log(number) for number in numbers]
+    else:
+        places = list(numbers)
+    axes.margins(x=0.05)
+    near = min(b - a for a, b in pairwise(places)) < 0.045 * (places[-1] - places[0])
+    if len(numbers) <= 16 and not near:
+        many = len(numbers) > 7
+        axes.set_xticks(numbers, [format(number, ".4g") for number in numbers], rotation=35 if many else 0)
+        axes.xaxis.set_minor_locator(NullLocator())

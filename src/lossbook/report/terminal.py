@@ -1,0 +1,63 @@
+"""The report in short, on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lossbook.report.content import Report, counts, verdict
+from lossbook.report.leaderboard import Board
+from lossbook.report.markdown import megabytes, seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_ROWS = 10  # of each leaderboard
+_BOARDS = 12
+WIDTH = 100
+
+
+def print_short(report: Report, console: Console | None = None) -> None:
+    """The best of each leaderboard, what failed, and where the rest is to be read."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    out = console or Console(width=WIDTH, highlight=False)
+    for board in report.boards[:_BOARDS]:
+        out.print()
+        out.print(f"[bold]{escape(_title(board))}[/bold]  {escape(verdict(board))}")
+        if board.ranked and len(board.rows) > 1:
+            out.print(_table(board))
+        hidden = len(board.rows) - _ROWS
+        if hidden > 0:
+            out.print(f"[dim]and {hidden} more[/dim]")
+    if len(report.boards) > _BOARDS:
+        out.print(f"\n[dim]and {len(report.boards) - _BOARDS} more leaderboards[/dim]")
+    out.print()
+    out.print(escape(counts(report)))
+    out.print(f"report  {escape(str(report.readme))}", soft_wrap=True)
+
+
+def _title(board: Board) -> str:
+    shared = board.fixed if board.keys else ()  # else the only label says it
+    return f"{board.title}{''.join(f', {key}={value}' for key, value in shared if len(value) < WIDTH // 2)}"
+
+
+def _table(board: Board) -> Table:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    rows = board.rows[:_ROWS]
+    tested = any(row.tested.values for row in rows)
+    sized = any(row.memory is not None for row in rows)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", justify="right")
+    table.add_column("configuration", overflow="fold")  # the one that gives way
+    for name in (board.contest.primary, *(["test"] if tested else []), "seeds", "time", *(["memory"] if sized else [])):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        cells = [str(row.rank or ""), escape(row.label), str(row.figure), *([str(row.tested)] if tested else [])]
+        cells += [row.seeds, seconds(row.wall), *([megabytes(row.memory)] if sized else [])]
+        table.add_row(*cells, style="bold" if row.rank == 1 else None)
+    return table

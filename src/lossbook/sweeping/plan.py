@@ -1,0 +1,106 @@
+"""What a sweep is going to run: its jobs, written down once, before the first of them starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from lossbook.errors import refuse
+from lossbook.files import write_whole
+
+FILE = "sweep.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Args:
+        number: from 0, also the name of its folder.
+        name: what sets it apart from the others (``loss=mse,seed=1``); empty where nothing does.
+        overrides: its arguments, as on a command line.
+        refused: why its choices do not fit together; None where they do.
+    """
+
+    number: int
+    name: str
+    overrides: tuple[str, ...]
+    refused: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All jobs of a sweep, and the command that asked for them.
+
+    Args:
+        command: the script and its arguments, as they were typed.
+        arguments: those that make the jobs, Hydra's own (``hydra/launcher=joblib``) among them.
+        folders: of options beside ``conf``, absolute.
+        varied: keys that differ between jobs, in the order of the command.
+        jobs: in the order of their numbers.
+    """
+
+    command: tuple[str, ...]
+    arguments: tuple[str, ...]
+    folders: tuple[str, ...]
+    varied: tuple[str, ...]
+    jobs: tuple[Job, ...]
+
+    @property
+    def allowed(self) -> list[Job]:
+        """The jobs that are run."""
+        return [job for job in self.jobs if job.refused is None]
+
+    def write(self, folder: Path) -> None:
+        """Into ``sweep.json`` of the sweep's folder, in one step."""
+        text = json.dumps({"version": _VERSION, **asdict(self)}, indent=1)
+        write_whole(folder / FILE, lambda file: file.write(text.encode()))
+
+    @classmethod
+    def read(cls, folder: Path) -> Plan:
+        """The plan in a sweep's folder.
+
+        Raises:
+            UserError: there is none, or it is not one of ours.
+        """
+        try:
+            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            jobs = [Job(**{**job, "overrides": tuple(job["overrides"])}) for job in values["jobs"]]
+            lists = {key: tuple(values[key]) for key in ("command", "arguments", "folders", "varied")}
+        except FileNotFoundError:
+            raise refuse(f"{folder} holds no {FILE}.", "A sweep writes it when it starts.", _known(folder)) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise refuse(f"{folder / FILE} cannot be read.", f"{type(error).__name__}: {error}.") from error
+        return cls(**lists, jobs=tuple(jobs))
+
+
+def named(expanded: Sequence[Sequence[str]]) -> tuple[list[str], list[Job]]:
+    """The keys that differ between jobs, and the jobs with their numbers and names.
+
+    Args:
+        expanded: the overrides of each job, the same keys in the same order.
+    """
+    pairs = [[override.lstrip("+~").partition("=")[::2] for override in overrides] for overrides in expanded]
+    values: dict[str, set[str]] = {}
+    for job in pairs:
+        for key, value in job:
+            values.setdefault(key, set()).add(value)
+    varied = [key for key, seen in values.items() if len(seen) > 1]
+    names = [",".join(f"{key}={value}" for key, value in job if key in varied) for job in pairs]
+    jobs = [Job(number, names[number], tuple(overrides)) for number, overrides in enumerate(expanded)]
+    return varied, jobs
+
+
+def refused(job: Job, reason: str) -> Job:
+    """The job, marked as one that is not run."""
+    return replace(job, refused=reason)
+
+
+def _known(folder: Path) -> str:
+    """Where sweeps are, if the folder lies near some."""
+    near = next((base for base in (folder, folder.parent, Path("outputs/sweeps")) if base.is_dir()), None)
+    found = sorted(path.parent.as_posix() for path in near.glob(f"*/{FILE}")) if near else []
+    return f"sweep.resume={found[-1]}" if found else "give the folder of a sweep (outputs/sweeps/<date>_<time>)"

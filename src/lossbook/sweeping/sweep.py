@@ -1,0 +1,108 @@
+"""A sweep from its arguments to its report: plan, run what is due, and say what came out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from lossbook.errors import refuse
+from lossbook.shown import duration, plural
+from lossbook.sweeping import ledger
+from lossbook.sweeping.plan import Job, Plan
+from lossbook.sweeping.progress import Progress
+
+Launch = Callable[[Path, Sequence[Job]], None]
+
+
+def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
+    """Run what is due of a sweep, and write its report.
+
+    Args:
+        sweep: its folder, with the plan in it.
+        plan: of the sweep.
+        launch: runs the jobs that it is given, somewhere; returns when all have ended.
+        retry: whether jobs that failed before are run again.
+        how: where the jobs run, in words.
+
+    Raises:
+        UserError: jobs failed; all others have run, and the report is written.
+    """
+    out = Console(highlight=False, soft_wrap=True)
+    before = {job.number: ledger.standing(sweep / str(job.number)) for job in plan.allowed}
+    due = [job for job in plan.allowed if ledger.due(before[job.number], retry)]
+    _tell(out, sweep, plan, before, due, how)
+    began = time.monotonic()
+    ledger.start(sweep)
+    try:
+        with Progress(sweep, due, out):
+            launch(sweep, due)
+    except BaseException:
+        out.print(f"\ngo on   python {escape(plan.command[0])} -m sweep.resume={sweep}")
+        raise
+    _end(out, sweep, plan, time.monotonic() - began)
+
+
+def _tell(
+    out: Console, sweep: Path, plan: Plan, before: dict[int, ledger.Ending], due: Sequence[Job], how: str
+) -> None:
+    """What is going to happen, what is not, and why."""
+    out.print(f"[dim]sweep  [/dim] {escape(str(sweep))}")
+    shut = [job for job in plan.jobs if job.refused is not None]
+    varied = " x ".join(f"{key} ({len(_values(plan, key))})" for key in plan.varied)
+    out.print(f"[dim]jobs   [/dim] [bold]{len(plan.jobs)}[/bold]  {escape(varied)}")
+    out.print(f"[dim]run    [/dim] {how}; each prints into {escape(str(sweep))}/NUMBER/output.txt")
+    if shut:
+        out.print(f"[dim]refused[/dim] {len(shut)}, whose choices do not fit together:")
+        for reason, names in _by_reason(shut).items():
+            out.print(f"          {escape(names)}\n            {escape(' '.join(reason.split()))}")
+    states = Counter(ending.status for ending in before.values())
+    done = ", ".join(f"{count} {status}" for status, count in states.items() if status != "waiting")
+    if done:
+        out.print(f"[dim]so far [/dim] {done}; {plural(len(due), 'job')} to run")
+    out.print()
+
+
+def _end(out: Console, sweep: Path, plan: Plan, seconds: float) -> None:
+    from lossbook.report.report import print_short, report
+
+    endings = {job: ledger.standing(sweep / str(job.number)) for job in plan.allowed}
+    counts = Counter(ending.status for ending in endings.values())
+    out.print(f"\n{', '.join(f'{count} {status}' for status, count in counts.items())}, {duration(seconds)}\n")
+    if counts["waiting"] < len(endings):
+        print_short(report([sweep], sweep / "report"))
+    out.print(f"[dim]curves [/dim] tensorboard --logdir {escape(str(sweep))}")
+    failed = [job for job, ending in endings.items() if ending.status == "failed"]
+    if failed:
+        given = f"{len(failed)} of {plural(len(endings), 'job')} failed: {_numbers(failed)}."
+        rule = "What each has printed is in its output.txt, the messages are in the report."
+        raise refuse(given, rule, f"python {plan.command[0]} -m sweep.resume={sweep} sweep.retry=true")
+    waiting = [job for job, ending in endings.items() if ledger.due(ending, retry=False)]
+    if waiting:
+        given = f"{plural(len(waiting), 'job')} of {len(endings)} did not run: {_numbers(waiting)}."
+        raise refuse(given, "Another process has them, or was ended.", f"sweep.resume={sweep} goes on with them")
+
+
+def _values(plan: Plan, key: str) -> set[str]:
+    pairs = (override.lstrip("+~").partition("=") for job in plan.jobs for override in job.overrides)
+    return {value for name, _, value in pairs if name == key}
+
+
+def _by_reason(jobs: Sequence[Job]) -> dict[str, str]:
+    """The names of the jobs that one reason holds for."""
+    names: dict[str, list[str]] = {}
+    for job in jobs:
+        names.setdefault(str(job.refused), []).append(job.name or f"#{job.number}")
+    return {
+        reason: names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        for reason, names in names.items()
+    }
+
+
+def _numbers(jobs: Sequence[Job]) -> str:
+    shown = ", ".join(f"#{job.number}" for job in jobs[:10])
+    return f"{shown}, ..." if len(jobs) > 10 else shown

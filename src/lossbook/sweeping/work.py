@@ -1,0 +1,205 @@
+"""The process that trains: takes one job after the other, and leaves nothing of one to the next."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import queue
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from lossbook.errors import Pruned, UserError
+from lossbook.sweeping.ledger import METRICS, Ending, due, lock, record_failure, standing
+
+OUTPUT = "output.txt"
+_PR_SET_PDEATHSIG = 1  # Linux
+
+
+def main(answers: int) -> None:
+    """Take jobs, a line of JSON each, from the standard input until it ends.
+
+    Args:
+        answers: the file descriptor that is written to: ``{"begun": true}``, then ``{"ending": ...}`` for each job.
+    """
+    jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    _die_with_the_parent(jobs)
+    _first_to_be_killed()
+
+    import lossbook.run.train  # noqa: F401  (with torch and Lightning, before the first job's clock runs)
+    from lossbook.run import assemble, fit  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # what is imported stays anyway, and need not be looked through after every job
+    while True:
+        try:
+            job = json.loads(jobs.get())
+            _send(answers, {"begun": True})
+            ending, worn = perform(**job)
+        except KeyboardInterrupt:  # between two jobs
+            return
+        _send(answers, {"ending": vars(ending), "worn": worn})
+
+
+def perform(
+    folder: str,
+    name: str,
+    overrides: list[str],
+    folders: list[str],
+    script: str,
+    retry: bool,
+    pruning: Mapping[str, Any] | None,
+) -> tuple[Ending, bool]:
+    """Train one job in this process; the arguments are those of ``Worker.run``.
+
+    Returns:
+        How it ended, and whether this process had better not run another: a job that failed may have left anything
+        behind, and one of several processes has met others.
+    """
+    place = Path(folder)
+    taken = lock(place)
+    try:
+        taken.acquire(timeout=0)
+    except TimeoutError:
+        return Ending("elsewhere"), False
+    try:
+        before = standing(place)
+        if not due(before, retry):
+            return before, False
+        return _run(place, name, overrides, folders, script, pruning, before)
+    finally:
+        taken.release()
+        gc.collect()
+
+
+def _run(
+    folder: Path,
+    name: str,
+    overrides: list[str],
+    folders: list[str],
+    script: str,
+    pruning: Mapping[str, Any] | None,
+    before: Ending,
+) -> tuple[Ending, bool]:
+    from lossbook.composing.finish import composed
+    from lossbook.composing.options import conf_folder
+    from lossbook.composing.resume import resume
+    from lossbook.run.folder import described
+    from lossbook.run.train import train
+
+    last = folder / "checkpoints" / "last.ckpt"
+    goes_on = last.is_file() and (before.status != "failed" or before.resumable)
+    if not goes_on:
+        _clear(folder)
+    (folder / METRICS).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    own = [f"ckpt={last}"] if goes_on else overrides
+    where = [conf_folder(), *map(Path, folders)]
+    arguments = [*(f"--config-dir={one}" for one in folders[:1]), *own]
+    with _output(folder / OUTPUT), _arguments([script, *arguments]):
+        print(f"$ python {script} {' '.join(arguments)}", flush=True)
+        try:
+            config = resume(str(last), [], where) if goes_on else composed(own, where)
+            callbacks = [] if pruning is None else [_pruning(pruning)]
+            train(config, folder, name=name or None, callbacks=callbacks)
+            several = config.trainer.devices != 1 or config.trainer.num_nodes != 1
+        except UserError as error:
+            print(error, file=sys.stderr, flush=True)
+            return _failed(folder, str(error)), False
+        except Pruned:
+            return standing(folder), False
+        except KeyboardInterrupt:
+            return standing(folder), True
+        except Exception as error:
+            traceback.print_exc()
+            return _failed(folder, described(error)), True
+    return standing(folder), several
+
+
+def _failed(folder: Path, message: str) -> Ending:
+    """What the run has written itself, or a record of the error where it came before there was a run."""
+    ending = standing(folder)
+    return ending if ending.status == "failed" else record_failure(folder, message, 0.0, resumable=False)
+
+
+def _pruning(arguments: Mapping[str, Any]) -> Any:
+    from lossbook.searching.pruning import Pruning
+
+    return Pruning(**arguments)
+
+
+def _clear(folder: Path) -> None:
+    """Removes what an earlier attempt has left that cannot be gone on with."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if path.name == OUTPUT:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+@contextmanager
+def _output(file: Path) -> Iterator[None]:
+    """Everything that is printed goes into this file, what other processes and libraries of C print as well."""
+    kept = [os.dup(1), os.dup(2)]
+    with file.open("ab") as opened:
+        for number in (1, 2):
+            os.dup2(opened.fileno(), number)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, descriptor in enumerate(kept, start=1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+
+
+@contextmanager
+def _arguments(ours: list[str]) -> Iterator[None]:
+    """Whoever starts the script again for a job's other processes starts that job, and not the sweep."""
+    before, sys.argv = sys.argv, ours
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def _send(answers: int, message: Mapping[str, Any]) -> None:
+    with suppress(BrokenPipeError):
+        os.write(answers, json.dumps(message).encode() + b"\n")
+
+
+def _die_with_the_parent(jobs: queue.SimpleQueue[bytes]) -> None:
+    """A sweep that is killed takes the job that runs along: nobody is left who would write into its folder.
+
+    The end of the standard input tells so, wherever Python runs; the signal, where the job never lets Python run.
+    """
+    with suppress(OSError, AttributeError):  # not Linux
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def read() -> None:
+        rest = b""
+        while more := os.read(0, 65536):
+            *whole, rest = (rest + more).split(b"\n")
+            for line in whole:
+                jobs.put(line)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=read, daemon=True, name="jobs").start()
+
+
+def _first_to_be_killed() -> None:
+    """Where memory runs out, Linux ends this process rather than the one that looks after the sweep."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")

@@ -1,0 +1,73 @@
+"""``sweep.timeout`` and its like: read, checked, and handed to Hydra's sweeper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lossbook.composing.sweep_keys import for_hydra, taken
+from lossbook.errors import UserError
+from lossbook.sweeping.plan import Job, Plan
+
+
+def test_they_are_told_from_the_others() -> None:
+    values, others = taken(["loss=mse,l1", "sweep.timeout=60", "sweep.on_error=stop", "seed=1"])
+    assert values == {"timeout": "60", "on_error": "stop"}
+    assert others == ["loss=mse,l1", "seed=1"]
+    assert for_hydra(values, others) == [*others, "hydra.sweeper.timeout=60", "hydra.sweeper.on_error=stop"]
+
+
+@pytest.mark.parametrize(
+    ("given", "fix"),
+    [
+        ("sweep.timeot=60", "sweep.timeout=600"),
+        ("sweep.timeout=-1", "sweep.timeout=600"),
+        ("sweep.timeout=nan", "sweep.timeout=600"),
+        ("sweep.timeout=soon", "sweep.timeout=600"),
+        ("sweep.timeout=", "sweep.timeout=600"),
+        ("sweep.on_error=ignore", "sweep.on_error=stop"),
+        ("sweep.retry=yes", "sweep.retry=true"),
+        ("sweep.resume=", "sweep.resume=outputs"),
+    ],
+)
+def test_a_mistake_is_told_with_its_fix(given: str, fix: str) -> None:
+    with pytest.raises(UserError) as caught:
+        taken([given])
+    assert caught.value.problems[0].given == given
+    assert caught.value.problems[0].fix.startswith(fix)
+
+
+def test_retry_without_a_sweep_to_go_on_with_has_no_effect_and_is_refused() -> None:
+    with pytest.raises(UserError, match=r"sweep\.resume"):
+        for_hydra({"retry": "true"}, ["seed=0,1"])
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    arguments = ("loss=mse,l1", "seed=0,1", "hydra/launcher=joblib", "hydra.sweep.dir=elsewhere")
+    Plan(("train.py",), arguments, (), ("loss", "seed"), (Job(0, "", ("loss=mse",)),)).write(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("given", [[], ["loss=mse,l1", "seed=0,1"]])
+def test_a_sweep_goes_on_with_its_own_arguments(begun: Path, given: list[str]) -> None:
+    assert for_hydra({"resume": str(begun)}, given) == [
+        "loss=mse,l1",
+        "seed=0,1",
+        "hydra/launcher=joblib",
+        f"hydra.sweep.dir='{begun}'",
+        f"hydra.sweeper.resume='{begun}'",
+    ]
+
+
+def test_it_may_go_on_with_another_launcher(begun: Path) -> None:
+    found = for_hydra({"resume": str(begun), "retry": "true"}, ["hydra/launcher=basic"])
+    assert "hydra/launcher=basic" in found
+    assert "hydra/launcher=joblib" not in found
+    assert found[-1] == "hydra.sweeper.retry=true"
+
+
+def test_another_command_is_refused(begun: Path) -> None:
+    with pytest.raises(UserError, match="It was begun with loss=mse,l1 seed=0,1"):
+        for_hydra({"resume": str(begun)}, ["loss=mse,l1", "seed=0,1,2"])

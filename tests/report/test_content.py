@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lossbook.report.content import verdict, within
+from lossbook.report.leaderboard import Board, boards
+from lossbook.report.runs import find
+from lossbook.report.settings import varied
+
+Write = Callable[..., Path]
+
+
+def board_of(folder: Path, run: Write, **seeds: tuple[float | None, ...]) -> Board:
+    for optim, values in seeds.items():
+        for seed, value in enumerate(values):
+            loss = {"metrics": {"val/loss": len(optim)}}  # the longer name has the higher loss
+            run(folder / f"{optim}{seed}", value, optim=optim, seed=seed, **loss)
+    runs, _ = find([folder])
+    ((board,), _) = boards(runs, varied(runs))
+    return board
+
+
+SAID = [
+    (
+        {"adam": (0.99, 0.98), "sgd": (0.5, 0.6)},
+        "adam: 0.9850 ± 0.0071 over 2 seeds, 0.4350 ahead of sgd (0.5500 ± 0.0707). That is more than the seeds"
+        " deviate.",
+    ),
+    (
+        {"adam": (0.99, 0.96), "sgd": (0.97, 0.96), "muon": (0.97, 0.95), "rprop": (0.1, 0.1)},
+        "adam: 0.9750 ± 0.0212 over 2 seeds, 0.0100 ahead of sgd (0.9650 ± 0.0071). That is within the deviation over"
+        " seeds, no clear win; 2 others cannot be told from the winner.",
+    ),
+    (
+        {"adam": (0.9,), "sgd": (0.8,)},
+        "adam: 0.9000, one seed, 0.1000 ahead of sgd (0.8000). One seed does not tell skill from luck: run several.",
+    ),
+    (
+        {"sgd": (0.9, 0.8), "adam": (0.8, 0.9)},
+        "sgd: 0.8500 ± 0.0707 over 2 seeds, level with adam; first by its lower val/loss. That is within the deviation"
+        " over seeds, no clear win.",
+    ),
+    (
+        {"adam": (0.901, 0.9), "sgd": (0.8, 0.801), "muon": (0.9, 0.6)},
+        "adam: 0.9005 ± 0.0007 over 2 seeds, 0.1000 ahead of sgd (0.8005 ± 0.0007). That is more than the seeds"
+        " deviate. 1 further down deviate so much that they may be as good.",
+    ),
+    (
+        {"adam": (0.9, None), "sgd": (0.8, 0.8)},
+        "adam: 0.9000 over 1 of 2 seeds, 0.1000 ahead of sgd (0.8000 ± 0.0000). One seed does not tell skill from luck:"
+        " run several.",
+    ),
+    ({"adam": (0.9, 0.7)}, "adam: 0.8000 ± 0.1414 over 2 seeds."),
+    ({"adam": (None,)}, "No run gave a figure."),
+]
+
+
+@pytest.mark.parametrize(("seeds", "said"), SAID)
+def test_who_won_and_whether_that_is_chance(tmp_path: Path, run: Write, seeds: dict, said: str) -> None:
+    found = verdict(board_of(tmp_path, run, **seeds))
+    assert found.replace("cross_entropy, ", "") == said
+
+
+def test_within_is_the_deviation_of_a_difference(tmp_path: Path, run: Write) -> None:
+    first, second, third = board_of(tmp_path, run, a=(1.0, 0.9), b=(0.85, 0.85), c=(0.8, 0.7)).rows
+    # deviations 0.0707, 0 and 0.0707: of the differences 0.0707 and 0.1
+    assert not within(first, second)  # 0.1 apart
+    assert not within(first, third)  # 0.2 apart
+    assert within(second, third) is (0.1 <= 0.0707)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from lossbook.report.contests import contests, place_of, titles
+from lossbook.report.plan import Job
+from lossbook.report.runs import Run, find
+
+Write = Callable[..., Path]
+
+
+def grouped(folder: Path) -> tuple[dict[str, list[str]], list[Run]]:
+    runs, _ = find([folder])
+    found, unplaced = contests(runs)
+    return dict(
+        zip(titles(list(found)), [[run.name for run in members] for members in found.values()], strict=True)
+    ), unplaced
+
+
+def test_only_the_same_metric_on_the_same_data_is_compared(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "a")
+    run(tmp_path / "b", values={"data.batch_size": "all", "data.epochs": 3, "data.augment": ["x"]})  # of training
+    run(tmp_path / "c", values={"data.limit": 100})
+    run(tmp_path / "d", values={"data.seed": 1, "data.source.seed": 1})
+    run(tmp_path / "e", primary="val/f1")
+    run(tmp_path / "f", choices={"data": "mnist"})
+    run(tmp_path / "g", mode="min")
+    found, unplaced = grouped(tmp_path)
+    assert not unplaced
+    assert sorted(found.values()) == [["a", "b"], ["c"], ["d"], ["e"], ["f"], ["g"]]
+    assert found["val/acc on digits (data.limit=100, data.seed=0, max)"] == ["c"]
+    assert found["val/f1 on digits"] == ["e"]
+    assert found["val/acc on mnist"] == ["f"]
+
+
+def test_a_run_that_died_early_belongs_to_its_kin(tmp_path: Path, run: Write, sweep: Callable[..., None]) -> None:
+    lines = ["loss=mse seed=0", "loss=mse seed=1", "loss=ctc seed=0", "loss=ctc seed=1", "loss=l1 seed=0"]
+    sweep(tmp_path, [(line, None) for line in lines], ["loss"])
+    run(tmp_path / "0", loss="mse")
+    run(tmp_path / "2", loss="ctc", choices={"data": "digit_lines"})
+    for number in (1, 3, 4):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "metrics.json").write_text(json.dumps({"status": "failed", "primary": None}))
+    found, unplaced = grouped(tmp_path)
+    assert sorted(found.values()) == [["loss=ctc,seed=0", "loss=ctc,seed=1"], ["loss=mse,seed=0", "loss=mse,seed=1"]]
+    assert [one.name for one in unplaced] == ["loss=l1,seed=0"]
+
+
+def test_nothing_is_guessed_where_two_contests_would_do(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "a", loss="mse")
+    run(tmp_path / "b", loss="mse", choices={"data": "mnist"})
+    runs, _ = find([tmp_path])
+    found, _ = contests(runs)
+    assert place_of(Job(0, "", ("loss=mse",)), found) is None
+    where = place_of(Job(0, "", ("loss=mse", "data=mnist", "data.batch_size=7")), found)
+    assert where is not None
+    assert where.data == "mnist"
+    assert place_of(Job(0, "", ("loss=mse", "data=mnist", "data.limit=7")), found) is None
+
+
+def test_old_records_without_a_direction_take_it_from_others(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "a")
+    for name, primary in (("b", "val/acc"), ("c", "val/novel")):
+        path = run(tmp_path / name, loss=name, primary=primary) / "metrics.json"
+        record = json.loads(path.read_text())
+        del record["mode"]
+        path.write_text(json.dumps(record))
+    found, unplaced = grouped(tmp_path)
+    assert list(found.values()) == [["a", "b"]]
+    assert [one.name for one in unplaced] == ["c"]

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lossbook.report.leaderboard import Spread, boards, shown
+from lossbook.report.runs import Run, find
+from lossbook.report.settings import varied
+
+Write = Callable[..., Path]
+
+
+def board_of(folder: Path) -> list:
+    runs, _ = find([folder])
+    return boards(runs, varied(runs))[0]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcd"), st.integers(0, 5), st.none() | st.floats(-1e3, 1e3, allow_nan=False)),
+        unique_by=lambda one: one[:2],
+        min_size=1,
+    ),
+    st.sampled_from(["max", "min"]),
+)
+def test_means_deviations_and_ranks_for_all_inputs(figures: list[tuple[str, int, float | None]], mode: str) -> None:
+    runs = [
+        Run(
+            Path(f"{name}{seed}"), f"{name}{seed}", status="completed", primary="val/x", mode=mode,
+            config={"choices": {"loss": name, "data": "d"}, "seed": seed}, metrics={"val/x": value},
+            overrides=(f"loss={name}",),
+        )
+        for name, seed, value in figures
+    ]  # fmt: skip
+    ((board,), unplaced) = boards(runs, varied(runs))
+    assert not unplaced
+    expected = {
+        name: [value for one, _, value in figures if one == name and value is not None] for name, _, _ in figures
+    }
+    assert len(board.rows) == len(expected)
+    for row in board.rows:
+        name = row.values[0] if board.keys else figures[0][0]
+        values = expected[name]
+        assert len(row.runs) == len(values)
+        assert len(row.runs) + len(row.lost) == sum(one == name for one, _, _ in figures)
+        assert (row.figure.mean is None) == (not values)
+        if values:
+            assert row.figure.mean == pytest.approx(statistics.mean(values), abs=1e-9)
+        if len(values) > 1:
+            assert row.figure.deviation == pytest.approx(statistics.stdev(values), abs=1e-9)
+        else:
+            assert row.figure.deviation is None
+    means = [row.figure.mean for row in board.ranked]
+    worse = -1 if mode == "max" else 1
+    assert all((b - a) * worse >= -1e-5 * max(abs(a), abs(b)) for a, b in pairwise(means))
+    assert [row.rank for row in board.rows] == [*range(1, len(means) + 1), *[None] * (len(board.rows) - len(means))]
+
+
+def test_equal_means_go_by_the_lower_loss(tmp_path: Path, run: Write) -> None:
+    one, third = 0.9962825179100037, 0.9925650358200073  # 268 and 267 of 269 right, in single precision
+    for name, figures, losses in (
+        ("a", (one, third), (0.2, 0.3)),
+        ("b", (third, one), (0.1, 0.2)),
+        ("c", (0.9, 0.9), (0, 0)),
+    ):
+        for seed in (0, 1):
+            run(tmp_path / f"{name}{seed}", figures[seed], optim=name, seed=seed, metrics={"val/loss": losses[seed]})
+    (board,) = board_of(tmp_path)
+    assert [row.label for row in board.rows] == ["b", "a", "c"]
+
+
+def test_only_completed_runs_count_and_the_others_are_counted(tmp_path: Path, run: Write) -> None:
+    for seed, status in enumerate(("completed", "failed", "pruned", "interrupted")):
+        run(tmp_path / str(seed), 0.5 + seed / 10, seed=seed, status=status)
+    run(tmp_path / "4", None, seed=4)
+    (run(tmp_path / "5", seed=5) / "metrics.json").unlink()
+    run(tmp_path / "6", None, optim="sgd", status="failed")
+    (board,) = board_of(tmp_path)
+    best, last = board.rows
+    assert (best.figure.mean, best.figure.deviation, best.seeds, best.rank) == (0.5, None, "1 of 6", 1)
+    assert best.ending == "failed, pruned, interrupted, no figure, unfinished"
+    assert (last.label, last.rank, last.seeds, str(last.figure)) == ("sgd", None, "0 of 1", "")
+
+
+def test_a_repeated_run_is_no_second_seed(tmp_path: Path, run: Write) -> None:
+    for name, figure, status, when in (("a", 0.1, "completed", 1), ("b", 0.2, "completed", 3), ("c", 0.9, "failed", 4)):
+        folder = run(tmp_path / name, figure, status=status)
+        for file in folder.iterdir():
+            os.utime(file, (when, when))
+    run(tmp_path / "d", 0.4, seed=1)
+    (board,) = board_of(tmp_path)
+    assert sorted(board.rows[0].figure.values) == [0.2, 0.4]
+    assert (board.repeats, board.rows[0].seeds) == (2, "2")
+
+
+def test_what_is_shared_within_a_board_is_no_setting_of_it(tmp_path: Path, run: Write) -> None:
+    for number, (loss, data, optim) in enumerate(
+        [("mse", "diabetes", "adam"), ("mse", "diabetes", "sgd"), ("ctc", "lines", "adam")]
+    ):
+        run(tmp_path / str(number), loss=loss, optim=optim, choices={"data": data})
+    first, second = board_of(tmp_path)
+    assert (first.title, first.keys, first.fixed) == ("val/acc on diabetes", ("optim",), (("loss", "mse"),))
+    assert (second.keys, second.fixed) == ((), (("loss", "ctc"), ("optim", "adam")))
+    assert second.rows[0].label == "ctc, adam"
+    assert first.value(first.rows[0], "loss") == "mse"
+
+
+def test_time_and_memory(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "a", wall_time_s=1.0, memory_mb=500)
+    run(tmp_path / "b", seed=1, wall_time_s=4.0, memory_mb=700.5)
+    run(tmp_path / "c", optim="sgd", gpu_memory_mb=2000, memory_mb=900)
+    (board,) = board_of(tmp_path)
+    rows = {row.label: row for row in board.rows}
+    assert (rows["adam"].wall, rows["adam"].memory, rows["sgd"].memory) == (2.5, 700.5, 2000)
+
+
+@pytest.mark.parametrize(
+    ("value", "beside", "text"),
+    [(0.99629, None, "0.9963"), (0, None, "0.0000"), (4.2e-5, None, "4.2e-05"), (123456.0, None, "1.23e+05"),
+     (45.98501, None, "45.9850"), (0.00004, 0.9, "0.0000"), (3.0, 2e6, "3"), (-0.5, None, "-0.5000")],
+)  # fmt: skip
+def test_figures_are_shown_in_four_decimals(value: float, beside: float | None, text: str) -> None:
+    assert shown(value, beside) == text
+
+
+def test_a_spread_of_nothing() -> None:
+    assert (Spread(()).mean, Spread(()).deviation, str(Spread(()))) == (None, None, "")
+    assert str(Spread((0.5, 0.7))) == f"0.6000 ± {math.sqrt(0.02):.4f}"
+
+
+def test_broken_records_do_not_stop_the_others(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "a")
+    (run(tmp_path / "b", seed=1) / "metrics.json").write_text('{"status": "comp')
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "metrics.json").write_text(json.dumps({"metrics": {"val/acc": 1}}))
+    runs, _ = find([tmp_path])
+    ((board,), unplaced) = boards(runs, varied(runs))
+    assert [row.seeds for row in board.rows] == ["1 of 2"]
+    assert [one.name for one in unplaced] == ["c"]  # it does not say what it is

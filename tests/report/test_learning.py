@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from lossbook.pictures.style import FAINT
+from lossbook.report.curves import curves
+from lossbook.report.leaderboard import Board, boards
+from lossbook.report.learning import draw
+from lossbook.report.runs import find
+from lossbook.report.settings import varied
+
+Write = Callable[..., Path]
+TAG = "val/acc"
+
+
+def board_of(folder: Path) -> Board:
+    runs, _ = find([folder])
+    ((board,), _) = boards(runs, varied(runs))
+    return board
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def drawn(axes) -> list:
+    return [line for line in axes.lines if len(line.get_xdata())]
+
+
+def rising(end: float, points: int = 20) -> list[float]:
+    return [end - (end - 0.2) * math.exp(-at) for at in range(points)]
+
+
+def test_a_line_and_a_band_a_configuration(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for seed in (0, 1):
+        run(tmp_path / f"a{seed}", 0.75, seed=seed, curve={TAG: [0.25, 0.5 + seed / 4]})
+    run(tmp_path / "b", 0.5, optim="sgd", curve={TAG: [0.25, 0.375]})
+    board = board_of(tmp_path)
+    caption = draw(board, curves(board), tmp_path / "c.png")
+    (axes,) = figures[0].axes
+    lines = {tuple(line.get_xdata()): [] for line in drawn(axes)}
+    for line in drawn(axes):
+        lines[tuple(line.get_xdata())].append(tuple(line.get_ydata()))
+    assert lines == {(1, 2): [(0.25, 0.625), (0.25, 0.375)]}
+    (band,) = axes.collections
+    assert {(float(x), float(y)) for x, y in band.get_paths()[0].vertices} == {(1, 0.25), (2, 0.5), (2, 0.75)}
+    assert legend(figures[0]) == ["1  adam  0.7500 ± 0.0000", "2  sgd  0.5000"]
+    assert axes.get_xlabel() == "epoch"
+    assert "between the two seeds" in caption
+
+
+def test_of_many_only_the_best_are_coloured(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for number in range(15):
+        run(tmp_path / str(number), number / 20, optim=f"o{number}", curve={TAG: [0.0, number / 20]})
+    board = board_of(tmp_path)
+    caption = draw(board, curves(board), tmp_path / "c.png")
+    (axes,) = figures[0].axes
+    grey = [line for line in drawn(axes) if to_hex(line.get_color()).upper() == FAINT]
+    assert (len(drawn(axes)), len(grey)) == (15, 7)
+    looks = {(line.get_color(), line.get_linestyle()) for line in drawn(axes)}
+    assert len(looks) == 9
+    assert legend(figures[0])[0] == "1  o14  0.7000"
+    assert legend(figures[0])[-1] == "the other 7"
+    assert "The best 8 of 15 are coloured" in caption
+
+
+def test_a_run_that_diverged_squashes_nobody(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for number, end in enumerate((45.0, 46.0, 47.0, 1e7)):
+        line = [end + 50 * math.exp(-at) for at in range(20)]
+        run(tmp_path / str(number), end, optim=f"o{number}", primary="val/mae", mode="min", curve={"val/mae": line})
+    board = board_of(tmp_path)
+    caption = draw(board, curves(board), tmp_path / "c.png")
+    whole, enlarged = figures[0].axes
+    assert whole.get_ylim()[1] < 120
+    assert 44 < enlarged.get_ylim()[0] < 45 < 47 < enlarged.get_ylim()[1] < 48
+    assert 10 < enlarged.get_xlim()[0] < 11  # of twenty epochs
+    assert legend(figures[0])[-1] == "4  o3  1e+07 (outside)"
+    assert "1 end so far behind" in caption
+
+
+def test_what_was_broken_off_ends_in_a_cross(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    run(tmp_path / "0", 0.5, curve={TAG: [0.25, 0.5]})
+    run(tmp_path / "1", None, optim="sgd", status="failed", curve={TAG: [0.25, 0.125]})
+    board = board_of(tmp_path)
+    draw(board, curves(board), tmp_path / "c.png")
+    (axes,) = figures[0].axes
+    (cross,) = (line for line in drawn(axes) if line.get_marker() == "x")
+    assert (*cross.get_xdata(), *cross.get_ydata()) == (2, 0.125)
+    assert legend(figures[0]) == ["1  adam  0.5000", "sgd  failed", "broken off"]
+
+
+@pytest.mark.parametrize("points", [1, 2, 30])
+def test_a_single_run(tmp_path: Path, run: Write, figures: list[Figure], points: int) -> None:
+    run(tmp_path, 0.9, curve={TAG: rising(0.9, points)})
+    board = board_of(tmp_path)
+    draw(board, curves(board), tmp_path / "c.png")
+    assert len(figures[0].axes) == (2 if points == 30 else 1)
+    assert legend(figures[0]) == ["1  cross_entropy, adam  0.9000"]
+    box = figures[0].legends[0].get_window_extent()
+    assert not any(box.overlaps(axes.get_window_extent()) for axes in figures[0].axes)
+
+
+def test_nothing_but_broken_runs(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    run(tmp_path, None, status="failed", curve={TAG: [0.25, 0.125]})
+    board = board_of(tmp_path)
+    draw(board, curves(board), tmp_path / "c.png")
+    assert legend(figures[0]) == ["cross_entropy, adam  failed", "broken off"]

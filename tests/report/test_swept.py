@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from lossbook.report.leaderboard import Board, boards
+from lossbook.report.runs import find
+from lossbook.report.settings import varied
+from lossbook.report.swept import draw, numbers_of
+
+Write = Callable[..., Path]
+
+
+def board_of(folder: Path) -> Board:
+    runs, _ = find([folder])
+    ((board,), _) = boards(runs, varied(runs))
+    return board
+
+
+def rates(folder: Path, run: Write, values: dict[float, tuple[float | None, ...]], **more: object) -> None:
+    for lr, figures in values.items():
+        for seed, figure in enumerate(figures):
+            status = "completed" if figure is not None else "failed"
+            given = {"overrides": [f"optim.lr={lr}"], "values": {"optim.lr": lr}, "seed": seed, "status": status}
+            run(folder / f"{lr}-{seed}-{more.get('optim')}", figure, **{**given, **more})
+
+
+def lines(figure: Figure, style: str) -> list[list[tuple[float, float]]]:
+    found = [line for line in figure.axes[0].lines if (line.get_marker(), line.get_linestyle())[style == "-"] == style]
+    return [list(zip(map(float, line.get_xdata()), map(float, line.get_ydata()), strict=True)) for line in found]
+
+
+def test_seeds_are_dots_and_the_line_goes_through_their_means(
+    tmp_path: Path, run: Write, figures: list[Figure]
+) -> None:
+    rates(tmp_path, run, {1e-3: (0.5, 0.7), 0.01: (0.9, 0.8), 0.1: (0.3, 0.3), 1.0: (None, None)})
+    board = board_of(tmp_path)
+    assert numbers_of(board) == ["optim.lr"]
+    caption = draw(board, "optim.lr", tmp_path / "n.png")
+    axes = figures[0].axes[0]
+    assert axes.get_xscale() == "log"
+    ((*means,),) = lines(figures[0], "-")
+    assert [x for x, _ in means] == [0.001, 0.01, 0.1]
+    assert [y for _, y in means] == pytest.approx([0.6, 0.85, 0.3])
+    dots = sorted(dot for line in lines(figures[0], "o") for dot in line)
+    assert dots == [(0.001, 0.5), (0.001, 0.7), (0.01, 0.8), (0.01, 0.9), (0.1, 0.3), (0.1, 0.3)]
+    (((star, height),),) = lines(figures[0], "*")
+    assert (star, height) == pytest.approx((0.01, 0.85))
+    (((cross, _),),) = lines(figures[0], "x")
+    assert cross == 1.0
+    assert [text.get_text() for text in axes.texts] == ["best: lr=0.01\n0.8500 ± 0.0707"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.001", "0.01", "0.1", "1"]
+    assert "no figure" in caption
+    assert not axes.texts[0].get_window_extent().overlaps(axes.title.get_window_extent())
+
+
+def test_another_choice_has_a_colour_each_and_a_short_span_a_plain_axis(
+    tmp_path: Path, run: Write, figures: list[Figure]
+) -> None:
+    rates(tmp_path, run, {0.1: (0.5,), 0.2: (0.6,), 0.3: (0.55,)}, optim="adam")
+    rates(tmp_path, run, {0.1: (0.4,), 0.2: (0.3,), 0.3: (0.2,)}, optim="sgd")
+    draw(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
+    axes = figures[0].axes[0]
+    assert axes.get_xscale() == "linear"
+    both = [line for line in axes.lines if line.get_linestyle() == "-"]
+    assert sorted(tuple(line.get_ydata()) for line in both) == [(0.4, 0.3, 0.2), (0.5, 0.6, 0.55)]
+    assert len({line.get_color() for line in both}) == 2
+    assert [text.get_text() for text in figures[0].legends[0].get_texts()] == ["adam", "sgd"]
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_one_that_diverged_is_an_arrow(tmp_path: Path, run: Write, figures: list[Figure], mode: str) -> None:
+    far = 1e6 if mode == "min" else -1e6
+    values: dict[float, tuple[float | None, ...]] = {0.1: (0.5,), 0.2: (0.6,), 0.3: (0.7,), 0.4: (far,)}
+    rates(tmp_path, run, values, mode=mode)
+    caption = draw(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
+    low, high = figures[0].axes[0].get_ylim()
+    assert -0.5 < low < 0.5 < 0.7 < high < 1.5
+    (((at, _),),) = lines(figures[0], "^" if mode == "min" else "v")
+    assert at == 0.4
+    assert "1 that lie far behind" in caption
+
+
+def test_what_is_no_number_is_not_drawn(tmp_path: Path, run: Write) -> None:
+    rates(tmp_path, run, {0.1: (0.5,), 0.2: (0.6,)})
+    assert numbers_of(board_of(tmp_path)) == []  # two make no line
+    run(tmp_path / "x", overrides=["optim.lr=null"], values={"optim.lr": None})
+    assert numbers_of(board_of(tmp_path)) == []
+
+
+def test_many_values_close_together_have_an_axis_of_its_own(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    rates(tmp_path, run, {number / 100: (0.5 + number / 1000,) for number in range(1, 60)})
+    draw(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
+    labels = [tick for tick in figures[0].axes[0].get_xticklabels() if tick.get_text()]
+    boxes = [label.get_window_extent() for label in labels]
+    assert len(labels) < 15
+    assert not any(a.overlaps(b) for a, b in pairwise(boxes))

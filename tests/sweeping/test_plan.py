@@ -1,0 +1,55 @@
+"""A sweep's plan: names that say what varied, and a file that is whole or not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lossbook.errors import UserError
+from lossbook.sweeping.plan import FILE, Job, Plan, named, refused
+
+
+def plan(*jobs: Job) -> Plan:
+    return Plan(("scripts/train.py", "-m", "seed=0,1"), ("seed=0,1",), (), ("seed",), jobs)
+
+
+def test_names_hold_what_differs_in_the_order_of_the_command() -> None:
+    expanded = [[f"loss={loss}", "data=digits", f"seed={seed}"] for loss in ("mse", "l1") for seed in (0, 1)]
+    varied, jobs = named(expanded)
+    assert varied == ["loss", "seed"]
+    assert [job.name for job in jobs] == ["loss=mse,seed=0", "loss=mse,seed=1", "loss=l1,seed=0", "loss=l1,seed=1"]
+    assert [job.number for job in jobs] == [0, 1, 2, 3]
+    assert jobs[2].overrides == ("loss=l1", "data=digits", "seed=0")
+
+
+def test_a_single_job_has_no_name() -> None:
+    assert named([["loss=mse"]]) == ([], [Job(0, "", ("loss=mse",))])
+
+
+def test_an_added_key_is_named_by_itself() -> None:
+    varied, jobs = named([["+a.b=1"], ["+a.b=2"]])
+    assert (varied, jobs[0].name) == (["a.b"], "a.b=1")
+
+
+def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+    written = plan(Job(0, "seed=0", ("seed=0",)), refused(Job(1, "seed=1", ("seed=1",)), "no\n  reason"))
+    written.write(tmp_path)
+    assert Plan.read(tmp_path) == written
+    assert [job.number for job in written.allowed] == [0]
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_a_folder_without_one_is_refused_with_a_sweep_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "sweeps" / "one").mkdir(parents=True)
+    plan().write(tmp_path / "sweeps" / "one")
+    with pytest.raises(UserError, match=r"sweep\.resume=.*sweeps/one"):
+        Plan.read(tmp_path / "sweeps" / "two")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"jobs": [{"number": 0}]}', '{"jobs": 3}', json.dumps({"jobs": []})])
+def test_a_file_that_is_not_one_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(UserError, match="cannot be read"):
+        Plan.read(tmp_path)

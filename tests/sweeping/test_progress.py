@@ -1,0 +1,60 @@
+"""A row for each job that has ended, whoever ran it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lossbook.sweeping import progress
+from lossbook.sweeping.plan import Job
+from lossbook.sweeping.progress import Progress
+
+JOBS = [Job(0, "loss=mse", ()), Job(1, "loss=[l1]", ())]
+
+
+def end(folder: Path, status: str = "completed", **more: object) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {"status": status, "primary": "val/r2", "wall_time_s": 75, "metrics": {"val/r2": 0.51234}, **more}
+    (folder / "metrics.json").write_text(json.dumps(values))
+
+
+def test_rows_come_once_in_the_order_of_ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_PERIOD_S", 0.01)
+    text = io.StringIO()
+    with Progress(tmp_path, JOBS, Console(file=text, width=200)) as watching:
+        end(tmp_path / "1", "failed", message="a [bold] mistake\nin two lines", primary=None, metrics={})
+        while not text.getvalue():
+            pass
+        end(tmp_path / "0")
+    assert text.getvalue().splitlines() == [
+        "1/2  #1  loss=[l1]  failed  a [bold] mistake  1:15",
+        "2/2  #0  loss=mse   val/r2   0.5123      1:15",
+    ]
+    assert watching._ended == [1, 0]
+
+
+def test_figures_of_an_earlier_attempt_are_not_taken_for_new_ones(tmp_path: Path) -> None:
+    end(tmp_path / "0", "failed", message="before")
+    text = io.StringIO()
+    with Progress(tmp_path, JOBS[:1], Console(file=text, width=200)):
+        pass
+    assert text.getvalue() == ""
+
+
+def test_a_terminal_shows_what_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_PERIOD_S", 0.01)
+    end(tmp_path / "0")
+    text = io.StringIO()
+    with Progress(tmp_path, JOBS, Console(file=text, width=200, force_terminal=True)) as watching:
+        (tmp_path / "1").mkdir()
+        (tmp_path / "1" / "output.txt").touch()
+        end(tmp_path / "0", message="again")
+        while not watching._ended:
+            pass
+        assert "1 of 2 after 0." in watching._line()
+        assert watching._line().endswith("left: #1 loss=[l1]")
+    assert "#1" in text.getvalue()

@@ -1,0 +1,149 @@
+"""Whatever happens to a job ends that job alone: the worker takes the next one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossbook.sweeping.ledger import Ending, lock, standing
+from lossbook.sweeping.supervise import Worker
+
+TINY = ["data=digits", "data.limit=40", "data.batch_size=20", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
+
+
+STUCK = ["loss=faulty", "loss.criterion.fate=stuck"]
+
+
+@pytest.fixture
+def worker(faulty: Path) -> Iterator[Worker]:
+    worker = Worker("scripts/train.py")
+    worker.start()
+    yield worker
+    worker.close()
+
+
+def run(worker: Worker, number: int, *overrides: str, **options: Any) -> Ending:
+    return worker.run(Path("sweep") / str(number), "", [*overrides, *TINY], [str(Path("mine").absolute())], **options)
+
+
+def fate(worker: Worker, number: int, what: str, **options: Any) -> Ending:
+    return run(worker, number, "loss=faulty", f"loss.criterion.fate={what}", **options)
+
+
+def figures(number: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(f"sweep/{number}/metrics.json").read_text())
+    return found
+
+
+def test_jobs_that_fail_leave_their_message_and_the_next_one_runs(worker: Worker) -> None:
+    assert run(worker, 0, "loss=mse") == Ending("completed")
+    process = worker._process
+    nan = fate(worker, 1, "nan")
+    assert nan.status == "failed"
+    assert "nan" in nan.message
+    assert worker._process is process  # a message to the user leaves nothing behind
+    assert fate(worker, 2, "raises").message == "ZeroDivisionError: the user's own"
+    killed = fate(worker, 3, "killed")
+    assert killed.status == "failed"
+    assert "SIGKILL" in killed.message
+    assert "exit code 3" in fate(worker, 4, "exits").message
+    began = time.monotonic()
+    assert "No end after 1.5 s" in fate(worker, 5, "hangs", timeout=1.5).message
+    assert time.monotonic() - began < 60  # which a new process needs to start, too
+    assert run(worker, 6, "loss=mse") == Ending("completed")
+    assert figures(6)["metrics"] == figures(0)["metrics"]  # nothing has leaked from one to the other
+    assert [figures(number)["status"] for number in range(7)] == ["completed", *["failed"] * 5, "completed"]
+    output = Path("sweep/2/output.txt").read_text()
+    assert output.startswith("$ python scripts/train.py")
+    assert "Traceback" in output
+
+
+def test_a_job_that_is_done_is_not_run_again_and_a_failed_one_when_asked(worker: Worker) -> None:
+    assert fate(worker, 0, "raises").status == "failed"
+    written = Path("sweep/0/metrics.json").stat().st_mtime_ns
+    assert fate(worker, 0, "raises").status == "failed"
+    assert Path("sweep/0/metrics.json").stat().st_mtime_ns == written
+    Path("mended").touch()
+    assert fate(worker, 0, "raises", retry=True) == Ending("completed")
+    written = Path("sweep/0/metrics.json").stat().st_mtime_ns
+    assert fate(worker, 0, "raises", retry=True) == Ending("completed")
+    assert Path("sweep/0/metrics.json").stat().st_mtime_ns == written
+
+
+def test_what_was_killed_goes_on_from_its_last_checkpoint_to_the_same_figures(worker: Worker) -> None:
+    job = [*TINY, "trainer.max_epochs=60", "loss=mse", "logger=none"]
+    killer = threading.Thread(target=_kill_after_a_checkpoint, args=(worker, Path("sweep/0/checkpoints/last.ckpt")))
+    killer.start()
+    cut = worker.run(Path("sweep/0"), "", job, [])
+    killer.join()
+    assert cut.resumable
+    assert worker.run(Path("sweep/0"), "", job, [], retry=True) == Ending("completed")
+    assert "ckpt=sweep/0/checkpoints/last.ckpt" in Path("sweep/0/output.txt").read_text()
+    assert worker.run(Path("sweep/1"), "", job, []) == Ending("completed")
+    assert figures(0)["metrics"] == figures(1)["metrics"]
+
+
+def _kill_after_a_checkpoint(worker: Worker, file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.01)
+    assert worker._process is not None
+    os.kill(worker._process.pid, signal.SIGKILL)
+
+
+def test_a_job_that_another_process_has_is_left_to_it(worker: Worker) -> None:
+    with lock(Path("sweep/0")).acquire(timeout=0):
+        assert run(worker, 0, "loss=mse") == Ending("elsewhere")
+    assert run(worker, 0, "loss=mse") == Ending("completed")
+
+
+@pytest.mark.parametrize(
+    ("job", "status"), [(["loss=mse", "trainer.max_epochs=100000"], "interrupted"), ([], "cut short")]
+)
+def test_ctrl_c_reaches_the_job_and_is_raised(
+    worker: Worker, job: list[str], status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lossbook.sweeping.supervise.GRACE_S", 20.0 if job else 1.0)
+    killer = threading.Thread(target=_interrupt_after, args=(Path("sweep/1/config.yaml"),))
+    killer.start()
+    with pytest.raises(KeyboardInterrupt):
+        worker.run(Path("sweep/1"), "", [*TINY, *job] if job else [*STUCK, *TINY], [str(Path("mine").absolute())])
+    killer.join()
+    assert standing(Path("sweep/1")).status == status
+
+
+def _interrupt_after(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_worker_ends_with_the_one_that_started_it(faulty: Path) -> None:
+    worker = Worker("scripts/train.py")
+    worker.start()
+    assert worker._process is not None
+    assert worker._process.stdin is not None
+    assert worker._answers is not None
+    worker._process.stdin.close()  # as when the parent is killed
+    assert worker._process.wait(timeout=60) == -signal.SIGKILL
+    worker._answers.close()
+    worker._process.stdin = None
+
+
+def test_threads_and_slot_are_told_by_the_environment(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    worker = Worker("scripts/train.py", threads=1, slot=3)
+    worker.start()
+    assert worker._process is not None
+    while "OMP_NUM_THREADS" not in (environment := Path(f"/proc/{worker._process.pid}/environ").read_text()):
+        time.sleep(0.01)
+    worker.close()
+    assert {"OMP_NUM_THREADS=1", "LOSSBOOK_SLOT=3"} <= set(environment.split("\0"))

@@ -1,0 +1,91 @@
+"""Around the jobs of a sweep: what is told before, what is run, what is said of it afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from lossbook.errors import UserError
+from lossbook.sweeping import ledger, sweep
+from lossbook.sweeping.plan import Job, Plan
+
+PLAN = Plan(
+    ("scripts/train.py", "-m", "loss=mse,l1,ctc"),
+    ("loss=mse,l1,ctc",),
+    (),
+    ("loss",),
+    (
+        Job(0, "loss=mse", ("loss=mse",)),
+        Job(1, "loss=l1", ("loss=l1",)),
+        Job(2, "loss=ctc", ("loss=ctc",), "loss=ctc with data=[digits]\n  It takes text."),
+    ),
+)
+
+
+def ends(status: dict[int, str]) -> sweep.Launch:
+    """Stands for a launcher: each job that it is given ends like this."""
+
+    def launch(folder: Path, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            (folder / str(job.number)).mkdir(exist_ok=True)
+            record = {
+                "status": status[job.number],
+                "message": "why",
+                "primary": "val/r2",
+                "mode": "max",
+                "wall_time_s": 1.0,
+                "metrics": {"val/r2": 0.5 + job.number / 10, "val/loss": 1.0},
+            }
+            (folder / str(job.number) / "metrics.json").write_text(json.dumps(record))
+
+    return launch
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    PLAN.write(tmp_path)
+    return tmp_path
+
+
+def test_all_that_is_allowed_runs_and_the_report_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep.run(folder, PLAN, ends({0: "completed", 1: "completed"}), retry=False, how="one process")
+    out = capsys.readouterr().out
+    assert "3  loss (3)" in out
+    assert "refused 1" in out
+    assert "loss=ctc with data=[digits] It takes text." in out
+    assert "2 completed" in out
+    assert (folder / "report" / "README.md").exists()
+    assert not (folder / "2").exists()
+
+
+def test_failed_jobs_are_an_error_with_the_way_on(folder: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        sweep.run(folder, PLAN, ends({0: "failed", 1: "completed"}), retry=False, how="one process")
+    assert str(caught.value).splitlines() == [
+        "1 of 2 jobs failed: #0.",
+        "  What each has printed is in its output.txt, the messages are in the report.",
+        f"  Fix: python scripts/train.py -m sweep.resume={folder} sweep.retry=true",
+    ]
+    given: list[int] = []
+    with pytest.raises(UserError):  # nothing is due: the failed job is left alone
+        sweep.run(folder, PLAN, lambda _, jobs: given.extend(job.number for job in jobs), False, "one process")
+    assert given == []
+    sweep.run(folder, PLAN, ends({0: "completed"}), retry=True, how="one process")
+    assert ledger.standing(folder / "0").status == "completed"
+
+
+def test_jobs_that_did_not_run_are_told(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"2 jobs of 2 did not run: #0, #1\."):
+        sweep.run(folder, PLAN, lambda _, jobs: None, retry=False, how="one process")
+
+
+def test_what_breaks_a_sweep_off_is_raised_after_the_way_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def launch(folder: Path, jobs: Sequence[Job]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run(folder, PLAN, launch, retry=False, how="one process")
+    assert f"python scripts/train.py -m sweep.resume={folder}" in capsys.readouterr().out
