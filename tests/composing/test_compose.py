@@ -6,11 +6,14 @@ import pytest
 from omegaconf import OmegaConf
 
 from lossbook import compose
+from lossbook.composing.compose import composer
 from lossbook.composing.finish import KEYS
 from lossbook.composing.options import Options, conf_folder
 from lossbook.errors import UserError
 
 LOSSES = Options([conf_folder()]).names("loss")
+OPTIMIZERS = Options([conf_folder()]).names("optim")
+one_for_all = composer()
 
 
 def test_nothing_given_is_the_default_of_every_choice():
@@ -121,6 +124,7 @@ def test_an_interpolation_on_the_command_line_is_resolved_where_its_value_stands
     assert config.overrides[0] == "optim.lr=${loss.criterion.label_smoothing}"
 
 
+@pytest.mark.filterwarnings("ignore:The version_base parameter:UserWarning")  # from 1.4 on it has no effect
 def test_hydras_global_state_stays_as_it_is():
     from hydra import initialize, version
     from hydra.core.global_hydra import GlobalHydra
@@ -131,9 +135,47 @@ def test_hydras_global_state_stays_as_it_is():
     assert version.VersionBase.instance().version_base is before
     assert not GlobalHydra.instance().is_initialized()
     assert not HydraConfig.initialized()
-    with initialize(config_path=None, version_base="1.2"):  # in the middle of another Hydra program
-        mine = GlobalHydra.instance().hydra
+    with initialize(config_path=None, version_base="1.3"):  # in the middle of another Hydra program
+        mine, base = GlobalHydra.instance().hydra, version.getbase()
         compose("loss=ctc")
         assert GlobalHydra.instance().hydra is mine
-        assert str(version.getbase()) == "1.2"
+        assert version.getbase() is base
     version.VersionBase.instance().version_base = before
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_composer_gives_what_compose_gives_for_every_loss_and_optimizer(loss: str):
+    for optim in OPTIMIZERS:
+        given = (f"loss={loss}", f"optim={optim}", "optim.lr=0.5")
+        one, other = one_for_all(*given), compose(*given)
+        assert one == other
+        assert list(one) == list(other)
+
+
+def test_a_composer_refuses_what_compose_refuses(config_dir: Path):
+    mine = composer(config_dir)
+    for wrong in ("loss=ctcc", "optim.lr=fast", "experiment=typos", "loss=broken", "~loss"):
+        for _ in range(2):
+            with pytest.raises(UserError) as caught:
+                mine(wrong)
+            with pytest.raises(UserError) as expected:
+                compose(wrong, config_dir=config_dir)
+            assert str(caught.value) == str(expected.value)
+    assert mine("loss=focal").choices.loss == "focal"
+
+
+def test_configs_of_one_composer_have_nothing_in_common():
+    first, second = one_for_all("optim=sgd"), one_for_all("optim=sgd")
+    first.optim.lr, first.data.seed = 7, 7
+    assert (second.optim.lr, second.data.seed) == (compose("optim=sgd").optim.lr, 0)
+    assert one_for_all("optim=sgd") == second
+
+
+def test_compose_sees_a_file_that_was_edited_and_a_composer_does_not(tmp_path: Path):
+    (tmp_path / "optim").mkdir()
+    path = tmp_path / "optim" / "own.yaml"
+    path.write_text("{_target_: torch.optim.SGD, lr: 1.0}")
+    mine = composer(tmp_path)
+    assert mine("optim=own").optim.lr == compose("optim=own", config_dir=tmp_path).optim.lr == 1
+    path.write_text("{_target_: torch.optim.SGD, lr: 22.0}")
+    assert (mine("optim=own").optim.lr, compose("optim=own", config_dir=tmp_path).optim.lr) == (1, 22)

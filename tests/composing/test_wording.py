@@ -3,8 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hydra.plugins.config_source import ConfigLoadError
 
 from lossbook import compose
+from lossbook.composing.options import conf_folder
+from lossbook.composing.wording import word
 from lossbook.errors import UserError
 
 
@@ -104,13 +107,23 @@ def test_mistakes_in_a_users_own_files(config_dir: Path):
     assert given.endswith("broken.yaml, line 2")
     assert rule.startswith("This is not YAML")
     assert refusal("loss=short", config_dir=config_dir)[2] == "rename short.yml to short.yaml"
+    assert refusal("loss=ctcc", config_dir=config_dir)[::2] == ("loss=ctcc", "loss=ctc")  # beside short.yml
     assert refusal("loss=greedy", config_dir=config_dir)[0]
+
+
+def test_a_misnamed_file_that_no_argument_names(config_dir: Path):
+    error = ConfigLoadError("Unsupported config file extension '.yml'. ...")  # as Hydra 1.4 has it, without the file
+    worded = word(error, ["experiment=lines"], [conf_folder(), config_dir])
+    assert worded is not None
+    (problem,) = worded.problems
+    assert problem.given == str(config_dir / "loss" / "short.yml")
+    assert problem.fix == "rename short.yml to short.yaml"
 
 
 def test_errors_that_are_not_the_users_stay_as_they_are(monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("lossbook.composing.finish.with_hydra", broken)
+    monkeypatch.setattr("lossbook.composing.compose.reader", lambda _: broken)
     with pytest.raises(ZeroDivisionError):
         compose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from lossbook.errors import refuse
@@ -14,9 +15,14 @@ def parse(arguments: Sequence[str]) -> list[Any]:
     Raises:
         hydra.errors.OverrideParseException: an argument that is not of the form key=value.
     """
+    return [_parsed(argument) for argument in arguments]
+
+
+@lru_cache(maxsize=1024)  # the jobs of a sweep have most arguments in common
+def _parsed(argument: str) -> Any:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    return list(OverridesParser.create().parse_overrides(list(arguments))) if arguments else []
+    return OverridesParser.create().parse_overrides([argument])[0]
 
 
 def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:

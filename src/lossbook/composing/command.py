@@ -148,19 +148,16 @@ def _print_config(flags: Namespace, given: list[str], where: list[Path]) -> None
 
 def _with_hydra(job: Job, session: Session, arguments: list[str], where: list[Path]) -> int:
     """Lets Hydra compose and run, once or as a sweep."""
-    import hydra
-    from omegaconf import OmegaConf
-
+    from lossbook.composing.hydras import main, register
     from lossbook.composing.wording import word
 
-    OmegaConf.register_new_resolver("lossbook.sweep_folder", session.sweep_folder, use_cache=True, replace=True)
-
-    OmegaConf.register_new_resolver("lossbook.command", lambda: session.called, replace=True)
-    OmegaConf.register_new_resolver("lossbook.options", lambda group: _options(group, where), replace=True)
+    register("lossbook.sweep_folder", session.sweep_folder, use_cache=True)
+    register("lossbook.command", lambda: session.called)
+    register("lossbook.options", lambda group: _options(group, where))
 
     with _for_hydra(["lossbook", *arguments]) as as_called:
 
-        @hydra.main(config_path=str(where[0]), config_name="train", version_base="1.3")
+        @main(config_path=str(where[0]), config_name="train")
         def task(config: DictConfig) -> Any:
             with as_called():
                 return _job(job, session, config)

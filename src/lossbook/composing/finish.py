@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossbook.composing.arguments import belongs_to_hydra, parse
-from lossbook.composing.hydras import with_hydra
+from lossbook.composing.hydras import Composes, with_hydra
 from lossbook.composing.options import GROUPS, Options, may_list
 from lossbook.composing.types import problems, unknown
 from lossbook.errors import Problem, UserError, refuse
@@ -18,25 +18,34 @@ if TYPE_CHECKING:
 KEYS = (*GROUPS, "seed", "ckpt", "ckpt_lr", "choices", "overrides")
 
 
-def composed(overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
-    """The finished config of these overrides; ``folders`` are our ``conf`` and those that are searched after it."""
+def composed(overrides: Sequence[str], folders: Sequence[Path], composes: Composes | None = None) -> DictConfig:
+    """The finished config of these overrides.
+
+    Args:
+        overrides: arguments of the command line.
+        folders: our ``conf`` and those that are searched after it.
+        composes: their ``reader``, which then is not made afresh.
+    """
     from lossbook.composing.wording import word
 
     about_hydra = next(filter(belongs_to_hydra, overrides), None)
     if about_hydra is not None:
         raise refuse(about_hydra, "Hydra runs the scripts, and has no part in composing for Python.", "leave it out")
     try:
-        values, choices = with_hydra(overrides, folders)
+        config, choices = composes(overrides) if composes else with_hydra(overrides, folders)
     except Exception as error:
         worded = word(error, overrides, folders)
         if worded is None:
             raise
         raise worded from error
-    return finish(values, choices, overrides, folders)
+    return finish(config, choices, overrides, folders)
 
 
 def finish(
-    values: Mapping[Any, Any], choices: Mapping[str, Any], overrides: Sequence[str], folders: Sequence[Path]
+    config: DictConfig | Mapping[Any, Any],
+    choices: Mapping[str, Any],
+    overrides: Sequence[str],
+    folders: Sequence[Path],
 ) -> DictConfig:
     """Adds ``choices`` and ``overrides`` to what Hydra composed, and checks what Hydra does not.
 
@@ -44,12 +53,16 @@ def finish(
     options' own files state.
 
     Args:
-        values: composed by Hydra, as plain containers.
+        config: composed by Hydra; it is used up, but where it is given as plain containers.
         choices: the option of each group, as Hydra notes them.
         overrides: the arguments that were given.
         folders: our ``conf`` and those that are searched after it.
     """
-    values = {key: value for key, value in values.items() if key != "hydra"}
+    from omegaconf import DictConfig, OmegaConf
+
+    whole: Any = OmegaConf.to_container(config, resolve=False) if isinstance(config, DictConfig) else config
+    values = {key: value for key, value in whole.items() if key != "hydra"}
+    nodes = {key: config._get_node(key) for key in values} if isinstance(config, DictConfig) else values
     options = Options(folders)
     chosen = {group: choices.get(group) for group in GROUPS if group in values or group == "experiment"}
     lists = {one.key_or_group: one.value() for one in parse(overrides) if isinstance(one.value(), list)}
@@ -59,17 +72,20 @@ def finish(
     found = found or list(wrong_values(overrides, chosen, values, options))
     if found:
         raise UserError(*dict.fromkeys(found))
-    return in_order(values | {"experiment": chosen["experiment"], "choices": chosen, "overrides": list(overrides)})
+    return in_order(nodes | {"experiment": chosen["experiment"], "choices": chosen, "overrides": list(overrides)})
 
 
 def in_order(values: Mapping[Any, Any]) -> DictConfig:
     """A config of these values, whose keys stand in the usual order and cannot be misspelt."""
-    from omegaconf import OmegaConf
+    from omegaconf import OmegaConf, flag_override
 
     # an interpolation on the command line is resolved where its value stands, and is a text here
     values = {**values, "overrides": [override.replace("${", r"\${") for override in values.get("overrides") or []]}
     order = [*(key for key in KEYS if key in values), *(key for key in values if key not in KEYS)]
-    config = OmegaConf.create({key: values[key] for key in order})
+    config = OmegaConf.create({})
+    with flag_override(config, "no_deepcopy_set_nodes", True):  # nodes of Hydra's become this config's
+        for key in order:
+            config[key] = values[key]
     OmegaConf.set_struct(config, True)
     return config
 
@@ -101,7 +117,7 @@ def _experiment(choices: Mapping[str, Any], values: Mapping[Any, Any], options: 
         yield Problem(f"experiment={name}", rule, f"put the line `# @package _global_` on top of {name}.yaml")
         return
     stated, _ = options.stated(f"experiment/{name}")
-    for problem in _against(stated, choices, values, options):
+    for problem in _against(stated, options.declared(choices), values, options):
         yield Problem(f"{problem.given} in experiment/{name}.yaml", problem.rule, problem.fix)
 
 
@@ -109,6 +125,7 @@ def wrong_values(
     overrides: Sequence[str], choices: Mapping[str, Any], values: Mapping[Any, Any], options: Options
 ) -> Iterator[Problem]:
     """What is wrong with the values on the command line: types alone, for Hydra refuses keys that do not exist."""
+    given: list[dict[str, Any]] = []
     for override in parse(overrides):
         key, value = override.key_or_group, override.value()
         if override.is_delete() or override.is_add() or override.is_force_add():
@@ -118,13 +135,15 @@ def wrong_values(
         nested: Any = value
         for part in reversed(key.split(".")):
             nested = {part: nested}
-        yield from _against(nested, choices, values, options)
+        given.append(nested)
+    declared = options.declared(choices) if given else {}
+    for nested in given:
+        yield from _against(nested, declared, values, options)
 
 
 def _against(
-    given: Mapping[str, Any], choices: Mapping[str, Any], values: Mapping[Any, Any], options: Options
+    given: Mapping[str, Any], declared: Mapping[str, Any], values: Mapping[Any, Any], options: Options
 ) -> Iterator[Problem]:
-    declared = options.declared(choices)
     for key, value in given.items():
         if key in declared:
             yield from problems(key, value, _followed(declared[key], value, values))

@@ -20,13 +20,17 @@ def plain(config: DictConfig) -> dict[str, Any]:
         UserError: values that only the user knows (``???``) and that were not given; interpolations that lead nowhere.
     """
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
-    unresolved = OmegaConf.to_container(config, resolve=False)
-    found = [_missing(key, unresolved) for key, value in _leaves(unresolved) if value == "???"]
-    found = found or list(_unresolved(config, unresolved))
-    if found:
-        raise UserError(*found)
-    values = OmegaConf.to_container(config, resolve=True)
+    try:
+        values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException:
+        unresolved = OmegaConf.to_container(config, resolve=False)
+        found = [_missing(key, unresolved) for key, value in _leaves(unresolved) if value == "???"]
+        found = found or list(_unresolved(config, unresolved))
+        if not found:
+            raise
+        raise UserError(*found) from None
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
 

@@ -73,7 +73,7 @@ def _joined(given: str, arguments: Sequence[str]) -> str | None:
 def _option(error: Any, arguments: Sequence[str], options: Options) -> UserError:
     """An option that no folder holds."""
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    while "/" in group and not options.has_group(group):
+    while "/" in group and not options.has_group(group) and not group.startswith("hydra/"):
         group, _, more = group.rpartition("/")
         name = f"{more}/{name}"
     if not group:
@@ -83,7 +83,7 @@ def _option(error: Any, arguments: Sequence[str], options: Options) -> UserError
     if where and given not in arguments:
         given += f" in {where[1]}.yaml"
     if any((folder / group / f"{name}.yml").is_file() for folder in options.folders):
-        return refuse(given, "A file of options ends in .yaml.", f"rename {name}.yml to {name}.yaml")
+        return _misnamed(given, name)
     there = sorted({*(error.options or []), *options.names(group)})
     near = nearest(name, there)
     fix = f"{group}={near}" if near else f"{group}=NAME, one of these" if there else "--help shows what there is"
@@ -175,6 +175,8 @@ def _hydra_keys() -> list[str]:
 
 def values_of_groups(arguments: Sequence[str], options: Options) -> dict[Any, Any]:
     """The config that the arguments' groups give, the values on the command line left out."""
+    from omegaconf import OmegaConf
+
     from lossbook.composing.hydras import with_hydra
 
     chosen = [
@@ -184,7 +186,7 @@ def values_of_groups(arguments: Sequence[str], options: Options) -> dict[Any, An
     ]
     for overrides in (chosen, []):
         try:
-            values, _ = with_hydra(overrides, options.folders)
+            values: Any = OmegaConf.to_container(with_hydra(overrides, options.folders)[0], resolve=False)
         except Exception:  # another mistake, which comes next
             continue
         return {key: value for key, value in values.items() if key != "hydra"}
@@ -251,7 +253,24 @@ def _folder(found: re.Match[str], error: Exception, arguments: Sequence[str], op
     return refuse(f"--config-dir {found[1]}", "There is no such folder.", "give the path of a folder with your options")
 
 
+def _yml(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
+    """From Hydra 1.4 on, a file in .yml fails what lists its group, as the answer to a misspelt option does."""
+    from hydra.errors import MissingConfigException
+
+    for one in parse(arguments):
+        group, name = one.key_or_group, one.value()
+        if isinstance(name, str) and options.has_group(group) and name not in options.names(group):
+            return _option(MissingConfigException("", f"{group}/{name}"), arguments, options)
+    file = next(path for group in GROUPS for folder in options.folders for path in (folder / group).rglob("*.yml"))
+    return _misnamed(str(file), file.stem)
+
+
+def _misnamed(given: str, name: str) -> UserError:
+    return refuse(given, "A file of options ends in .yaml.", f"rename {name}.yml to {name}.yaml")
+
+
 _PATTERNS: list[tuple[str, _Worded]] = [
+    (r"Unsupported config file extension '\.yml'", _yml),
     (r"Ambiguous value for argument '([^\n]*)'\n", _sweep),
     (r"Sweep parameters '([^\n]*)' requires --multirun", _sweep),
     (r"Config group override must be a string or a list", _not_a_name),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lossbook.composing.check import check
 from lossbook.composing.finish import composed
+from lossbook.composing.hydras import reader
 from lossbook.composing.options import Options
 from lossbook.composing.plain import plain
 from lossbook.errors import Problem, UserError
@@ -27,12 +28,13 @@ def with_reasons(jobs: Sequence[Job], folders: Sequence[Path]) -> list[Job]:
         UserError: a mistake, or no job is left.
     """
     options = Options(folders)
+    composes = reader(folders)
     marked: list[Job] = []
     mistaken: list[tuple[Job, UserError]] = []
     fine: set[str] = set()  # arguments of jobs that could be composed
     for job in jobs:
         try:
-            config = composed(job.overrides, folders)
+            config = composed(job.overrides, folders, composes)
         except UserError as error:
             mistaken.append((job, error))
             marked.append(refused(job, str(error)))

@@ -14,6 +14,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def _run(
     with _output(folder / OUTPUT), _arguments([script, *arguments]):
         print(f"$ python {script} {' '.join(arguments)}", flush=True)
         try:
-            config = resume(str(last), [], where) if goes_on else composed(own, where)
+            config = resume(str(last), [], where) if goes_on else composed(own, where, _reader(*where))
             callbacks = [] if pruning is None else [_pruning(pruning)]
             train(config, folder, name=name or None, callbacks=callbacks)
             several = config.trainer.devices != 1 or config.trainer.num_nodes != 1
@@ -122,6 +123,14 @@ def _run(
             traceback.print_exc()
             return _failed(folder, described(error)), True
     return standing(folder), several
+
+
+@lru_cache(maxsize=1)
+def _reader(*folders: Path) -> Any:
+    """For all jobs of a sweep: what their options say is read once."""
+    from lossbook.composing.hydras import reader
+
+    return reader(folders)
 
 
 def _failed(folder: Path, message: str) -> Ending:
