@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lossbook.composing.sweep_keys import for_hydra, taken
+from lossbook.composing.sweep_keys import for_hydra, options_before, taken
 from lossbook.errors import UserError
 from lossbook.sweeping.plan import Job, Plan
 
@@ -59,6 +59,13 @@ def test_a_sweep_goes_on_with_its_own_arguments(begun: Path, given: list[str]) -
         f"hydra.sweep.dir='{begun}'",
         f"hydra.sweeper.resume='{begun}'",
     ]
+
+
+def test_the_options_of_ones_own_come_along(begun: Path) -> None:
+    assert options_before({"resume": str(begun)}) is None
+    Plan(("train.py",), (), ("/mine",), (), ()).write(begun)
+    assert options_before({"resume": str(begun)}) == "/mine"
+    assert options_before({}) is None
 
 
 def test_it_may_go_on_with_another_launcher(begun: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hydra.errors import MissingConfigException
 from hydra.plugins.config_source import ConfigLoadError
 
 from lossbook import compose
@@ -118,6 +119,17 @@ def test_a_misnamed_file_that_no_argument_names(config_dir: Path):
     (problem,) = worded.problems
     assert problem.given == str(config_dir / "loss" / "short.yml")
     assert problem.fix == "rename short.yml to short.yaml"
+
+
+def test_a_misspelt_option_of_hydras_own():
+    message = "In 'hydra/config': Could not find 'hydra/launcher/jobslib'"
+    error = MissingConfigException(message, "hydra/launcher/jobslib", ["basic", "joblib"])
+    worded = word(error, ["hydra/launcher=jobslib"], [conf_folder()])
+    assert str(worded).splitlines() == [
+        "hydra/launcher=jobslib",
+        "  There is no hydra/launcher jobslib. There are: basic, joblib.",
+        "  Fix: hydra/launcher=joblib",
+    ]
 
 
 def test_errors_that_are_not_the_users_stay_as_they_are(monkeypatch: pytest.MonkeyPatch):

@@ -70,7 +70,7 @@ def test_what_fails_fails_alone_and_is_run_again_when_asked(tmp_path: Path) -> N
     messages = [record.get("message", "") for _, record in sorted(records(tmp_path / "mine/sweep").items())]
     assert messages[0] == "ZeroDivisionError: the user's own"
     assert "SIGKILL" in messages[1]
-    assert messages[2] == "No end after 3 s (sweep.timeout)."
+    assert messages[2] == "No end after 3 s, the timeout."
     assert all(message in out for message in messages)
     readme = (tmp_path / "mine/sweep/report/README.md").read_text()
     assert "the user's own" in readme

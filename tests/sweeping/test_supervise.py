@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -56,7 +58,7 @@ def test_jobs_that_fail_leave_their_message_and_the_next_one_runs(worker: Worker
     assert "SIGKILL" in killed.message
     assert "exit code 3" in fate(worker, 4, "exits").message
     began = time.monotonic()
-    assert "No end after 1.5 s" in fate(worker, 5, "hangs", timeout=1.5).message
+    assert "No end after 1.5 s, the timeout." in fate(worker, 5, "hangs", timeout=1.5).message
     assert time.monotonic() - began < 60  # which a new process needs to start, too
     assert run(worker, 6, "loss=mse") == Ending("completed")
     assert figures(6)["metrics"] == figures(0)["metrics"]  # nothing has leaked from one to the other
@@ -147,3 +149,17 @@ def test_threads_and_slot_are_told_by_the_environment(faulty: Path, monkeypatch:
         time.sleep(0.01)
     worker.close()
     assert {"OMP_NUM_THREADS=1", "LOSSBOOK_SLOT=3"} <= set(environment.split("\0"))
+
+
+def test_another_thread_may_interrupt_and_kill() -> None:
+    worker = Worker("scripts/search.py")
+    worker.interrupt()  # nothing has started
+    code = "import time\nprint('ready', flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: raise SystemExit(7)"
+    for end, expected in ((worker.interrupt, 7), (worker.kill, -signal.SIGKILL)):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+        assert process.stdout is not None
+        process.stdout.readline()
+        worker._process = process
+        end()
+        assert process.wait(20) == expected
+        process.stdout.close()

@@ -12,10 +12,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from lossbook.composing import folders, sweep_keys
 from lossbook.composing.arguments import belongs_to_hydra, split_ckpt
+from lossbook.composing.as_called import for_hydra
 from lossbook.composing.completion import installation
 from lossbook.composing.options import Options, conf_folder
 from lossbook.errors import UserError, nearest, refuse
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 Job = Callable[["DictConfig", "Path | None"], Any]
-_HYDRAS_LINE = "Error executing job with overrides:"
 
 
 @dataclass
@@ -72,7 +72,7 @@ def command(name: str, job: Job, sweeper: str | None = None) -> int:
         sys.path.append(here)  # a criterion, model, optimizer or dataset of one's own is found there
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        flags, given = _read(sys.argv[1:])
+        flags, given = read_flags(sys.argv[1:])
         return _run(name, job, flags, given, sweeper)
     except UserError as error:
         if full_error:
@@ -84,7 +84,7 @@ def command(name: str, job: Job, sweeper: str | None = None) -> int:
         return 130
 
 
-def _read(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
+def read_flags(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     """The flags and, wherever they stood among them, the overrides."""
     from hydra._internal.utils import get_args_parser
 
@@ -115,6 +115,9 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
     if ckpt is not None and flags.multirun:
         rule = "Every job of a sweep would go on from the same checkpoint, as the same run."
         raise refuse(f"-m ckpt={ckpt}", rule, "leave out -m to go on, or ckpt to sweep")
+    if flags.config_dir is None and (kept := sweep_keys.options_before(sweep)):
+        flags.config_dir = kept
+        flags_alone.append(f"--config-dir={kept}")
     on_top = [argument for argument in others if not belongs_to_hydra(argument)]
     where = [conf_folder(), *([Path(flags.config_dir).absolute()] if flags.config_dir else [])]
     if flags.cfg == "job" and not (flags.package or flags.multirun or flags.help or flags.config_path):
@@ -126,15 +129,15 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
         key, _, path = argument.partition("=")
         if key in ("hydra.run.dir", "hydra.sweep.dir") and "${" not in path:
             session.made += folders.missing(Path(path.strip("'\"")))
-    for_hydra = others if ckpt is None else [argument for argument in others if belongs_to_hydra(argument)]
+    hydras = others if ckpt is None else [argument for argument in others if belongs_to_hydra(argument)]
     own = [f"hydra/help={name}", "hydra/job_logging=stdout"]
-    if sweeper and not any(argument.startswith("hydra/sweeper=") for argument in for_hydra):
+    if sweeper and not any(argument.startswith("hydra/sweeper=") for argument in hydras):
         own += [f"hydra/sweeper={sweeper}", "hydra/hydra_logging=disabled"]
     session.own = own
     session.flags = [flag for flag in flags_alone if flag not in ("-m", "--multirun")]
     multirun = ["--multirun"] if flags.multirun else []
     with folders.discarding(session.made):
-        return _with_hydra(job, session, [*session.flags, *multirun, *own, *for_hydra], where)
+        return _with_hydra(job, session, [*session.flags, *multirun, *own, *hydras], where)
 
 
 def _print_config(flags: Namespace, given: list[str], where: list[Path]) -> None:
@@ -155,7 +158,7 @@ def _with_hydra(job: Job, session: Session, arguments: list[str], where: list[Pa
     register("lossbook.command", lambda: session.called)
     register("lossbook.options", lambda group: _options(group, where))
 
-    with _for_hydra(["lossbook", *arguments]) as as_called:
+    with for_hydra(["lossbook", *arguments]) as as_called:
 
         @main(config_path=str(where[0]), config_name="train")
         def task(config: DictConfig) -> Any:
@@ -257,44 +260,3 @@ def _overrides(hydra: Any) -> list[str]:
     overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)
     assert isinstance(overrides, list)
     return [str(override) for override in overrides]
-
-
-@contextmanager
-def _for_hydra(arguments: list[str]) -> Iterator[Callable[[], Any]]:
-    """Lets Hydra see these arguments and raise its errors to us; gives a context in which all is as it was called."""
-    ours = (arguments, "1", _WithoutHydrasLine(sys.stderr))
-    theirs = (sys.argv, os.environ.get("HYDRA_FULL_ERROR"), sys.stderr)
-
-    def put(state: tuple[list[str], str | None, Any]) -> None:
-        sys.argv, full_error, sys.stderr = state
-        if full_error is None:
-            os.environ.pop("HYDRA_FULL_ERROR", None)
-        else:
-            os.environ["HYDRA_FULL_ERROR"] = full_error
-
-    @contextmanager
-    def as_called() -> Iterator[None]:
-        put(theirs)
-        try:
-            yield
-        finally:
-            put(ours)
-
-    put(ours)
-    try:
-        yield as_called
-    finally:
-        put(theirs)
-
-
-class _WithoutHydrasLine:
-    """A stream that leaves out Hydra's line about a job that failed, which we word ourselves."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        return len(text) if text.startswith(_HYDRAS_LINE) else self._stream.write(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)

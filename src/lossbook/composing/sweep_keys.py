@@ -69,6 +69,15 @@ def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
     return [*jobs_before, *kept, f"hydra.sweep.dir={_quoted(str(folder))}", *_own(values)]
 
 
+def options_before(values: dict[str, str]) -> str | None:
+    """The folder of the user's own options that an earlier sweep was begun with, where one is gone on with."""
+    if "resume" not in values:
+        return None
+    from lossbook.sweeping.plan import Plan
+
+    return next(iter(Plan.read(Path(values["resume"])).folders), None)
+
+
 def _own(values: dict[str, str]) -> list[str]:
     return [f"hydra.sweeper.{key}={_quoted(text) if key == 'resume' else text}" for key, text in values.items()]
 

@@ -104,11 +104,8 @@ class Worker:
             while True:
                 if answer := self._answer(answers, 0.2):
                     if "ending" not in answer:
-                        began, limit, late = (
-                            time.monotonic(),
-                            timeout or math.inf,
-                            "No end after {:g} s (sweep.timeout).",
-                        )
+                        began, limit = time.monotonic(), timeout or math.inf
+                        late = "No end after {:g} s, the timeout."
                         continue
                     if answer["worn"]:
                         self.close()
@@ -117,15 +114,15 @@ class Worker:
                 if process.poll() is not None:
                     return self._lost(folder, seconds, _death(process.returncode))
                 if seconds > limit:
-                    self._kill()
+                    self.kill()
                     return self._lost(folder, seconds, late.format(limit))
         except KeyboardInterrupt:
-            self._interrupt(process, answers)
+            self._stop(process, answers)
             raise
 
     def close(self) -> None:
         """End the process, at once."""
-        self._kill()
+        self.kill()
         if self._process is not None and self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
@@ -152,9 +149,9 @@ class Worker:
         """The ending of a job whose process is gone: what it wrote itself counts."""
         return standing(folder) if figures(folder) else record_failure(folder, message, seconds, resumable=True)
 
-    def _interrupt(self, process: subprocess.Popen[bytes], answers: IO[bytes]) -> None:
+    def _stop(self, process: subprocess.Popen[bytes], answers: IO[bytes]) -> None:
         """Lets the job save itself, as Ctrl-C does for a run; a second Ctrl-C does not wait for it."""
-        process.send_signal(signal.SIGINT)
+        self.interrupt()
         patience = time.monotonic() + GRACE_S
         with suppress(KeyboardInterrupt):
             while time.monotonic() < patience and process.poll() is None:
@@ -163,7 +160,14 @@ class Worker:
                     break
         self.close()
 
-    def _kill(self) -> None:
+    def interrupt(self) -> None:
+        """Ask the job to save itself and stop, as Ctrl-C does; ``run`` then returns. For another thread to call."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the process at once, with all that it has started; ``run`` then returns."""
         if self._process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

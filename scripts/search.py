@@ -1,0 +1,10 @@
+"""Searches for good values: python scripts/search.py 'optim.lr=interval(1e-4,1e-1)'; --help says what else."""
+
+from __future__ import annotations
+
+import sys
+
+from lossbook.searching.command import command  # which answers the tab key as lossbook.composing.command does
+
+if __name__ == "__main__":
+    sys.exit(command())

@@ -1,0 +1,144 @@
+"""Who trains which trial: taken one at a time, given back if its process ends, and settled by what it left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from lossbook.composing.options import conf_folder
+from lossbook.errors import UserError, refuse
+from lossbook.searching import storage
+from lossbook.searching.comparable import problem_with
+from lossbook.searching.drawing import distributions, draws
+from lossbook.searching.plan import Plan
+from lossbook.searching.trials import Trial, of_study
+from lossbook.sweeping.ledger import Ending, figures, lock
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+_REFUSED_IN_A_ROW = 100
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A trial that this process is to train.
+
+    Args:
+        number: of the trial.
+        values: that were drawn, by name.
+        again: whether another process began it.
+        held: the lock that says so to others; the operating system takes it back from a process that is killed.
+    """
+
+    number: int
+    values: Mapping[str, Any]
+    again: bool
+    held: FileLock
+
+
+def claim(study: Study, plan: Plan, folder: Path, threads: int | None) -> Claim | None:
+    """The next trial: one that a killed process has left behind, else one that is drawn; None where all are taken.
+
+    Args:
+        study: of the search.
+        plan: of the search.
+        folder: of the search.
+        threads: of torch, which the trial will be trained with; noted down.
+
+    Raises:
+        UserError: what is drawn does not fit together, again and again.
+    """
+    with storage.alone(folder):
+        trials = study.get_trials(deepcopy=False)
+        for trial in trials:
+            if trial.state.name == "RUNNING" and (held := _take(folder, trial.number)) is not None:
+                return Claim(trial.number, trial.params, True, held)
+        refused = 0
+        while sum(one.counts for one in of_study(study)) < storage.total(study):
+            values = next(draws(plan, trials, study.direction), None)
+            if values is None:
+                return None  # every combination has been tried
+            problem = problem_with(plan.overrides(values), _folders(plan))
+            number = _add(study, plan, values, problem, threads)
+            if problem is None:
+                held = _take(folder, number)
+                assert held is not None, "nobody else takes trials now"
+                return Claim(number, values, False, held)
+            refused += 1
+            if refused == _REFUSED_IN_A_ROW:
+                given = f"{refused} trials in a row do not fit together."
+                raise refuse(given, f"The last of them: {problem.problems[0].rule}", "search less, or otherwise")
+            trials = study.get_trials(deepcopy=False)
+        return None
+
+
+def settle(study: Study, folder: Path, claimed: Claim, ending: Ending, primary: str) -> Trial | None:
+    """Write down how a trial ended; None where it is to be gone on with: it was interrupted.
+
+    Args:
+        study: of the search.
+        folder: of the search.
+        claimed: the trial.
+        ending: as the worker gives it.
+        primary: tag of the metric that is looked for.
+    """
+    from optuna.trial import TrialState
+
+    try:
+        if ending.status not in ("completed", "pruned", "failed"):
+            return None
+        found = figures(folder / str(claimed.number)) or {}
+        metrics = found.get("metrics") or {}
+        figure, state, message = metrics.get(primary), TrialState.FAIL, ending.message
+        if ending.status == "pruned":
+            state = TrialState.PRUNED
+        elif ending.status == "completed" and figure is not None:
+            state = TrialState.COMPLETE
+        elif ending.status == "completed":
+            message = f"The run completed without a value of {primary}."
+        record = {
+            "figure": figure,
+            "loss": metrics.get("val/loss"),
+            "epochs": found.get("epochs"),
+            "seconds": found.get("wall_time_s"),
+            "message": message,
+        }
+        kept = storage.storage(storage.url(folder))
+        kept.set_trial_user_attr(storage.identity(kept, claimed.number), "record", record)
+        study.tell(claimed.number, figure if state is TrialState.COMPLETE else None, state=state)
+        return of_study(study)[claimed.number]
+    finally:
+        claimed.held.release()
+
+
+def _add(study: Study, plan: Plan, values: dict[str, Any], problem: UserError | None, threads: int | None) -> int:
+    """Writes a trial down in one step, so that a kill leaves all of it or nothing; its number."""
+    from optuna.trial import TrialState, create_trial
+
+    noted = {"refused": str(problem)} if problem else {"threads": threads} if threads else {}
+    trial = create_trial(
+        state=TrialState.FAIL if problem else TrialState.RUNNING,
+        params=values,
+        distributions=distributions(plan.parameters, values),
+        user_attrs=noted,
+    )
+    study.add_trial(trial)
+    return len(study.get_trials(deepcopy=False)) - 1
+
+
+def _take(folder: Path, number: int) -> FileLock | None:
+    held = lock(folder / f"trial-{number}")
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        return None
+    return held
+
+
+def _folders(plan: Plan) -> Sequence[Path]:
+    return [conf_folder(), *map(Path, plan.folders)]

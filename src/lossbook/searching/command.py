@@ -1,0 +1,163 @@
+"""``python scripts/search.py``: from the command line to a search, a new one or one that is gone on with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lossbook.composing import command as scripts
+from lossbook.composing.arguments import belongs_to_hydra, config_dir, parse, split_ckpt
+from lossbook.composing.folders import OUTPUTS, claim, discarding, missing, sweep_base
+from lossbook.composing.options import conf_folder
+from lossbook.composing.own_keys import taken
+from lossbook.errors import UserError, nearest, refuse
+
+OPTIONS: dict[str, Any] = {
+    "search.trials": 40,
+    "search.workers": 1,
+    "search.seed": 0,
+    "search.sampler": "tpe",
+    "search.pruner": "median",
+    "search.timeout": None,
+    "search.resume": None,
+}
+_WORDS = {"search.sampler": ("tpe", "random"), "search.pruner": ("median", "hyperband", "none")}
+_LEAST = {"search.trials": 1, "search.workers": 1, "search.seed": 0}
+_FOLDER = "hydra.sweep.dir="
+
+
+def command() -> int:
+    """Runs the search that ``sys.argv`` asks for; the exit code.
+
+    A mistake of the user's is printed in a few lines, without a traceback unless HYDRA_FULL_ERROR=1 asks for one.
+    """
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # what one has written oneself is found there
+    typed = list(sys.argv)
+    try:
+        how, others = taken(sys.argv[1:], OPTIONS)
+        _check(how)
+        flags, given = scripts.read_flags(others)
+        if flags.help or flags.hydra_help or flags.shell_completion or flags.info or flags.cfg:
+            return _with_hydra(flags, others, given)
+        return _search(typed, how, flags, given)
+    except UserError as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _with_hydra(flags: Namespace, others: list[str], given: list[str]) -> int:
+    """What needs no search: help, completion, the config that all trials share."""
+    fixed = [one.input_line for one in parse(given) if not one.is_sweep_override()] if flags.cfg else given
+    sys.argv[1:] = [one for one in others if one not in given or one in fixed]
+    return scripts.command("search", lambda config, folder: None)
+
+
+def _check(how: dict[str, Any]) -> None:
+    for key, words in _WORDS.items():
+        if how[key] not in words:
+            near = nearest(str(how[key]), words) or words[0]
+            raise refuse(f"{key}={how[key]}", f"It is one of {', '.join(words)}.", f"{key}={near}")
+    for key, least in _LEAST.items():
+        if how[key] < least:
+            raise refuse(f"{key}={how[key]}", f"It is a whole number from {least} on.", f"{key}={OPTIONS[key]}")
+    text = how["search.timeout"]
+    try:
+        how["search.timeout"] = None if text in (None, "null") else float(text)
+    except ValueError:
+        how["search.timeout"] = -1.0
+    if how["search.timeout"] is not None and not how["search.timeout"] > 0:
+        rule = "It counts the seconds after which a trial is ended."
+        raise refuse(f"search.timeout={text}", rule, "search.timeout=600")
+
+
+def _search(typed: Sequence[str], how: dict[str, Any], flags: Namespace, given: Sequence[str]) -> int:
+    """Plan, claim a folder or go on in one, search, and say what came out."""
+    if flags.multirun:
+        raise refuse("-m", "A search is a sweep of its own.", "leave it out")
+    ckpt, others = split_ckpt(given)
+    if ckpt is not None:
+        raise refuse(
+            f"ckpt={ckpt}", "Every trial would go on from the same checkpoint, as the same run.", "leave it out"
+        )
+    where = next((one.removeprefix(_FOLDER).strip("'\"") for one in others if one.startswith(_FOLDER)), None)
+    arguments = [one for one in others if not one.startswith(_FOLDER)]
+    if about_hydra := next(filter(belongs_to_hydra, arguments), None):
+        raise refuse(
+            about_hydra, "Hydra has no part in a search but to compose.", "hydra.sweep.dir=DIR names its folder"
+        )
+    own = config_dir(typed)
+    folders = [conf_folder(), *([Path(own).absolute()] if own else [])]
+    if own and not folders[-1].is_dir():
+        raise refuse(f"--config-dir {own}", "There is no such folder.", "give the path of a folder with your options")
+    if how["search.resume"] is not None:
+        if where is not None:
+            raise refuse(f"{_FOLDER}{where}", "A search that goes on has its folder.", "leave it out")
+        return _resume(typed, how, arguments, folders)
+
+    from lossbook.searching import storage
+    from lossbook.searching.comparable import make_plan
+
+    plan = make_plan(arguments, folders, how, [typed[0], *typed[1:]])
+    storage.required()
+    base = Path(where) if where else OUTPUTS / "searches" / sweep_base().name
+    new = missing(base)
+    with discarding(new):
+        folder = claim(base)
+        new.append(folder.absolute())
+        storage.create(folder, plan.primary[1], how["search.trials"])
+        plan.write(folder)  # last: a folder with a plan is one to go on with
+    return _run(typed, how, folder, plan)
+
+
+def _resume(typed: Sequence[str], how: dict[str, Any], arguments: Sequence[str], folders: Sequence[Path]) -> int:
+    from lossbook.searching import storage
+    from lossbook.searching.comparable import make_plan
+    from lossbook.searching.plan import Plan, refuse_changed, refuse_other
+
+    folder = Path(how["search.resume"])
+    plan = Plan.read(folder)
+    keys = [argument.partition("=")[0] for argument in typed[1:]]
+    refuse_changed(plan, how, keys)
+    if arguments:
+        refuse_other(plan, make_plan(arguments, folders, how, typed), folder)
+    storage.required()
+    if "search.trials" in keys:
+        storage.load(folder).set_user_attr("trials", how["search.trials"])
+    return _run(typed, how, folder, plan)
+
+
+def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> int:
+    from rich.console import Console
+
+    from lossbook.searching import storage
+    from lossbook.searching.importance import importances
+    from lossbook.searching.search import How, run
+    from lossbook.searching.telling import Teller
+    from lossbook.searching.trials import of_study
+
+    study = storage.load(folder)
+    teller = Teller(folder, plan, Console(highlight=False, soft_wrap=True))
+    total, workers = storage.total(study), how["search.workers"]
+    teller.plan_told(of_study(study), total, workers)
+    interrupted = False
+    try:
+        run(folder, plan, How(typed[0], workers, how["search.timeout"]), teller)
+    except KeyboardInterrupt:
+        interrupted = True
+    from lossbook.searching.pictures import draw  # matplotlib takes a while, too
+
+    trials = of_study(study)
+    shares = importances(study, teller.ranked(trials))
+    pictures = draw(folder / "report", plan, trials, shares)
+    teller.outcome(trials, shares, pictures)
+    teller.left(trials, storage.total(study), interrupted)
+    return 130 if interrupted else 0

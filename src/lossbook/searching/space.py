@@ -1,0 +1,201 @@
+"""What a search may vary: one parameter an override, in Hydra's grammar for sweeps."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from lossbook.composing.options import Options
+from lossbook.errors import refuse
+
+LOG_FROM = 100  # an interval of positive numbers whose ends are so many times apart is searched by its logarithm
+_DIGITS = 4  # of a value that is drawn: it is short on the command line, and trained with just as it is printed
+_MANY = 10_000  # values of a range; more are an interval
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Something that a search varies.
+
+    Args:
+        key: as it stands on the command line, a ``+`` included.
+        choices: the values as texts of the command line; empty where numbers are searched.
+        low, high: the least and the largest number, both included.
+        step: between numbers; None: any within the interval.
+        whole: whether the numbers are whole.
+        log: whether numbers are drawn by their logarithm.
+        only: a group that is searched, and those of its options that have this key; None: it is always there.
+    """
+
+    key: str
+    choices: tuple[str, ...] = ()
+    low: float = 0
+    high: float = 0
+    step: float | None = None
+    whole: bool = False
+    log: bool = False
+    only: tuple[str, tuple[str, ...]] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.key.lstrip("+~")
+
+    def applies(self, values: Mapping[str, Any]) -> bool:
+        """Whether this is among what is drawn, given what was drawn before (by name)."""
+        return self.only is None or self.only[0] not in values or values[self.only[0]] in self.only[1]
+
+    def rounded(self, value: float) -> float:
+        """A number that was drawn, with as few digits as tell apart a ten-thousandth of what is searched."""
+        if self.whole:
+            return round(value)
+        if self.step is not None:  # sums of 0.1 are never quite what they seem
+            steps = round((value - self.low) / self.step)
+            return float(Decimal(str(self.low)) + steps * Decimal(str(self.step)))
+        if self.log:
+            short = float(f"{value:.{_DIGITS}g}")
+        else:
+            span = self.high - self.low
+            short = round(value, _DIGITS - 1 - math.floor(math.log10(span))) if span > 0 else value
+        return min(max(short, self.low), self.high)
+
+    def override(self, value: Any) -> str:
+        """The argument that sets the parameter to a value."""
+        return f"{self.key}={value if isinstance(value, str) else number(value)}"
+
+    def probes(self) -> list[str]:
+        """The arguments that must be fine before a search begins: all choices, or both ends."""
+        return [
+            self.override(value)
+            for value in self.choices or dict.fromkeys((self._typed(self.low), self._typed(self.high)))
+        ]
+
+    def _typed(self, value: float) -> float:
+        return int(value) if self.whole else float(value)
+
+    def __str__(self) -> str:
+        if self.choices:
+            text = (
+                ", ".join(self.choices)
+                if len(self.choices) < 9
+                else f"{', '.join(self.choices[:6])}, ... ({len(self.choices)})"
+            )
+        else:
+            text = f"{number(self._typed(self.low))} to {number(self._typed(self.high))}"
+            text += f" in steps of {number(self.step)}" if self.step not in (None, 1) else ""
+            text += ", whole numbers" if self.whole else ""
+            text += ", by the logarithm" if self.log else ""
+        return text + (f"   where {self.only[0]}={','.join(self.only[1])}" if self.only else "")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, values: Mapping[str, Any]) -> Parameter:
+        only = values["only"]
+        only = None if only is None else (only[0], tuple(only[1]))
+        return cls(**{**values, "choices": tuple(values["choices"]), "only": only})
+
+
+def number(value: float) -> str:
+    """A number as one types it, from which the very same number is read."""
+    if isinstance(value, int):
+        return str(value)
+    text = f"{value:.12g}"
+    text = text if float(text) == value else repr(value)
+    text = re.sub(r"e([+-])0?", lambda found: "e-" if found[1] == "-" else "e", text)
+    return text if re.search(r"[.e]|inf|nan", text) else f"{text}.0"
+
+
+def parameter(override: Any, default: Any, options: Options) -> Parameter:
+    """The parameter that an override asks for.
+
+    Args:
+        override: Hydra's, one that sweeps.
+        default: of its key, or None where it is not known; whether numbers are whole follows from it.
+        options: for ``glob(*)``.
+
+    Raises:
+        UserError: a sweep of another kind, or one that is empty.
+    """
+    key, given = override.get_key_element(), override.input_line
+    if override.is_interval_sweep():
+        return _interval(key, given, override.value(), default)
+    if override.is_range_sweep() and not override.value().shuffle:
+        return _range(key, given, override.value())
+    found = _choices(override, options)
+    if not found:
+        raise refuse(given, "Nothing is left to choose from.", f"{key}=ONE,OTHER")
+    return Parameter(key, tuple(dict.fromkeys(found)))
+
+
+def _choices(override: Any, options: Options) -> Iterator[str] | list[str]:
+    from hydra.core.override_parser.types import Glob
+
+    given, value = override.input_line, override.value()
+    if isinstance(value, Glob):
+        group = override.key_or_group
+        if not options.has_group(group):
+            raise refuse(given, "glob chooses among the options of a group.", f"{override.get_key_element()}=ONE,OTHER")
+        return list(value.filter(options.names(group)))
+    if override.is_choice_sweep() and any(_sweeps(one) for one in value.list):
+        rule = "A choice is between values, and an interval is not one."
+        raise refuse(given, rule, f"{override.get_key_element()}=interval(LOW,HIGH)")
+    return [str(text) for text in override.sweep_string_iterator()]
+
+
+def _sweeps(value: Any) -> bool:
+    from hydra.core.override_parser.types import Sweep
+
+    return isinstance(value, Sweep)
+
+
+def _interval(key: str, given: str, value: Any, default: Any) -> Parameter:
+    low, high = float(value.start), float(value.end)
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise refuse(
+            given,
+            "An interval goes from its lower end to its upper one.",
+            f"{key}=interval({number(min(low, high))},{number(max(low, high))})",
+        )
+    if unknown := set(value.tags) - {"log", "linear"}:
+        raise refuse(
+            given,
+            f"There is no tag {min(unknown)}: an interval is searched by its logarithm or not.",
+            f"'{key}=tag(log,interval({number(low)},{number(high)}))', or tag(linear,...)",
+        )
+    whole = isinstance(default, int) and not isinstance(default, bool)
+    if default is None or isinstance(default, str):  # null takes any
+        typed = re.search(r"interval\(([^()]*)\)", given)
+        whole = typed is not None and not re.search(r"[.eE]", re.sub(r"\w+\s*=", "", typed[1]))
+    if whole and not (low.is_integer() and high.is_integer()):
+        raise refuse(given, f"{key} is a whole number.", f"{key}=interval({math.ceil(low)},{math.floor(high)})")
+    log = "log" in value.tags or ("linear" not in value.tags and low > 0 and high / low >= LOG_FROM)
+    if log and low <= 0:
+        raise refuse(given, "Only positive numbers have a logarithm.", f"{key}=tag(log,interval(1e-5,{number(high)}))")
+    if whole:
+        return Parameter(key, low=int(low), high=int(high), step=1, whole=True, log=log)
+    return Parameter(key, low=low, high=high, log=log)
+
+
+def _range(key: str, given: str, value: Any) -> Parameter:
+    start, stop, step = (Decimal(str(number)) for number in (value.start, value.stop, value.step))
+    count = 0 if step == 0 else math.ceil((stop - start) / step)
+    if count < 1:
+        raise refuse(
+            given, "A range holds the numbers from its start up to its stop, without that.", f"{key}=range(1,10)"
+        )
+    if count > _MANY:
+        raise refuse(given, f"This range has {count:,} numbers.", f"{key}=interval({value.start},{value.stop})")
+    ends = sorted((start, start + (count - 1) * step))
+    whole = all(isinstance(one, int) for one in (value.start, value.stop, value.step))
+    low, high, apart = (int(one) if whole else float(one) for one in (*ends, abs(step)))
+    return Parameter(key, low=low, high=high, step=apart, whole=whole)
+
+
+def without(parameter: Parameter, refused: set[str]) -> Parameter:
+    """The parameter without those of its choices that fit nothing."""
+    return replace(parameter, choices=tuple(choice for choice in parameter.choices if choice not in refused))

@@ -1,0 +1,146 @@
+"""What a search tells: what it varies, each trial as it ends, and what came out."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from lossbook.errors import refuse
+from lossbook.searching.plan import Plan
+from lossbook.searching.trials import Trial, ranked
+from lossbook.shown import duration, figure, plural
+
+_SHOWN = 5  # of the best trials
+
+
+class Teller:
+    """Prints, one at a time, what the threads of a search have to say.
+
+    Args:
+        folder: of the search.
+        plan: of the search.
+        out: where to print.
+    """
+
+    def __init__(self, folder: Path, plan: Plan, out: Console) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.out = out
+        self._lock = threading.Lock()
+
+    def plan_told(self, trials: Sequence[Trial], total: int, workers: int) -> None:
+        """What is searched, how, and how far it is."""
+        name, mode = self.plan.primary
+        say = self.out.print
+        say(f"[dim]search [/dim] {escape(str(self.folder))}")
+        say(f"[dim]for    [/dim] the {'largest' if mode == 'max' else 'smallest'} [bold]{name}[/bold] of a best epoch")
+        width = max(len(one.name) for one in self.plan.parameters)
+        for place, one in enumerate(self.plan.parameters):
+            say(f"[dim]{'vary' if place == 0 else '':<7}[/dim] [bold]{one.name:<{width}}[/bold]  {escape(str(one))}")
+        if self.plan.fixed:
+            say(f"[dim]fixed  [/dim] {escape(' '.join(self.plan.fixed))}")
+        how = f"sampler {self.plan.sampler}, pruner {self.plan.pruner}, seed {self.plan.seed}"
+        say(f"[dim]trials [/dim] {total}, {how}, {plural(workers, 'worker')}")
+        for given, reason in self.plan.refused:
+            say(f"[dim]refused[/dim] {escape(given)}: {escape(' '.join(reason.split()))}")
+        done = [trial for trial in trials if trial.counts]
+        if done:
+            counts = Counter(trial.status for trial in done)
+            say(f"[dim]so far [/dim] {', '.join(f'{count} {status}' for status, count in counts.items())}")
+        say("")
+
+    def trial(self, trial: Trial, trials: Sequence[Trial]) -> None:
+        """A line for a trial that has ended."""
+        ended = sum(one.counts and one.status != "running" for one in trials)
+        best = self.ranked(trials)[:1]
+        tag = self.plan.primary[0]
+        what = escape(self.plan.named(trial.values))
+        spent = f"{plural(trial.epochs or 0, 'epoch')}, {duration(trial.seconds or 0)}"
+        if trial.status == "completed":
+            mark = "  [bold green]best so far[/bold green]" if best and best[0].number == trial.number else ""
+            text = f"{tag} [bold]{figure(trial.figure)}[/bold]  {what}  [dim]{spent}[/dim]{mark}"
+        elif trial.status == "pruned":
+            text = f"[dim]{tag} {figure(trial.figure)}  {what}  given up after {spent}[/dim]"
+        else:
+            text = f"[red]failed[/red]  {what}  {escape(trial.message.partition(chr(10))[0])}"
+        with self._lock:
+            self.out.print(f"{ended:>4}  #{trial.number:<4} {text}")
+
+    def stopping(self) -> None:
+        """Ctrl-C was pressed."""
+        with self._lock:
+            self.out.print("\nCtrl-C: what is trained is saved, then the search stops (once more: it stops at once).")
+
+    def outcome(
+        self, trials: Sequence[Trial], importances: Sequence[tuple[str, float]], pictures: Sequence[Path]
+    ) -> None:
+        """The best trials and the command that gives the best one again.
+
+        Raises:
+            UserError: no trial has come to an end with a figure.
+        """
+        counted = [trial for trial in trials if trial.counts]
+        counts = Counter(trial.status for trial in trials)
+        self.out.print(f"\n{', '.join(f'{count} {status}' for status, count in counts.items()) or 'no trials'}\n")
+        best = self.ranked(trials)
+        if not best:
+            failed = [trial for trial in counted if trial.status == "failed"]
+            if not failed or len(failed) < len(counted):
+                return
+            first = failed[0].message.splitlines() or [""]
+            given = f"All {len(failed)} trials failed." if len(failed) > 1 else "The trial failed."
+            where = self.folder / str(failed[0].number) / "output.txt"
+            raise refuse(given, f"The first: {first[0]}", f"{where} holds all that it said")
+        self._rows(best[:_SHOWN])
+        self.out.print()
+        if importances:
+            shares = ", ".join(f"{name} {share:.0%}" for name, share in importances[:6])
+            self.out.print(f"[dim]matters [/dim] {escape(shares)}")
+        equal = [trial for trial in best if trial.figure == best[0].figure]
+        if len(equal) > 1:
+            way = "the lowest val/loss" if self.plan.compares_losses else "the earliest"
+            self.out.print(
+                f"[dim]equal   [/dim] {plural(len(equal), 'trial')} have that figure; {way} of them is first"
+            )
+        for place, path in enumerate(pictures):
+            self.out.print(f"[dim]{'pictures' if place == 0 else '':<8}[/dim] {escape(str(path))}")
+        self.out.print(f"[dim]best    [/dim] [bold]{escape(best_command(self.plan, best[0]))}[/bold]")
+
+    def left(self, trials: Sequence[Trial], total: int, interrupted: bool) -> None:
+        """Why there are fewer completed trials than were asked for, if so, and how to go on."""
+        begun = sum(trial.status == "running" for trial in trials)
+        if not interrupted and not begun and sum(trial.counts for trial in trials) < total:
+            self.out.print("[dim]note    [/dim] every combination of these values has been tried")
+        elif not interrupted and begun:
+            self.out.print(f"[dim]note    [/dim] other processes still train {plural(begun, 'trial')}")
+        elif interrupted:
+            command = ["python", "scripts/search.py", f"search.resume={self.folder}"]
+            self.out.print(f"[dim]go on   [/dim] {escape(shlex.join(command))}")
+
+    def ranked(self, trials: Sequence[Trial]) -> list[Trial]:
+        return ranked(trials, self.plan.primary[1], self.plan.compares_losses)
+
+    def _rows(self, best: Sequence[Trial]) -> None:
+        """A line a trial; a table's columns would be too narrow for many parameters."""
+        tag, losses = self.plan.primary[0], self.plan.compares_losses
+        self.out.print(f"trial  {tag:>10}{'  val/loss' if losses else ''}  epochs      time")
+        for place, trial in enumerate(best):
+            loss = f"  {figure(trial.loss):>8}" if losses else ""
+            spent = f"{trial.epochs or '':>6}  {duration(trial.seconds or 0):>8}"
+            text = (
+                f"{trial.number:>5}  {figure(trial.figure):>10}{loss}  {spent}  {escape(self.plan.named(trial.values))}"
+            )
+            self.out.print(f"[bold]{text}[/bold]" if place == 0 else text)
+
+
+def best_command(plan: Plan, trial: Trial) -> str:
+    """What gives the trial's figure again, to be pasted into a shell."""
+    flags = ["--config-dir", plan.folders[0]] if plan.folders else []
+    command = shlex.join(["python", "scripts/train.py", *flags, *plan.overrides(trial.values)])
+    return command if trial.threads is None else f"OMP_NUM_THREADS={trial.threads} {command}"

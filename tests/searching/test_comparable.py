@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from lossbook.composing.options import conf_folder
+from lossbook.errors import UserError
+from lossbook.searching.comparable import problem_with
+from lossbook.searching.plan import Plan
+
+Planned = Callable[..., Plan]
+
+
+def test_a_plan_knows_what_varies_what_is_fixed_and_what_it_looks_for(planned: Planned) -> None:
+    plan = planned("seed=3", "optim=adam,sgd", "optim.lr=interval(1e-4,1e-1)", "model.hidden=interval(16,512)")
+    assert plan.fixed == ("seed=3",)
+    assert [one.name for one in plan.parameters] == ["optim", "optim.lr", "model.hidden"]
+    assert [one.whole for one in plan.parameters] == [False, False, True]
+    assert (plan.primary, plan.epochs) == (("val/acc", "max"), 30)
+    assert plan.overrides({"optim": "sgd", "optim.lr": 0.1, "model.hidden": 32}) == [
+        "seed=3", "optim=sgd", "optim.lr=0.1", "model.hidden=32",
+    ]  # fmt: skip
+
+
+def test_errors_are_looked_for_at_their_smallest(planned: Planned) -> None:
+    assert planned("loss=ctc", "optim.lr=1e-3,1e-2").primary[0] == "val/acc"
+    plan = planned("loss=mse", "data=diabetes", "loss.primary.value=mae", "optim.lr=1e-3,1e-2")
+    assert plan.primary == ("val/mae", "min")
+
+
+def test_a_key_that_one_optimizer_has_is_searched_there(planned: Planned) -> None:
+    plan = planned("optim=adam,sgd,rmsprop", "optim.momentum=interval(0,0.9)", "optim.betas=[0.9,0.99],[0.8,0.99]")
+    assert plan.parameters[1].only == ("optim", ("sgd", "rmsprop"))
+    assert plan.parameters[2].only == ("optim", ("adam",))
+
+
+def test_choices_that_fit_nothing_are_left_out_with_the_reason(planned: Planned) -> None:
+    plan = planned("optim=adam,lbfgs,sparse_adam", "optim.lr=1e-3,1e-2", "data=digits", "model=cnn")
+    assert "adam" in plan.parameters[0].choices
+    assert "sparse_adam" not in plan.parameters[0].choices
+    assert dict(plan.refused)["optim=sparse_adam"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["optim.lr=0.1"], "needs something to vary"),
+        ([], "needs something to vary"),
+        (["seed=0,1"], "luck"),
+        (["data.limit=100,200"], "other validation parts"),
+        (["data.source.seed=0,1"], "other validation parts"),
+        (["optim.lr=1,2", "optim.lr=0.1"], "given twice"),
+        (["optim.lrr=interval(0,1)"], "There is no key optim.lrr"),
+        (["optim=adam,sdg"], "There is no optim sdg"),
+        (["optim=adam,sgd", "optim.momentum=0.9"], "There is no key optim.momentum"),
+        (["optim.lr=fast,slow"], "must have the type of its default"),
+        (["loss.criterion.label_smoothing=interval(0,1)"], "1 leaves nothing of the target"),
+        (["loss=cross_entropy,mse,triplet_margin", "data=digits"], "triplet_margin watches recall_at_1"),
+        (["loss=cross_entropy,mse"], "Fix: data=digits, for all of them"),
+        (["data=digits,breast_cancer", "model=mlp"], "trains on"),
+        (["loss=ctc,mse", "data=digits"], None),
+        (["data.batch_size=fast,slow"], "must have the type"),
+    ],
+)
+def test_what_is_no_search_is_refused_before_anything_is_written(
+    planned: Planned, arguments: list[str], says: str | None
+) -> None:
+    if says is None:  # what does not fit the data is left out, and the rest is searched
+        assert planned(*arguments).parameters[0].choices == ("mse",)
+        return
+    with pytest.raises(UserError, match=says):
+        planned(*arguments)
+
+
+def test_losses_that_compare_are_named(planned: Planned) -> None:
+    with pytest.raises(UserError, match=r"loss=cross_entropy,mse$"):
+        planned("loss=cross_entropy,triplet_margin,mse", "data=digits")
+
+
+def test_losses_decide_between_equal_figures_where_all_have_the_same(planned: Planned) -> None:
+    assert planned("optim.lr=1,2").compares_losses
+    assert not planned("loss=cross_entropy,mse", "data=digits").compares_losses
+    assert not planned("loss.criterion.label_smoothing=0,0.1").compares_losses
+
+
+def test_a_trial_is_held_against_the_contracts() -> None:
+    assert problem_with(["optim.lr=0.1"], [conf_folder()]) is None
+    assert problem_with(["loss.activation=softmax"], [conf_folder()]) is not None

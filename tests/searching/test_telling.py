@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lossbook.errors import UserError
+from lossbook.searching.plan import Plan
+from lossbook.searching.telling import Teller, best_command
+from lossbook.searching.trials import Trial
+
+Planned = Callable[..., Plan]
+
+
+@pytest.fixture
+def plan(planned: Planned) -> Plan:
+    return planned("optim.lr=interval(1e-4,1e-1)", "seed=3")
+
+
+def told(plan: Plan, *calls: Callable[[Teller], None]) -> str:
+    out = io.StringIO()
+    teller = Teller(Path("found"), plan, Console(file=out, highlight=False, soft_wrap=True))
+    for call in calls:
+        call(teller)
+    return out.getvalue()
+
+
+DONE = Trial(0, "completed", {"optim.lr": 0.0123}, figure=0.9, loss=0.3, epochs=30, seconds=3.0)
+EQUAL = Trial(1, "completed", {"optim.lr": 0.02}, figure=0.9, loss=0.2, epochs=30, seconds=3.0, threads=1)
+PRUNED = Trial(2, "pruned", {"optim.lr": 0.1}, figure=0.5, epochs=4, seconds=0.4)
+FAILED = Trial(3, "failed", {"optim.lr": 0.1}, message="The loss is nan.\nand more")
+REFUSED = Trial(4, "refused", {"optim.lr": 0.1}, message="No.")
+
+
+def test_each_trial_is_a_line(plan: Plan) -> None:
+    trials = [DONE, EQUAL, PRUNED, FAILED, REFUSED]
+    lines = told(plan, *(lambda teller, one=one: teller.trial(one, trials) for one in trials[:4])).splitlines()
+    assert lines == [
+        "   4  #0    val/acc 0.9000  optim.lr=0.0123  30 epochs, 3.0 s",
+        "   4  #1    val/acc 0.9000  optim.lr=0.02  30 epochs, 3.0 s  best so far",
+        "   4  #2    val/acc 0.5000  optim.lr=0.1  given up after 4 epochs, 0.4 s",
+        "   4  #3    failed  optim.lr=0.1  The loss is nan.",
+    ]
+
+
+def test_the_outcome_names_ties_and_the_best_command(plan: Plan) -> None:
+    text = told(
+        plan, lambda teller: teller.outcome([DONE, EQUAL, PRUNED, FAILED], [("optim.lr", 1.0)], [Path("a.png")])
+    )
+    assert "2 completed, 1 pruned, 1 failed" in text
+    assert "2 trials have that figure; the lowest val/loss of them is first" in text
+    assert "matters  optim.lr 100%" in text
+    assert text.splitlines()[-1] == "best     OMP_NUM_THREADS=1 python scripts/train.py seed=3 optim.lr=0.02"
+
+
+def test_where_losses_are_searched_the_earlier_of_equals_is_first(planned: Planned) -> None:
+    plan = planned("loss.criterion.label_smoothing=0,0.1")
+    trials = [replace(one, values={"loss.criterion.label_smoothing": "0"}) for one in (DONE, EQUAL)]
+    text = told(plan, lambda teller: teller.outcome(trials, [], []))
+    assert "the earliest of them is first" in text
+    assert "val/loss" not in text
+
+
+def test_a_command_is_safe_to_paste(plan: Plan) -> None:
+    plan = replace(plan, fixed=("model.channels=[8,16]", "hydra='a b'"), folders=("/my conf",))
+    assert best_command(plan, DONE) == (
+        "python scripts/train.py --config-dir '/my conf' 'model.channels=[8,16]' "
+        "'hydra='\"'\"'a b'\"'\"'' optim.lr=0.0123"
+    )
+
+
+def test_no_figure_at_all_is_an_error_with_the_first_message(plan: Plan) -> None:
+    with pytest.raises(UserError, match=r"The trial failed.(?s:.*)The first: The loss is nan."):
+        told(plan, lambda teller: teller.outcome([FAILED, REFUSED], [], []))
+
+
+def test_what_is_left_is_told(plan: Plan) -> None:
+    running = Trial(5, "running", {"optim.lr": 0.1})
+    assert told(plan, lambda teller: teller.left([DONE], 1, False)) == ""
+    assert "every combination" in told(plan, lambda teller: teller.left([DONE, REFUSED], 2, False))
+    assert "other processes still train 1 trial" in told(plan, lambda teller: teller.left([DONE, running], 2, False))
+    assert "search.resume=found" in told(plan, lambda teller: teller.left([DONE, running], 2, True))
+
+
+def test_the_plan_is_told_with_what_is_refused(planned: Planned) -> None:
+    plan = planned("optim=adam,sparse_adam", "data=digits", "model=cnn", "optim.betas=[0.9,0.99],[0.8,0.9]", seed=2)
+    text = told(plan, lambda teller: teller.plan_told([DONE, PRUNED], 40, 2))
+    assert "for     the largest val/acc of a best epoch" in text
+    assert "optim.betas  [0.9,0.99], [0.8,0.9]" in text
+    assert "fixed   data=digits model=cnn" in text
+    assert "trials  40, sampler tpe, pruner median, seed 2, 2 workers" in text
+    assert "refused optim=sparse_adam: " in text
+    assert "so far  1 completed, 1 pruned" in text
