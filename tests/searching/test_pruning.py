@@ -33,7 +33,7 @@ class Training:
 
     def __init__(self, mode: str = "max") -> None:
         self.trainer: Any = SimpleNamespace(
-            current_epoch=0, is_global_zero=True, strategy=SimpleNamespace(broadcast=lambda value: value)
+            current_epoch=0
         )
         self.module: Any = SimpleNamespace(primary=("val/acc", mode))
 

@@ -150,7 +150,8 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
     teller.plan_told(of_study(study), total, workers)
     interrupted = False
     try:
-        run(folder, plan, How(typed[0], workers, how["search.timeout"]), teller)
+        script = str(Path(typed[0]).with_name("train.py"))  # which runs a trial's other processes
+        run(folder, plan, How(script, workers, how["search.timeout"]), teller)
     except KeyboardInterrupt:
         interrupted = True
     from lossbook.searching.pictures import draw  # matplotlib takes a while, too

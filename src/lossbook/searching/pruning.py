@@ -26,8 +26,8 @@ class Pruning(lightning.Callback):
         epochs: of a trial, where the config says.
 
     What a trial is judged by in the end is its best epoch, and so it is on the way. A trial is given up between two
-    epochs, when its checkpoints are written, and never after the last one. In a run of several processes the first one
-    decides for all.
+    epochs, when its checkpoints are written, and never after the last one. Of a run's several processes the first one
+    alone has this callback; when it ends, whoever watches over it ends the others.
 
     Raises (from ``trainer.fit``):
         Pruned: the pruner gives the trial up.
@@ -49,8 +49,7 @@ class Pruning(lightning.Callback):
             self._validated = False
             name, mode = cast("tuple[str, str]", pl_module.primary)
             value = float(trainer.callback_metrics.get(name, math.nan))
-            reason = self._report(trainer.current_epoch, value, name, mode) if trainer.is_global_zero else None
-            self._reason = trainer.strategy.broadcast(reason)
+            self._reason = self._report(trainer.current_epoch, value, name, mode)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if self._reason is not None:

@@ -109,14 +109,14 @@ def _run(
         print(f"$ python {script} {' '.join(arguments)}", flush=True)
         try:
             config = resume(str(last), [], where) if goes_on else composed(own, where, _reader(*where))
+            several = config.trainer.devices != 1 or config.trainer.num_nodes != 1
             callbacks = [] if pruning is None else [_pruning(pruning)]
             train(config, folder, name=name or None, callbacks=callbacks)
-            several = config.trainer.devices != 1 or config.trainer.num_nodes != 1
         except UserError as error:
             print(error, file=sys.stderr, flush=True)
             return _failed(folder, str(error)), False
         except Pruned:
-            return standing(folder), False
+            return standing(folder), several
         except KeyboardInterrupt:
             return standing(folder), True
         except Exception as error:
