@@ -46,7 +46,7 @@ def test_retry_without_a_sweep_to_go_on_with_has_no_effect_and_is_refused() -> N
 @pytest.fixture
 def begun(tmp_path: Path) -> Path:
     arguments = ("loss=mse,l1", "seed=0,1", "hydra/launcher=joblib", "hydra.sweep.dir=elsewhere")
-    Plan(("train.py",), arguments, (), ("loss", "seed"), (Job(0, "", ("loss=mse",)),)).write(tmp_path)
+    Plan(("train.py",), arguments, (), str(Path.cwd()), ("loss", "seed"), (Job(0, "", ("loss=mse",)),)).write(tmp_path)
     return tmp_path
 
 
@@ -63,7 +63,7 @@ def test_a_sweep_goes_on_with_its_own_arguments(begun: Path, given: list[str]) -
 
 def test_the_options_of_ones_own_come_along(begun: Path) -> None:
     assert options_before({"resume": str(begun)}) is None
-    Plan(("train.py",), (), ("/mine",), (), ()).write(begun)
+    Plan(("train.py",), (), ("/mine",), "/", (), ()).write(begun)
     assert options_before({"resume": str(begun)}) == "/mine"
     assert options_before({}) is None
 
@@ -73,6 +73,21 @@ def test_it_may_go_on_with_another_launcher(begun: Path) -> None:
     assert "hydra/launcher=basic" in found
     assert "hydra/launcher=joblib" not in found
     assert found[-1] == "hydra.sweeper.retry=true"
+
+
+def test_how_it_was_run_is_kept_unless_it_is_said_anew(begun: Path) -> None:
+    command = ("train.py", "-m", "seed=0,1", "sweep.timeout=60", "sweep.on_error=stop")
+    Plan(command, ("seed=0,1",), (), str(Path.cwd()), (), ()).write(begun)
+    found = for_hydra({"resume": str(begun), "timeout": "90"}, [])
+    assert "hydra.sweeper.timeout=90" in found
+    assert "hydra.sweeper.on_error=stop" in found
+
+
+def test_it_goes_on_where_it_was_begun(begun: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = Path.cwd()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"It was begun in {before}"):
+        for_hydra({"resume": str(begun)}, [])
 
 
 def test_another_command_is_refused(begun: Path) -> None:

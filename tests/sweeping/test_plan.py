@@ -12,7 +12,7 @@ from lossbook.sweeping.plan import FILE, Job, Plan, named, refused
 
 
 def plan(*jobs: Job) -> Plan:
-    return Plan(("scripts/train.py", "-m", "seed=0,1"), ("seed=0,1",), (), ("seed",), jobs)
+    return Plan(("scripts/train.py", "-m", "seed=0,1"), ("seed=0,1",), (), "/", ("seed",), jobs)
 
 
 def test_names_hold_what_differs_in_the_order_of_the_command() -> None:
@@ -22,6 +22,11 @@ def test_names_hold_what_differs_in_the_order_of_the_command() -> None:
     assert [job.name for job in jobs] == ["loss=mse,seed=0", "loss=mse,seed=1", "loss=l1,seed=0", "loss=l1,seed=1"]
     assert [job.number for job in jobs] == [0, 1, 2, 3]
     assert jobs[2].overrides == ("loss=l1", "data=digits", "seed=0")
+
+
+def test_the_same_job_twice_is_a_mistake() -> None:
+    with pytest.raises(UserError, match="Two jobs of the sweep would be this one"):
+        named([["loss=mse", "seed=1"], ["loss=mse", "seed=2"], ["loss=mse", "seed=1"]])
 
 
 def test_a_single_job_has_no_name() -> None:

@@ -31,8 +31,8 @@ def test_rows_come_once_in_the_order_of_ending(tmp_path: Path, monkeypatch: pyte
             pass
         end(tmp_path / "0")
     assert text.getvalue().splitlines() == [
-        "1/2  #1  loss=[l1]  failed  a [bold] mistake  1:15",
-        "2/2  #0  loss=mse   val/r2   0.5123      1:15",
+        "1/2  #1  loss=[l1]  failed  a [bold] mistake in two lines",
+        "2/2  #0  loss=mse   val/r2            0.5123      1:15",
     ]
     assert watching._ended == [1, 0]
 
@@ -50,11 +50,27 @@ def test_a_terminal_shows_what_is_under_way(tmp_path: Path, monkeypatch: pytest.
     end(tmp_path / "0")
     text = io.StringIO()
     with Progress(tmp_path, JOBS, Console(file=text, width=200, force_terminal=True)) as watching:
+        assert watching._line() == "starting: torch is imported"
         (tmp_path / "1").mkdir()
-        (tmp_path / "1" / "output.txt").touch()
+        (tmp_path / "1" / "output.txt").write_text("   epoch  train/loss\n    1/20      0.5\n    2/20      0.4\n")
+        assert watching._line() == "0 of 2 in 0.0 s: #1 loss=[l1], epoch 2/20"
         end(tmp_path / "0", message="again")
         while not watching._ended:
             pass
-        assert "1 of 2 after 0." in watching._line()
-        assert watching._line().endswith("left: #1 loss=[l1]")
+        assert watching._line().startswith("1 of 2 in 0.")
+        assert watching._line().endswith("left: #1 loss=[l1], epoch 2/20")
     assert "#1" in text.getvalue()
+
+
+def test_a_single_job_is_called_by_its_arguments(tmp_path: Path) -> None:
+    text = io.StringIO()
+    with Progress(tmp_path, [Job(0, "", ("loss=mse", "seed=3"))], Console(file=text, width=200)):
+        end(tmp_path / "0")
+    assert text.getvalue().startswith("1/1  #0  loss=mse seed=3  val/r2")
+
+
+def test_a_long_message_is_cut(tmp_path: Path) -> None:
+    text = io.StringIO()
+    with Progress(tmp_path, JOBS[:1], Console(file=text, width=200)):
+        end(tmp_path / "0", "failed", message="long " * 100)
+    assert text.getvalue().endswith("long…\n")

@@ -16,6 +16,7 @@ PLAN = Plan(
     ("scripts/train.py", "-m", "loss=mse,l1,ctc"),
     ("loss=mse,l1,ctc",),
     (),
+    "/",
     ("loss",),
     (
         Job(0, "loss=mse", ("loss=mse",)),
@@ -55,7 +56,7 @@ def test_all_that_is_allowed_runs_and_the_report_is_written(folder: Path, capsys
     out = capsys.readouterr().out
     assert "3  loss (3)" in out
     assert "refused 1" in out
-    assert "loss=ctc with data=[digits] It takes text." in out
+    assert "          loss=ctc with data=[digits]\n            It takes text.\n" in out
     assert "2 completed" in out
     assert (folder / "report" / "README.md").exists()
     assert not (folder / "2").exists()
@@ -67,7 +68,7 @@ def test_failed_jobs_are_an_error_with_the_way_on(folder: Path) -> None:
     assert str(caught.value).splitlines() == [
         "1 of 2 jobs failed: #0.",
         "  What each has printed is in its output.txt, the messages are in the report.",
-        f"  Fix: python scripts/train.py -m sweep.resume={folder} sweep.retry=true",
+        f"  Fix: python scripts/train.py sweep.resume={folder} sweep.retry=true",
     ]
     given: list[int] = []
     with pytest.raises(UserError):  # nothing is due: the failed job is left alone
@@ -78,7 +79,7 @@ def test_failed_jobs_are_an_error_with_the_way_on(folder: Path) -> None:
 
 
 def test_jobs_that_did_not_run_are_told(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"2 jobs of 2 did not run: #0, #1\."):
+    with pytest.raises(UserError, match=r"2 jobs of 2 did not end: #0, #1\."):
         sweep.run(folder, PLAN, lambda _, jobs: None, retry=False, how="one process")
 
 
@@ -88,4 +89,15 @@ def test_what_breaks_a_sweep_off_is_raised_after_the_way_on(folder: Path, capsys
 
     with pytest.raises(KeyboardInterrupt):
         sweep.run(folder, PLAN, launch, retry=False, how="one process")
-    assert f"python scripts/train.py -m sweep.resume={folder}" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"python scripts/train.py sweep.resume={folder}" in out
+    assert "2 waiting" in out
+
+
+def test_a_job_that_another_process_has_is_neither_run_nor_forgotten(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "0").mkdir()
+    with ledger.lock(folder / "0").acquire(timeout=0), pytest.raises(UserError, match=r"1 job of 2 did not end: #0\."):
+        sweep.run(folder, PLAN, ends({1: "completed"}), retry=False, how="one process")
+    assert "1 in another process; 1 job to run" in capsys.readouterr().out

@@ -39,7 +39,7 @@ class Recorded:
 @pytest.fixture
 def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     jobs = tuple(Job(number, f"seed={number}", (f"seed={number}",)) for number in range(3))
-    Plan(("train.py",), (), ("/mine",), ("seed",), jobs).write(tmp_path)
+    Plan(("train.py",), (), ("/mine",), "/", ("seed",), jobs).write(tmp_path)
     monkeypatch.setattr(task, "Worker", Recorded)
     Recorded.made.clear()
     yield tmp_path

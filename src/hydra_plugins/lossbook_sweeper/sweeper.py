@@ -107,6 +107,7 @@ class LossbookSweeper(Sweeper):
             command=self.command,
             arguments=(*arguments, *hydras),
             folders=tuple(map(str, others)),
+            cwd=str(Path.cwd()),
             varied=tuple(varied),
             jobs=tuple(with_reasons(jobs, [ours, *others])),
         )

@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 from lossbook.composing.options import Options, conf_folder
-from lossbook.data.schema import Schema
-from lossbook.errors import Problem, UserError
+from lossbook.data.schema import TARGET_KINDS, Schema
+from lossbook.errors import Problem, UserError, nearest
 from lossbook.objectives.contract import Contract, read
 from lossbook.optim.checks import problems as optimizer_problems
 from lossbook.optim.schedules.checks import problems as schedule_problems
@@ -70,6 +70,11 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
     data = config["data"]
     if accepts(contract, data):
         return
+    if data.get("target") not in TARGET_KINDS:
+        near = nearest(str(data.get("target")), TARGET_KINDS)
+        rule = f"The kinds of targets are {', '.join(TARGET_KINDS)}."
+        yield Problem(f"data.target={data.get('target')}", rule, f"data.target={near}" if near else "")
+        return
     kind, views = data.get("target"), data.get("views", 1)
     name = config.get("choices", {}).get("data", "...")
     if kind in contract.accepts:
@@ -98,6 +103,8 @@ def _inputs(config: Mapping[str, Any]) -> Iterable[Problem]:
 
 def _model(config: Mapping[str, Any]) -> Iterable[Problem]:
     gives = config["model"].get("gives")
+    if config["data"].get("target", "class") not in TARGET_KINDS:
+        return
     wants = Schema(config["data"].get("target", "class"), (), 0).output if gives is not None else None
     if gives is None or wants in gives:
         return

@@ -118,6 +118,10 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
     if flags.config_dir is None and (kept := sweep_keys.options_before(sweep)):
         flags.config_dir = kept
         flags_alone.append(f"--config-dir={kept}")
+    if flags.cfg and flags.multirun:
+        raise refuse(
+            f"--cfg {flags.cfg} -m", "It shows the config of one run.", "leave out -m, and give one value a key"
+        )
     on_top = [argument for argument in others if not belongs_to_hydra(argument)]
     where = [conf_folder(), *([Path(flags.config_dir).absolute()] if flags.config_dir else [])]
     if flags.cfg == "job" and not (flags.package or flags.multirun or flags.help or flags.config_path):

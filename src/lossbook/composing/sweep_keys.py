@@ -58,15 +58,21 @@ def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
     from lossbook.sweeping.plan import Plan
 
     folder = Path(values["resume"])
-    before = list(Plan.read(folder).arguments)
+    plan = Plan.read(folder)
+    if Path.cwd() != Path(plan.cwd) and Path(plan.cwd).is_dir():
+        rule = f"It was begun in {plan.cwd}, where its paths and code of one's own are found."
+        raise refuse(
+            f"sweep.resume={folder} in {Path.cwd()}.", rule, f"cd {plan.cwd}, and sweep.resume={folder.absolute()}"
+        )
     jobs, hydras = _split(arguments)
-    jobs_before, hydras_before = _split(before)
+    jobs_before, hydras_before = _split(plan.arguments)
+    how = {key: text for key, text in taken(plan.command[1:])[0].items() if key in ("timeout", "on_error")}
     if jobs and jobs != jobs_before:
         given = f"sweep.resume={folder} with {' '.join(jobs)}."
         rule = f"It was begun with {' '.join(jobs_before) or 'no arguments'}, and a sweep keeps its jobs."
         raise refuse(given, rule, "give sweep.resume alone, or leave it out for a new sweep")
     kept = [one for one in hydras or hydras_before if not one.startswith("hydra.sweep.dir=")]
-    return [*jobs_before, *kept, f"hydra.sweep.dir={_quoted(str(folder))}", *_own(values)]
+    return [*jobs_before, *kept, f"hydra.sweep.dir={_quoted(str(folder))}", *_own(how | values)]
 
 
 def options_before(values: dict[str, str]) -> str | None:

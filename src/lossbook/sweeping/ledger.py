@@ -12,6 +12,7 @@ from filelock import FileLock
 from lossbook.files import write_whole
 
 METRICS = "metrics.json"
+OUTPUT = "output.txt"  # all that a job has printed
 _LOCKS = ".locks"
 _STOPPED = "stopped"
 
@@ -75,6 +76,17 @@ def lock(folder: Path) -> FileLock:
     locks = folder.parent / _LOCKS
     locks.mkdir(parents=True, exist_ok=True)
     return FileLock(locks / f"{folder.name}.lock")
+
+
+def running(folder: Path) -> bool:
+    """Whether a process has the job of this folder right now."""
+    if not folder.is_dir():
+        return False
+    try:
+        with lock(folder).acquire(timeout=0):
+            return False
+    except TimeoutError:
+        return True
 
 
 def slot(sweep: Path) -> tuple[int, FileLock]:

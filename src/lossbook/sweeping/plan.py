@@ -39,6 +39,7 @@ class Plan:
         command: the script and its arguments, as they were typed.
         arguments: those that make the jobs, Hydra's own (``hydra/launcher=joblib``) among them.
         folders: of options beside ``conf``, absolute.
+        cwd: the working folder, where relative paths and the user's own code are found.
         varied: keys that differ between jobs, in the order of the command.
         jobs: in the order of their numbers.
     """
@@ -46,6 +47,7 @@ class Plan:
     command: tuple[str, ...]
     arguments: tuple[str, ...]
     folders: tuple[str, ...]
+    cwd: str
     varied: tuple[str, ...]
     jobs: tuple[Job, ...]
 
@@ -70,11 +72,12 @@ class Plan:
             values = json.loads((folder / FILE).read_text(encoding="utf-8"))
             jobs = [Job(**{**job, "overrides": tuple(job["overrides"])}) for job in values["jobs"]]
             lists = {key: tuple(values[key]) for key in ("command", "arguments", "folders", "varied")}
+            cwd = str(values["cwd"])
         except FileNotFoundError:
             raise refuse(f"{folder} holds no {FILE}.", "A sweep writes it when it starts.", _known(folder)) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise refuse(f"{folder / FILE} cannot be read.", f"{type(error).__name__}: {error}.") from error
-        return cls(**lists, jobs=tuple(jobs))
+        return cls(**lists, cwd=cwd, jobs=tuple(jobs))
 
 
 def named(expanded: Sequence[Sequence[str]]) -> tuple[list[str], list[Job]]:
@@ -82,7 +85,13 @@ def named(expanded: Sequence[Sequence[str]]) -> tuple[list[str], list[Job]]:
 
     Args:
         expanded: the overrides of each job, the same keys in the same order.
+
+    Raises:
+        UserError: two of them are the same.
     """
+    twice = next((one for number, one in enumerate(expanded) if one in expanded[:number]), None)
+    if twice is not None:
+        raise refuse(" ".join(twice), "Two jobs of the sweep would be this one.", "give each value once")
     pairs = [[override.lstrip("+~").partition("=")[::2] for override in overrides] for overrides in expanded]
     values: dict[str, set[str]] = {}
     for job in pairs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -15,10 +16,11 @@ from rich.markup import escape
 from rich.text import Text
 
 from lossbook.shown import duration, figure
-from lossbook.sweeping.ledger import METRICS, figures
+from lossbook.sweeping.ledger import METRICS, OUTPUT, figures
 from lossbook.sweeping.plan import Job
 
 _PERIOD_S = 0.5
+_LONGEST = 200  # characters of a message
 
 
 class Progress:
@@ -34,10 +36,11 @@ class Progress:
         self.sweep = sweep
         self.jobs = list(jobs)
         self.console = console
-        self._width = max((len(job.name) for job in jobs), default=0)
+        self._width = max((len(_called(job)) for job in jobs), default=0)
         self._before = {job.number: self._written(job) for job in jobs}  # figures of an earlier attempt
+        self._printed_before = {job.number: self._printed(job) for job in jobs}
         self._ended: list[int] = []
-        self._began = time.monotonic()
+        self._first: float | None = None  # when the first job had begun
         self._finished = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="progress")
 
@@ -54,45 +57,74 @@ class Progress:
         with live or nullcontext():
             while True:
                 last = self._finished.wait(_PERIOD_S)
-                self._rows()
+                new = [(job, values) for job in self.jobs if (values := self._news(job))]
+                before = len(self._ended)
+                self._ended += [job.number for job, _ in new]
+                if live is not None:
+                    live.update(Text(self._line(), no_wrap=True, overflow="ellipsis"))
+                for count, (job, values) in enumerate(new, start=before + 1):
+                    self._row(count, job, values)
                 if last:
                     return
                 if live is not None:
-                    live.update(Text(self._line()), refresh=True)
+                    live.refresh()
 
-    def _rows(self) -> None:
-        for job in self.jobs:
-            if job.number in self._ended or self._written(job) in (None, self._before[job.number]):
-                continue
-            values = figures(self.sweep / str(job.number))
-            if values is not None:
-                self._ended.append(job.number)
-                self._row(job, values)
+    def _news(self, job: Job) -> dict[str, Any] | None:
+        """The figures of a job that has ended since this was last asked."""
+        if job.number in self._ended or self._written(job) in (None, self._before[job.number]):
+            return None
+        return figures(self.sweep / str(job.number))
 
-    def _row(self, job: Job, values: dict[str, Any]) -> None:
-        count = f"{len(self._ended):>{len(str(len(self.jobs)))}}/{len(self.jobs)}"
+    def _row(self, number: int, job: Job, values: dict[str, Any]) -> None:
+        count = f"{number:>{len(str(len(self.jobs)))}}/{len(self.jobs)}"
         seconds = duration(float(values.get("wall_time_s") or 0))
-        start = f"{count}  #{job.number:<{len(str(self.jobs[-1].number))}}  {escape(job.name):<{self._width}}"
+        name = f"{_called(job):<{self._width}}"
+        start = f"{count}  #{job.number:<{len(str(self.jobs[-1].number))}}  {escape(name)}"
         if values["status"] == "completed":
             tag = str(values.get("primary"))
             shown = figure((values.get("metrics") or {}).get(tag))
-            self.console.print(f"{start}  {tag} [bold]{shown:>8}[/bold]  {seconds:>8}", soft_wrap=True)
+            self.console.print(f"{start}  {tag:<15} [bold]{shown:>8}[/bold]  {seconds:>8}", soft_wrap=True)
             return
-        first = escape(str(values.get("message", "")).partition("\n")[0])
-        self.console.print(f"{start}  [bold red]{values['status']}[/bold red]  {first}  {seconds}", soft_wrap=True)
+        why = " ".join(str(values.get("message", "")).split())
+        why = why if len(why) <= _LONGEST else f"{why[: _LONGEST - 1]}…"
+        self.console.print(f"{start}  [bold red]{values['status']}[/bold red]  {escape(why)}", soft_wrap=True)
 
     def _line(self) -> str:
         """What is under way, for a terminal's last line."""
         waiting = [job for job in self.jobs if job.number not in self._ended]
-        running = [job for job in waiting if (self.sweep / str(job.number) / "output.txt").exists()]
-        seconds = time.monotonic() - self._began
+        now = [job for job in waiting if self._printed(job) not in (None, self._printed_before[job.number])]
         done = len(self._ended)
+        if not (done or now):
+            return "starting: torch is imported"
+        self._first = self._first or time.monotonic()
+        seconds = time.monotonic() - self._first
         left = f", about {duration(seconds / done * len(waiting))} left" if done else ""
-        names = ", ".join(f"#{job.number} {job.name}".strip() for job in running[:3])
-        return f"{done} of {len(self.jobs)} after {duration(seconds)}{left}{': ' if names else ''}{names}"
+        names = ", ".join(f"#{job.number} {_called(job)}{_epoch(self.sweep / str(job.number))}" for job in now[:3])
+        return f"{done} of {len(self.jobs)} in {duration(seconds)}{left}{': ' if names else ''}{names}"
 
     def _written(self, job: Job) -> int | None:
         """When the job's figures were written."""
-        with suppress(OSError):
-            return (self.sweep / str(job.number) / METRICS).stat().st_mtime_ns
-        return None
+        return _changed(self.sweep / str(job.number) / METRICS)
+
+    def _printed(self, job: Job) -> int | None:
+        return _changed(self.sweep / str(job.number) / OUTPUT)
+
+
+def _changed(path: Path) -> int | None:
+    with suppress(OSError):
+        return path.stat().st_mtime_ns
+    return None
+
+
+def _called(job: Job) -> str:
+    """What sets a job apart; of a single one, all that was asked for."""
+    return job.name or " ".join(job.overrides)
+
+
+def _epoch(folder: Path) -> str:
+    """``, epoch 3/20``, as far as the job has printed rows of its epochs."""
+    with suppress(OSError), (folder / OUTPUT).open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - 500))
+        found = re.findall(rb"^ *(\d+(?:/\d+)?)  +\S", file.read(), re.MULTILINE)
+        return f", epoch {found[-1].decode()}" if found else ""
+    return ""

@@ -151,6 +151,7 @@ class Worker:
 
     def _stop(self, process: subprocess.Popen[bytes], answers: IO[bytes]) -> None:
         """Lets the job save itself, as Ctrl-C does for a run; a second Ctrl-C does not wait for it."""
+        print("\nCtrl-C: the job is saved after this step, then it stops (once more: at once).", file=sys.stderr)
         self.interrupt()
         patience = time.monotonic() + GRACE_S
         with suppress(KeyboardInterrupt):

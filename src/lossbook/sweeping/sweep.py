@@ -33,7 +33,7 @@ def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
         UserError: jobs failed; all others have run, and the report is written.
     """
     out = Console(highlight=False, soft_wrap=True)
-    before = {job.number: ledger.standing(sweep / str(job.number)) for job in plan.allowed}
+    before = {job.number: _standing(sweep / str(job.number)) for job in plan.allowed}
     due = [job for job in plan.allowed if ledger.due(before[job.number], retry)]
     _tell(out, sweep, plan, before, due, how)
     began = time.monotonic()
@@ -42,9 +42,17 @@ def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
         with Progress(sweep, due, out):
             launch(sweep, due)
     except BaseException:
-        out.print(f"\ngo on   python {escape(plan.command[0])} -m sweep.resume={sweep}")
+        out.print(f"\n{_counted(sweep, plan)}")
+        out.print(f"[dim]go on  [/dim] python {escape(plan.command[0])} sweep.resume={escape(str(sweep))}")
         raise
     _end(out, sweep, plan, time.monotonic() - began)
+
+
+def _standing(folder: Path) -> ledger.Ending:
+    """How a job stands, whether another process has it among it."""
+    ending = ledger.standing(folder)
+    elsewhere = ending.status != "completed" and ledger.running(folder)
+    return ledger.Ending("in another process") if elsewhere else ending
 
 
 def _tell(
@@ -54,37 +62,44 @@ def _tell(
     out.print(f"[dim]sweep  [/dim] {escape(str(sweep))}")
     shut = [job for job in plan.jobs if job.refused is not None]
     varied = " x ".join(f"{key} ({len(_values(plan, key))})" for key in plan.varied)
-    out.print(f"[dim]jobs   [/dim] [bold]{len(plan.jobs)}[/bold]  {escape(varied)}")
-    out.print(f"[dim]run    [/dim] {how}; each prints into {escape(str(sweep))}/NUMBER/output.txt")
+    out.print(f"[dim]jobs   [/dim] [bold]{len(plan.jobs)}[/bold]  {escape(varied)}".rstrip())
+    out.print(f"[dim]run    [/dim] {how}; a job prints into its own output.txt")
     if shut:
         out.print(f"[dim]refused[/dim] {len(shut)}, whose choices do not fit together:")
         for reason, names in _by_reason(shut).items():
-            out.print(f"          {escape(names)}\n            {escape(' '.join(reason.split()))}")
+            out.print(f"        [bold]{escape(names)}[/bold]")
+            out.print("\n".join(f"          {escape(line)}" for line in reason.splitlines()))
     states = Counter(ending.status for ending in before.values())
     done = ", ".join(f"{count} {status}" for status, count in states.items() if status != "waiting")
     if done:
         out.print(f"[dim]so far [/dim] {done}; {plural(len(due), 'job')} to run")
-    out.print()
+    if due:
+        out.print()
 
 
 def _end(out: Console, sweep: Path, plan: Plan, seconds: float) -> None:
     from lossbook.report.report import print_short, report
 
-    endings = {job: ledger.standing(sweep / str(job.number)) for job in plan.allowed}
-    counts = Counter(ending.status for ending in endings.values())
-    out.print(f"\n{', '.join(f'{count} {status}' for status, count in counts.items())}, {duration(seconds)}\n")
-    if counts["waiting"] < len(endings):
+    endings = {job: _standing(sweep / str(job.number)) for job in plan.allowed}
+    out.print(f"\n{_counted(sweep, plan)} in {duration(seconds)}\n")
+    if any(ending.status != "waiting" for ending in endings.values()):
         print_short(report([sweep], sweep / "report"))
     out.print(f"[dim]curves [/dim] tensorboard --logdir {escape(str(sweep))}")
     failed = [job for job, ending in endings.items() if ending.status == "failed"]
     if failed:
         given = f"{len(failed)} of {plural(len(endings), 'job')} failed: {_numbers(failed)}."
         rule = "What each has printed is in its output.txt, the messages are in the report."
-        raise refuse(given, rule, f"python {plan.command[0]} -m sweep.resume={sweep} sweep.retry=true")
-    waiting = [job for job, ending in endings.items() if ledger.due(ending, retry=False)]
-    if waiting:
-        given = f"{plural(len(waiting), 'job')} of {len(endings)} did not run: {_numbers(waiting)}."
+        raise refuse(given, rule, f"python {plan.command[0]} sweep.resume={sweep} sweep.retry=true")
+    open_still = [job for job, ending in endings.items() if ending.status not in ("completed", "pruned")]
+    if open_still:
+        given = f"{plural(len(open_still), 'job')} of {len(endings)} did not end: {_numbers(open_still)}."
         raise refuse(given, "Another process has them, or was ended.", f"sweep.resume={sweep} goes on with them")
+
+
+def _counted(sweep: Path, plan: Plan) -> str:
+    """``3 completed, 1 interrupted, 2 waiting``."""
+    counts = Counter(_standing(sweep / str(job.number)).status for job in plan.allowed)
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
 def _values(plan: Plan, key: str) -> set[str]:

@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.errors import Pruned, UserError
-from lossbook.sweeping.ledger import METRICS, Ending, due, lock, record_failure, standing
+from lossbook.sweeping.ledger import METRICS, OUTPUT, Ending, due, lock, record_failure, standing
 
-OUTPUT = "output.txt"
 _PR_SET_PDEATHSIG = 1  # Linux
 
 
