@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.errors import Pruned, refuse
@@ -50,7 +51,9 @@ def test_a_run_that_ended_by_itself(tmp_path: Path) -> None:
     ("error", "status", "message"),
     [
         (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt"),
+        (SIGTERMException(), "interrupted", "SIGTERMException"),
         (ValueError("it broke"), "failed", "ValueError: it broke"),
+        (SystemExit(3), "failed", "SystemExit: 3"),  # of the user's own code
         (refuse("seed=-1", "A seed is positive."), "failed", "seed=-1\n  A seed is positive."),
         (Pruned("hopeless"), "pruned", "hopeless"),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lossbook.errors import UserError
 from lossbook.sweeping import ledger
 from lossbook.sweeping.ledger import Ending, due, lock, record_failure, slot, standing
 
@@ -70,6 +71,26 @@ input()
     other.stdout.close()
     with lock(tmp_path / "0").acquire(timeout=5):
         pass
+
+
+def test_a_job_that_some_process_has_is_running(tmp_path: Path) -> None:
+    assert not ledger.running(tmp_path / "0")
+    (tmp_path / "0").mkdir()
+    assert not ledger.running(tmp_path / "0")
+    with lock(tmp_path / "0").acquire(timeout=0):
+        assert ledger.running(tmp_path / "0")
+
+
+def test_a_folder_is_taken_for_one_sweep_alone(tmp_path: Path) -> None:
+    ledger.begin(tmp_path)
+    with pytest.raises(UserError, match="A new sweep wants an empty folder"):
+        ledger.begin(tmp_path)
+    (tmp_path / "sweep.json").touch()
+    with pytest.raises(UserError, match="goes on with the sweep in it"):
+        ledger.begin(tmp_path)
+    (tmp_path / "other" / "0").mkdir(parents=True)
+    with pytest.raises(UserError, match="another folder"):
+        ledger.begin(tmp_path / "other")
 
 
 def test_slots_are_the_lowest_that_are_free(tmp_path: Path) -> None:

@@ -53,7 +53,16 @@ def test_a_folder_without_one_is_refused_with_a_sweep_that_is_there(tmp_path: Pa
         Plan.read(tmp_path / "sweeps" / "two")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"jobs": [{"number": 0}]}', '{"jobs": 3}', json.dumps({"jobs": []})])
+def test_a_plan_of_another_version_is_refused(tmp_path: Path) -> None:
+    plan().write(tmp_path)
+    (tmp_path / FILE).write_text((tmp_path / FILE).read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(UserError, match="another version"):
+        Plan.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"jobs": [{"number": 0}]}', '{"jobs": 3}', json.dumps({"version": 1, "jobs": []})]
+)
 def test_a_file_that_is_not_one_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(UserError, match="cannot be read"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,14 @@ from lossbook.sweeping.plan import Job
 from lossbook.sweeping.progress import Progress
 
 JOBS = [Job(0, "loss=mse", ()), Job(1, "loss=[l1]", ())]
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> None:
+    """Waits until that holds."""
+    late = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < late
+        time.sleep(0.01)
 
 
 def end(folder: Path, status: str = "completed", **more: object) -> None:
@@ -27,8 +37,7 @@ def test_rows_come_once_in_the_order_of_ending(tmp_path: Path, monkeypatch: pyte
     text = io.StringIO()
     with Progress(tmp_path, JOBS, Console(file=text, width=200)) as watching:
         end(tmp_path / "1", "failed", message="a [bold] mistake\nin two lines", primary=None, metrics={})
-        while not text.getvalue():
-            pass
+        within(60, lambda: bool(text.getvalue()))
         end(tmp_path / "0")
     assert text.getvalue().splitlines() == [
         "1/2  #1  loss=[l1]  failed  a [bold] mistake in two lines",
@@ -55,8 +64,7 @@ def test_a_terminal_shows_what_is_under_way(tmp_path: Path, monkeypatch: pytest.
         (tmp_path / "1" / "output.txt").write_text("   epoch  train/loss\n    1/20      0.5\n    2/20      0.4\n")
         assert watching._line() == "0 of 2 in 0.0 s: #1 loss=[l1], epoch 2/20"
         end(tmp_path / "0", message="again")
-        while not watching._ended:
-            pass
+        within(60, lambda: bool(watching._ended))
         assert watching._line().startswith("1 of 2 in 0.")
         assert watching._line().endswith("left: #1 loss=[l1], epoch 2/20")
     assert "#1" in text.getvalue()

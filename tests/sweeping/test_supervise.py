@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lossbook.sweeping.ledger import Ending, lock, standing
+from lossbook.sweeping.ledger import Ending, lock, record_failure, standing
 from lossbook.sweeping.supervise import Worker
 
 TINY = ["data=digits", "data.limit=40", "data.batch_size=20", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
@@ -30,6 +30,14 @@ def worker(faulty: Path) -> Iterator[Worker]:
     worker.start()
     yield worker
     worker.close()
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> None:
+    """Waits until that holds."""
+    late = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < late
+        time.sleep(0.01)
 
 
 def run(worker: Worker, number: int, *overrides: str, **options: Any) -> Ending:
@@ -94,8 +102,7 @@ def test_what_was_killed_goes_on_from_its_last_checkpoint_to_the_same_figures(wo
 
 
 def _kill_after_a_checkpoint(worker: Worker, file: Path) -> None:
-    while not file.exists():
-        time.sleep(0.01)
+    within(120, file.exists)
     assert worker._process is not None
     os.kill(worker._process.pid, signal.SIGKILL)
 
@@ -122,10 +129,23 @@ def test_ctrl_c_reaches_the_job_and_is_raised(
 
 
 def _interrupt_after(file: Path) -> None:
-    while not file.exists():
-        time.sleep(0.05)
+    within(120, file.exists)
     time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_worker_that_dies_before_it_begins_is_not_taken_for_the_failure_before(
+    faulty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_failure(Path("sweep/0"), "of old", 1.0, resumable=False)
+    monkeypatch.setattr("lossbook.sweeping.supervise._CODE", "raise SystemExit(7)")
+    worker = Worker("scripts/train.py")
+    assert "exit code 7" in run(worker, 0, "loss=mse", retry=True).message
+    with lock(Path("sweep/1")).acquire(timeout=0):  # another process has the job: its folder is not ours
+        monkeypatch.setattr("lossbook.sweeping.supervise.PATIENCE_S", 0.1)
+        assert run(worker, 1, "loss=mse") == Ending("elsewhere")
+    assert not Path("sweep/1/metrics.json").exists()
+    worker.close()
 
 
 def test_a_worker_ends_with_the_one_that_started_it(faulty: Path) -> None:
@@ -141,20 +161,23 @@ def test_a_worker_ends_with_the_one_that_started_it(faulty: Path) -> None:
 
 
 def test_threads_and_slot_are_told_by_the_environment(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")  # as joblib does
+    monkeypatch.setenv("SLURM_NTASKS", "1")
     worker = Worker("scripts/train.py", threads=1, slot=3)
     worker.start()
     assert worker._process is not None
-    while "OMP_NUM_THREADS" not in (environment := Path(f"/proc/{worker._process.pid}/environ").read_text()):
-        time.sleep(0.01)
+    proc = Path(f"/proc/{worker._process.pid}/environ")
+    within(60, lambda: "LOSSBOOK_SLOT" in proc.read_text())
+    environment = proc.read_text().split("\0")
     worker.close()
-    assert {"OMP_NUM_THREADS=1", "LOSSBOOK_SLOT=3"} <= set(environment.split("\0"))
+    assert {"OMP_NUM_THREADS=1", "LOSSBOOK_SLOT=3"} <= set(environment)
+    assert not any(one.startswith("SLURM_NTASKS") for one in environment)
 
 
 def test_another_thread_may_interrupt_and_kill() -> None:
     worker = Worker("scripts/search.py")
     worker.interrupt()  # nothing has started
-    code = "import time\nprint('ready', flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: raise SystemExit(7)"
+    code = "import time\ntry: print('ready', flush=True); time.sleep(60)\nexcept KeyboardInterrupt: raise SystemExit(7)"
     for end, expected in ((worker.interrupt, 7), (worker.kill, -signal.SIGKILL)):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
         assert process.stdout is not None

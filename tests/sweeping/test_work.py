@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from lossbook.errors import Pruned, refuse
 from lossbook.sweeping.ledger import Ending, lock, record_failure
@@ -60,6 +61,7 @@ def test_a_job_is_told_by_its_arguments_and_prints_into_its_folder(train: Any) -
     [
         (refuse("seed=1", "No."), Ending("failed", "seed=1\n  No."), False),
         (ValueError("broken"), Ending("failed", "ValueError: broken"), True),
+        (SystemExit(2), Ending("failed", "SystemExit: 2"), True),
         (KeyboardInterrupt(), Ending("cut short"), True),
         (Pruned(), Ending("cut short"), False),
     ],
@@ -82,7 +84,7 @@ def test_what_was_cut_short_goes_on_and_what_raised_starts_afresh(train: Any, mo
     monkeypatch.setattr("lossbook.composing.resume.resume", lambda *_: compose("loss=l1"))
     checkpoint = Path("sweep/3/checkpoints/last.ckpt")
     checkpoint.parent.mkdir(parents=True)
-    checkpoint.touch()
+    torch.save({"state_dict": {}, "lossbook": {"config": {}}}, checkpoint)
     run("loss=mse")
     assert calls[-1][0].choices.loss == "l1"  # as the checkpoint has it
     assert calls[-1][3][1:] == [f"ckpt={checkpoint}"]
@@ -94,6 +96,24 @@ def test_what_was_cut_short_goes_on_and_what_raised_starts_afresh(train: Any, mo
     assert calls[-1][3][1:] == ["loss=mse"]
     assert not checkpoint.exists()
     assert Path("sweep/3/output.txt").read_text().count("$ python") == 3
+
+
+def test_a_checkpoint_that_cannot_be_read_is_none(train: Any) -> None:
+    Path("sweep/3/checkpoints").mkdir(parents=True)
+    Path("sweep/3/checkpoints/last.ckpt").touch()
+    assert run("loss=mse") == (Ending("completed"), False)
+    assert calls[-1][3][1:] == ["loss=mse"]
+
+
+def test_what_is_left_of_a_failure_tells_of_it_until_the_end(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    record_failure(Path("sweep/3"), "raised", 1.0, resumable=False)
+    for name in ("checkpoints", "events"):
+        (Path("sweep/3") / name).mkdir()
+    removed: list[str] = []
+    monkeypatch.setattr("shutil.rmtree", lambda path: (removed.append(path.name), path.rmdir()))
+    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: removed.append(path.name))
+    run("loss=mse", retry=True)
+    assert removed[:3] == ["checkpoints", "events", "metrics.json"]
 
 
 def test_what_is_done_or_somebody_elses_is_left_alone(train: Any) -> None:

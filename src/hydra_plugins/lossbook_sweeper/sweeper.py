@@ -5,6 +5,7 @@ Hydra imports this file whenever it starts: what takes time is imported when it 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from lossbook.sweeping.plan import Job, Plan
     from lossbook.sweeping.task import Task
+
+
+_MANY = 500  # jobs, whose plan takes seconds
 
 
 class LossbookSweeper(Sweeper):
@@ -47,23 +51,19 @@ class LossbookSweeper(Sweeper):
         self.whole = config
 
     def sweep(self, arguments: list[str]) -> None:
-        from lossbook.errors import refuse
-        from lossbook.sweeping import sweep, task
-        from lossbook.sweeping.plan import FILE, Plan
+        from lossbook.sweeping import ledger, sweep, task
+        from lossbook.sweeping.plan import Plan
 
         launcher = str(self.hydra.launcher._target_)
         parallel = not launcher.endswith(".BasicLauncher")
-        one_thread = "joblib" in launcher  # as many workers as processors, and each of them would take all of these
-        job = task.Task(
-            self.command[0], self.timeout, self.on_error == "stop", self.retry, 1 if one_thread else None, parallel
-        )
+        # as many workers as processors, and each of them would take all of these
+        threads = int(os.environ.get("OMP_NUM_THREADS", "1")) if "joblib" in launcher else None
+        job = task.Task(self.command[0], self.timeout, self.on_error == "stop", self.retry, threads, parallel)
         plan = self._planned(arguments) if self.resume is None else Plan.read(Path(self.resume))
         folder = Path(str(self.hydra.sweep.dir))  # claimed now, after the checks
         folder.mkdir(parents=True, exist_ok=True)
         if self.resume is None:
-            if (folder / FILE).exists():
-                rule = "That folder holds a sweep already."
-                raise refuse(f"hydra.sweep.dir={folder}", rule, f"sweep.resume={folder} goes on with it")
+            ledger.begin(folder)
             plan.write(folder)
         how = f"hydra/launcher={self.hydra.runtime.choices['hydra/launcher']}" if parallel else "one process"
 
@@ -90,6 +90,7 @@ class LossbookSweeper(Sweeper):
         from lossbook.sweeping.allowed import with_reasons
         from lossbook.sweeping.plan import Plan, named
 
+        self._refuse_unheeded()
         swept = [f"{key}={values}" for key, values in self.params.items()]
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         overrides = parser.parse_overrides([*swept, *arguments])
@@ -103,6 +104,8 @@ class LossbookSweeper(Sweeper):
         ours = conf_folder()
         others = [Path(one.path).absolute() for one in sources if Path(one.path).absolute() != ours]
         hydras = [one for one in self.command[1:] if belongs_to_hydra(one)]
+        if len(jobs) > _MANY:
+            print(f"{len(jobs)} jobs are held against the contracts ...", flush=True)
         return Plan(
             command=self.command,
             arguments=(*arguments, *hydras),
@@ -112,9 +115,28 @@ class LossbookSweeper(Sweeper):
             jobs=tuple(with_reasons(jobs, [ours, *others])),
         )
 
+    def _refuse_unheeded(self) -> None:
+        """Hydra's own settings that would have no effect on jobs that train in a process of their own."""
+        from lossbook.errors import refuse
+
+        if self.hydra.searchpath:
+            rule = "A sweep finds options in conf and in one folder beside it."
+            raise refuse(f"hydra.searchpath={list(self.hydra.searchpath)}", rule, "--config-dir DIR")
+        if self.hydra.job.env_set:
+            rule = "The process that trains has started by then."
+            raise refuse(
+                f"hydra.job.env_set={dict(self.hydra.job.env_set)}", rule, "set it in the shell: NAME=VALUE python ..."
+            )
+        if any(one.startswith("hydra.sweep.subdir=") for one in self.command):
+            raise refuse(
+                "hydra.sweep.subdir", "The folder of a job is its number.", "hydra.sweep.dir=DIR names the sweep's"
+            )
+
     def _launch(self, task: Task, sweep: Path, jobs: Sequence[Job]) -> None:
         """Gives the jobs to Hydra's launcher, which calls the task wherever it runs them."""
         from hydra.core.plugins import Plugins
+
+        from lossbook.composing.arguments import quoted
 
         if not jobs:
             return
@@ -122,7 +144,7 @@ class LossbookSweeper(Sweeper):
             hydra_context=self.context, task_function=task, config=self.whole
         )
         # a launcher counts its jobs from 0; ours have the numbers of the plan, which name their folders
-        where = [f"hydra.sweep.dir='{sweep.absolute()}'"]
+        where = [f"hydra.sweep.dir={quoted(str(sweep.absolute()))}"]
         overrides = [[*where, f"hydra.sweep.subdir={job.number}", *job.overrides] for job in jobs]
         for result in launcher.launch(overrides, initial_job_idx=0):
             _ = result.return_value  # raises what went wrong around the job

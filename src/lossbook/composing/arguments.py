@@ -41,6 +41,11 @@ def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     return paths[-1], others
 
 
+def quoted(text: str) -> str:
+    """A text as Hydra's grammar takes it whatever it holds."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def belongs_to_hydra(argument: str) -> bool:
     """Whether an argument speaks of Hydra itself: where it runs, how it sweeps, what help it shows."""
     return argument.lstrip("+~").startswith(("hydra.", "hydra/"))

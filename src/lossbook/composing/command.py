@@ -127,6 +127,13 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
     if flags.cfg == "job" and not (flags.package or flags.multirun or flags.help or flags.config_path):
         _print_config(flags, given, where)
         return 0
+    another = next(
+        (one for one in others if one.startswith("hydra/sweeper=") and one != f"hydra/sweeper={sweeper}"), ""
+    )
+    if another and sweep:
+        raise refuse(
+            f"sweep.{next(iter(sweep))} with {another}", "Another sweeper does not know it.", f"leave {another} out"
+        )
     session = Session(ckpt, on_top, called=list(sys.argv), sweep_only=[f"sweep.{key}={sweep[key]}" for key in sweep])
     others = sweep_keys.for_hydra(sweep, others)
     for argument in others:

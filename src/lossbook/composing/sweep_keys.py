@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lossbook.composing.arguments import belongs_to_hydra
+from lossbook.composing.arguments import belongs_to_hydra, quoted
 from lossbook.errors import nearest, refuse
 
 # key -> what it takes; Hydra's sweeper has the same keys
@@ -72,7 +72,7 @@ def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
         rule = f"It was begun with {' '.join(jobs_before) or 'no arguments'}, and a sweep keeps its jobs."
         raise refuse(given, rule, "give sweep.resume alone, or leave it out for a new sweep")
     kept = [one for one in hydras or hydras_before if not one.startswith("hydra.sweep.dir=")]
-    return [*jobs_before, *kept, f"hydra.sweep.dir={_quoted(str(folder))}", *_own(how | values)]
+    return [*jobs_before, *kept, f"hydra.sweep.dir={quoted(str(folder))}", *_own(how | values)]
 
 
 def options_before(values: dict[str, str]) -> str | None:
@@ -85,7 +85,7 @@ def options_before(values: dict[str, str]) -> str | None:
 
 
 def _own(values: dict[str, str]) -> list[str]:
-    return [f"hydra.sweeper.{key}={_quoted(text) if key == 'resume' else text}" for key, text in values.items()]
+    return [f"hydra.sweeper.{key}={quoted(text) if key == 'resume' else text}" for key, text in values.items()]
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -104,7 +104,3 @@ def _fits(name: str, text: str) -> bool:
             return False
     allowed: dict[str, Any] = {"on_error": ("continue", "stop"), "retry": ("true", "false")}
     return text in allowed.get(name, (text or None,))
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "\\'") + "'"

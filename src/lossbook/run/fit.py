@@ -140,8 +140,8 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
     with quiet():
         try:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
-        except SystemExit:  # Lightning's answer to Ctrl-C, which would end a whole sweep
-            if trainer.interrupted:
+        except SystemExit as error:  # Lightning's answer to Ctrl-C, which would end a whole sweep
+            if isinstance(error.__context__, KeyboardInterrupt):
                 raise KeyboardInterrupt from None
             raise
         except MisconfigurationException as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lossbook.errors import Pruned, UserError
 from lossbook.files import write_whole
@@ -52,7 +53,7 @@ class RunFolder:
     ) -> tuple[str, Outcome]:
         """Write how far a run came that was broken off, and by what; returns the status and that."""
         outcome = Outcome.of(trainer)
-        status = "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
+        status = "interrupted" if isinstance(error, (KeyboardInterrupt, SIGTERMException)) else "failed"
         if isinstance(error, Pruned):
             status, outcome.figures = "pruned", outcome.figures or latest_figures(trainer)
         with suppress(UserError):  # the disk may be full, which is what the error itself says

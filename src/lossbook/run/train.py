@@ -15,6 +15,7 @@ from lossbook.composing.plain import plain
 from lossbook.composing.resume import to_save
 from lossbook.errors import Pruned, UserError, refuse
 from lossbook.naming import run_name
+from lossbook.orphans import end_with_parent
 from lossbook.ranks import is_first
 from lossbook.trust import Trust
 
@@ -68,6 +69,9 @@ def train(
 
     started = time.perf_counter()
     memory = PeakMemory()
+    if not is_first():
+        end_with_parent()
+        folder = folder_of_the_first()  # which decides where, and from what, the run goes on
     in_place = goes_on_in(folder, values["ckpt"])
     values["ckpt"] = checkpoint_to_go_on_from(values, folder)
     saved = to_save(config)
@@ -98,7 +102,8 @@ def train(
             made = claim(base) if folder is None else base if in_place else _unused(base)
             new += [made.absolute()] if made != base else []
         else:
-            made = folder_of_the_first()
+            assert folder is not None
+            made = Path(folder)
         with discarding(new):
             record = RunFolder(made, values, assembly.module.primary)
             trainer = make(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ class How:
     @property
     def threads(self) -> int | None:
         """Of torch in each worker; None: torch's own choice. With small models two that contend are slower than one."""
-        return 1 if self.workers > 1 else None
+        return int(os.environ.get("OMP_NUM_THREADS", "1")) if self.workers > 1 else None
 
 
 def run(folder: Path, plan: Plan, how: How, teller: Teller) -> None:

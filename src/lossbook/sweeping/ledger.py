@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from lossbook.errors import refuse
 from lossbook.files import write_whole
 
 METRICS = "metrics.json"
@@ -76,6 +78,21 @@ def lock(folder: Path) -> FileLock:
     locks = folder.parent / _LOCKS
     locks.mkdir(parents=True, exist_ok=True)
     return FileLock(locks / f"{folder.name}.lock")
+
+
+def begin(sweep: Path) -> None:
+    """Takes a folder for a new sweep, which nobody else can take for another from then on.
+
+    Raises:
+        UserError: it holds something already.
+    """
+    with suppress(FileExistsError):
+        if not any(sweep.iterdir()):
+            (sweep / _LOCKS).mkdir()  # exclusive
+            return
+    rule = "A new sweep wants an empty folder."
+    fix = f"sweep.resume={sweep} goes on with the sweep in it" if (sweep / "sweep.json").exists() else "another folder"
+    raise refuse(f"hydra.sweep.dir={sweep}", rule, fix)
 
 
 def running(folder: Path) -> bool:

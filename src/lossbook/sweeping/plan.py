@@ -70,6 +70,8 @@ class Plan:
         """
         try:
             values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            if values["version"] != _VERSION:
+                raise refuse(f"{folder / FILE} is of another version of Lossbook.", "A sweep goes on with its own.")
             jobs = [Job(**{**job, "overrides": tuple(job["overrides"])}) for job in values["jobs"]]
             lists = {key: tuple(values[key]) for key in ("command", "arguments", "folders", "varied")}
             cwd = str(values["cwd"])

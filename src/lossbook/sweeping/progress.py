@@ -77,7 +77,8 @@ class Progress:
 
     def _row(self, number: int, job: Job, values: dict[str, Any]) -> None:
         count = f"{number:>{len(str(len(self.jobs)))}}/{len(self.jobs)}"
-        seconds = duration(float(values.get("wall_time_s") or 0))
+        taken = values.get("wall_time_s")
+        seconds = duration(taken) if isinstance(taken, (int, float)) else ""
         name = f"{_called(job):<{self._width}}"
         start = f"{count}  #{job.number:<{len(str(self.jobs[-1].number))}}  {escape(name)}"
         if values["status"] == "completed":

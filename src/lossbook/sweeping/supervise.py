@@ -15,10 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from lossbook.sweeping.ledger import Ending, figures, record_failure, standing
+from lossbook.sweeping.ledger import METRICS, Ending, lock, record_failure, standing
 
 _CODE = "import sys; from lossbook.sweeping.work import main; main(int(sys.argv.pop(1)))"
 GRACE_S = 60.0  # for a run that is asked to stop to save itself
+PATIENCE_S = 10.0  # for the system to take a lock from the dead
 STARTING_S = 600.0  # for a process to import torch, from a slow disk
 
 
@@ -27,7 +28,7 @@ class Worker:
 
     Args:
         script: which Lightning starts again for a job of several processes.
-        threads: of torch, where the environment does not say; None: torch's own choice.
+        threads: of torch; None: the environment's or torch's own choice.
         slot: the worker's number among those that run beside each other; with several GPUs the n-th takes the n-th.
     """
 
@@ -44,9 +45,10 @@ class Worker:
             return
         self.close()
         answers, theirs = os.pipe()
-        environment = dict(os.environ)
+        # this process starts those of a job itself, where Lightning would take Slurm to have done so
+        environment = {name: value for name, value in os.environ.items() if name != "SLURM_NTASKS"}
         if self.threads is not None:
-            environment.setdefault("OMP_NUM_THREADS", str(self.threads))
+            environment["OMP_NUM_THREADS"] = str(self.threads)  # joblib has set a number of its own
         if self.slot is not None:
             environment["LOSSBOOK_SLOT"] = str(self.slot)
         self._process = subprocess.Popen(
@@ -98,6 +100,7 @@ class Worker:
         with suppress(BrokenPipeError):  # it died meanwhile, which is found below
             process.stdin.write(json.dumps(job).encode() + b"\n")
             process.stdin.flush()
+        before = _written(folder)
         began, limit = time.monotonic(), STARTING_S  # a new process imports torch first, which is not the job's time
         late = "The process that was to run it had not started after {:g} s."
         try:
@@ -112,10 +115,10 @@ class Worker:
                     return Ending(**answer["ending"])
                 seconds = time.monotonic() - began
                 if process.poll() is not None:
-                    return self._lost(folder, seconds, _death(process.returncode))
+                    return self._lost(folder, before, seconds, _death(process.returncode))
                 if seconds > limit:
                     self.kill()
-                    return self._lost(folder, seconds, late.format(limit))
+                    return self._lost(folder, before, seconds, late.format(limit))
         except KeyboardInterrupt:
             self._stop(process, answers)
             raise
@@ -145,9 +148,15 @@ class Worker:
         answer: dict[str, Any] = json.loads(last)
         return answer
 
-    def _lost(self, folder: Path, seconds: float, message: str) -> Ending:
-        """The ending of a job whose process is gone: what it wrote itself counts."""
-        return standing(folder) if figures(folder) else record_failure(folder, message, seconds, resumable=True)
+    def _lost(self, folder: Path, before: int | None, seconds: float, message: str) -> Ending:
+        """The ending of a job whose process is gone: what it wrote itself counts, but not what was there before."""
+        try:
+            with lock(folder).acquire(timeout=PATIENCE_S):
+                if _written(folder) not in (None, before):
+                    return standing(folder)
+                return record_failure(folder, message, seconds, resumable=True)
+        except TimeoutError:
+            return Ending("elsewhere")
 
     def _stop(self, process: subprocess.Popen[bytes], answers: IO[bytes]) -> None:
         """Lets the job save itself, as Ctrl-C does for a run; a second Ctrl-C does not wait for it."""
@@ -173,6 +182,13 @@ class Worker:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+
+def _written(folder: Path) -> int | None:
+    """When the job's figures were written."""
+    with suppress(OSError):
+        return (folder / METRICS).stat().st_mtime_ns
+    return None
 
 
 def _death(code: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
             launch(sweep, due)
     except BaseException:
         out.print(f"\n{_counted(sweep, plan)}")
-        out.print(f"[dim]go on  [/dim] python {escape(plan.command[0])} sweep.resume={escape(str(sweep))}")
+        out.print(f"[dim]go on  [/dim] python {escape(_resuming(sweep, plan))}")
         raise
     _end(out, sweep, plan, time.monotonic() - began)
 
@@ -89,7 +90,7 @@ def _end(out: Console, sweep: Path, plan: Plan, seconds: float) -> None:
     if failed:
         given = f"{len(failed)} of {plural(len(endings), 'job')} failed: {_numbers(failed)}."
         rule = "What each has printed is in its output.txt, the messages are in the report."
-        raise refuse(given, rule, f"python {plan.command[0]} sweep.resume={sweep} sweep.retry=true")
+        raise refuse(given, rule, f"python {_resuming(sweep, plan)} sweep.retry=true")
     open_still = [job for job, ending in endings.items() if ending.status not in ("completed", "pruned")]
     if open_still:
         given = f"{plural(len(open_still), 'job')} of {len(endings)} did not end: {_numbers(open_still)}."
@@ -116,6 +117,10 @@ def _by_reason(jobs: Sequence[Job]) -> dict[str, str]:
         reason: names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
         for reason, names in names.items()
     }
+
+
+def _resuming(sweep: Path, plan: Plan) -> str:
+    return f"{shlex.quote(plan.command[0])} {shlex.quote(f'sweep.resume={sweep}')}"
 
 
 def _numbers(jobs: Sequence[Job]) -> str:

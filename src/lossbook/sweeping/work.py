@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
@@ -19,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.errors import Pruned, UserError
+from lossbook.orphans import end_with_parent
 from lossbook.sweeping.ledger import METRICS, OUTPUT, Ending, due, lock, record_failure, standing
-
-_PR_SET_PDEATHSIG = 1  # Linux
 
 
 def main(answers: int) -> None:
@@ -33,10 +31,10 @@ def main(answers: int) -> None:
     jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     _die_with_the_parent(jobs)
     _first_to_be_killed()
-
-    import lossbook.run.train  # noqa: F401  (with torch and Lightning, before the first job's clock runs)
-    from lossbook.run import assemble, fit  # noqa: F401
-
+    try:
+        from lossbook.run import assemble, fit  # noqa: F401  (with torch, before the first job's clock runs)
+    except KeyboardInterrupt:
+        return
     gc.collect()
     gc.freeze()  # what is imported stays anyway, and need not be looked through after every job
     while True:
@@ -96,13 +94,13 @@ def _run(
     from lossbook.run.train import train
 
     last = folder / "checkpoints" / "last.ckpt"
-    goes_on = last.is_file() and (before.status != "failed" or before.resumable)
+    goes_on = _is_sound(last) and (before.status != "failed" or before.resumable)
     if not goes_on:
         _clear(folder)
     (folder / METRICS).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    own = [f"ckpt={last}"] if goes_on else overrides
     where = [conf_folder(), *map(Path, folders)]
+    own = [f"ckpt={last}"] if goes_on else overrides
     arguments = [*(f"--config-dir={one}" for one in folders[:1]), *own]
     with _output(folder / OUTPUT), _arguments([script, *arguments]):
         print(f"$ python {script} {' '.join(arguments)}", flush=True)
@@ -118,7 +116,7 @@ def _run(
             return standing(folder), several
         except KeyboardInterrupt:
             return standing(folder), True
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             traceback.print_exc()
             return _failed(folder, described(error)), True
     return standing(folder), several
@@ -130,6 +128,17 @@ def _reader(*folders: Path) -> Any:
     from lossbook.composing.hydras import reader
 
     return reader(folders)
+
+
+def _is_sound(checkpoint: Path) -> bool:
+    """Whether it is there and can be read; a job whose checkpoint cannot starts afresh."""
+    from lossbook.checkpoint import read
+
+    try:
+        read(checkpoint)
+    except UserError:
+        return False
+    return True
 
 
 def _failed(folder: Path, message: str) -> Ending:
@@ -145,9 +154,9 @@ def _pruning(arguments: Mapping[str, Any]) -> Any:
 
 
 def _clear(folder: Path) -> None:
-    """Removes what an earlier attempt has left that cannot be gone on with."""
+    """Removes what an earlier attempt has left that cannot be gone on with; at any moment what is left tells that."""
     if folder.is_dir():
-        for path in folder.iterdir():
+        for path in sorted(folder.iterdir(), key=lambda path: (path.name == METRICS, path.name != "checkpoints")):
             if path.name == OUTPUT:
                 continue
             if path.is_dir() and not path.is_symlink():
@@ -193,8 +202,7 @@ def _die_with_the_parent(jobs: queue.SimpleQueue[bytes]) -> None:
 
     The end of the standard input tells so, wherever Python runs; the signal, where the job never lets Python run.
     """
-    with suppress(OSError, AttributeError):  # not Linux
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
 
     def read() -> None:
         rest = b""
