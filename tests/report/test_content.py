@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lossbook.report.content import verdict, within
+from lossbook.report.content import verdict, winner, within
 from lossbook.report.leaderboard import Board, boards
 from lossbook.report.runs import find
 from lossbook.report.settings import varied
@@ -26,8 +26,7 @@ def board_of(folder: Path, run: Write, **seeds: tuple[float | None, ...]) -> Boa
 SAID = [
     (
         {"adam": (0.99, 0.98), "sgd": (0.5, 0.6)},
-        "adam: 0.9850 ± 0.0071 over 2 seeds, 0.4350 ahead of sgd (0.5500 ± 0.0707). That is more than the seeds"
-        " deviate.",
+        "adam: 0.9850 ± 0.0071 over 2 seeds, 0.4350 ahead of sgd (0.5500 ± 0.0707). Two seeds say little: run more.",
     ),
     (
         {"adam": (0.99, 0.96), "sgd": (0.97, 0.96), "muon": (0.97, 0.95), "rprop": (0.1, 0.1)},
@@ -44,9 +43,14 @@ SAID = [
         " over seeds, no clear win.",
     ),
     (
-        {"adam": (0.901, 0.9), "sgd": (0.8, 0.801), "muon": (0.9, 0.6)},
-        "adam: 0.9005 ± 0.0007 over 2 seeds, 0.1000 ahead of sgd (0.8005 ± 0.0007). That is more than the seeds"
+        {"adam": (0.901, 0.9, 0.902), "sgd": (0.8, 0.801, 0.802), "muon": (0.9, 0.9, 0.6)},
+        "adam: 0.9010 ± 0.0010 over 3 seeds, 0.1000 ahead of sgd (0.8010 ± 0.0010). That is more than the seeds"
         " deviate. 1 further down deviate so much that they may be as good.",
+    ),
+    (
+        {"adam": (0.901, 0.9, 0.902), "sgd": (0.8,)},
+        "adam: 0.9010 ± 0.0010 over 3 seeds, 0.1010 ahead of sgd (0.8000). One seed does not tell skill from luck: run"
+        " several.",
     ),
     (
         {"adam": (0.9, None), "sgd": (0.8, 0.8)},
@@ -70,3 +74,36 @@ def test_within_is_the_deviation_of_a_difference(tmp_path: Path, run: Write) -> 
     assert not within(first, second)  # 0.1 apart
     assert not within(first, third)  # 0.2 apart
     assert within(second, third) is (0.1 <= 0.0707)
+
+
+@pytest.mark.parametrize(
+    ("losses", "seeds", "said"),
+    [
+        ("abcd", 1, "a, adam: 0.9000, one seed, level with b, adam, c, adam and d, adam."
+         " One seed does not tell skill from luck: run several."),
+        ("ab", 2, "a, adam: 0.8500 ± 0.0707 over 2 seeds, level with b, adam. Two seeds say little; 1 more cannot be"
+         " told from them: run more."),
+        ("abcde", 3, "a, adam: 0.8000 ± 0.1000 over 3 seeds, level with b, adam, c, adam and 2 more. No clear win; 1"
+         " more cannot be told from them."),
+    ],
+)  # fmt: skip
+def test_different_losses_that_tie_are_level(tmp_path: Path, run: Write, losses: str, seeds: int, said: str) -> None:
+    for at, loss in enumerate(losses):
+        for seed in range(seeds):
+            run(tmp_path / f"{loss}{seed}", 0.9 - seed / 10, loss=loss, seed=seed, metrics={"val/loss": 9 - at})
+    for seed in range(seeds):
+        run(tmp_path / f"sgd{seed}", 0.89 - seed / 10, loss="z", optim="sgd", seed=seed)
+    runs, _ = find([tmp_path])
+    ((board,), _) = boards(runs, varied(runs))
+    assert verdict(board) == said
+    assert [row.rank for row in board.rows] == [1] * len(losses) + [len(losses) + 1]
+    assert winner(board) == f"a, adam and {len(losses) - 1} level with it"
+
+
+def test_a_changed_argument_makes_another_loss(tmp_path: Path, run: Write) -> None:
+    for at, margin in enumerate((1.0, 2.0)):
+        named = {"overrides": [f"loss.margin={margin}"], "values": {"loss.margin": margin}}
+        run(tmp_path / str(at), 0.9, **named, metrics={"val/loss": margin})
+    runs, _ = find([tmp_path])
+    ((board,), _) = boards(runs, varied(runs))
+    assert [(row.label, row.rank) for row in board.rows] == [("margin=1", 1), ("margin=2", 1)]

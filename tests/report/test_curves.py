@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import math
 import statistics
 from collections.abc import Callable
@@ -38,11 +39,14 @@ def test_points_come_from_event_files_wherever_they_lie(tmp_path: Path, events: 
 
 @pytest.mark.parametrize("purge", [20, None])
 def test_a_resumed_run_has_several_files_and_the_later_value_counts(
-    tmp_path: Path, events: Callable[..., None], purge: int | None
+    tmp_path: Path, events: Callable[..., None], purge: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     events(tmp_path, {TAG: {9: 0.1, 19: 0.2, 29: 0.3}}, suffix=".a")
     events(tmp_path, {TAG: {29: 0.5, 39: 0.6}}, purge=purge, suffix=".b")
     assert rounded(read(tmp_path, [TAG])[TAG]) == {9: 0.1, 19: 0.2, 29: 0.5, 39: 0.6}
+    assert not caplog.messages  # TensorBoard takes it for a fault
+    logging.getLogger("tensorboard").warning("another")
+    assert caplog.messages == ["another"]
 
 
 def test_what_the_resumed_run_did_not_reach_again_is_forgotten(tmp_path: Path, events: Callable[..., None]) -> None:
@@ -109,3 +113,10 @@ def test_epochs_of_another_number_of_steps_share_the_axis(tmp_path: Path, run: W
     run(tmp_path / "1", 0.25, optim="sgd", curve={TAG: [0.25, 0.25]}, steps=25)
     first, second = curves_of(tmp_path).drawn
     assert (first.at, second.at) == ((1, 2), (2, 4))
+
+
+def test_one_point_is_no_curve(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "0", curve={TAG: [0.5]})
+    assert not curves_of(tmp_path).moving
+    run(tmp_path / "1", None, status="failed", seed=1, curve={TAG: [0.5, 0.6]})
+    assert curves_of(tmp_path).moving

@@ -12,6 +12,7 @@ from lossbook.pictures.style import FAINT
 from lossbook.report.curves import curves
 from lossbook.report.leaderboard import Board, boards
 from lossbook.report.learning import draw
+from lossbook.report.looks import WINNER
 from lossbook.report.runs import find
 from lossbook.report.settings import varied
 
@@ -111,3 +112,13 @@ def test_nothing_but_broken_runs(tmp_path: Path, run: Write, figures: list[Figur
     board = board_of(tmp_path)
     draw(board, curves(board), tmp_path / "c.png")
     assert legend(figures[0]) == ["cross_entropy, adam  failed", "broken off"]
+
+
+def test_winners_have_their_colour_here_too(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for loss, end in (("mse", 0.5), ("l1", 0.5), ("nll", 0.25)):
+        run(tmp_path / loss, end, loss=loss, curve={TAG: [0.0, end]})
+    board = board_of(tmp_path)
+    draw(board, curves(board), tmp_path / "c.png")
+    handles = figures[0].legends[0].legend_handles
+    assert [line.get_color() == WINNER for line in handles] == [True, True, False]
+    assert [line.get_linestyle() for line in handles] == ["-", "--", "-"]

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from lossbook.report.leaderboard import Board, boards
+from lossbook.report.looks import REST, WINNER
 from lossbook.report.ranking import MOST, draw
 from lossbook.report.runs import find
 from lossbook.report.settings import varied
@@ -65,3 +66,18 @@ def test_labels_do_not_overlap(tmp_path: Path, run: Write, figures: list[Figure]
     inside = figures[0].bbox
     assert all(inside.x0 <= text.get_window_extent().x0 for text in axes.get_yticklabels())
     assert all(text.get_window_extent().x1 <= inside.x1 for text in axes.texts)
+
+
+def test_all_that_are_level_look_like_winners(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for at, loss in enumerate(("mse", "l1", "nll")):
+        for seed in (0, 1):
+            run(tmp_path / f"{loss}{seed}", 0.9 - seed / (10 + (loss == "l1")) - at // 2, loss=loss, seed=seed)
+    for loss in ("mse", "l1"):
+        run(tmp_path / f"{loss}0", 0.9, loss=loss)
+        run(tmp_path / f"{loss}1", 0.8, loss=loss, seed=1)
+    caption = draw(board_of(tmp_path), tmp_path / "r.png")
+    (axes,) = figures[0].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["1  l1", "1  mse", "3  nll"]
+    assert [label.get_fontweight() for label in axes.get_yticklabels()] == ["bold", "bold", "normal"]
+    assert [box.lines[0].get_color() for box in axes.containers] == [WINNER, WINNER, REST]
+    assert "the widest deviation of the winners" in caption

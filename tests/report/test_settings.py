@@ -4,10 +4,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lossbook.report.settings import label, labels, text, value_of, varied
+from lossbook.report.settings import renamed, telling, text, value_of, varied
 
 
 def made(*overrides: str, choices: Any = None, **config: Any) -> SimpleNamespace:
@@ -40,6 +38,8 @@ def test_a_default_counts_beside_what_was_typed() -> None:
 @pytest.mark.parametrize(
     ("value", "written"),
     [(1, "1"), (1.0, "1"), (True, "true"), (None, "null"), (1e-3, "0.001"), (0.1 + 0.2, "0.3"), (3e-5, "3e-05"),
+     (1e9, "1e+09"), (1_000_000, "1e+06"), (100_000, "100000"), (20_260_131, "20260131"), (0.0, "0"),
+     (float("inf"), "inf"),
      ([0.9, 1e-3], "[0.9,0.001]"), ({"a": 1.0, "b": [None]}, "{a:1,b:[null]}"), ("adam", "adam")],
 )  # fmt: skip
 def test_values_have_one_spelling(value: Any, written: str) -> None:
@@ -50,22 +50,42 @@ def test_values_have_one_spelling(value: Any, written: str) -> None:
     ("override", "key", "value"),
     [("optim.lr=1e-3", "optim.lr", "0.001"), ("loss=mse", "loss", "mse"), ("+a.b=[1.0,2]", "a.b", "[1,2]"),
      ("++a.b=null", "a.b", "null"), ("data@x=digits", "data", "digits"), ("~a.b", "a.b", ""), ("x='a=b'", "x", "a=b"),
-     ("x=", "x", ""), ("x=a,b", "x", "a,b"), ("x={oh", "x", "{oh")],
+     ("x=", "x", ""), ("x=0.0", "x", "0"), ("x=True", "x", "true"), ("x=None", "x", "None"), ("x=1e9", "x", "1e+09"),
+     ("x=null", "x", "null"), ("x=-1", "x", "-1"), ("x=007", "x", "7"), ("x=a,b", "x", "a,b"), ("x={oh", "x", "{oh")],
 )  # fmt: skip
 def test_without_a_config_the_arguments_speak(override: str, key: str, value: str) -> None:
     assert value_of(made(override), key) == value
 
 
-def test_labels_are_short_and_differ() -> None:
-    assert label(["loss", "optim"], ["mse", "adam"]) == "mse, adam"
-    assert label(["loss", "optim.lr"], ["mse", "0.1"]) == "mse, lr=0.1"
-    assert label(["a.lr", "b.lr"], ["1", "2"]) == "a.lr=1, b.lr=2"
-    assert label(["optim", "optim.momentum", "scheduler"], ["adam", "", "none"]) == "adam, scheduler=none"
-    assert label(["optim.momentum"], [""]) == "as it stands"
+def test_a_job_is_named_by_what_varied_in_the_one_spelling() -> None:
+    overrides = ("loss=mse", "optim.lr=1e9", "model.batch_norm=True", "optim.weight_decay=0.0", "seed=0")
+    name = "optim.lr=1e9,model.batch_norm=True,optim.weight_decay=0.0"
+    assert renamed(name, overrides) == "optim.lr=1e+09,model.batch_norm=true,optim.weight_decay=0"
+    assert renamed("a.seed=00,seed=0", ("seed=0",)) == "a.seed=00,seed=0"
+    assert renamed("mine", overrides) == "mine"
+    assert renamed("x=[1.0,a\\d],y=2.0", ("x=[1.0,a\\d]", "+y=2.0")).endswith(",y=2")
 
 
-@given(st.lists(st.tuples(st.text("ab", max_size=60), st.text("ab", max_size=60)), unique=True, max_size=12))
-def test_no_two_labels_are_alike(every: list[tuple[str, str]]) -> None:
-    found = labels(["x.one", "x.two"], every)
-    assert len(set(found)) == len(every)
-    assert all(len(name) <= 62 for name in found)
+def of_optim(optim: str, lr: float, *overrides: str, **more: Any) -> SimpleNamespace:
+    return made(f"optim={optim}", *overrides, choices={"optim": optim}, optim={"lr": lr}, **more)
+
+
+def test_what_follows_from_a_choice_is_no_setting() -> None:
+    keys = ["optim", "optim.lr"]
+    adam, sgd = of_optim("adam", 0.003), of_optim("sgd", 0.05)
+    assert telling([adam, sgd], keys) == ("optim",)
+    assert telling([adam, sgd, of_optim("sgd", 0.1, "optim.lr=0.1")], keys) == ("optim", "optim.lr")  # two values
+    assert telling([adam, of_optim("sgd", 0.05, "optim.lr=0.05")], keys) == ("optim", "optim.lr")  # it was named
+    assert telling([adam, adam], keys) == ()
+
+
+def test_an_experiment_is_a_setting_only_where_nothing_else_tells() -> None:
+    recipe = {"experiment": "recipe"}
+    typed = of_optim("adam", 0.003, "trainer.max_epochs=5", trainer={"max_epochs": 5}, experiment=None)
+    from_it = of_optim("adam", 0.003, "experiment=recipe", trainer={"max_epochs": 5}, **recipe, seed=1)
+    longer = of_optim("adam", 0.003, "experiment=recipe", trainer={"max_epochs": 9}, **recipe)
+    faster = of_optim("adam", 0.03, "experiment=recipe", trainer={"max_epochs": 5}, **recipe)
+    assert varied([typed, from_it]) == ()  # the same
+    assert varied([typed, longer]) == ("trainer.max_epochs",)
+    assert varied([typed, faster]) == ("experiment",)  # nobody named the learning rate
+    assert varied([typed, faster], ["experiment"]) == ("experiment",)

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from lossbook.report.leaderboard import Board, boards
+from lossbook.report.looks import WINNER
 from lossbook.report.runs import find
 from lossbook.report.settings import varied
 from lossbook.report.swept import draw, numbers_of
@@ -99,3 +100,30 @@ def test_many_values_close_together_have_an_axis_of_its_own(tmp_path: Path, run:
     boxes = [label.get_window_extent() for label in labels]
     assert len(labels) < 15
     assert not any(a.overlaps(b) for a, b in pairwise(boxes))
+
+
+def test_runs_that_differ_in_more_are_not_compared(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for at, optim in enumerate(("adam", "sgd", "muon", "rprop")):
+        rates(tmp_path, run, {0.1 * (at + 1): (0.5 + at / 10,)}, optim=optim)
+    assert numbers_of(board_of(tmp_path)) == []
+    rates(tmp_path, run, {0.2: (0.6,), 0.3: (0.55,)}, optim="adam")
+    board = board_of(tmp_path)
+    assert numbers_of(board) == ["optim.lr"]
+    caption = draw(board, "optim.lr", tmp_path / "n.png")
+    assert [text.get_text() for text in figures[0].axes[0].texts] == ["rank 3: adam, lr=0.2\n0.6000"]
+    assert "Left out are 3" in caption
+    ((line,),) = [lines(figures[0], "-")]
+    assert line == [(0.1, 0.5), (0.2, 0.6), (pytest.approx(0.3), 0.55)]
+
+
+def test_those_that_are_level_have_a_star_each_and_the_winners_colour(
+    tmp_path: Path, run: Write, figures: list[Figure]
+) -> None:
+    for loss in ("mse", "l1", "nll"):
+        best = 0.8 if loss != "nll" else 0.7
+        rates(tmp_path / loss, run, {0.1: (0.5,), 0.2: (best,), 0.3: (0.55,)}, loss=loss)
+    draw(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
+    axes = figures[0].axes[0]
+    assert lines(figures[0], "*")[0] == [(0.2, 0.8), (0.2, 0.8)]
+    assert [text.get_text() for text in axes.texts] == ["best: l1, lr=0.2 and 1 level with it\n0.8000"]
+    assert sorted(line.get_color() == WINNER for line in axes.lines if line.get_label()[0] != "_") == [0, 1, 1]

@@ -32,9 +32,7 @@ class Training:
     """Lightning's part of a run, with these figures at the ends of its epochs."""
 
     def __init__(self, mode: str = "max") -> None:
-        self.trainer: Any = SimpleNamespace(
-            current_epoch=0
-        )
+        self.trainer: Any = SimpleNamespace(current_epoch=0)
         self.module: Any = SimpleNamespace(primary=("val/acc", mode))
 
     def run(self, pruning: Pruning, *figures: float | None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -48,11 +50,27 @@ def _events(folder: Path, tags: Sequence[str]) -> dict[str, Points]:
     # 0 keeps all; of what is not drawn, one: it would be kept in memory
     kept = {"scalars": 0, "tensors": 1, "images": 1, "histograms": 1, "compressedHistograms": 1, "audio": 1, "graph": 1}
     try:
-        events = EventAccumulator(str(folder), size_guidance=kept).Reload()
+        with _quiet():
+            events = EventAccumulator(str(folder), size_guidance=kept).Reload()
         there = set(events.Tags()["scalars"]).intersection(tags)
         return {tag: {event.step: event.value for event in events.Scalars(tag)} for tag in there}
     except Exception:  # a file that is cut off or no event file: as if there were none
         return {}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without TensorBoard's warning that steps came again: a resumed run means it, it says so in its events."""
+    logger = logging.getLogger("tensorboard")
+    logger.addFilter(_no_news)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_no_news)
+
+
+def _no_news(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Detected out of order event.step")
 
 
 def _rows(path: Path, tags: Sequence[str]) -> dict[str, Points]:
@@ -99,6 +117,11 @@ class Curves:
     axis: str
     drawn: tuple[Curve, ...]
     without: int
+
+    @property
+    def moving(self) -> bool:
+        """Whether any has two points: one epoch makes no curve."""
+        return any(len(line) > 1 for one in self.drawn for line in (one.at, *(at for at, _ in one.broken)))
 
 
 def curves(board: Board) -> Curves:

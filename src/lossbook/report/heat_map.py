@@ -12,10 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from lossbook.pictures.style import FAINT, INK, RED, picture
+from lossbook.pictures.style import FAINT, INK, picture
 from lossbook.report.leaderboard import Board, Row, shown
+from lossbook.report.looks import LOST, WINNER
+from lossbook.report.names import cut
 from lossbook.report.plan import Job
-from lossbook.report.settings import cut, value_of
+from lossbook.report.settings import value_of
 from lossbook.report.sight import in_sight
 from lossbook.report.titles import direction, heading, letters
 
@@ -118,7 +120,7 @@ def _colors(axes: Axes, table: _Table, ends: Sequence[float], mode: str) -> Axes
 def _cell(axes: Axes, y: int, x: int, row: Row, image: AxesImage) -> None:
     mean, off = row.figure.mean, row.figure.deviation
     if mean is None:
-        _empty(axes, y, x, row.ending, RED, "////")
+        _empty(axes, y, x, row.ending, LOST, "////")
         return
     red, green, blue, _ = image.to_rgba(np.array([mean]))[0]
     bright = 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
@@ -129,8 +131,8 @@ def _cell(axes: Axes, y: int, x: int, row: Row, image: AxesImage) -> None:
     below += [f"{row.seeds} seeds"] if row.lost else []
     axes.text(x, y + 0.26, ", ".join(below), fontsize=8 if len(below) < 2 else 6, **style)
     if won:
-        frame = Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, fill=False, edgecolor=RED, linewidth=2.8)
-        axes.add_patch(frame)
+        for color, line in ((INK, 5.4), (WINNER, 3.4)):  # ink around it: the best cell is bright as well
+            axes.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor=color, linewidth=line))
 
 
 def _empty(axes: Axes, y: int, x: int, word: str, color: str, hatch: str) -> None:
@@ -142,7 +144,8 @@ def _empty(axes: Axes, y: int, x: int, word: str, color: str, hatch: str) -> Non
 
 def _caption(board: Board, beyond: int, refused: bool, empty: bool) -> str:
     deviations = any(row.figure.deviation is not None for row in board.ranked)
-    found = [f"The mean{' and deviation over seeds' if deviations else ''} of each pair; the best is framed."]
+    are = "are" if len(board.winners) > 1 else "is"
+    found = [f"The mean{' and deviation over seeds' if deviations else ''} of each pair; the best {are} framed."]
     if beyond:
         found.append(f"{beyond} lie so far behind that the colours end before them.")
     if any(row.rank is None for row in board.rows):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lossbook.report.contests import Contest, contests, titles
+from lossbook.report.names import labels
+from lossbook.report.ranks import Standing, places
 from lossbook.report.runs import Run
-from lossbook.report.settings import labels, value_of
+from lossbook.report.settings import named, telling, text, value_of, values
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Row:
         label: short, no other row of the board has it.
         runs: that its figures are of, one a seed.
         lost: what stands for the seeds without a figure: failed, pruned or unfinished.
-        rank: from 1; None where no seed succeeded.
+        rank: from 1, shared by those that are level; None where no seed succeeded.
     """
 
     values: tuple[str, ...]
@@ -72,7 +73,7 @@ class Row:
 
     @property
     def loss(self) -> float | None:
-        """The mean of val/loss, which decides between equals."""
+        """The mean of val/loss, which decides between equals of one and the same loss."""
         return Spread(tuple(value for run in self.runs if (value := run.metrics.get("val/loss")) is not None)).mean
 
     @property
@@ -121,9 +122,14 @@ class Board:
     def ranked(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.rank is not None)
 
+    @property
+    def winners(self) -> tuple[Row, ...]:
+        """Those that share the first place, one as a rule."""
+        return tuple(row for row in self.rows if row.rank == 1)
+
     def value(self, row: Row, key: str) -> str:
         """A row's value of any of the settings, within this board or not."""
-        return {**dict(self.fixed), **dict(zip(self.keys, row.values, strict=True))}.get(key, "")
+        return _only((*row.runs, *row.lost), key)
 
 
 def boards(runs: Sequence[Run], keys: Sequence[str]) -> tuple[list[Board], list[Run]]:
@@ -142,25 +148,29 @@ def boards(runs: Sequence[Run], keys: Sequence[str]) -> tuple[list[Board], list[
 
 
 def _board(contest: Contest, title: str, runs: Sequence[Run], keys: Sequence[str]) -> Board:
-    inner = tuple(key for key in keys if len({value_of(run, key) for run in runs}) > 1)
-    fixed = tuple((key, value_of(runs[0], key)) for key in keys if key not in inner and value_of(runs[0], key))
+    inner = telling(runs, keys)
+    fixed = tuple((key, _only(runs, key)) for key in keys if key not in inner and _only(runs, key))
     groups: dict[tuple[str, ...], list[Run]] = defaultdict(list)
     for run in runs:
         groups[tuple(value_of(run, key) for key in inner)].append(run)
-    named = inner or tuple(key for key in ("loss", "optim") if value_of(runs[0], key))
-    texts = [values if inner else tuple(value_of(runs[0], key) for key in named) for values in groups]
+    shown_keys = inner or tuple(key for key in ("loss", "optim") if value_of(runs[0], key))
+    texts = [chosen if inner else tuple(value_of(runs[0], key) for key in shown_keys) for chosen in groups]
+    typed = [[key for key in shown_keys if named(members, key)] for members in groups.values()]
     rows, repeats = [], 0
-    for (values, members), label in zip(groups.items(), labels(named, texts), strict=True):
+    for (chosen, members), label in zip(groups.items(), labels(shown_keys, texts, typed), strict=True):
         latest = _latest(members)
         repeats += len(members) - len(latest)
         good = tuple(run for run in latest if run.counts)
-        rows.append(Row(values, label, good, tuple(run for run in latest if not run.counts)))
-    rows.sort(key=lambda row: _key(contest, row))
-    ranked = tuple(
-        Row(row.values, row.label, row.runs, row.lost, place if row.runs else None)
-        for place, row in enumerate(rows, 1)
-    )  # fmt: skip
+        rows.append(Row(chosen, label, good, tuple(run for run in latest if not run.counts)))
+    order = places([_standing(contest, row) for row in rows])
+    ranked = tuple(replace(rows[at], rank=rank) for at, rank in order)
     return Board(contest, title, inner, fixed, ranked, repeats)
+
+
+def _only(runs: Sequence[Run], key: str) -> str:
+    """The value that all of them have, as far as it is known; empty where there are several."""
+    found = values(runs, key)
+    return found.pop() if len(found) == 1 else ""
 
 
 def _latest(runs: Sequence[Run]) -> list[Run]:
@@ -172,8 +182,7 @@ def _latest(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if id(run) in kept]
 
 
-def _key(contest: Contest, row: Row) -> tuple[float, float, str]:
-    """The best first; means that agree in six digits are equal, since single precision tells no more."""
-    mean, loss = row.figure.mean, row.loss
-    figure = math.inf if mean is None else contest.better(float(f"{mean:.6g}"))
-    return figure, math.inf if loss is None else loss, row.label
+def _standing(contest: Contest, row: Row) -> Standing:
+    mean = row.figure.mean
+    criterion = {f"{value_of(run, 'loss')} {text(run.config.get('loss'))}" for run in row.runs}
+    return Standing(None if mean is None else contest.better(mean), row.loss, "; ".join(sorted(criterion)), row.label)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lossbook.pictures.style import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SKY, picture
+from lossbook.pictures.style import FAINT, INK, picture
 from lossbook.report.curves import Curve, Curves
 from lossbook.report.leaderboard import Board, Row
+from lossbook.report.looks import Look, looks
 from lossbook.report.sight import in_sight, limits
 from lossbook.report.titles import direction, heading, letters
 
 COLORED = 12  # configurations that can be told apart
 _BEST = 8  # of more than that
 _BANDS = 6  # more of them hide the lines
-_COLORS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
 _ENLARGED = 0.25  # the second half is drawn once more where it takes less than this part of the axis
 _POINTS = 5  # and has so many points, both halves together
-Look = tuple[str, str]  # colour and line
 
 
 def draw(board: Board, curves: Curves, path: Path) -> str:
@@ -33,15 +33,15 @@ def draw(board: Board, curves: Curves, path: Path) -> str:
     """
     drawn = curves.drawn
     colored = len(drawn) if len(drawn) <= COLORED else _BEST
-    looks = {
-        id(one.row): (_COLORS[at % 6], ("-", "--")[at // 6] if one.at else ":")
-        for at, one in enumerate(drawn[:colored])
-    }
+    each = looks([one.row.rank == 1 for one in drawn[:colored]])
+    known = {
+        id(one.row): (color, line if one.at else ":") for one, (color, line) in zip(drawn, each, strict=False)
+    }  # fmt: skip
     near = _near(drawn, board.contest.mode)
     banded = drawn[:_BANDS]
     edges = [value for curve in near if curve in banded for value in (*curve.low, *curve.high)]
     whole = limits([*(value for curve in near for value in _values(curve)), *edges])
-    closer = [curve for curve in near if id(curve.row) in looks] or near
+    closer = [curve for curve in near if id(curve.row) in known] or near
     late = [value for curve in closer for value in _values(_second_half(curve))]
     long = max(len(curve.at) for curve in drawn) >= _POINTS
     enlarged = long and _size(limits(late)) < _ENLARGED * _size(whole)
@@ -51,7 +51,7 @@ def draw(board: Board, curves: Curves, path: Path) -> str:
     with picture(path, (5.2 if enlarged else 6.6) * panels + side, max(4.8, 1.4 + 0.235 * (colored + 3))) as figure:
         every = [figure.add_subplot(1, panels, place + 1) for place in range(panels)]
         for axes, (low, high) in zip(every, (whole, limits(late or [0.0])), strict=False):
-            _lines(axes, drawn, looks)
+            _lines(axes, drawn, known)
             axes.set_ylim(low, high)
             axes.set_xlabel(curves.axis)
             axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
@@ -62,8 +62,8 @@ def draw(board: Board, curves: Curves, path: Path) -> str:
             every[1].set_title("the second half, enlarged", fontsize=11, color=FAINT)
         figure.suptitle(heading(board, figure.get_figwidth() - side), x=0.01, ha="left", fontsize=12)
         handles = [
-            every[0].plot([], [], line, color=color, linewidth=2.4, label=name)[0]
-            for (color, line), name in zip(looks.values(), names, strict=False)
+            every[0].plot([], [], color=color, linewidth=2.4, label=name, **_handle(curve, line))[0]
+            for (color, line), name, curve in zip(known.values(), names, drawn, strict=False)
         ]
         if len(drawn) > colored:
             handles += every[0].plot([], [], color=FAINT, linewidth=1, label=f"the other {len(drawn) - colored}")
@@ -72,6 +72,11 @@ def draw(board: Board, curves: Curves, path: Path) -> str:
         title = f"{board.contest.primary} at the best epoch"
         figure.legend(handles=handles, loc="outside right upper", title=title, alignment="left", frameon=False)
     return _caption(curves, colored, sum(bool(one.at) and one not in near for one in drawn))
+
+
+def _handle(curve: Curve, line: Any) -> dict[str, Any]:
+    """How a configuration's entry in the legend is drawn: a dot where it has a single point."""
+    return {"linestyle": "", "marker": "o"} if len(curve.at) == 1 else {"linestyle": line}
 
 
 def _name(row: Row, outside: bool) -> str:
@@ -101,17 +106,17 @@ def _size(ends: tuple[float, float]) -> float:
     return ends[1] - ends[0]
 
 
-def _lines(axes: Axes, curves: Sequence[Curve], looks: dict[int, Look]) -> None:
+def _lines(axes: Axes, curves: Sequence[Curve], known: dict[int, Look]) -> None:
     for place, curve in enumerate(curves):
-        known = id(curve.row) in looks
-        color, line = looks.get(id(curve.row), (FAINT, "-"))
+        colored = id(curve.row) in known
+        color, line = known.get(id(curve.row), (FAINT, "-"))
         over = 3 - place / 1000  # the best on top
         if len(curve.at) == 1:
             axes.plot(curve.at, curve.mean, "o", color=color, zorder=over)
         elif curve.at:
-            width, opaque = (2.2, 1.0) if known else (0.9, 0.6)
+            width, opaque = (2.2, 1.0) if colored else (0.9, 0.6)
             axes.plot(curve.at, curve.mean, line, color=color, linewidth=width, alpha=opaque, zorder=over)
-        if known and place < _BANDS and len(curve.row.runs) > 1:
+        if colored and place < _BANDS and len(curve.row.runs) > 1:
             axes.fill_between(curve.at, curve.low, curve.high, color=color, alpha=0.12, linewidth=0)
         for at, values in curve.broken:
             axes.plot(at, values, ":", color=color, linewidth=1.2)

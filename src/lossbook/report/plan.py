@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lossbook.report.settings import renamed
+
 
 @dataclass(frozen=True)
 class Job:
@@ -48,10 +50,7 @@ class Plan:
         """The plan in this folder; None where there is none, or none that can be read."""
         try:
             content = json.loads((folder / "sweep.json").read_bytes())
-            jobs = tuple(
-                Job(int(one["number"]), str(one["name"]), tuple(map(str, one.get("overrides", ()))), one.get("refused"))
-                for one in content["jobs"]
-            )
+            jobs = tuple(map(_job, content["jobs"]))
             return Plan(folder, tuple(content.get("command") or ()), tuple(content.get("varied") or ()), jobs)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
@@ -59,3 +58,8 @@ class Plan:
     def job_of(self, folder: Path) -> Job | None:
         """The job whose folder this is."""
         return next((job for job in self.jobs if str(job.number) == folder.name), None)
+
+
+def _job(entry: Mapping[str, Any]) -> Job:
+    overrides = tuple(map(str, entry.get("overrides", ())))
+    return Job(int(entry["number"]), renamed(str(entry["name"]), overrides), overrides, entry.get("refused"))

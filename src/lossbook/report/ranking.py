@@ -8,8 +8,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lossbook.pictures.style import BLUE, FAINT, INK, ORANGE, RED, picture
+from lossbook.pictures.style import FAINT, INK, picture
 from lossbook.report.leaderboard import Board, Row
+from lossbook.report.looks import LOST, REST, WINNER
 from lossbook.report.sight import in_sight, limits
 from lossbook.report.titles import direction, heading, letters
 
@@ -28,13 +29,13 @@ def draw(board: Board, path: Path) -> str:
         shared = [value for row in rows[:kept] for value in _shown_values(row)]
         low, high = limits(shared or [0.0, 1.0])
         axes.set_xlim(low, high)
-        best = rows[0].figure if rows else None
-        if best is not None and best.mean is not None and best.deviation:
-            axes.axvspan(best.mean - best.deviation, best.mean + best.deviation, color=ORANGE, alpha=0.13, linewidth=0)
+        widest = max((row.figure.deviation or 0.0 for row in board.winners), default=0.0)
+        if widest:
+            axes.axvspan(means[0] - widest, means[0] + widest, color=WINNER, alpha=0.13, linewidth=0)
         for place, row in enumerate(rows):
-            _row(axes, place, row, winner=place == 0, beyond=board.contest.mode if place >= kept else "")
+            _row(axes, place, row, winner=row.rank == 1, beyond=board.contest.mode if place >= kept else "")
         for place, row in enumerate(lost, len(rows)):
-            _words(axes, place, f"{row.ending} ({row.seeds})", RED)
+            _words(axes, place, f"{row.ending} ({row.seeds})", LOST)
         axes.set_ylim(len(rows) + len(lost) - 0.4, -0.6)
         names = [f"{row.rank}  {row.label}" for row in rows] + [row.label for row in lost]
         axes.set_yticks(range(len(names)), names)
@@ -45,7 +46,7 @@ def draw(board: Board, path: Path) -> str:
         axes.grid(axis="y", visible=False)
         axes.set_xlabel(f"{board.contest.primary} ({direction(board.contest)})")
         axes.set_title(heading(board, 6.5), loc="left", pad=10)
-    return _caption(board, len(rows), kept, best is not None and best.deviation is not None)
+    return _caption(board, len(rows), kept)
 
 
 def _shown_values(row: Row) -> list[float]:
@@ -56,10 +57,10 @@ def _shown_values(row: Row) -> list[float]:
 def _row(axes: Axes, place: int, row: Row, winner: bool, beyond: str) -> None:
     mean = row.figure.mean
     assert mean is not None, "it is ranked"
-    color = ORANGE if winner else BLUE
+    color = WINNER if winner else REST
     if beyond:  # an arrow at the edge, and the figure beside it
         edge = axes.get_xlim()[0 if beyond == "max" else 1]
-        axes.plot(edge, place, "<" if beyond == "max" else ">", color=RED, markersize=9, clip_on=False, zorder=4)
+        axes.plot(edge, place, "<" if beyond == "max" else ">", color=LOST, markersize=9, clip_on=False, zorder=4)
     else:
         axes.plot(row.figure.values, [place] * len(row.figure.values), "o", color=color, markersize=4, alpha=0.45)
         axes.errorbar(
@@ -67,7 +68,7 @@ def _row(axes: Axes, place: int, row: Row, winner: bool, beyond: str) -> None:
             markeredgecolor=INK, markeredgewidth=0.6, zorder=3,
         )  # fmt: skip
     few = f"  ({row.seeds} seeds)" if row.lost else ""
-    _words(axes, place, f"{row.figure}{few}", RED if beyond else INK, bold=winner)
+    _words(axes, place, f"{row.figure}{few}", LOST if beyond else INK, bold=winner)
 
 
 def _words(axes: Axes, place: int, text: str, color: str, bold: bool = False) -> None:
@@ -75,10 +76,12 @@ def _words(axes: Axes, place: int, text: str, color: str, bold: bool = False) ->
     axes.text(1.03, place, text, transform=axes.get_yaxis_transform(), va="center", color=color, fontweight=weight)
 
 
-def _caption(board: Board, drawn: int, kept: int, deviation: bool) -> str:
+def _caption(board: Board, drawn: int, kept: int) -> str:
     found = [f"The {'highest' if board.contest.mode == 'max' else 'lowest'} {board.contest.primary} is on top."]
-    if deviation:
-        found.append("Bars are the deviation over seeds, small dots the seeds, the shaded band the winner's deviation.")
+    if any(row.figure.deviation is not None for row in board.ranked):
+        band = "the winner's deviation" if len(board.winners) == 1 else "the widest deviation of the winners"
+        shaded = f", the shaded band {band}" if any(row.figure.deviation for row in board.winners) else ""
+        found.append(f"Bars are the deviation over seeds, small dots the seeds{shaded}.")
     if kept < drawn:
         found.append(f"The axis ends before {drawn - kept} that lie far behind (red arrows, with their figures).")
     if len(board.ranked) > drawn:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 
-from lossbook.report.content import Picture, Report, counts, setting, verdict
+from lossbook.report.content import Picture, Report, counts, verdict, winner
 from lossbook.report.leaderboard import Board, Row
 from lossbook.report.markdown import escaped, few, link, megabytes, seconds, table
 from lossbook.report.plan import Job
 from lossbook.report.runs import Run
+from lossbook.report.settings import named
 
 _ROWS = 60  # of a table; more are for a spreadsheet
 _NAMES = 6  # of jobs that ended alike
@@ -29,27 +32,29 @@ def page(report: Report) -> str:
 
 def _headline(report: Report) -> str:
     ranked = [board for board in report.boards if board.ranked]
+    note = f" ({report.unfinished})" if report.unfinished else ""
     if not ranked:
-        return "No run gave a figure"
+        return f"No run gave a figure{note}"
     if len(ranked) > 1:
-        return f"{len(report.runs)} runs, {len(ranked)} leaderboards"
-    best = ranked[0].ranked[0]
-    return escaped(f"{ranked[0].title}: {best.label}, {best.figure}")
+        return f"{len(report.runs)} runs, {len(ranked)} leaderboards{note}"
+    return escaped(f"{ranked[0].title}: {winner(ranked[0])}, {ranked[0].ranked[0].figure}{note}")
 
 
 def _overview(report: Report) -> str:
     rows = []
     for board in report.boards:
         best = board.ranked[0] if board.ranked else None
-        figures = [setting(board, best), str(best.figure), str(best.tested)] if best else ["", "", ""]
+        figures = [winner(board), str(best.figure), str(best.tested)] if best else ["", "", ""]
         rows.append([escaped(text) for text in (board.title, str(len(board.rows)), *figures)])
     return table(["metric and data", "configurations", "best", "validation", "test"], rows)
 
 
 def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     parts = [f"**{escaped(verdict(board))}**"]
-    if board.fixed and board.keys:
-        parts.append("All with " + ", ".join(f"`{key}={value}`" for key, value in board.fixed) + ".")
+    members = [run for row in board.rows for run in (*row.runs, *row.lost)]
+    typed = [(key, value) for key, value in board.fixed if named(members, key) and not _in_title(board, key, value)]
+    if typed and board.keys:
+        parts.append("All with " + ", ".join(f"`{key}={value}`" for key, value in typed) + ".")
     rows = board.rows[:_ROWS]
     tested = any(row.tested.values for row in rows)
     header = ["rank", *([f"`{key}`" for key in board.keys] or ["configuration"])]
@@ -60,10 +65,16 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     more = f" The other {len(board.rows) - len(rows)} are in leaderboard.csv." if len(rows) < len(board.rows) else ""
     parts.append(f"{chose} Time is a run's mean, memory its largest peak.{more}")
     if board.repeats:
-        parts.append(f"Not counted are {board.repeats} runs with the same settings and the same seed as another.")
+        are = "are" if board.repeats > 1 else "is"
+        runs = f"{board.repeats} run{'s' if board.repeats > 1 else ''}"
+        parts.append(f"Not counted {are} {runs} with the same settings and the same seed as another.")
     for one in pictures:
         parts += [f"![{escaped(f'{one.name}: {board.title}')}]({one.path.name})", one.caption]
     return parts
+
+
+def _in_title(board: Board, key: str, value: str) -> bool:
+    return key == "data" or f"{key}={value}" in re.split(r"[ (),]+", board.title)
 
 
 def _cells(board: Board, row: Row, tested: bool) -> list[str]:
@@ -107,8 +118,17 @@ def _missing(jobs: Sequence[Job]) -> list[str]:
 
 
 def _made(report: Report) -> list[str]:
-    lines = [f"    python {shlex.join(plan.command)}" for plan in report.plans if plan.command]
-    folders = shlex.join(map(str, report.folders))
-    lines.append(f"    python scripts/report.py {folders} {shlex.quote(f'out={report.out}')}")
+    commands = [[_script(plan.command[0]), *plan.command[1:]] for plan in report.plans if plan.command]
+    own = list(report.folders) == [report.out.parent] and report.out.name == "report"  # the default
+    words = [*map(str, report.folders), *([] if own else [f"out={report.out}"])]
+    commands.append(["scripts/report.py", *words])
     tail = "`leaderboard.csv` has all configurations, `runs.csv` every run with all its figures."
-    return ["## How it was made", "\n".join(lines), tail]
+    return ["## How it was made", "\n".join(f"    python {shlex.join(one)}" for one in commands), tail]
+
+
+def _script(path: str) -> str:
+    """As one types it: ``scripts/train.py``, wherever the repository lay."""
+    script = Path(path)
+    if not script.is_absolute():
+        return path
+    return f"scripts/{script.name}" if script.parent.name == "scripts" else script.name

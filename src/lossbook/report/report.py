@@ -132,7 +132,7 @@ def _of_board(board: Board, refused: Sequence[Job], out: Path, name: str) -> tup
         path = out / f"{_plain(key)}-{name}.png"
         pictures.append(Picture(path, key, swept.draw(board, key, path)))
     drawn = curves(board)
-    if drawn.drawn:
+    if drawn.moving:
         path = out / f"curves-{name}.png"
         pictures.append(Picture(path, "learning curves", learning.draw(board, drawn, path)))
     if not pictures and board.ranked:

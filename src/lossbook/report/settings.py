@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -13,9 +14,9 @@ from lossbook.errors import typed
 
 # seeds are what one averages over; the others say where from, where to and how long, and change no figure
 _NO_SETTING = ("seed", "ckpt", "ckpt_lr", "trust", "logger")
-_SELF_EVIDENT = ("loss", "optim", "data", "model")  # an option's name says of which group it is
-_LONGEST = 56
-_LONGEST_VALUE = 24
+_NO_SUBSTANCE = (*_NO_SETTING, "experiment", "choices", "overrides")  # of a config
+_LARGE = 1e6  # from here on with an exponent where that is shorter, as %g has it
+_PLAIN = re.compile(r"(?!(?i:true|false|null|nan|inf)$)[A-Za-z_]\w*|-?\d+(\.\d+)?(e-?\d+)?")
 
 
 class Configured(Protocol):
@@ -42,11 +43,71 @@ def varied(runs: Sequence[Configured], named: Sequence[str] | None = None) -> tu
         first = [key for key in ("loss", "optim") if key not in keys]
         named = [*first, *keys]
     keys = dict.fromkeys(key for key in named if not key.startswith(("hydra.", "hydra/", "sweep.")))
-    return tuple(key for key in keys if key not in _NO_SETTING and len(_values(runs, key)) > 1)
+    return _without_recipe(runs, [key for key in keys if key not in _NO_SETTING and len(values(runs, key)) > 1])
 
 
-def _values(runs: Sequence[Configured], key: str) -> set[str]:
-    """The distinct values; a run without a config that does not name the key has one that is not known."""
+def telling(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
+    """Those of the keys that tell the configurations among these runs apart.
+
+    A value that merely follows from a choice, such as each optimizer's own learning rate that nobody named, is none.
+    """
+    inner = [key for key in keys if len({value_of(run, key) for run in runs}) > 1]
+    choices = [key for key in inner if _is_choice(key)]
+    groups: dict[tuple[str, ...], list[Configured]] = defaultdict(list)
+    for run in runs:
+        groups[tuple(value_of(run, key) for key in choices)].append(run)
+    return _without_recipe(
+        runs,
+        [
+            key
+            for key in inner
+            if key in choices or any(len(values(same, key)) > 1 or named(same, key) for same in groups.values())
+        ],
+    )
+
+
+def named(runs: Sequence[Configured], key: str) -> bool:
+    """Whether this key was typed for any of these runs."""
+    return any(key in _given(run.overrides) for run in runs)
+
+
+def _without_recipe(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
+    """The keys without ``experiment``, unless it tells runs apart that no other key does.
+
+    Runs differ by their experiment only where their configs differ too: what a recipe says may as well be typed.
+    """
+    rest = tuple(key for key in keys if key != "experiment")
+    if len(rest) == len(keys):
+        return rest
+    alike: dict[tuple[str, ...], list[Configured]] = defaultdict(list)
+    for run in runs:
+        if run.config:
+            alike[tuple(value_of(run, key) for key in rest)].append(run)
+    for same in alike.values():
+        if len(values(same, "experiment")) > 1 and len({_substance(run) for run in same}) > 1:
+            return tuple(keys)
+    return rest
+
+
+def _substance(run: Configured) -> tuple[tuple[str, str], ...]:
+    """All of a config that is no seed and says not merely how it was put together."""
+    return tuple(leaf for key, node in run.config.items() if key not in _NO_SUBSTANCE for leaf in _leaves(node, key))
+
+
+def _leaves(node: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, Mapping):
+        for inner, value in node.items():
+            yield from _leaves(value, f"{key}.{inner}")
+    else:
+        yield key, text(node)
+
+
+def _is_choice(key: str) -> bool:
+    return (key in GROUPS and key != "experiment") or "/" in key
+
+
+def values(runs: Sequence[Configured], key: str) -> set[str]:
+    """The distinct values of a key; a run without a config that does not name the key has one that is not known."""
     return {value for run in runs if (value := value_of(run, key)) or run.config}
 
 
@@ -64,18 +125,24 @@ def value_of(run: Configured, key: str) -> str:
             node = node[part]
         else:
             return text(node)
-    return _parsed(_given(run.overrides).get(key, ""))  # a run that died before it wrote its config
+    return spelled(_given(run.overrides).get(key, ""))  # a run that died before it wrote its config
 
 
 def text(value: Any) -> str:
     """A value as one types it, so that 1 and 1.0, 1e-3 and 0.001 are the same."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return format(value, ".12g")
+        digits = format(value, ".12g")
+        return min(digits, _exponent(value), key=len) if _LARGE <= abs(value) < math.inf else digits
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(text, value)) + "]"
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{text(inner)}" for key, inner in value.items()) + "}"
     return typed(value)
+
+
+def _exponent(value: float) -> str:
+    mantissa, _, exponent = format(value, ".11e").partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{exponent}"
 
 
 def _given(overrides: Sequence[str]) -> dict[str, str]:
@@ -88,9 +155,19 @@ def _given(overrides: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def renamed(name: str, overrides: Sequence[str]) -> str:
+    """A job's name, ``loss=mse,optim.lr=0.01``, with the values of these overrides spelled as everywhere."""
+    for key, value in _given(overrides).items():
+        mine = re.escape(f"{key}={value}")
+        name = re.sub(f"(?:^|(?<=,)){mine}(?=,|$)", lambda _: f"{key}={spelled(value)}", name)  # noqa: B023
+    return name
+
+
 @lru_cache(maxsize=4096)
-def _parsed(typed_text: str) -> str:
+def spelled(typed_text: str) -> str:
     """What was typed, in the one spelling."""
+    if _PLAIN.fullmatch(typed_text):  # the parser takes half a second to come
+        return text(float(typed_text)) if typed_text[0] in "-0123456789" else typed_text
     from lossbook.composing.arguments import parse
 
     try:
@@ -98,46 +175,3 @@ def _parsed(typed_text: str) -> str:
         return text(override.value()) if typed_text and not override.is_sweep_override() else typed_text
     except Exception:  # whatever it is, the text tells it from others
         return typed_text
-
-
-def labels(keys: Sequence[str], every: Sequence[Sequence[str]]) -> list[str]:
-    """A short name for each configuration, no two alike.
-
-    Args:
-        keys: of the settings.
-        every: their values, one sequence a configuration.
-    """
-    found = [label(keys, values) for values in every]
-    taken = Counter(found)
-    seen: Counter[str] = Counter()
-    for place, name in enumerate(found):
-        if taken[name] > 1:  # shortened to the same
-            seen[name] += 1
-            found[place] = f"{name} ({seen[name]})"
-    return found
-
-
-def label(keys: Sequence[str], values: Sequence[str]) -> str:
-    """``mse, adam, lr=0.01``: names of options as they stand, values behind the last part of their key."""
-    parts = []
-    for key, value in zip(keys, values, strict=True):
-        if value == "":
-            continue
-        bare = key in _SELF_EVIDENT and value != "null"
-        value = cut(value, _LONGEST_VALUE)
-        parts.append(value if bare else f"{short(key, keys)}={value}")
-    return cut(", ".join(parts) or "as it stands", _LONGEST)
-
-
-def cut(text: str, longest: int) -> str:
-    """A text without its middle where it is longer."""
-    if len(text) <= longest:
-        return text
-    tail = (longest - 1) // 3
-    return f"{text[: longest - 1 - tail]}…{text[-tail:]}"
-
-
-def short(key: str, keys: Sequence[str]) -> str:
-    """The last part of a key, or all of it where another key ends alike."""
-    last = key.rpartition(".")[2]
-    return last if sum(other.rpartition(".")[2] == last for other in keys) == 1 else key

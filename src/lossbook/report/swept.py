@@ -13,54 +13,68 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from lossbook.pictures.style import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SKY, picture
+from lossbook.pictures.style import FAINT, INK, picture
 from lossbook.report.leaderboard import Board, Row
-from lossbook.report.settings import labels, short
+from lossbook.report.looks import WINNER, Look, looks
+from lossbook.report.names import labels, short
 from lossbook.report.sight import in_sight, limits
 from lossbook.report.titles import direction, heading, letters
 
-_COLORS = (BLUE, ORANGE, GREEN, PURPLE, SKY, INK)
+_COLORED = 6  # lines
 _FEWEST = 3  # values that make a line
 _SPAN = 100  # from here on the axis is logarithmic
 
 
 def numbers_of(board: Board) -> list[str]:
-    """The keys whose values are all numbers, three of them or more."""
-    found = []
-    for place, key in enumerate(board.keys):
-        values = {row.values[place] for row in board.rows}
-        if len(values) >= _FEWEST and all(_number(value) is not None for value in values) and board.ranked:
-            found.append(key)
-    return found
+    """The keys whose values are all numbers, three of them or more where nothing else differs."""
+    return [
+        key
+        for place, key in enumerate(board.keys)
+        if all(_number(row.values[place]) is not None for row in board.rows)
+        and any(len(line) >= _FEWEST and any(row.rank for _, row in line) for line in _by_rest(board, key).values())
+    ]
+
+
+def _by_rest(board: Board, key: str) -> dict[tuple[str, ...], list[tuple[float, Row]]]:
+    """Numbers and configurations that agree in all else, the line of the best row first; one alone compares nothing."""
+    place = board.keys.index(key)
+    found: dict[tuple[str, ...], list[tuple[float, Row]]] = defaultdict(list)
+    for row in board.rows:
+        number = _number(row.values[place])
+        assert number is not None, "numbers_of() asks for it"
+        found[(*row.values[:place], *row.values[place + 1 :])].append((number, row))
+    return {rest: line for rest, line in found.items() if len(line) > 1}
 
 
 def draw(board: Board, key: str, path: Path) -> str:
     """Write the picture of this key as PNG; what to know of it, as a caption."""
-    place = board.keys.index(key)
-    others = [one for one in board.keys if one != key]
-    by_rest: dict[tuple[str, ...], list[tuple[float, Row]]] = defaultdict(list)
-    for row in board.rows:  # so the line of the best row comes first
-        number = _number(row.values[place])
-        assert number is not None, "numbers_of() asks for it"
-        by_rest[(*row.values[:place], *row.values[place + 1 :])].append((number, row))
-    lines = dict(zip(labels(others, list(by_rest)), by_rest.values(), strict=True))
+    by_rest = _by_rest(board, key)
+    differ = [place for place, values in enumerate(zip(*by_rest, strict=True)) if len(set(values)) > 1]
+    every = [one for one in board.keys if one != key]
+    others = [every[place] for place in differ]
+    names = labels(others, [[rest[place] for place in differ] for rest in by_rest])
+    lines = dict(zip(names, by_rest.values(), strict=True))
+    shown = [row for points in lines.values() for _, row in points]
+    ranked = [row for row in board.ranked if any(row is one for one in shown)]
     numbers = sorted({number for points in lines.values() for number, _ in points})
-    means = [row.figure.mean or 0.0 for row in board.ranked]
+    means = [row.figure.mean or 0.0 for row in ranked]
     kept = in_sight(means, board.contest.mode)
     side = letters(list(lines)) + 0.7 if others else 0.0
     with picture(path, 8.2 + side, 5.2) as figure:
         axes = figure.add_subplot()
-        low, high = limits([value for row in board.ranked[:kept] for value in row.figure.values], 0.15)
+        low, high = limits([value for row in ranked[:kept] for value in row.figure.values], 0.15)
         room = 0.2 * (high - low)  # for the name of the best
         axes.set_ylim(*((low, high + room) if board.contest.mode == "max" else (low - room, high)))
         axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
+        styles = looks([any(row.rank == 1 for _, row in points) for points in lines.values()])
         for at, (name, points) in reversed(list(enumerate(lines.items()))):
-            color = _COLORS[at] if at < len(_COLORS) else FAINT
-            _line(axes, sorted(points, key=itemgetter(0)), color, name if at < len(_COLORS) else "", board.contest.mode)
-        best = board.ranked[0]
-        (at_best,) = (number for points in lines.values() for number, row in points if row is best)
+            known = at < _COLORED
+            look = styles[at] if known else (FAINT, "-")
+            _line(axes, sorted(points, key=itemgetter(0)), look, name if known else "", board.contest.mode)
+        best = [row for row in ranked if row.rank == ranked[0].rank]
+        where = [number for row in best for points in lines.values() for number, one in points if one is row]
         _axis(axes, numbers)
-        _mark(axes, at_best, best, board.contest.mode)
+        _mark(axes, where, best, board.contest.mode)
         axes.set_xlabel(key)
         axes.set_ylabel(f"{board.contest.primary} ({direction(board.contest)})")
         axes.set_title(heading(board, 7), loc="left", pad=12)
@@ -74,10 +88,12 @@ def draw(board: Board, key: str, path: Path) -> str:
     found = ["Each dot is a seed, the line goes through their means; the best mean is marked."]
     if kept < len(means):
         found.append(f"The axis ends before {len(means) - kept} that lie far behind (arrows at the edge).")
-    if any(row.lost for row in board.rows):
+    if any(row.lost for row in shown):
         found.append("A cross near the edge: a run there gave no figure.")
-    if len(lines) > len(_COLORS):
-        found.append(f"The best {len(_COLORS)} of {len(lines)} lines are coloured, the others grey.")
+    if len(lines) > _COLORED:
+        found.append(f"The best {_COLORED} of {len(lines)} lines are coloured, the others grey.")
+    if len(shown) < len(board.rows):
+        found.append(f"Left out are {len(board.rows) - len(shown)} that differ from all others in more than {key}.")
     return " ".join(found)
 
 
@@ -89,11 +105,14 @@ def _number(value: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _line(axes: Axes, points: Sequence[tuple[float, Row]], color: str, name: str, mode: str) -> None:
+def _line(axes: Axes, points: Sequence[tuple[float, Row]], look: Look, name: str, mode: str) -> None:
+    color, style = look
     low, high = axes.get_ylim()
     ended = [(number, row, row.figure.mean) for number, row in points if row.figure.mean is not None]
     inside = [min(max(mean, low), high) for _, _, mean in ended]
-    axes.plot([number for number, _, _ in ended], inside, "-", color=color, linewidth=2.2, label=name or "_")
+    axes.plot(
+        [number for number, _, _ in ended], inside, linestyle=style, color=color, linewidth=2.2, label=name or "_"
+    )
     edge: Any = {"transform": axes.get_xaxis_transform(), "color": color, "zorder": 5}
     arrow, cross = ("v", 0.03) if mode == "max" else ("^", 0.97), 0.09 if mode == "max" else 0.91
     for number, row, mean in ended:
@@ -105,17 +124,21 @@ def _line(axes: Axes, points: Sequence[tuple[float, Row]], color: str, name: str
             axes.plot(number, cross, "x", markersize=9, markeredgewidth=2.4, **edge)
 
 
-def _mark(axes: Axes, number: float, row: Row, mode: str) -> None:
+def _mark(axes: Axes, numbers: Sequence[float], rows: Sequence[Row], mode: str) -> None:
     """A star on the best, and its name in the room that was left beyond it."""
-    mean = row.figure.mean
+    number, row = numbers[0], rows[0]
+    mean, won = row.figure.mean, row.rank == 1
     assert mean is not None, "it is the best"
-    axes.plot(number, mean, "*", color=RED, markersize=17, markeredgecolor=INK, markeredgewidth=0.6, zorder=7)
+    star: Any = {"markersize": 17, "markeredgecolor": INK, "markeredgewidth": 0.6, "zorder": 7}
+    axes.plot(numbers, [mean] * len(numbers), "*", color=WINNER if won else FAINT, **star)
     across = axes.transAxes.inverted().transform(axes.transData.transform((number, mean)))[0]
     side = "left" if across < 0.25 else "right" if across > 0.75 else "center"
     up = mode == "max"
     place: Any = {"xytext": (0, 14 if up else -14), "ha": side, "va": "bottom" if up else "top", "zorder": 8}
-    words = f"best: {row.label}\n{row.figure}"
-    axes.annotate(words, (number, mean), textcoords="offset points", color=RED, annotation_clip=False, **place)
+    name = row.label if len(rows) == 1 else f"{row.label} and {len(rows) - 1} level with it"
+    words = f"{'best' if won else f'rank {row.rank}'}: {name}\n{row.figure}"
+    reach = max(row.figure.values) if up else min(row.figure.values)  # no dot of a seed under the words
+    axes.annotate(words, (number, reach), textcoords="offset points", color=INK, annotation_clip=False, **place)
 
 
 def _axis(axes: Axes, numbers: Sequence[float]) -> None:

@@ -1,4 +1,4 @@
-"""The report as CSV: every configuration, and every run, flat and at full precision."""
+"""The report as CSV: every configuration, and every run, flat; figures in the seven digits of single precision."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def _write(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(
-        ["" if cell is None else repr(cell) if isinstance(cell, float) else cell for cell in row] for row in rows
-    )
+    writer.writerows([_cell(cell) for cell in row] for row in rows)
     write_whole(path, lambda file: file.write(lines.getvalue().encode()))
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None else format(value, ".7g") if isinstance(value, float) else value

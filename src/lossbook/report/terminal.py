@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lossbook.report.content import Report, counts, verdict
-from lossbook.report.leaderboard import Board
+from lossbook.report.leaderboard import Board, Row
 from lossbook.report.markdown import megabytes, seconds
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _ROWS = 10  # of each leaderboard
+_LOST = 5  # below them, without a figure
 _BOARDS = 12
 WIDTH = 100
 
@@ -24,34 +26,28 @@ def print_short(report: Report, console: Console | None = None) -> None:
 
     out = console or Console(width=WIDTH, highlight=False)
     for board in report.boards[:_BOARDS]:
-        out.print()
-        out.print(f"[bold]{escape(_title(board))}[/bold]  {escape(verdict(board))}")
-        if board.ranked and len(board.rows) > 1:
-            out.print(_table(board))
-        hidden = len(board.rows) - _ROWS
-        if hidden > 0:
-            out.print(f"[dim]and {hidden} more[/dim]")
+        out.print(f"[bold]{escape(board.title)}[/bold]  {escape(verdict(board))}\n")
+        if len(board.rows) > 1:
+            rows = [*board.ranked[:_ROWS], *[row for row in board.rows if row.rank is None][:_LOST]]
+            out.print(_table(board, rows))
+            if len(rows) < len(board.rows):
+                out.print(f"[dim]and {len(board.rows) - len(rows)} more[/dim]")
+            out.print()
     if len(report.boards) > _BOARDS:
-        out.print(f"\n[dim]and {len(report.boards) - _BOARDS} more leaderboards[/dim]")
-    out.print()
-    out.print(escape(counts(report)))
+        out.print(f"[dim]and {len(report.boards) - _BOARDS} more leaderboards[/dim]\n")
+    if report.lost or report.refused or report.missing:
+        out.print(escape(counts(report)))
     out.print(f"report  {escape(str(report.readme))}", soft_wrap=True)
 
 
-def _title(board: Board) -> str:
-    shared = board.fixed if board.keys else ()  # else the only label says it
-    return f"{board.title}{''.join(f', {key}={value}' for key, value in shared if len(value) < WIDTH // 2)}"
-
-
-def _table(board: Board) -> Table:
+def _table(board: Board, rows: Sequence[Row]) -> Table:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    rows = board.rows[:_ROWS]
     tested = any(row.tested.values for row in rows)
     sized = any(row.memory is not None for row in rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", justify="right")
     table.add_column("configuration", overflow="fold")  # the one that gives way
     for name in (board.contest.primary, *(["test"] if tested else []), "seeds", "time", *(["memory"] if sized else [])):

@@ -1,4 +1,4 @@
-"""What stands above pictures: the metric, the data, what is fixed, and over how many seeds."""
+"""What stands above pictures: the metric, the data, and over how many seeds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ _INCH = 0.085  # that a letter of a label takes
 
 
 def heading(board: Board, width: float) -> str:
-    """``val/acc on digits, loss=mse: mean of 3 seeds``, in lines of so many inches."""
-    shared = board.fixed if board.keys else ()  # else the only label says it
-    fixed = ", ".join(f"{key}={value}" for key, value in shared if not key.startswith("data") and len(value) < 40)
-    return textwrap.fill(f"{board.title}{f', {fixed}' if fixed else ''}: {_seeds(board)}", max(20, int(width / 0.1)))
+    """``val/acc on digits: mean of 3 seeds``, in lines of so many inches."""
+    return textwrap.fill(f"{board.title}: {_seeds(board)}", max(20, int(width / 0.1)))
 
 
 def _seeds(board: Board) -> str:

@@ -1,0 +1,75 @@
+"""What a configuration is called: short, readable, and no two alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+_SELF_EVIDENT = ("loss", "optim", "data", "model")  # an option's name says of which group it is
+_LONGEST = 72
+_LONGEST_VALUE = 24
+
+
+def labels(
+    keys: Sequence[str], every: Sequence[Sequence[str]], typed: Sequence[Collection[str]] | None = None
+) -> list[str]:
+    """A short name for each configuration, no two alike.
+
+    Args:
+        keys: of the settings.
+        every: their values, one sequence a configuration.
+        typed: the keys that were named on the command line of each; others are left out of its name, unless another
+            configuration would be called the same.
+    """
+    known = [set(keys if typed is None else typed[at]).union(_SELF_EVIDENT) for at in range(len(every))]
+    found = [_label(keys, values, wanted) for values, wanted in zip(every, known, strict=True)]
+    for same in _alike(found):
+        apart = {key for at, key in enumerate(keys) if len({every[place][at] for place in same}) > 1}
+        for place in same:
+            found[place] = _label(keys, every[place], known[place] | apart)
+    for same in _alike(found):  # shortened to the same
+        for number, place in enumerate(same, 1):
+            found[place] = f"{found[place]} ({number})"
+    return found
+
+
+def _alike(names: Sequence[str]) -> list[list[int]]:
+    """The places of the names that several have."""
+    where: dict[str, list[int]] = defaultdict(list)
+    for place, name in enumerate(names):
+        where[name].append(place)
+    return [places for places in where.values() if len(places) > 1]
+
+
+def label(keys: Sequence[str], values: Sequence[str]) -> str:
+    """``mse, adam, lr=0.01``: names of options as they stand, values behind the last part of their key."""
+    return _label(keys, values, keys)
+
+
+def _label(keys: Sequence[str], values: Sequence[str], wanted: Collection[str]) -> str:
+    parts = []
+    for key, value in zip(keys, values, strict=True):
+        if value == "" or key not in wanted:
+            continue
+        bare = key in _SELF_EVIDENT and value != "null"
+        value = cut(value, _LONGEST_VALUE)
+        parts.append(value if bare else f"{short(key, keys)}={value}")
+    whole = ", ".join(parts) or "as it stands"
+    while len(whole) > _LONGEST and len(parts) > 1:  # a part is there or not, none is cut
+        parts.pop()
+        whole = ", ".join([*parts, "…"])
+    return whole
+
+
+def cut(text: str, longest: int) -> str:
+    """A text without its middle where it is longer."""
+    if len(text) <= longest:
+        return text
+    tail = (longest - 1) // 3
+    return f"{text[: longest - 1 - tail]}…{text[-tail:]}"
+
+
+def short(key: str, keys: Sequence[str]) -> str:
+    """The last part of a key, or all of it where another key ends alike."""
+    last = key.rpartition(".")[2]
+    return last if sum(other.rpartition(".")[2] == last for other in keys) == 1 else key
