@@ -122,3 +122,12 @@ def test_winners_have_their_colour_here_too(tmp_path: Path, run: Write, figures:
     handles = figures[0].legends[0].legend_handles
     assert [line.get_color() == WINNER for line in handles] == [True, True, False]
     assert [line.get_linestyle() for line in handles] == ["-", "--", "-"]
+
+
+def test_many_winners_have_lines_of_every_kind(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for number in range(7):  # losses do not compare by val/loss: all share the first place
+        run(tmp_path / f"{number}", 0.5, loss=f"loss{number}", optim="adam", curve={TAG: [0.25, 0.5]})
+    board = board_of(tmp_path)
+    assert [row.rank for row in board.ranked] == [1] * 7
+    draw(board, curves(board), tmp_path / "c.png")
+    assert {to_hex(line.get_color()) for line in drawn(figures[0].axes[0])} == {to_hex(WINNER)}

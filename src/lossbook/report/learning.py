@@ -115,7 +115,7 @@ def _lines(axes: Axes, curves: Sequence[Curve], known: dict[int, Look]) -> None:
             axes.plot(curve.at, curve.mean, "o", color=color, zorder=over)
         elif curve.at:
             width, opaque = (2.2, 1.0) if colored else (0.9, 0.6)
-            axes.plot(curve.at, curve.mean, line, color=color, linewidth=width, alpha=opaque, zorder=over)
+            axes.plot(curve.at, curve.mean, linestyle=line, color=color, linewidth=width, alpha=opaque, zorder=over)
         if colored and place < _BANDS and len(curve.row.runs) > 1:
             axes.fill_between(curve.at, curve.low, curve.high, color=color, alpha=0.12, linewidth=0)
         for at, values in curve.broken:
