@@ -161,7 +161,7 @@ def recounted(folder: Path) -> bool:
             name = re.sub(r",?seed=\d+", "", plan["jobs"][number]["name"])
             by_setting.setdefault(name, []).append(values["metrics"][values["primary"]])
     with (folder / "report" / "leaderboard.csv").open() as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if int(row["seeds"])]  # others failed with all their seeds
     print(f"leaderboard.csv: {len(rows)} rows, recounted {len(by_setting)} settings")
     for row in rows:
         name = ",".join(f"{key}={row[key]}" for key in plan["varied"] if key != "seed")

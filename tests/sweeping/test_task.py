@@ -43,38 +43,41 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(task, "Worker", Recorded)
     Recorded.made.clear()
     yield tmp_path
-    Task.close(tmp_path)
+    Task(tmp_path, "").close()
 
 
 def test_jobs_of_a_process_share_a_worker(sweep: Path) -> None:
-    one = Task("train.py", timeout=5.0, retry=True)
-    assert [one.run(sweep, number).status for number in range(3)] == ["completed", "failed", "completed"]
+    one = Task(sweep, "train.py", timeout=5.0, retry=True)
+    assert [one.run(number).status for number in range(3)] == ["completed", "failed", "completed"]
     (worker,) = Recorded.made
     assert worker.told == ("train.py", None, None)
     assert worker.ran[1] == (sweep / "1", "seed=1", ("seed=1",), ("/mine",), 5.0, True)
-    Task.close(sweep)
+    one.close()
     assert worker.closed
 
 
 def test_no_job_begins_after_a_failure_where_that_is_asked_for(sweep: Path) -> None:
-    one = Task("train.py", stop_on_error=True)
-    assert [one.run(sweep, number).status for number in (0, 1, 2)] == ["completed", "failed", "stopped"]
+    one = Task(sweep, "train.py", stop_on_error=True)
+    assert [one.run(number).status for number in (0, 1, 2)] == ["completed", "failed", "stopped"]
     ledger.start(sweep)
-    assert one.run(sweep, 2).status == "completed"
+    assert one.run(2).status == "completed"
 
 
 def test_workers_beside_each_other_have_slots_of_their_own(sweep: Path) -> None:
     number, kept = ledger.slot(sweep)
     assert number == 0  # of another process
-    Task("train.py", threads=1, parallel=True).run(sweep, 0)
+    one = Task(sweep, "train.py", threads=1, parallel=True)
+    one.run(0)
     assert Recorded.made[0].told == ("train.py", 1, 1)
-    Task.close(sweep)
+    one.close()
     number, again = ledger.slot(sweep)
     assert number == 1
     kept.release()
     again.release()
 
 
-def test_it_can_be_sent_to_another_process() -> None:
-    one = Task("train.py", timeout=5.0, threads=1)
+def test_it_can_be_sent_to_another_process_where_its_worker_starts_at_once(sweep: Path) -> None:
+    one = Task(sweep, "train.py", timeout=5.0, threads=1)
+    assert Recorded.made == []
     assert pickle.loads(pickle.dumps(one)) == one
+    assert len(Recorded.made) == 1

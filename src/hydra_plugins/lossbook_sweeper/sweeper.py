@@ -58,13 +58,21 @@ class LossbookSweeper(Sweeper):
         parallel = not launcher.endswith(".BasicLauncher")
         # as many workers as processors, and each of them would take all of these
         threads = int(os.environ.get("OMP_NUM_THREADS", "1")) if "joblib" in launcher else None
-        job = task.Task(self.command[0], self.timeout, self.on_error == "stop", self.retry, threads, parallel)
         plan = self._planned(arguments) if self.resume is None else Plan.read(Path(self.resume))
         folder = Path(str(self.hydra.sweep.dir))  # claimed now, after the checks
         folder.mkdir(parents=True, exist_ok=True)
         if self.resume is None:
             ledger.begin(folder)
             plan.write(folder)
+        job = task.Task(
+            folder.absolute() if parallel else folder,
+            self.command[0],
+            self.timeout,
+            self.on_error == "stop",
+            self.retry,
+            threads,
+            parallel,
+        )
         how = f"hydra/launcher={self.hydra.runtime.choices['hydra/launcher']}" if parallel else "one process"
 
         def launch(sweep: Path, jobs: Sequence[Job]) -> None:
@@ -73,9 +81,9 @@ class LossbookSweeper(Sweeper):
                 return
             try:
                 for one in jobs:
-                    job.run(sweep, one.number)
+                    job.run(one.number)
             finally:
-                job.close(sweep)
+                job.close()
 
         sweep.run(folder, plan, launch, self.retry, how)
 

@@ -22,6 +22,7 @@ class Task:
     """Hands a job to the worker of this process. It can be pickled, and so sent anywhere.
 
     Args:
+        sweep: its folder.
         script: which Lightning starts again for a job of several processes.
         timeout: seconds after which a job is killed; None: never.
         stop_on_error: whether no further job begins once one has failed.
@@ -30,6 +31,7 @@ class Task:
         parallel: whether other processes work beside this one, and devices are dealt out between them.
     """
 
+    sweep: Path
     script: str
     timeout: float | None = None
     stop_on_error: bool = False
@@ -37,41 +39,42 @@ class Task:
     threads: int | None = None
     parallel: bool = False
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.worker()  # it was sent to where its jobs run: importing torch takes seconds, which Hydra's part may fill
+
     def __call__(self, config: DictConfig) -> str:
         """The job that Hydra gives; its number is the name of its folder. Returns how it ended."""
         from hydra.core.hydra_config import HydraConfig
 
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        return self.run(folder.parent, int(folder.name)).status
+        return self.run(int(Path(HydraConfig.get().runtime.output_dir).name)).status
 
-    def run(self, sweep: Path, number: int) -> ledger.Ending:
+    def run(self, number: int) -> ledger.Ending:
         """Run a job of this sweep to its end, and note what came of it."""
-        if ledger.stopped(sweep):
+        if ledger.stopped(self.sweep):
             return ledger.Ending("stopped")
-        plan = Plan.read(sweep)
+        plan = Plan.read(self.sweep)
         job = plan.jobs[number]
-        ending = self.worker(sweep).run(
-            sweep / str(number), job.name, job.overrides, plan.folders, self.timeout, self.retry
-        )
+        folder = self.sweep / str(number)
+        ending = self.worker().run(folder, job.name, job.overrides, plan.folders, self.timeout, self.retry)
         if ending.status == "failed" and self.stop_on_error:
-            ledger.stop(sweep)
+            ledger.stop(self.sweep)
         return ending
 
-    def worker(self, sweep: Path) -> Worker:
-        """This process's worker for a sweep, which is started where there is none yet."""
-        if sweep not in _workers:
-            number, kept = ledger.slot(sweep) if self.parallel else (None, None)
-            _workers[sweep] = Worker(self.script, self.threads, number), kept
-            atexit.register(self.close, sweep)
-        worker, _ = _workers[sweep]
+    def worker(self) -> Worker:
+        """This process's worker for the sweep, which is started where there is none yet."""
+        if self.sweep not in _workers:
+            number, kept = ledger.slot(self.sweep) if self.parallel else (None, None)
+            _workers[self.sweep] = Worker(self.script, self.threads, number), kept
+            atexit.register(self.close)
+        worker, _ = _workers[self.sweep]
         worker.start()
         return worker
 
-    @staticmethod
-    def close(sweep: Path) -> None:
-        """End this process's worker for a sweep, and give its slot back."""
-        if sweep in _workers:
-            worker, kept = _workers.pop(sweep)
+    def close(self) -> None:
+        """End this process's worker for the sweep, and give its slot back."""
+        if self.sweep in _workers:
+            worker, kept = _workers.pop(self.sweep)
             worker.close()
             if kept is not None:
                 kept.release()
