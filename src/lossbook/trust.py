@@ -91,9 +91,12 @@ class Trust:
         Raises:
             UserError: names all that are not allowed, with the word that the user may give for them.
         """
-        unknown = sorted({str(path) for path in _targets(config) if not self._admits(path)})
-        if unknown:
+        if unknown := self.unknown(config):
             raise self._refusal(*unknown)
+
+    def unknown(self, config: Any) -> list[str]:
+        """Every ``_target_`` in a plain nested config that must not be built."""
+        return sorted({str(path) for path in _targets(config) if not self._admits(path)})
 
     def check_object(self, path: str, found: Any) -> None:
         """Refuse what an allowed name turned out to mean, where that is no class of the safe kinds and places.

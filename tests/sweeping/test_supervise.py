@@ -101,6 +101,19 @@ def test_what_was_killed_goes_on_from_its_last_checkpoint_to_the_same_figures(wo
     assert figures(0)["metrics"] == figures(1)["metrics"]
 
 
+def test_a_loss_of_ones_own_goes_on_as_well(worker: Worker) -> None:
+    job = [*TINY, "trainer.max_epochs=60", "loss=faulty", "logger=none"]
+    mine = [str(Path("mine").absolute())]
+    killer = threading.Thread(target=_kill_after_a_checkpoint, args=(worker, Path("sweep/0/checkpoints/last.ckpt")))
+    killer.start()
+    assert worker.run(Path("sweep/0"), "", job, mine).resumable
+    killer.join()
+    assert worker.run(Path("sweep/0"), "", job, mine, retry=True) == Ending("completed")
+    assert "+trust=[faulty.faulty]" in Path("sweep/0/output.txt").read_text()
+    assert worker.run(Path("sweep/1"), "", job, mine) == Ending("completed")
+    assert figures(0)["metrics"] == figures(1)["metrics"]
+
+
 def _kill_after_a_checkpoint(worker: Worker, file: Path) -> None:
     within(120, file.exists)
     assert worker._process is not None

@@ -100,12 +100,12 @@ def _run(
     (folder / METRICS).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     where = [conf_folder(), *map(Path, folders)]
-    own = [f"ckpt={last}"] if goes_on else overrides
+    own = [f"ckpt={last}", *_vouched(overrides, where)] if goes_on else overrides
     arguments = [*(f"--config-dir={one}" for one in folders[:1]), *own]
     with _output(folder / OUTPUT), _arguments([script, *arguments]):
         print(f"$ python {script} {' '.join(arguments)}", flush=True)
         try:
-            config = resume(str(last), [], where) if goes_on else composed(own, where, _reader(*where))
+            config = resume(str(last), own[1:], where) if goes_on else composed(own, where, _reader(*where))
             several = config.trainer.devices != 1 or config.trainer.num_nodes != 1
             callbacks = [] if pruning is None else [_pruning(pruning)]
             train(config, folder, name=name or None, callbacks=callbacks)
@@ -128,6 +128,18 @@ def _reader(*folders: Path) -> Any:
     from lossbook.composing.hydras import reader
 
     return reader(folders)
+
+
+def _vouched(overrides: list[str], folders: list[Path]) -> list[str]:
+    """The user's word for what the job's own arguments name, and its checkpoint therefore does as well."""
+    from lossbook.composing.finish import composed
+    from lossbook.composing.plain import plain
+    from lossbook.trust import Trust
+
+    names: list[str] = []
+    with suppress(UserError):  # options have changed since: the checkpoint's config alone counts
+        names = Trust().unknown(plain(composed(overrides, folders, _reader(*folders))))
+    return [f"+trust=[{','.join(names)}]"] if names else []
 
 
 def _is_sound(checkpoint: Path) -> bool:
