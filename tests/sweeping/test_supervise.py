@@ -176,6 +176,7 @@ def test_a_worker_ends_with_the_one_that_started_it(faulty: Path) -> None:
 def test_threads_and_slot_are_told_by_the_environment(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "4")  # as joblib does
     monkeypatch.setenv("SLURM_NTASKS", "1")
+    monkeypatch.setenv("MASTER_PORT", "1234")
     worker = Worker("scripts/train.py", threads=1, slot=3)
     worker.start()
     assert worker._process is not None
@@ -184,7 +185,7 @@ def test_threads_and_slot_are_told_by_the_environment(faulty: Path, monkeypatch:
     environment = proc.read_text().split("\0")
     worker.close()
     assert {"OMP_NUM_THREADS=1", "LOSSBOOK_SLOT=3"} <= set(environment)
-    assert not any(one.startswith("SLURM_NTASKS") for one in environment)
+    assert not any(one.startswith(("SLURM_NTASKS", "MASTER_PORT")) for one in environment)
 
 
 def test_another_thread_may_interrupt_and_kill() -> None:

@@ -18,6 +18,9 @@ from typing import IO, Any
 from lossbook.sweeping.ledger import METRICS, Ending, lock, record_failure, standing
 
 _CODE = "import sys; from lossbook.sweeping.work import main; main(int(sys.argv.pop(1)))"
+# The worker starts the processes of a job itself, and they meet at a port of their own; by these Lightning would take
+# others to have done so, or all workers would meet at one.
+_NOT_INHERITED = ("SLURM_NTASKS", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "RANK", "LOCAL_RANK", "WORLD_SIZE")
 GRACE_S = 60.0  # for a run that is asked to stop to save itself
 PATIENCE_S = 10.0  # for the system to take a lock from the dead
 STARTING_S = 600.0  # for a process to import torch, from a slow disk
@@ -45,8 +48,7 @@ class Worker:
             return
         self.close()
         answers, theirs = os.pipe()
-        # this process starts those of a job itself, where Lightning would take Slurm to have done so
-        environment = {name: value for name, value in os.environ.items() if name != "SLURM_NTASKS"}
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         if self.threads is not None:
             environment["OMP_NUM_THREADS"] = str(self.threads)  # joblib has set a number of its own
         if self.slot is not None:

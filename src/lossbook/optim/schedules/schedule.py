@@ -26,7 +26,7 @@ class Schedule(LRScheduler):
     Args:
         optimizer: whose learning rates are the peaks.
         length: of the run.
-        warmup: below 1 a share of the run, from 1 on a number of steps.
+        warmup: below 1 a share of the run, at least a step of it; from 1 on a number of steps.
         interval: ``step`` or ``epoch``: what the shape's time is counted in.
         frequency: the shape is looked at every so many intervals, and held in between.
 
@@ -123,7 +123,8 @@ class Schedule(LRScheduler):
         if warmup < 1:
             if warmup and self.length.steps is None:
                 raise UserError(unknown_length(f"scheduler.warmup={warmup}"))
-            return round(warmup * (self.length.steps or 0))
+            steps = self.length.steps or 0
+            return max(round(warmup * steps), 1 if warmup and steps > 1 else 0)  # who asks for one gets one
         if self.length.steps is not None and warmup >= self.length.steps:
             rule = f"The whole run has {self.length.steps} steps, and the warmup must be shorter."
             raise refuse(f"scheduler.warmup={warmup}", rule, "scheduler.warmup=0.05, a share of the run")
