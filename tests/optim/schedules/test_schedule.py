@@ -214,3 +214,10 @@ def test_without_an_end_epochs_are_counted_and_steps_are(groups: Any) -> None:
         schedule = Exponential(groups(), Length(None, 3, by_epochs=False), gamma=0.5, interval=interval)
         schedule.load_state_dict(state)
         assert schedule.factor(schedule.place) == 0.5**time
+
+
+@pytest.mark.parametrize(("steps", "share", "first"), [(2, 0.05, 0.5), (1, 0.05, 1.0), (2, 0.0, 1.0), (60, 0.05, 0.25)])
+def test_a_share_of_a_short_run_is_at_least_a_step(steps: int, share: float, first: float) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    Constant(optimizer, Length(steps, steps), warmup=share)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(first)
