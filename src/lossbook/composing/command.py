@@ -127,6 +127,7 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
     if flags.cfg == "job" and not (flags.package or flags.multirun or flags.help or flags.config_path):
         _print_config(flags, given, where)
         return 0
+    flags.multirun = flags.multirun or bool(sweeper and not flags.cfg and _is_a_sweep(others, Options(where)))
     another = next(
         (one for one in others if one.startswith("hydra/sweeper=") and one != f"hydra/sweeper={sweeper}"), ""
     )
@@ -149,6 +150,14 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
     multirun = ["--multirun"] if flags.multirun else []
     with folders.discarding(session.made):
         return _with_hydra(job, session, [*session.flags, *multirun, *own, *hydras], where)
+
+
+def _is_a_sweep(arguments: list[str], options: Options) -> bool:
+    """Whether an experiment among the arguments brings values to sweep over, which needs no -m."""
+    named = [one.partition("=")[2] for one in arguments if one.startswith("experiment=")]
+    known = [name for name in named if name in options.names("experiment")]
+    hydras = [options.stated(f"experiment/{name}")[0].get("hydra") or {} for name in known]
+    return any((one.get("sweeper") or {}).get("params") for one in hydras)
 
 
 def _print_config(flags: Namespace, given: list[str], where: list[Path]) -> None:
