@@ -22,7 +22,6 @@ from torch import nn
 
 from lossbook.checkpoint import AtomicCheckpointIO, plain, read
 from lossbook.errors import UserError
-from lossbook.files import write_whole
 
 GOOD: dict[str, Any] = {"state_dict": {"weight": torch.arange(50_000.0)}, "lossbook": {"config": {"seed": 0}}}
 
@@ -71,19 +70,6 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="could not be written"):
         AtomicCheckpointIO().save_checkpoint(GOOD, tmp_path / "file" / "last.ckpt")
-
-
-@pytest.mark.parametrize("moment", ["fsync", "replace"])
-def test_broken_off_at_any_moment_the_good_file_stays(file: Path, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = file.read_bytes()
-    monkeypatch.setattr(os, moment, fail)
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(file, lambda memory: memory.write(b"new"))
-    assert file.read_bytes() == before
-    assert os.listdir(file.parent) == ["last.ckpt"]
 
 
 class Colour(enum.Enum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,15 @@ from typing import Any
 import pytest
 import yaml
 from matplotlib.figure import Figure
+from rich.console import Console
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from lossbook.pictures.style import picture
 from lossbook.report import heat_map, learning, ranking, swept
+from lossbook.report.content import Report
+from lossbook.report.terminal import print_short
 
 DIGITS = {"target": "class", "batch_size": 64, "limit": None, "seed": 0, "source": {"_target_": "Digits", "seed": 0}}
 Write = Callable[..., Path]
@@ -120,3 +124,40 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     for module in (ranking, learning, heat_map, swept):
         monkeypatch.setattr(module, "picture", watched)
     return seen
+
+
+@pytest.fixture
+def night(tmp_path: Path, run: Write, sweep: Callable[..., None]) -> Path:
+    """Three losses, one on other data, two optimizers, three seeds, and all that goes wrong."""
+    folder, jobs = tmp_path / "night", []
+    for loss, data in (("mse", "digits"), ("l1", "digits"), ("ctc", "digit_lines")):
+        for optim in ("adam", "sgd"):
+            for seed in (0, 1, 2):
+                number = len(jobs)
+                refused = "ctc | sgd do not fit" if (loss, optim) == ("ctc", "sgd") else None
+                jobs.append((f"loss={loss} optim={optim} seed={seed}", refused))
+                if refused or number == 11:  # never started
+                    continue
+                value = 0.5 + 0.01 * ((7 * number) % 5)
+                line = [0.1, 0.3, value]
+                metrics = {"test/acc": value - 0.1, "val/loss": 1 - value}
+                place = folder / str(number)
+                run(place, value, loss=loss, optim=optim, seed=seed, choices={"data": data}, metrics=metrics,
+                    curve={"val/acc": line}, wall_time_s=number / 2, memory_mb=100 + number)  # fmt: skip
+    record = {"status": "failed", "message": "killed:\nsignal | 9", "primary": None, "metrics": {}}
+    (folder / "4" / "metrics.json").write_text(json.dumps(record))
+    (folder / "4" / "config.yaml").unlink()
+    sweep(folder, jobs, ["loss", "optim", "seed"])
+    return folder
+
+
+@pytest.fixture
+def printed() -> Callable[..., str]:
+    """What a report prints, on a console of a hundred columns."""
+
+    def printed(made: Report) -> str:
+        console = Console(width=100, record=True, file=io.StringIO(), highlight=False)
+        print_short(made, console)
+        return console.export_text()
+
+    return printed

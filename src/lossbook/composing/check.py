@@ -73,7 +73,7 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
     if data.get("target") not in TARGET_KINDS:
         near = nearest(str(data.get("target")), TARGET_KINDS)
         rule = f"The kinds of targets are {', '.join(TARGET_KINDS)}."
-        yield Problem(f"data.target={data.get('target')}", rule, f"data.target={near}" if near else "")
+        yield Problem(f"data.target={data.get('target')}", rule, f"data.target={near or 'class'}")
         return
     kind, views = data.get("target"), data.get("views", 1)
     name = config.get("choices", {}).get("data", "...")

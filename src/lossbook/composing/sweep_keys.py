@@ -35,7 +35,9 @@ def taken(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         name = key.removeprefix("sweep.")
         if name not in _TAKES:
             near = nearest(name, _TAKES)
-            raise refuse(argument, f"A sweep has {', '.join(_TAKES)}.", f"sweep.{near}={_FIX[near]}" if near else "")
+            raise refuse(
+                argument, f"A sweep has {', '.join(_TAKES)}.", f"sweep.{near or 'timeout'}={_FIX[near or 'timeout']}"
+            )
         if not _fits(name, text):
             raise refuse(argument, f"{key} takes {_TAKES[name]}.", f"{key}={_FIX[name]}")
         values[name] = text

@@ -80,7 +80,8 @@ class Plan:
         except FileNotFoundError:
             raise refuse(f"{folder} holds no {FILE}.", "A search writes it when it starts.", _known(folder)) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise refuse(f"{folder / FILE} cannot be read.", f"{type(error).__name__}: {error}.") from error
+            rule = f"{type(error).__name__}: {error}."
+            raise refuse(f"{folder / FILE} cannot be read.", rule, "begin a new search") from error
 
 
 def refuse_other(kept: Plan, given: Plan, folder: Path) -> None:

@@ -61,4 +61,5 @@ def _none_left(jobs: Sequence[Job], reasons: Sequence[str]) -> UserError:
         given, rule, fix = (*reasons[0].splitlines(), "", "")[:3]
         return UserError(Problem(given, rule.strip(), fix.strip().removeprefix("Fix: ")))
     first = " ".join(line.strip() for line in reasons[0].splitlines())
-    return UserError(Problem(f"None of these {len(jobs)} jobs fits together.", f"The first: {first}"))
+    fix = "leave out or change what the reason names"
+    return UserError(Problem(f"None of these {len(jobs)} jobs fits together.", f"The first: {first}", fix))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -71,14 +72,16 @@ class Plan:
         try:
             values = json.loads((folder / FILE).read_text(encoding="utf-8"))
             if values["version"] != _VERSION:
-                raise refuse(f"{folder / FILE} is of another version of Lossbook.", "A sweep goes on with its own.")
+                rule = "A sweep goes on with the version that it was begun with."
+                raise refuse(f"{folder / FILE} is of another version of Lossbook.", rule, "begin a new sweep")
             jobs = [Job(**{**job, "overrides": tuple(job["overrides"])}) for job in values["jobs"]]
             lists = {key: tuple(values[key]) for key in ("command", "arguments", "folders", "varied")}
             cwd = str(values["cwd"])
         except FileNotFoundError:
             raise refuse(f"{folder} holds no {FILE}.", "A sweep writes it when it starts.", _known(folder)) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise refuse(f"{folder / FILE} cannot be read.", f"{type(error).__name__}: {error}.") from error
+            rule = f"{type(error).__name__}: {error}."
+            raise refuse(f"{folder / FILE} cannot be read.", rule, "begin a new sweep") from error
         return cls(**lists, cwd=cwd, jobs=tuple(jobs))
 
 
@@ -91,8 +94,8 @@ def named(expanded: Sequence[Sequence[str]]) -> tuple[list[str], list[Job]]:
     Raises:
         UserError: two of them are the same.
     """
-    twice = next((one for number, one in enumerate(expanded) if one in expanded[:number]), None)
-    if twice is not None:
+    twice, times = Counter(map(tuple, expanded)).most_common(1)[0]
+    if times > 1:
         raise refuse(" ".join(twice), "Two jobs of the sweep would be this one.", "give each value once")
     pairs = [[override.lstrip("+~").partition("=")[::2] for override in overrides] for overrides in expanded]
     values: dict[str, set[str]] = {}

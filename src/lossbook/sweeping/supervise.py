@@ -99,10 +99,10 @@ class Worker:
             "retry": retry,
             "pruning": pruning,
         }
+        before = _written(folder)
         with suppress(BrokenPipeError):  # it died meanwhile, which is found below
             process.stdin.write(json.dumps(job).encode() + b"\n")
             process.stdin.flush()
-        before = _written(folder)
         began, limit = time.monotonic(), STARTING_S  # a new process imports torch first, which is not the job's time
         late = "The process that was to run it had not started after {:g} s."
         try:

@@ -1,0 +1,58 @@
+"""A file is written whole, or what was there stays; nothing else is left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossbook.errors import UserError
+from lossbook.files import write_whole
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    write_whole(tmp_path / "deep" / "last.ckpt", lambda memory: memory.write(b"good"))
+    return tmp_path / "deep" / "last.ckpt"
+
+
+def test_folders_are_made_and_a_file_is_replaced(file: Path) -> None:
+    write_whole(file, lambda memory: memory.write(b"better"))
+    assert file.read_bytes() == b"better"
+    assert os.listdir(file.parent) == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_broken_off_at_any_moment_the_good_file_stays(file: Path, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = file.read_bytes()
+    monkeypatch.setattr(os, moment, fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(file, lambda memory: memory.write(b"new"))
+    assert file.read_bytes() == before
+    assert os.listdir(file.parent) == ["last.ckpt"]
+
+
+def test_what_cannot_be_written_is_told_with_the_fix(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError) as caught:
+        write_whole(file, lambda memory: memory.write(b"new"))
+    (problem,) = caught.value.problems
+    assert problem.given.endswith("last.ckpt could not be written: No space left on device.")
+    assert problem.rule.endswith("is kept as it was.")
+    assert problem.fix.startswith("make room")
+    assert file.read_bytes() == b"good"
+
+
+def test_it_needs_no_torch() -> None:
+    code = "import sys, lossbook.files; raise SystemExit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
