@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -82,3 +83,11 @@ def test_a_folder_that_holds_a_sweep_is_not_taken_for_another(
     with pytest.raises(AssertionError):
         planned("-m", "seed=0,1,2", "hydra.sweep.dir=sweep")
     assert capsys.readouterr().err.startswith("hydra.sweep.dir=sweep\n  A new sweep wants an empty folder.")
+
+
+def test_what_others_log_is_left_as_it_is(planned: Planned) -> None:
+    other, root = logging.getLogger("another.library"), logging.getLogger()
+    before = root.level, list(root.handlers)
+    planned("-m", "seed=0,1")
+    assert not other.disabled
+    assert (root.level, root.handlers) == before

@@ -73,7 +73,7 @@ def test_numbers_are_in_their_order_and_one_far_behind_keeps_the_colours(
     axes, _ = figures[0].axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["0.001", "0.01", "0.1"]
     assert axes.images[0].get_clim() == pytest.approx((0.9001, 0.91))
-    assert "1 lie so far behind" in caption
+    assert "before the 1 furthest behind" in caption
 
 
 def test_it_wants_two_settings_and_most_of_the_pairs(tmp_path: Path, run: Write) -> None:

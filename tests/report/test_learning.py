@@ -82,7 +82,7 @@ def test_a_run_that_diverged_squashes_nobody(tmp_path: Path, run: Write, figures
     assert 44 < enlarged.get_ylim()[0] < 45 < 47 < enlarged.get_ylim()[1] < 48
     assert 10 < enlarged.get_xlim()[0] < 11  # of twenty epochs
     assert legend(figures[0])[-1] == "4  o3  1e+07 (outside)"
-    assert "1 end so far behind" in caption
+    assert "leaves out the 1 furthest behind" in caption
 
 
 def test_what_was_broken_off_ends_in_a_cross(tmp_path: Path, run: Write, figures: list[Figure]) -> None:

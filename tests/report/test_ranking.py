@@ -49,7 +49,7 @@ def test_the_winner_is_on_top_and_every_figure_is_written(tmp_path: Path, run: W
     low, high = axes.get_xlim()
     assert 0.9 < low < 0.95  # the one far behind is an arrow at the edge
     assert 0.99 < high < 1.01
-    assert "1 that lie far behind" in caption
+    assert "before the 1 furthest behind" in caption
     assert "higher is better" in axes.get_xlabel()
     assert axes.get_title("left") == "val/acc on digits: mean of 3 seeds"
 

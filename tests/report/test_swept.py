@@ -83,7 +83,7 @@ def test_one_that_diverged_is_an_arrow(tmp_path: Path, run: Write, figures: list
     assert -0.5 < low < 0.5 < 0.7 < high < 1.5
     (((at, _),),) = lines(figures[0], "^" if mode == "min" else "v")
     assert at == 0.4
-    assert "1 that lie far behind" in caption
+    assert "before the 1 furthest behind" in caption
 
 
 def test_what_is_no_number_is_not_drawn(tmp_path: Path, run: Write) -> None:

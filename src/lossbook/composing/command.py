@@ -144,7 +144,7 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
     hydras = others if ckpt is None else [argument for argument in others if belongs_to_hydra(argument)]
     own = [f"hydra/help={name}", "hydra/job_logging=stdout"]
     if sweeper and not any(argument.startswith("hydra/sweeper=") for argument in hydras):
-        own += [f"hydra/sweeper={sweeper}", "hydra/hydra_logging=disabled"]
+        own += [f"hydra/sweeper={sweeper}", "hydra/hydra_logging=none"]
     session.own = own
     session.flags = [flag for flag in flags_alone if flag not in ("-m", "--multirun")]
     multirun = ["--multirun"] if flags.multirun else []

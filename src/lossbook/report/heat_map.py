@@ -147,7 +147,7 @@ def _caption(board: Board, beyond: int, refused: bool, empty: bool) -> str:
     are = "are" if len(board.winners) > 1 else "is"
     found = [f"The mean{' and deviation over seeds' if deviations else ''} of each pair; the best {are} framed."]
     if beyond:
-        found.append(f"{beyond} lie so far behind that the colours end before them.")
+        found.append(f"The colours end before the {beyond} furthest behind.")
     if any(row.rank is None for row in board.rows):
         found.append("Hatched: no run gave a figure.")
     if refused:

@@ -134,7 +134,7 @@ def _caption(curves: Curves, colored: int, outside: int) -> str:
     if len(curves.drawn) > colored:
         found.append(f"The best {colored} of {len(curves.drawn)} are coloured, the others grey.")
     if outside:
-        found.append(f"{outside} end so far behind that the axis leaves them out.")
+        found.append(f"The axis leaves out the {outside} furthest behind.")
     if curves.without:
         found.append(f"{curves.without} of the runs left no curve.")
     return " ".join(found)

@@ -83,7 +83,7 @@ def _caption(board: Board, drawn: int, kept: int) -> str:
         shaded = f", the shaded band {band}" if any(row.figure.deviation for row in board.winners) else ""
         found.append(f"Bars are the deviation over seeds, small dots the seeds{shaded}.")
     if kept < drawn:
-        found.append(f"The axis ends before {drawn - kept} that lie far behind (red arrows, with their figures).")
+        found.append(f"The axis ends before the {drawn - kept} furthest behind (red arrows, with their figures).")
     if len(board.ranked) > drawn:
         found.append(f"The best {drawn} of {len(board.ranked)}; all are in leaderboard.csv.")
     return " ".join(found)

@@ -87,7 +87,7 @@ def draw(board: Board, key: str, path: Path) -> str:
             )
     found = ["Each dot is a seed, the line goes through their means; the best mean is marked."]
     if kept < len(means):
-        found.append(f"The axis ends before {len(means) - kept} that lie far behind (arrows at the edge).")
+        found.append(f"The axis ends before the {len(means) - kept} furthest behind (arrows at the edge).")
     if any(row.lost for row in shown):
         found.append("A cross near the edge: a run there gave no figure.")
     if len(lines) > _COLORED:
