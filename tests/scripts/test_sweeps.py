@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from lossbook.sweeping.ledger import running
+
 TRAIN = Path(__file__).parents[2] / "scripts" / "train.py"
 TINY = ["data=digits", "data.limit=40", "data.batch_size=20", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
 FAULTY = """
@@ -125,6 +127,22 @@ def test_joblib_runs_jobs_beside_each_other_with_a_thread_each(tmp_path: Path) -
         assert "1 thread" in (tmp_path / f"sweep/{number}/output.txt").read_text()
     names = sorted(path.parent.name for path in tmp_path.rglob("events.out.tfevents*") if "outcome" not in path.name)
     assert names == ["loss=mse,seed=0", "loss=mse,seed=1"]
+
+
+def test_joblibs_processes_end_with_a_sweep_that_is_killed(tmp_path: Path) -> None:
+    arguments = ["-m", "seed=0,1", *TINY, "trainer.max_epochs=2000", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    process = begin(tmp_path, *arguments, "hydra.sweep.dir=sweep")
+    while not all((tmp_path / f"sweep/{number}/checkpoints/last.ckpt").exists() for number in (0, 1)):
+        time.sleep(0.02)
+        assert process.poll() is None, process.communicate()
+    assert running(tmp_path / "sweep/0")
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)  # until nobody holds its output any more
+    late = time.monotonic() + 20
+    while any(running(tmp_path / "sweep" / str(number)) for number in (0, 1)):
+        assert time.monotonic() < late
+        time.sleep(0.02)
+    assert status(tmp_path / "sweep") == []
 
 
 def test_submitit_runs_jobs_as_on_a_cluster(tmp_path: Path) -> None:

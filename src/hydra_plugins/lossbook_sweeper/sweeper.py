@@ -55,9 +55,9 @@ class LossbookSweeper(Sweeper):
         from lossbook.sweeping.plan import Plan
 
         launcher = str(self.hydra.launcher._target_)
-        parallel = not launcher.endswith(".BasicLauncher")
+        parallel, joblib = not launcher.endswith(".BasicLauncher"), "joblib" in launcher
         # as many workers as processors, and each of them would take all of these
-        threads = int(os.environ.get("OMP_NUM_THREADS", "1")) if "joblib" in launcher else None
+        threads = int(os.environ.get("OMP_NUM_THREADS", "1")) if joblib else None
         plan = self._planned(arguments) if self.resume is None else Plan.read(Path(self.resume))
         folder = Path(str(self.hydra.sweep.dir))  # claimed now, after the checks
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,6 +72,7 @@ class LossbookSweeper(Sweeper):
             self.retry,
             threads,
             parallel,
+            child=joblib,
         )
         how = f"hydra/launcher={self.hydra.runtime.choices['hydra/launcher']}" if parallel else "one process"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lossbook.orphans import end_with_parent
 from lossbook.sweeping import ledger
 from lossbook.sweeping.plan import Plan
 from lossbook.sweeping.supervise import Worker
@@ -29,6 +30,7 @@ class Task:
         retry: whether a job that failed before is run again.
         threads: of a worker; None: torch's own choice.
         parallel: whether other processes work beside this one, and devices are dealt out between them.
+        child: whether a process that this is sent to was started by the sweep's, and ends with it, by SIGKILL as well.
     """
 
     sweep: Path
@@ -38,9 +40,12 @@ class Task:
     retry: bool = False
     threads: int | None = None
     parallel: bool = False
+    child: bool = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        if self.child:
+            end_with_parent()
         self.worker()  # it was sent to where its jobs run: importing torch takes seconds, which Hydra's part may fill
 
     def __call__(self, config: DictConfig) -> str:
