@@ -23,6 +23,9 @@ press() {  # what readline hands over
 press python "$SCRIPT" loss=multil
 press python "$SCRIPT" opt
 press python "$SCRIPT" optim=sgd optim.mom
+press python "$SCRIPT" -m sw
+press python "$SCRIPT" -m sweep.re
+press python "${SCRIPT/train/search}" search.p
 COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
 press python "$SCRIPT" loss=multil
 press python "$OTHER" loss=multil
@@ -43,6 +46,9 @@ def test_the_tab_key_completes_groups_options_and_keys_of_our_scripts_alone(tmp_
         "<multilabel_margin multilabel_soft_margin>",  # bash splits words at =
         "<optim. optim=>",
         "<optim.momentum=>",
+        "<sweep.timeout= sweep.on_error= sweep.resume= sweep.retry=>",
+        "<sweep.resume= sweep.retry=>",
+        "<search.pruner=>",
         "<loss=multilabel_margin loss=multilabel_soft_margin>",
         "<>",
         "<>",

@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lossbook.composing import folders, sweep_keys
 from lossbook.composing.arguments import belongs_to_hydra, split_ckpt
 from lossbook.composing.as_called import for_hydra
-from lossbook.composing.completion import installation
+from lossbook.composing.completion import candidates, installation
 from lossbook.composing.options import Options, conf_folder
 from lossbook.errors import UserError, nearest, refuse
 from lossbook.ranks import is_first
@@ -58,7 +58,7 @@ class Session:
         return self.sweep
 
 
-def command(name: str, job: Job, sweeper: str | None = None) -> int:
+def command(name: str, job: Job, sweeper: str | None = None, own: Collection[str] = ()) -> int:
     """Runs ``job`` on the config that the command line asks for, or on each of a sweep; returns the exit code.
 
     A mistake of the user's is printed in a few lines, without a traceback unless HYDRA_FULL_ERROR=1 asks for one.
@@ -67,12 +67,18 @@ def command(name: str, job: Job, sweeper: str | None = None) -> int:
         name: of the help text in ``conf/hydra/help``.
         job: takes the config, and the folder that the user or the sweep gave it, else None. It raises, never exits.
         sweeper: Hydra's option for sweeps, which then trains by itself; None: ``job`` is called for each of a sweep.
+        own: keys of the script's own, which the tab key completes as well.
     """
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # a criterion, model, optimizer or dataset of one's own is found there
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         flags, given = read_flags(sys.argv[1:])
+        if flags.shell_completion:
+            if (script := installation(given)) is not None:
+                print(script)
+                return 0
+            print(*candidates(os.environ.get("COMP_LINE", ""), [*own, *(sweep_keys.KEYS if sweeper else ())]))
         return _run(name, job, flags, given, sweeper)
     except UserError as error:
         if full_error:
@@ -105,9 +111,6 @@ def read_flags(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
 
 
 def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str | None) -> int:
-    if flags.shell_completion and (script := installation(given)) is not None:
-        print(script)
-        return 0
     flags_alone = [argument for argument in sys.argv[1:] if argument not in given]
     sweep, given = sweep_keys.taken(given) if sweeper else ({}, given)
     flags.multirun = flags.multirun or "resume" in sweep

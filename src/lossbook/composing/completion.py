@@ -5,7 +5,7 @@ It also runs whatever script stands behind ``python``, one that has nothing to d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lossbook.errors import refuse
 
@@ -35,3 +35,14 @@ def installation(arguments: Sequence[str]) -> str | None:
                 raise refuse(f"-sc {what}={shell}", "The tab key completes in bash.", f"-sc {what}=bash")
             return _BASH if what == "install" else "complete -r python python3; unset -f _lossbook_complete"
     return None
+
+
+def candidates(line: str, keys: Iterable[str]) -> list[str]:
+    """What a script's own keys add to Hydra's choices: those that the last word of the line begins.
+
+    Args:
+        line: as typed so far.
+        keys: ``sweep.timeout`` and the like.
+    """
+    word = line.rpartition(" ")[2]
+    return [f"{key}=" for key in keys if word and key.startswith(word)]

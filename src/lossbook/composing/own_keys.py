@@ -31,7 +31,7 @@ def command_with(name: str, own: Mapping[str, Any], job: Job) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
-    return command(name, lambda config, folder: job(config, folder, values))
+    return command(name, lambda config, folder: job(config, folder, values), own=own)
 
 
 def taken(arguments: Sequence[str], own: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -16,6 +16,7 @@ _TAKES = {
     "resume": "the folder of a sweep",
     "retry": "true or false",
 }
+KEYS = tuple(f"sweep.{name}" for name in _TAKES)
 _FIX = {"timeout": "600", "on_error": "stop", "resume": "outputs/sweeps/<date>_<time>", "retry": "true"}
 
 

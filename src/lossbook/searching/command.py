@@ -58,7 +58,7 @@ def _with_hydra(flags: Namespace, others: list[str], given: list[str]) -> int:
     """What needs no search: help, completion, the config that all trials share."""
     fixed = [one.input_line for one in parse(given) if not one.is_sweep_override()] if flags.cfg else given
     sys.argv[1:] = [one for one in others if one not in given or one in fixed]
-    return scripts.command("search", lambda config, folder: None)
+    return scripts.command("search", lambda config, folder: None, own=OPTIONS)
 
 
 def _check(how: dict[str, Any]) -> None:
