@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,6 +40,11 @@ def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     finally:
         with contextlib.suppress(OSError):  # the folder itself has gone; the error above says so
             beside.unlink(missing_ok=True)
+
+
+def now() -> str:
+    """The time as records have it: ISO 8601 with the offset from UTC, in milliseconds."""
+    return datetime.now().astimezone().isoformat(timespec="milliseconds")
 
 
 def _sync_folder(folder: Path) -> None:

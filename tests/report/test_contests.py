@@ -70,3 +70,17 @@ def test_old_records_without_a_direction_take_it_from_others(tmp_path: Path, run
     found, unplaced = grouped(tmp_path)
     assert list(found.values()) == [["a", "b"]]
     assert [one.name for one in unplaced] == ["c"]
+
+
+def test_a_part_of_the_validation_part_is_other_data(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "a", values={"trainer.limit_val_batches": None, "trainer.max_epochs": 1})
+    run(tmp_path / "b", values={"trainer.limit_val_batches": 1, "trainer.max_epochs": 2})
+    found, _ = grouped(tmp_path)
+    assert found == {"val/acc on digits": ["a"], "val/acc on digits (trainer.limit_val_batches=1)": ["b"]}
+
+
+def test_losses_compare_only_with_themselves(tmp_path: Path, run: Write) -> None:
+    for name, criterion in (("a", "L1Loss"), ("b", "MSELoss"), ("c", "MSELoss")):
+        run(tmp_path / name, primary="val/loss", mode="min", values={"loss.criterion": {"_target_": criterion}})
+    found, _ = grouped(tmp_path)
+    assert sorted(found.values()) == [["a"], ["b", "c"]]

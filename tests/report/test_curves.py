@@ -120,3 +120,9 @@ def test_one_point_is_no_curve(tmp_path: Path, run: Write) -> None:
     assert not curves_of(tmp_path).moving
     run(tmp_path / "1", None, status="failed", seed=1, curve={TAG: [0.5, 0.6]})
     assert curves_of(tmp_path).moving
+
+
+def test_the_tenth_version_is_later_than_the_second(tmp_path: Path, events: Callable[..., None]) -> None:
+    for version in (2, 10):
+        events(tmp_path / f"version_{version}", {TAG: {9: version / 10}})
+    assert rounded(read(tmp_path, [TAG])[TAG]) == {9: 1.0}

@@ -106,3 +106,11 @@ def test_nineteen_by_fifteen(tmp_path: Path, run: Write, figures: list[Figure]) 
     assert not any(a.overlaps(b) for at, a in enumerate(boxes) for b in boxes[at + 1 :])
     down = [label.get_window_extent() for label in axes.get_yticklabels()]
     assert not any(a.overlaps(b) for a, b in pairwise(down))
+
+
+def test_where_all_are_equal_there_is_no_scale(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for loss in LOSSES:
+        for optim in OPTIMS:
+            run(tmp_path / f"{loss}{optim}", 1.0, loss=loss, optim=optim)
+    draw(board_of(tmp_path), [], tmp_path / "n.png")
+    assert len(figures[0].axes) == 1

@@ -123,7 +123,8 @@ def test_time_and_memory(tmp_path: Path, run: Write) -> None:
     run(tmp_path / "c", optim="sgd", gpu_memory_mb=2000, memory_mb=900)
     (board,) = board_of(tmp_path)
     rows = {row.label: row for row in board.rows}
-    assert (rows["adam"].wall, rows["adam"].memory, rows["sgd"].memory) == (2.5, 700.5, 2000)
+    assert (rows["adam"].wall, rows["adam"].memory, rows["sgd"].memory) == (2.5, 700.5, 900)
+    assert (rows["adam"].gpu_memory, rows["sgd"].gpu_memory) == (None, 2000)
 
 
 @pytest.mark.parametrize(
@@ -149,3 +150,35 @@ def test_broken_records_do_not_stop_the_others(tmp_path: Path, run: Write) -> No
     ((board,), unplaced) = boards(runs, varied(runs))
     assert [row.seeds for row in board.rows] == ["1 of 2"]
     assert [one.name for one in unplaced] == ["c"]  # it does not say what it is
+
+
+def test_runs_whose_options_were_edited_in_between_are_apart(tmp_path: Path, run: Write) -> None:
+    for hidden in (64, 512):
+        for seed in (0, 1):
+            run(tmp_path / f"{hidden}{seed}", hidden / 1000, overrides=[f"seed={seed}"], seed=seed,
+                values={"model.hidden": hidden, "model.init": seed})  # fmt: skip
+    (board,) = board_of(tmp_path)
+    assert board.keys == ("model.hidden",)  # and not what follows the seed
+    assert [(row.label, row.seeds) for row in board.rows] == [("hidden=512", "2"), ("hidden=64", "2")]
+    assert board.repeats == 0
+
+
+def test_a_key_that_was_taken_away_makes_another_configuration(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "a", 0.7, overrides=["~optim.lr"], values={"optim": {}})
+    run(tmp_path / "b", 0.8, overrides=[])
+    (board,) = board_of(tmp_path)
+    assert [row.values for row in board.rows] == [("0.003",), ("",)]
+
+
+def test_the_later_of_two_repeats_is_the_one_that_says_so(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "a", 0.7, ended="2026-01-02T10:00:00+01:00")
+    run(tmp_path / "b", 0.8, ended="2026-01-02T08:59:59+00:00")  # written later, as by a copy
+    (board,) = board_of(tmp_path)
+    assert board.rows[0].figure.values == (0.7,)
+
+
+def test_seeds_that_were_not_tested_are_told(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "a", 0.7, metrics={"test/acc": 0.5})
+    run(tmp_path / "b", 0.8, seed=1)
+    (board,) = board_of(tmp_path)
+    assert board.rows[0].told_test == "0.5000 (1 of 2 seeds)"

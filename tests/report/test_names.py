@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.report.names import label, labels
+from lossbook.report.names import cuts, label, labels
 
 
 def test_labels_are_short_and_differ() -> None:
@@ -46,3 +46,19 @@ def test_a_long_name_loses_whole_parts() -> None:
     keys = [f"model.setting_{number}" for number in range(6)]
     name = label(keys, ["a_value_of_it"] * 6)
     assert name == "setting_0=a_value_of_it, setting_1=a_value_of_it, …"
+
+
+def test_long_values_lose_what_they_share() -> None:
+    values = [f"optimizer_number_{number}_with_long_name" for number in range(15)]
+    found = cuts([*values, "short", "in\nlines"], 24)
+    assert all(len(text) <= 24 for text in found.values())
+    assert found[values[3]] == "…r_3_with_long_name"
+    assert (found["short"], found["in\nlines"]) == ("short", "in lines")
+    assert len(set(found.values())) == 17
+
+
+@given(st.lists(st.text("ab \n", max_size=60), unique=True, max_size=12))
+def test_no_two_values_read_alike(values: list[str]) -> None:
+    found = cuts(values, 24)
+    assert list(found) == values
+    assert len(set(found.values())) == len(values)

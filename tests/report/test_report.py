@@ -147,3 +147,25 @@ def test_a_sweep_that_is_not_at_its_end_says_so(
     assert "0 of 1" in text  # a configuration without a figure stands in the table
     assert "optim=muon,model.b=true" in page
     assert f"""    python scripts/train.py -m 'a='"'"'b c'"'"''\n    python scripts/report.py {tmp_path}\n""" in page
+
+
+def test_a_page_that_is_no_report_is_left_alone_and_so_are_its_pictures(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "runs")
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "README.md").write_text("# Mine\n\n![arch](arch.png)\n")
+    (docs / "arch.png").write_bytes(b"x")
+    with pytest.raises(UserError, match="is no report") as refused:
+        report([tmp_path / "runs"], docs)
+    assert sorted(path.name for path in docs.iterdir()) == ["README.md", "arch.png"]
+    made = report([tmp_path / "runs"], Path(refused.value.problems[0].fix.removeprefix("out=")))
+    assert report([tmp_path / "runs"], made.out).readme == made.readme  # its own it may replace
+
+
+def test_a_setting_may_hold_what_would_be_a_formula(tmp_path: Path, run: Write) -> None:
+    for number, name in enumerate(("$a_{$", "b$^{$", "c")):
+        for lr in (0.1, 0.01):
+            named = [f"model.name={name}", f"optim.lr={lr}"]
+            run(tmp_path / f"{number}-{lr}", lr, overrides=named, values={"model.name": name, "optim.lr": lr},
+                curve={"val/acc": [0.1, lr]})  # fmt: skip
+    assert sum(map(len, report([tmp_path]).pictures)) == 3  # ranking, pairs, curves

@@ -95,3 +95,12 @@ def test_a_plan_that_cannot_be_read_is_none(tmp_path: Path, run: Callable[..., P
     runs, plans = find([tmp_path])
     assert [one.name for one in runs] == ["0"]
     assert plans == []
+
+
+def test_links_to_runs_are_followed_and_those_that_lead_back_are_not(tmp_path: Path, run: Callable[..., Path]) -> None:
+    run(tmp_path / "elsewhere" / "a")
+    (tmp_path / "mine" / "²").mkdir(parents=True)  # a digit, but no number
+    (tmp_path / "mine" / "a").symlink_to(tmp_path / "elsewhere" / "a")
+    (tmp_path / "mine" / "back").symlink_to(tmp_path / "mine")
+    runs, _ = find([tmp_path / "mine"])
+    assert [one.name for one in runs] == ["a"]

@@ -86,11 +86,15 @@ def test_one_that_diverged_is_an_arrow(tmp_path: Path, run: Write, figures: list
     assert "before the 1 furthest behind" in caption
 
 
-def test_what_is_no_number_is_not_drawn(tmp_path: Path, run: Write) -> None:
+def test_what_is_no_number_is_left_out(tmp_path: Path, run: Write) -> None:
     rates(tmp_path, run, {0.1: (0.5,), 0.2: (0.6,)})
     assert numbers_of(board_of(tmp_path)) == []  # two make no line
     run(tmp_path / "x", overrides=["optim.lr=null"], values={"optim.lr": None})
     assert numbers_of(board_of(tmp_path)) == []
+    rates(tmp_path, run, {0.3: (0.7,)})
+    board = board_of(tmp_path)
+    assert numbers_of(board) == ["optim.lr"]
+    assert "Left out are 1" in draw(board, "optim.lr", tmp_path / "n.png")
 
 
 def test_many_values_close_together_have_an_axis_of_its_own(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
@@ -127,3 +131,33 @@ def test_those_that_are_level_have_a_star_each_and_the_winners_colour(
     assert lines(figures[0], "*")[0] == [(0.2, 0.8), (0.2, 0.8)]
     assert [text.get_text() for text in axes.texts] == ["best: l1, lr=0.2 and 1 level with it\n0.8000"]
     assert sorted(line.get_color() == WINNER for line in axes.lines if line.get_label()[0] != "_") == [0, 1, 1]
+
+
+def test_where_all_else_differs_too_there_are_dots_alone(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for at in range(8):
+        lr, drop = 10.0**-at, 0.1 * ((at * 3) % 8)
+        named = {"overrides": [f"optim.lr={lr}", f"model.dropout={drop}"]}
+        run(tmp_path / str(at), 0.5 + at / 100, **named, values={"optim.lr": lr, "model.dropout": drop})
+    run(tmp_path / "none", 0.4, overrides=["optim.lr=null"], values={"optim.lr": None, "model.dropout": 0.3})
+    board = board_of(tmp_path)
+    assert numbers_of(board) == ["optim.lr", "model.dropout"]
+    caption = draw(board, "optim.lr", tmp_path / "n.png")
+    assert lines(figures[0], "-") == []
+    assert sorted(dot for line in lines(figures[0], "o") for dot in line) == [
+        (pytest.approx(10.0**-at), pytest.approx(0.5 + at / 100)) for at in range(7, -1, -1)
+    ]
+    assert "other settings differ as well" in caption
+    assert "Left out are 1 that have no number there" in caption
+
+
+def test_zero_has_a_place_on_a_logarithmic_axis(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    rates(tmp_path, run, {value: (0.5 + value,) for value in (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)})
+    draw(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
+    axes = figures[0].axes[0]
+    at = [axes.transData.transform((value, 0.5))[0] for value in (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)]
+    steps = [b - a for a, b in pairwise(at)]
+    assert min(steps) > 0.8 * max(steps)
+    (words,) = axes.texts
+    inside = figures[0].bbox
+    assert inside.x0 <= words.get_window_extent().x0
+    assert words.get_window_extent().x1 <= inside.x1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +36,9 @@ def test_a_run_that_ended_by_itself(tmp_path: Path) -> None:
     run_folder(tmp_path).finish(
         Outcome({"val/acc": 0.5}, best_epoch=2, epochs=3, steps=40), 1.23456, {"memory_mb": 12.5}
     )
-    assert json.loads((tmp_path / "metrics.json").read_text()) == {
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert abs(datetime.fromisoformat(record.pop("ended")).timestamp() - time.time()) < 60
+    assert record == {
         "status": "completed",
         "primary": "val/acc",
         "mode": "max",

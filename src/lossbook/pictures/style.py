@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter, ScalarFormatter
+
+from lossbook.files import write_whole
 
 # Okabe and Ito 2008, Color Universal Design
 BLUE, ORANGE, GREEN, RED, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
@@ -43,5 +48,22 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=100, format="png")
+        _no_formulas(figure)
+        write_whole(path, lambda file: figure.savefig(file, dpi=100, format="png"))
+
+
+def _no_formulas(figure: Figure) -> None:
+    """A dollar in the name of an option is a dollar: formulas are what matplotlib itself writes beside its ticks."""
+    kept: set[int] = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        kept.add(id(axis.get_offset_text()))
+        if isinstance(axis.get_major_formatter(), (LogFormatter, ScalarFormatter)):
+            kept.update(map(id, _ticks(axis)))
+    for text in figure.findobj(Text):
+        if id(text) not in kept:
+            text.set_parse_math(False)
+
+
+def _ticks(axis: Axis) -> list[Text]:
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    return [label for tick in ticks for label in (tick.label1, tick.label2)]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossbook.report.runs import Run
-from lossbook.report.settings import Configured, text, value_of
+from lossbook.report.settings import Configured, leaves, value_of
 
-# what belongs to training alone: the validation figures are of the same samples whatever it is
-_OF_TRAINING = ("batch_size", "epochs", "augment", "num_workers", "download")
+# of the data, what belongs to training alone: the validation figures are of the same samples whatever it is
+_OF_TRAINING = frozenset({"batch_size", "epochs", "augment", "num_workers", "download"})
+# of the trainer, what leaves samples out
+OF_VALIDATION = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Contest:
         primary: tag of the metric, on validation.
         mode: ``max`` or ``min``.
         data: the option's name.
-        details: (key, value) of all else that says which samples there are.
+        details: (key, value) of all else that says which samples there are, and where the metric is the loss, of what.
     """
 
     primary: str
@@ -52,7 +54,8 @@ def contests(runs: Sequence[Run]) -> tuple[dict[Contest, list[Run]], list[Run]]:
         mode = run.mode or modes.get(run.primary or "")
         data = value_of(run, "data")
         if run.primary and mode in ("max", "min") and data:
-            found[Contest(run.primary, mode, data, details(run))].append(run)
+            loss = _set(run.config, "loss") if run.primary.endswith("/loss") else ()
+            found[Contest(run.primary, mode, data, (*samples(run.config), *loss))].append(run)
         else:
             others.append(run)
     known = {contest: list(members) for contest, members in found.items()}
@@ -77,7 +80,7 @@ def place_of(run: Configured, known: Mapping[Contest, Sequence[Configured]]) -> 
 
 def _akin(run: Configured, other: Configured) -> bool:
     """Whether nothing that is known of the one run's loss and data contradicts the other's."""
-    if run.config.get("data") and details(run) != details(other):
+    if run.config.get("data") and samples(run.config) != samples(other.config):
         return False
     keys = ["loss", "data", *(key for key in _dotted(run.overrides) if key.startswith("data."))]
     return all(
@@ -89,18 +92,16 @@ def _dotted(overrides: Sequence[str]) -> list[str]:
     return [one.lstrip("+").partition("=")[0] for one in overrides]
 
 
-def details(run: Configured) -> tuple[tuple[str, str], ...]:
-    """All values of a run's data that say which samples there are, in the order of their keys."""
-    return tuple(sorted(_leaves(run.config.get("data"), "data")))
+def samples(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """All values of a config that say which samples its validation figures are of, in the order of their keys."""
+    data = [(key, value) for key, value in _set(config, "data") if not _OF_TRAINING.intersection(key.split("."))]
+    trainer = [(key, value) for key, value in _set(config, "trainer") if key in OF_VALIDATION]
+    return tuple(sorted((*data, *trainer)))
 
 
-def _leaves(node: Any, key: str) -> Iterator[tuple[str, str]]:
-    if isinstance(node, Mapping):
-        for inner, value in node.items():
-            if inner not in _OF_TRAINING:
-                yield from _leaves(value, f"{key}.{inner}")
-    elif node is not None:
-        yield key, text(node)
+def _set(config: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
+    """The values below a key that are not null."""
+    return ((leaf, value) for leaf, value in leaves(config.get(key), key) if value != "null")
 
 
 def titles(every: Sequence[Contest]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ def read(folder: Path, tags: Sequence[str]) -> dict[str, Points]:
     value counts. A tag without a point that is finite is left out.
     """
     found: dict[str, Points] = {tag: {} for tag in tags}
-    for where in sorted({path.parent for path in _event_files(folder)}):
+    for where in sorted({path.parent for path in _event_files(folder)}, key=_natural):
         for tag, points in _events(where, tags).items():
             found[tag].update(points)
     if not any(found.values()) and (folder / "metrics.csv").is_file():
@@ -38,6 +39,11 @@ def _event_files(folder: Path) -> Iterator[Path]:
             yield path
         elif path.is_dir() and path.name not in ("checkpoints", "report") and not _is_run(path):
             yield from _event_files(path)
+
+
+def _natural(path: Path) -> list[tuple[bool, int, str]]:
+    """Orders ``version_2`` before ``version_10``."""
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", str(path))]
 
 
 def _is_run(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from lossbook.pictures.style import FAINT, INK, picture
 from lossbook.report.leaderboard import Board, Row, shown
 from lossbook.report.looks import LOST, WINNER
-from lossbook.report.names import cut
+from lossbook.report.names import cuts
 from lossbook.report.plan import Job
 from lossbook.report.settings import value_of
 from lossbook.report.sight import in_sight
@@ -24,6 +24,7 @@ from lossbook.report.titles import direction, heading, letters
 _FULL = 0.6  # the part of all pairs that must be there
 _TOLD_APART = 0.25  # colours: more than half of the values want more than this part of them
 _LONGEST = 24
+_MOST = 60  # values of a setting
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def fits(board: Board, refused: Sequence[Job]) -> bool:
     if len(board.keys) != 2 or not board.ranked:
         return False
     table = _table(board, refused)
-    pairs = len(table.down) * len(table.across)
-    return min(len(table.down), len(table.across)) > 1 and len(table.rows) + len(table.refused) >= _FULL * pairs
+    fewest, most = sorted((len(table.down), len(table.across)))
+    return fewest > 1 and most <= _MOST and len(table.rows) + len(table.refused) >= _FULL * fewest * most
 
 
 def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
@@ -58,7 +59,7 @@ def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
     table = _table(board, refused)
     means = [row.figure.mean or 0.0 for row in board.ranked]
     kept = in_sight(means, board.contest.mode, _TOLD_APART)
-    names = [[cut(value, _LONGEST) for value in values] for values in (table.down, table.across)]
+    names = [list(cuts(values, _LONGEST).values()) for values in (table.down, table.across)]
     slanted = len(table.across) > 8 or letters(names[1]) > 2
     cell = max(0.85, 0 if slanted else letters(names[1]) + 0.15)
     width = max(6.6, 2.4 + letters(names[0]) + cell * len(table.across))
@@ -78,9 +79,10 @@ def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
         axes.set_xlabel(table.keys[1])
         axes.grid(False)
         axes.set_title(heading(board, width - letters(names[0]) - 1), loc="left", pad=10)
-        beyond: Any = "neither" if kept == len(means) else "min" if board.contest.mode == "max" else "max"
-        bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, aspect=30, extend=beyond)
-        bar.set_label(f"{board.contest.primary} ({direction(board.contest)})")
+        if means[0] != means[kept - 1]:  # else there is one colour
+            beyond: Any = "neither" if kept == len(means) else "min" if board.contest.mode == "max" else "max"
+            bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, aspect=30, extend=beyond)
+            bar.set_label(f"{board.contest.primary} ({direction(board.contest)})")
     empty = len(table.down) * len(table.across) - len(table.rows) - len(table.refused)
     return _caption(board, len(means) - kept, bool(table.refused), bool(empty))
 

@@ -11,7 +11,7 @@ from lossbook.report.contests import Contest, contests, titles
 from lossbook.report.names import labels
 from lossbook.report.ranks import Standing, places
 from lossbook.report.runs import Run
-from lossbook.report.settings import named, telling, text, value_of, values
+from lossbook.report.settings import named, telling, text, unnamed, value_of, values
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,12 @@ class Row:
         return Spread(tuple(run.tested for run in self.runs if run.tested is not None))
 
     @property
+    def told_test(self) -> str:
+        """The test figure, with the number of seeds where not all were tested."""
+        few = 0 < len(self.tested.values) < len(self.runs)
+        return f"{self.tested} ({len(self.tested.values)} of {len(self.runs)} seeds)" if few else str(self.tested)
+
+    @property
     def loss(self) -> float | None:
         """The mean of val/loss, which decides between equals of one and the same loss."""
         return Spread(tuple(value for run in self.runs if (value := run.metrics.get("val/loss")) is not None)).mean
@@ -83,9 +89,13 @@ class Row:
 
     @property
     def memory(self) -> float | None:
-        """The largest peak of its runs, in MB: the GPU's where there is one."""
-        peaks = [run.gpu_memory or run.memory for run in self.runs]
-        return max((peak for peak in peaks if peak is not None), default=None)
+        """The largest peak of its runs, in MB."""
+        return max((run.memory for run in self.runs if run.memory is not None), default=None)
+
+    @property
+    def gpu_memory(self) -> float | None:
+        """The largest peak of its runs on a GPU, in MB."""
+        return max((run.gpu_memory for run in self.runs if run.gpu_memory is not None), default=None)
 
     @property
     def ending(self) -> str:
@@ -148,7 +158,8 @@ def boards(runs: Sequence[Run], keys: Sequence[str]) -> tuple[list[Board], list[
 
 
 def _board(contest: Contest, title: str, runs: Sequence[Run], keys: Sequence[str]) -> Board:
-    inner = telling(runs, keys)
+    told = telling(runs, keys)
+    inner = (*told, *unnamed(runs, told))
     fixed = tuple((key, _only(runs, key)) for key in keys if key not in inner and _only(runs, key))
     groups: dict[tuple[str, ...], list[Run]] = defaultdict(list)
     for run in runs:

@@ -123,6 +123,11 @@ def _lines(axes: Axes, curves: Sequence[Curve], known: dict[int, Look]) -> None:
             axes.plot(at[-1], values[-1], "x", color=color, markersize=7, markeredgewidth=2, zorder=4)
 
 
+def _shorter(curve: Curve) -> bool:
+    """Whether its runs are of several lengths, as early stopping leaves them."""
+    return len({run.steps for run in curve.row.runs}) > 1
+
+
 def _caption(curves: Curves, colored: int, outside: int) -> str:
     seeds = {len(curve.row.runs) for curve in curves.drawn}
     found = ["On validation; the figures in the legend are of the best epoch, by which configurations are ranked."]
@@ -135,6 +140,8 @@ def _caption(curves: Curves, colored: int, outside: int) -> str:
         found.append(f"The best {colored} of {len(curves.drawn)} are coloured, the others grey.")
     if outside:
         found.append(f"The axis leaves out the {outside} furthest behind.")
+    if any(_shorter(curve) for curve in curves.drawn):
+        found.append("A line ends with the shortest of its runs.")
     if curves.without:
         found.append(f"{curves.without} of the runs left no curve.")
     return " ".join(found)

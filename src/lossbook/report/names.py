@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 
 _SELF_EVIDENT = ("loss", "optim", "data", "model")  # an option's name says of which group it is
 _LONGEST = 72
@@ -21,6 +22,8 @@ def labels(
         typed: the keys that were named on the command line of each; others are left out of its name, unless another
             configuration would be called the same.
     """
+    shortened = [cuts([values[at] for values in every], _LONGEST_VALUE) for at in range(len(keys))]
+    every = [[shortened[at][value] for at, value in enumerate(values)] for values in every]
     known = [set(keys if typed is None else typed[at]).union(_SELF_EVIDENT) for at in range(len(every))]
     found = [_label(keys, values, wanted) for values, wanted in zip(every, known, strict=True)]
     for same in _alike(found):
@@ -52,7 +55,6 @@ def _label(keys: Sequence[str], values: Sequence[str], wanted: Collection[str]) 
         if value == "" or key not in wanted:
             continue
         bare = key in _SELF_EVIDENT and value != "null"
-        value = cut(value, _LONGEST_VALUE)
         parts.append(value if bare else f"{short(key, keys)}={value}")
     whole = ", ".join(parts) or "as it stands"
     while len(whole) > _LONGEST and len(parts) > 1:  # a part is there or not, none is cut
@@ -61,7 +63,22 @@ def _label(keys: Sequence[str], values: Sequence[str], wanted: Collection[str]) 
     return whole
 
 
-def cut(text: str, longest: int) -> str:
+def cuts(texts: Sequence[str], longest: int) -> dict[str, str]:
+    """Texts -> in one line, and without a part where they are longer, so that none reads like another."""
+    found = {text: _cut(" ".join(text.split()), longest) for text in dict.fromkeys(texts)}
+    for same in _alike(list(found.values())):
+        long = [list(found)[place] for place in same]
+        shared = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*long, strict=False)))
+        start = max(0, shared - 2)
+        for text in long:
+            found[text] = "…" * bool(start) + _cut(" ".join(text[start:].split()), longest - 1)
+    for same in _alike(list(found.values())):
+        for number, text in enumerate([list(found)[place] for place in same], 1):
+            found[text] = f"{found[text]} #{number}"
+    return found
+
+
+def _cut(text: str, longest: int) -> str:
     """A text without its middle where it is longer."""
     if len(text) <= longest:
         return text

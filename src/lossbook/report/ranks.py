@@ -31,12 +31,12 @@ def places(standings: Sequence[Standing]) -> list[tuple[int, int | None]]:
     Equal figures go by the lower loss where all of them are of one and the same criterion; else they share the rank.
     """
     found: list[tuple[int, int | None]] = []
-    order = sorted(range(len(standings)), key=lambda at: (_six(standings[at].figure), standings[at].label))
-    for figure, same in groupby(order, key=lambda at: _six(standings[at].figure)):
+    order = sorted(range(len(standings)), key=lambda at: (rounded(standings[at].figure), standings[at].label))
+    for figure, same in groupby(order, key=lambda at: rounded(standings[at].figure)):
         level = list(same)
         if len({standings[at].criterion for at in level}) == 1:
-            level.sort(key=lambda at: _six(standings[at].loss))
-            groups = [list(one) for _, one in groupby(level, key=lambda at: _six(standings[at].loss))]
+            level.sort(key=lambda at: rounded(standings[at].loss))
+            groups = [list(one) for _, one in groupby(level, key=lambda at: rounded(standings[at].loss))]
         else:
             groups = [level]
         for group in groups:
@@ -45,6 +45,6 @@ def places(standings: Sequence[Standing]) -> list[tuple[int, int | None]]:
     return found
 
 
-def _six(value: float | None) -> float:
-    """Values that agree in six digits are equal, since single precision tells no more."""
+def rounded(value: float | None) -> float:
+    """To six digits: values that agree in them are level, since single precision tells no more."""
     return math.inf if value is None else float(f"{value:.6g}")

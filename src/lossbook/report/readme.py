@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from lossbook.report.content import Picture, Report, counts, verdict, winner
+from lossbook.report.content import Picture, Report, counts
 from lossbook.report.leaderboard import Board, Row
 from lossbook.report.markdown import escaped, few, link, megabytes, seconds, table
 from lossbook.report.plan import Job
 from lossbook.report.runs import Run
 from lossbook.report.settings import named
+from lossbook.report.verdict import verdict, winner
 
+MARK = "<!-- made by scripts/report.py, which may replace it -->"
 _ROWS = 60  # of a table; more are for a spreadsheet
 _NAMES = 6  # of jobs that ended alike
 
@@ -27,7 +29,7 @@ def page(report: Report) -> str:
     for board, pictures in zip(report.boards, report.pictures, strict=True):
         parts += [f"## {escaped(board.title)}", *_section(board, pictures)]
     parts += [*_lost(report), *_refused(report.refused), *_missing(report.missing), *_made(report)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, MARK]) + "\n"
 
 
 def _headline(report: Report) -> str:
@@ -44,7 +46,7 @@ def _overview(report: Report) -> str:
     rows = []
     for board in report.boards:
         best = board.ranked[0] if board.ranked else None
-        figures = [winner(board), str(best.figure), str(best.tested)] if best else ["", "", ""]
+        figures = [winner(board), str(best.figure), best.told_test] if best else ["", "", ""]
         rows.append([escaped(text) for text in (board.title, str(len(board.rows)), *figures)])
     return table(["metric and data", "configurations", "best", "validation", "test"], rows)
 
@@ -59,7 +61,9 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     tested = any(row.tested.values for row in rows)
     header = ["rank", *([f"`{key}`" for key in board.keys] or ["configuration"])]
     header += [f"{board.contest.primary} ({board.contest.mode})", *(["test"] if tested else [])]
-    parts.append(table([*header, "seeds", "time", "memory"], [_cells(board, row, tested) for row in rows]))
+    on_gpu = any(row.gpu_memory is not None for row in rows)
+    header += ["seeds", "time", "memory", *(["GPU memory"] if on_gpu else [])]
+    parts.append(table(header, [_cells(board, row, tested, on_gpu) for row in rows]))
     chose = "Mean ± sample deviation over seeds. Ranked by validation at each run's best epoch, which flatters a little"
     chose += "; the test figure is of the same weights and chose nothing." if tested else "."
     more = f" The other {len(board.rows) - len(rows)} are in leaderboard.csv." if len(rows) < len(board.rows) else ""
@@ -77,10 +81,11 @@ def _in_title(board: Board, key: str, value: str) -> bool:
     return key == "data" or f"{key}={value}" in re.split(r"[ (),]+", board.title)
 
 
-def _cells(board: Board, row: Row, tested: bool) -> list[str]:
+def _cells(board: Board, row: Row, tested: bool, on_gpu: bool) -> list[str]:
     values = [escaped(value) for value in (row.values if board.keys else [row.label])]
-    figures = [f"**{row.figure}**" if row.rank == 1 else str(row.figure), *([str(row.tested)] if tested else [])]
-    return [str(row.rank or ""), *values, *figures, row.seeds, seconds(row.wall), megabytes(row.memory)]
+    figures = [f"**{row.figure}**" if row.rank == 1 else str(row.figure), *([row.told_test] if tested else [])]
+    memory = [megabytes(row.memory), *([megabytes(row.gpu_memory)] if on_gpu else [])]
+    return [str(row.rank or ""), *values, *figures, row.seeds, seconds(row.wall), *memory]
 
 
 def _lost(report: Report) -> list[str]:

@@ -46,8 +46,7 @@ def report(folders: Sequence[Path], out: Path | None = None) -> Report:
     found, unplaced = boards(runs, keys)
     if out is None:
         out = folders[0] / "report" if len(folders) == 1 else claim(OUTPUTS / "reports" / sweep_base().name)
-    out.mkdir(parents=True, exist_ok=True)
-    before = _embedded(out / "README.md")
+    before = _pictures_before(out)
     known = {run.folder.resolve() for run in runs}
     jobs = [(plan, job) for plan in plans for job in plan.jobs]
     refused = [job for _, job in jobs if job.refused]
@@ -59,7 +58,7 @@ def report(folders: Sequence[Path], out: Path | None = None) -> Report:
         out=out,
         runs=tuple(runs),
         plans=tuple(plans),
-        keys=keys,
+        keys=tuple(dict.fromkeys((*keys, *(key for board in found for key in board.keys)))),
         boards=tuple(found),
         unplaced=tuple(unplaced),
         refused=tuple(refused),
@@ -85,9 +84,24 @@ def _check(folder: Path) -> None:
     raise refuse(str(folder), "There is no such folder.", fix)
 
 
-def _embedded(readme: Path) -> set[str]:
-    """The names of the pictures in the report that was made here before."""
-    text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
+def _pictures_before(out: Path) -> set[str]:
+    """The names of the pictures in the report that was made here before; the folder is made.
+
+    Raises:
+        UserError: the folder cannot be written to, or its page is somebody else's.
+    """
+    from lossbook.report.readme import MARK
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        readme = out / "README.md"
+        text = readme.read_text(encoding="utf-8", errors="replace") if readme.exists() else MARK
+    except OSError as error:
+        rule = f"{error.strerror or error}."
+        raise refuse(f"out={out}", rule, "out=DIR of a folder that can be written to") from error
+    if MARK not in text:
+        rule = "Its README.md is no report, and a report would take its place."
+        raise refuse(f"out={out}", rule, f"out={out / 'report'}")
     return set(re.findall(r"!\[[^\]]*\]\(([^()/\s]+\.png)\)", text))
 
 

@@ -6,7 +6,9 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,16 +97,22 @@ def find(folders: Sequence[Path]) -> tuple[list[Run], list[Plan]]:
 
 
 def _walk(base: Path) -> Iterator[tuple[Path, set[str]]]:
-    for where, inner, files in os.walk(base):
+    seen = set()
+    for where, inner, files in os.walk(base, followlinks=True):
+        if (real := os.path.realpath(where)) in seen:  # links that lead back
+            inner.clear()
+            continue
+        seen.add(real)
         inner[:] = [name for name in inner if name not in _PASSED_BY and not name.startswith(".")]
-        inner.sort(key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+        inner.sort(key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))
         yield Path(where), set(files)
 
 
 def _read(folder: Path, base: Path, job: Job | None) -> Run | None:
     config = _config(folder / "config.yaml")
     record, broken = _record(folder / "metrics.json")
-    if not record and not broken and "choices" not in config:
+    choices = config.get("choices")
+    if not record and not broken and not (isinstance(choices, Mapping) and "loss" in choices):
         return None  # another program's config
     metrics = record.get("metrics")
     overrides = config.get("overrides") or (job.overrides if job else ())
@@ -116,7 +124,7 @@ def _read(folder: Path, base: Path, job: Job | None) -> Run | None:
     return Run(
         folder=folder,
         name=job.name if job and job.name else unnamed,
-        number=job.number if job else int(folder.name) if folder.name.isdigit() else None,
+        number=job.number if job else int(folder.name) if folder.name.isdecimal() else None,
         status=status if isinstance(status, str) else "unfinished",
         message=message,
         config=config,
@@ -129,11 +137,16 @@ def _read(folder: Path, base: Path, job: Job | None) -> Run | None:
         gpu_memory=_number(record.get("gpu_memory_mb")),
         epochs=_whole(record.get("epochs")),
         steps=_whole(record.get("steps")),
-        ended=max((path.stat().st_mtime for name in _WRITTEN if (path := folder / name).exists()), default=0.0),
+        ended=_ended(folder, record),
     )
 
 
-_WRITTEN = ("metrics.json", "config.yaml")
+def _ended(folder: Path, record: Mapping[str, Any]) -> float:
+    """As its figures say; what says nothing, by when its files were written, which a copy may not keep."""
+    with suppress(TypeError, ValueError):
+        return datetime.fromisoformat(record.get("ended", "")).timestamp()
+    written = [folder / name for name in ("metrics.json", "config.yaml")]
+    return max((path.stat().st_mtime for path in written if path.exists()), default=0.0)
 
 
 def _record(path: Path) -> tuple[dict[str, Any], bool]:

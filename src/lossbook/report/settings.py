@@ -66,6 +66,26 @@ def telling(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def unnamed(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
+    """The keys that nobody typed and whose values differ among runs that agree in all of ``keys``.
+
+    An option was edited between them. A value that is a run's seed, wherever it stands, is none.
+    """
+    groups: dict[tuple[str, ...], list[Configured]] = defaultdict(list)
+    for run in runs:
+        if run.config:
+            groups[tuple(value_of(run, key) for key in keys)].append(run)
+    found: dict[str, None] = {}
+    for same in groups.values():
+        if len({_substance(run) for run in same}) > 1:
+            each = [(dict(_substance(run)), value_of(run, "seed")) for run in same]
+            for key in dict.fromkeys(key for one, _ in each for key in one):
+                seed = all(one.get(key) == own for one, own in each)
+                if len({one.get(key, "") for one, _ in each}) > 1 and not seed:
+                    found[key] = None
+    return tuple(found)
+
+
 def named(runs: Sequence[Configured], key: str) -> bool:
     """Whether this key was typed for any of these runs."""
     return any(key in _given(run.overrides) for run in runs)
@@ -91,13 +111,14 @@ def _without_recipe(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[st
 
 def _substance(run: Configured) -> tuple[tuple[str, str], ...]:
     """All of a config that is no seed and says not merely how it was put together."""
-    return tuple(leaf for key, node in run.config.items() if key not in _NO_SUBSTANCE for leaf in _leaves(node, key))
+    return tuple(leaf for key, node in run.config.items() if key not in _NO_SUBSTANCE for leaf in leaves(node, key))
 
 
-def _leaves(node: Any, key: str) -> Iterator[tuple[str, str]]:
+def leaves(node: Any, key: str) -> Iterator[tuple[str, str]]:
+    """The dotted keys below a key, with their values as one types them."""
     if isinstance(node, Mapping):
         for inner, value in node.items():
-            yield from _leaves(value, f"{key}.{inner}")
+            yield from leaves(value, f"{key}.{inner}")
     else:
         yield key, text(node)
 
@@ -146,12 +167,15 @@ def _exponent(value: float) -> str:
 
 
 def _given(overrides: Sequence[str]) -> dict[str, str]:
-    """Key -> what was typed for it; ``+key=value`` and ``group@package=option`` are the key and the group."""
+    """Key -> what was typed for it; of ``+key=value`` and ``group@package=option`` the key and the group.
+
+    A key that was taken away, ``~key``, has nothing.
+    """
     found = {}
     for one in overrides:
         match = re.match(r"[+~]*([^=@]+)(?:@[^=]*)?(?:=(.*))?$", one, re.DOTALL)
-        if match and not one.startswith("~"):
-            found[match[1]] = match[2] or ""
+        if match:
+            found[match[1]] = "" if one.startswith("~") else match[2] or ""
     return found
 
 

@@ -1,8 +1,12 @@
-"""The picture of a number that was swept: the figure against it, a dot a seed, a line through the means."""
+"""The picture of a number that was swept: the figure against it, a dot a seed, a line through the means.
+
+Where the runs differ in other settings as well, so that no three make a line, it is the dots alone.
+"""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,40 +19,50 @@ from matplotlib.ticker import NullLocator
 
 from lossbook.pictures.style import FAINT, INK, picture
 from lossbook.report.leaderboard import Board, Row
-from lossbook.report.looks import WINNER, Look, looks
+from lossbook.report.looks import REST, WINNER, Look, looks
 from lossbook.report.names import labels, short
 from lossbook.report.sight import in_sight, limits
 from lossbook.report.titles import direction, heading, letters
 
 _COLORED = 6  # lines
 _FEWEST = 3  # values that make a line
+_SCATTERED = 6  # values that are worth a picture without one
 _SPAN = 100  # from here on the axis is logarithmic
+Point = tuple[float, Row]
 
 
 def numbers_of(board: Board) -> list[str]:
-    """The keys whose values are all numbers, three of them or more where nothing else differs."""
-    return [
-        key
-        for place, key in enumerate(board.keys)
-        if all(_number(row.values[place]) is not None for row in board.rows)
-        and any(len(line) >= _FEWEST and any(row.rank for _, row in line) for line in _by_rest(board, key).values())
-    ]
+    """The keys with three numbers or more where nothing else differs, or with many whatever else does."""
+    return [key for key in board.keys if _lines(board, key) or _scattered(board, key)]
 
 
-def _by_rest(board: Board, key: str) -> dict[tuple[str, ...], list[tuple[float, Row]]]:
-    """Numbers and configurations that agree in all else, the line of the best row first; one alone compares nothing."""
+def _lines(board: Board, key: str) -> dict[tuple[str, ...], list[Point]]:
+    """Numbers and configurations that agree in all else, the line of the best row first; one alone compares nothing.
+
+    None at all where none is long enough.
+    """
     place = board.keys.index(key)
-    found: dict[tuple[str, ...], list[tuple[float, Row]]] = defaultdict(list)
-    for row in board.rows:
-        number = _number(row.values[place])
-        assert number is not None, "numbers_of() asks for it"
+    found: dict[tuple[str, ...], list[Point]] = defaultdict(list)
+    for number, row in _points(board, key):
         found[(*row.values[:place], *row.values[place + 1 :])].append((number, row))
-    return {rest: line for rest, line in found.items() if len(line) > 1}
+    long = any(len(line) >= _FEWEST and any(row.rank for _, row in line) for line in found.values())
+    return {rest: line for rest, line in found.items() if len(line) > 1} if long else {}
+
+
+def _scattered(board: Board, key: str) -> list[Point]:
+    points = _points(board, key)
+    return points if len({number for number, row in points if row.rank}) >= _SCATTERED else []
+
+
+def _points(board: Board, key: str) -> list[Point]:
+    place = board.keys.index(key)
+    return [(number, row) for row in board.rows if (number := _number(row.values[place])) is not None]
 
 
 def draw(board: Board, key: str, path: Path) -> str:
     """Write the picture of this key as PNG; what to know of it, as a caption."""
-    by_rest = _by_rest(board, key)
+    by_rest = _lines(board, key) or {(): _scattered(board, key)}
+    scattered = () in by_rest and len(board.keys) > 1
     differ = [place for place, values in enumerate(zip(*by_rest, strict=True)) if len(set(values)) > 1]
     every = [one for one in board.keys if one != key]
     others = [every[place] for place in differ]
@@ -69,7 +83,7 @@ def draw(board: Board, key: str, path: Path) -> str:
         styles = looks([any(row.rank == 1 for _, row in points) for points in lines.values()])
         for at, (name, points) in reversed(list(enumerate(lines.items()))):
             known = at < _COLORED
-            look = styles[at] if known else (FAINT, "-")
+            look = (REST, "") if scattered else styles[at] if known else (FAINT, "-")
             _line(axes, sorted(points, key=itemgetter(0)), look, name if known else "", board.contest.mode)
         best = [row for row in ranked if row.rank == ranked[0].rank]
         where = [number for row in best for points in lines.values() for number, one in points if one is row]
@@ -85,7 +99,8 @@ def draw(board: Board, key: str, path: Path) -> str:
             figure.legend(
                 handles[order], names[order], loc="outside right upper", frameon=False, title=title, alignment="left"
             )
-    found = ["Each dot is a seed, the line goes through their means; the best mean is marked."]
+    line = "other settings differ as well" if scattered else "the line goes through their means"
+    found = [f"Each dot is a seed, {line}; the best mean is marked."]
     if kept < len(means):
         found.append(f"The axis ends before the {len(means) - kept} furthest behind (arrows at the edge).")
     if any(row.lost for row in shown):
@@ -93,7 +108,8 @@ def draw(board: Board, key: str, path: Path) -> str:
     if len(lines) > _COLORED:
         found.append(f"The best {_COLORED} of {len(lines)} lines are coloured, the others grey.")
     if len(shown) < len(board.rows):
-        found.append(f"Left out are {len(board.rows) - len(shown)} that differ from all others in more than {key}.")
+        rest = "have no number there" if scattered else "have no number there or share a line with no other"
+        found.append(f"Left out are {len(board.rows) - len(shown)} that {rest}.")
     return " ".join(found)
 
 
@@ -105,7 +121,7 @@ def _number(value: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _line(axes: Axes, points: Sequence[tuple[float, Row]], look: Look, name: str, mode: str) -> None:
+def _line(axes: Axes, points: Sequence[Point], look: Look, name: str, mode: str) -> None:
     color, style = look
     low, high = axes.get_ylim()
     ended = [(number, row, row.figure.mean) for number, row in points if row.figure.mean is not None]
@@ -135,7 +151,7 @@ def _mark(axes: Axes, numbers: Sequence[float], rows: Sequence[Row], mode: str) 
     side = "left" if across < 0.25 else "right" if across > 0.75 else "center"
     up = mode == "max"
     place: Any = {"xytext": (0, 14 if up else -14), "ha": side, "va": "bottom" if up else "top", "zorder": 8}
-    name = row.label if len(rows) == 1 else f"{row.label} and {len(rows) - 1} level with it"
+    name = textwrap.fill(row.label if len(rows) == 1 else f"{row.label} and {len(rows) - 1} level with it", 40)
     words = f"{'best' if won else f'rank {row.rank}'}: {name}\n{row.figure}"
     reach = max(row.figure.values) if up else min(row.figure.values)  # no dot of a seed under the words
     axes.annotate(words, (number, reach), textcoords="offset points", color=INK, annotation_clip=False, **place)
@@ -143,12 +159,16 @@ def _mark(axes: Axes, numbers: Sequence[float], rows: Sequence[Row], mode: str) 
 
 def _axis(axes: Axes, numbers: Sequence[float]) -> None:
     """A logarithmic axis over two decades or more; the values themselves as ticks, while there is room."""
-    if numbers[0] > 0 and numbers[-1] >= _SPAN * numbers[0] * (1 - 1e-9):
-        axes.set_xscale("log")
-        places = [math.log(number) for number in numbers]
-    else:
-        places = list(numbers)
+    least = next((number for number in numbers if number > 0), math.inf)
+    places = list(numbers)
+    if numbers[0] >= 0 and numbers[-1] >= _SPAN * least * (1 - 1e-9):
+        places = [math.log10(number / least) + 1 if number else 0.0 for number in numbers]
+        if numbers[0] > 0:
+            axes.set_xscale("log")
+        else:  # 0 has a place of its own
+            axes.set_xscale("symlog", linthresh=least)
     axes.margins(x=0.05)
+    axes.autoscale_view(scaley=False)
     near = min(b - a for a, b in pairwise(places)) < 0.045 * (places[-1] - places[0])
     if len(numbers) <= 16 and not near:
         many = len(numbers) > 7

@@ -16,7 +16,7 @@ from lossbook.report.settings import value_of
 def write_leaderboard(report: Report, path: Path) -> None:
     """A row a configuration; ``set`` says which of them are ranked against each other."""
     header = ["set", "rank", *report.keys, "metric", "mode", "mean", "deviation", "test_mean", "test_deviation"]
-    header += ["val_loss", "seeds", "failed", "wall_time_s", "memory_mb"]
+    header += ["test_seeds", "val_loss", "seeds", "failed", "wall_time_s", "memory_mb", "gpu_memory_mb"]
     rows: list[list[Any]] = []
     for board in report.boards:
         for row in board.rows:
@@ -24,7 +24,8 @@ def write_leaderboard(report: Report, path: Path) -> None:
                 [
                     board.title, row.rank, *(board.value(row, key) for key in report.keys), board.contest.primary,
                     board.contest.mode, row.figure.mean, row.figure.deviation, row.tested.mean, row.tested.deviation,
-                    row.loss, len(row.runs), len(row.lost), row.wall, row.memory,
+                    len(row.tested.values), row.loss, len(row.runs), len(row.lost), row.wall, row.memory,
+                    row.gpu_memory,
                 ]
             )  # fmt: skip
     _write(path, header, rows)

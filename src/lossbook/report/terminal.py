@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lossbook.report.content import Report, counts, verdict
+from lossbook.report.content import Report, counts
 from lossbook.report.leaderboard import Board, Row
 from lossbook.report.markdown import megabytes, seconds
+from lossbook.report.verdict import verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,13 +48,16 @@ def _table(board: Board, rows: Sequence[Row]) -> Table:
 
     tested = any(row.tested.values for row in rows)
     sized = any(row.memory is not None for row in rows)
+    on_gpu = any(row.gpu_memory is not None for row in rows)
+    sizes = [*(["memory"] if sized else []), *(["GPU"] if on_gpu else [])]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", justify="right")
     table.add_column("configuration", overflow="fold")  # the one that gives way
-    for name in (board.contest.primary, *(["test"] if tested else []), "seeds", "time", *(["memory"] if sized else [])):
+    for name in (board.contest.primary, *(["test"] if tested else []), "seeds", "time", *sizes):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        cells = [str(row.rank or ""), escape(row.label), str(row.figure), *([str(row.tested)] if tested else [])]
+        cells = [str(row.rank or ""), escape(row.label), str(row.figure), *([row.told_test] if tested else [])]
         cells += [row.seeds, seconds(row.wall), *([megabytes(row.memory)] if sized else [])]
+        cells += [megabytes(row.gpu_memory)] if on_gpu else []
         table.add_row(*cells, style="bold" if row.rank == 1 else None)
     return table

@@ -13,7 +13,7 @@ import lightning as L
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lossbook.errors import Pruned, UserError
-from lossbook.files import write_whole
+from lossbook.files import now, write_whole
 from lossbook.ranks import is_first
 from lossbook.run.fit import Outcome, latest_figures
 
@@ -74,6 +74,7 @@ class RunFolder:
             "epochs": outcome.epochs,
             "steps": outcome.steps,
             "wall_time_s": round(seconds, 3),
+            "ended": now(),
             **memory,
             # JSON knows neither nan nor infinity
             "metrics": {tag: value if math.isfinite(value) else None for tag, value in outcome.figures.items()},

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock
 
 from lossbook.errors import refuse
-from lossbook.files import write_whole
+from lossbook.files import now, write_whole
 
 METRICS = "metrics.json"
 OUTPUT = "output.txt"  # all that a job has printed
@@ -66,6 +66,7 @@ def record_failure(folder: Path, message: str, seconds: float, resumable: bool) 
         "resumable": resumable,
         "primary": None,
         "wall_time_s": round(seconds, 3),
+        "ended": now(),
         "metrics": {},
     }
     text = json.dumps(values, indent=2)

@@ -3,12 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 
-from lossbook.report.content import verdict, winner, within
 from lossbook.report.leaderboard import Board, boards
 from lossbook.report.runs import find
 from lossbook.report.settings import varied
+from lossbook.report.verdict import chance, verdict, winner
 
 Write = Callable[..., Path]
 
@@ -30,8 +32,7 @@ SAID = [
     ),
     (
         {"adam": (0.99, 0.96), "sgd": (0.97, 0.96), "muon": (0.97, 0.95), "rprop": (0.1, 0.1)},
-        "adam: 0.9750 ± 0.0212 over 2 seeds, 0.0100 ahead of sgd (0.9650 ± 0.0071). That is within the deviation over"
-        " seeds, no clear win; 2 others cannot be told from the winner.",
+        "adam: 0.9750 ± 0.0212 over 2 seeds, 0.0100 ahead of sgd (0.9650 ± 0.0071). Two seeds say little: run more.",
     ),
     (
         {"adam": (0.9,), "sgd": (0.8,)},
@@ -39,13 +40,12 @@ SAID = [
     ),
     (
         {"sgd": (0.9, 0.8), "adam": (0.8, 0.9)},
-        "sgd: 0.8500 ± 0.0707 over 2 seeds, level with adam; first by its lower val/loss. That is within the deviation"
-        " over seeds, no clear win.",
+        "sgd: 0.8500 ± 0.0707 over 2 seeds, level with adam; first by its lower val/loss.",
     ),
     (
         {"adam": (0.901, 0.9, 0.902), "sgd": (0.8, 0.801, 0.802), "muon": (0.9, 0.9, 0.6)},
-        "adam: 0.9010 ± 0.0010 over 3 seeds, 0.1000 ahead of sgd (0.8010 ± 0.0010). That is more than the seeds"
-        " deviate. 1 further down deviate so much that they may be as good.",
+        "adam: 0.9010 ± 0.0010 over 3 seeds, 0.1000 ahead of sgd (0.8010 ± 0.0010). That is hardly chance (Welch's"
+        " t-test over seeds: p < 0.001). 1 further down vary so much that they may be as good.",
     ),
     (
         {"adam": (0.901, 0.9, 0.902), "sgd": (0.8,)},
@@ -68,12 +68,32 @@ def test_who_won_and_whether_that_is_chance(tmp_path: Path, run: Write, seeds: d
     assert found.replace("cross_entropy, ", "") == said
 
 
-def test_within_is_the_deviation_of_a_difference(tmp_path: Path, run: Write) -> None:
-    first, second, third = board_of(tmp_path, run, a=(1.0, 0.9), b=(0.85, 0.85), c=(0.8, 0.7)).rows
-    # deviations 0.0707, 0 and 0.0707: of the differences 0.0707 and 0.1
-    assert not within(first, second)  # 0.1 apart
-    assert not within(first, third)  # 0.2 apart
-    assert within(second, third) is (0.1 <= 0.0707)
+def test_chance_is_welchs_test(tmp_path: Path, run: Write) -> None:
+    drawn = np.random.default_rng(0)
+    few, many = drawn.normal(0.9, 0.01, 3).tolist(), drawn.normal(0.88, 0.03, 7).tolist()
+    first, second = board_of(tmp_path, run, adam=tuple(few), sgd=tuple(many)).rows
+    assert chance(first, second) == pytest.approx(stats.ttest_ind(few, many, equal_var=False).pvalue)
+    assert chance(first, second) == chance(second, first)
+
+
+def test_chance_where_there_is_no_deviation(tmp_path: Path, run: Write) -> None:
+    one, two, three = board_of(tmp_path, run, a=(0.9, 0.9), b=(0.8, 0.8), c=(0.7,)).rows
+    assert chance(one, two) == 0.0
+    assert chance(one, one) == 1.0
+    assert chance(one, three) == 1.0  # a single seed
+
+
+def test_more_seeds_tell_more(tmp_path: Path, run: Write) -> None:
+    adam, sgd = (0.81, 0.79) * 20, (0.80, 0.78) * 20
+    said = verdict(board_of(tmp_path / "forty", run, adam=adam, sgd=sgd))
+    assert said.endswith("That is hardly chance (Welch's t-test over seeds: p < 0.001).")
+    said = verdict(board_of(tmp_path / "four", run, adam=adam[:4], sgd=sgd[:4]))
+    assert said.endswith("No clear win, chance may do that (Welch's t-test over seeds: p = 0.27).")
+
+
+def test_what_agrees_in_six_digits_is_level_whoever_comes_first(tmp_path: Path, run: Write) -> None:
+    said = verdict(board_of(tmp_path, run, sgd=(0.1000001,) * 3, adam=(0.1000004,) * 3))  # sgd has the lower loss
+    assert said.endswith("sgd: 0.1000 ± 0.0000 over 3 seeds, level with adam; first by its lower val/loss.")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""Who won, by how much, and whether that is more than chance, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lossbook.report.leaderboard import Board, Row, shown
+from lossbook.report.ranks import rounded
+
+_LEVEL = 0.05  # of significance
+
+
+def setting(board: Board, row: Row) -> str:
+    """A row's label, with the loss and the optimizer that all rows of its board share and those of others do not."""
+    shared = [value for key, value in board.fixed if key in ("loss", "optim")] if board.keys else []
+    return ", ".join([*shared, row.label])
+
+
+def verdict(board: Board) -> str:
+    """Who won, by how much, and whether that is more than chance, in a few sentences."""
+    if not board.ranked:
+        return "No run gave a figure."
+    best, *tied = board.winners
+    others = board.ranked[len(board.winners) :]
+    over = ", one seed" if best.seeds == "1" else f" over {best.seeds} seeds"
+    won = f"{setting(board, best)}: {best.figure}{over}"
+    if tied:
+        return f"{won}, level with {_names([row.label for row in tied])}.{_chance(board)}"
+    if not others:
+        return f"{won}."
+    second = others[0]
+    ahead = _ahead(best, second)
+    if rounded(best.figure.mean) == rounded(second.figure.mean):
+        return f"{won}, level with {second.label}; first by its lower val/loss."
+    by = shown(ahead, best.figure.mean if ahead >= 5e-5 else None)
+    return f"{won}, {by} ahead of {second.label} ({second.figure}).{_chance(board)}"
+
+
+def winner(board: Board) -> str:
+    """The configuration in the first place; of several, how many there are besides."""
+    more = len(board.winners) - 1
+    return setting(board, board.winners[0]) + (f" and {more} level with it" if more else "")
+
+
+def _names(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``, ``a, b and 2 more``."""
+    head, last = (names[:-1], names[-1]) if len(names) <= 3 else (names[:2], f"{len(names) - 2} more")
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def _chance(board: Board) -> str:
+    """What the seeds say of the winner's lead."""
+    best, second, *_ = board.ranked
+    others = board.ranked[len(board.winners) :]
+    fewest = min(len(row.runs) for row in (best, second))
+    if fewest == 1:
+        return " One seed does not tell skill from luck: run several."
+    level = sum(may_be_chance(best, row) for row in others)
+    if second.rank == 1:
+        many = f"; {level} more cannot be told from them" if level else ""
+        return f" Two seeds say little{many}: run more." if fewest == 2 else f" No clear win{many}."
+    if fewest == 2:
+        return " Two seeds say little: run more."
+    test = f"Welch's t-test over seeds: {_p(chance(best, second))}"
+    if not may_be_chance(best, second):
+        more = f" {level} further down vary so much that they may be as good." if level else ""
+        return f" That is hardly chance ({test}).{more}"
+    many = f"; {level} cannot be told from the winner" if level > 1 else ""
+    return f" No clear win, chance may do that ({test}){many}."
+
+
+def may_be_chance(best: Row, other: Row) -> bool:
+    """Whether luck with seeds explains that the one is ahead; of a single seed nothing is known."""
+    return chance(best, other) >= _LEVEL
+
+
+def chance(one: Row, other: Row) -> float:
+    """The p-value of two configurations' means over seeds: two-sided t-test of Welch, 1947 (variances may differ).
+
+    From 0 to 1; 1 where either has a single seed.
+    """
+    from scipy.special import stdtr
+
+    counts = [len(row.runs) for row in (one, other)]
+    if min(counts) < 2:
+        return 1.0
+    errors = [(row.figure.deviation or 0.0) ** 2 / count for row, count in zip((one, other), counts, strict=True)]
+    if not sum(errors):
+        return 1.0 if _ahead(one, other) == 0 else 0.0
+    freedom = sum(errors) ** 2 / sum(error**2 / (count - 1) for error, count in zip(errors, counts, strict=True))
+    return float(2 * stdtr(freedom, -_ahead(one, other) / math.sqrt(sum(errors))))
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+
+
+def _ahead(best: Row, other: Row) -> float:
+    mean, behind = best.figure.mean, other.figure.mean
+    assert mean is not None, "it is ranked"
+    assert behind is not None, "it is ranked"
+    return abs(mean - behind)
