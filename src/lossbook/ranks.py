@@ -10,6 +10,9 @@ from typing import Any
 _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 _NODES = ("NODE_RANK", "GROUP_RANK")  # the machine's number, beside a number that starts afresh on each machine
 
+LAUNCHED = frozenset({*_RANKS, *_NODES, "SLURM_NTASKS", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"})
+"""By which a process knows that it is one of several, whoever started them."""
+
 
 def is_first() -> bool:
     """Whether this process writes and prints for all; a process alone is the first.

@@ -35,6 +35,9 @@ def state() -> dict[str, Any]:
         "dtype": torch.get_default_dtype(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "warn only": torch.is_deterministic_algorithms_warn_only_enabled(),
+        "precision": torch.get_float32_matmul_precision(),
+        "recursion": sys.getrecursionlimit(),
+        "disabled logging": logging.root.manager.disable,
         "cudnn": (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
         "anomalies": torch.is_anomaly_enabled(),
         "gradients": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
@@ -56,6 +59,22 @@ def _files() -> list[str]:
         return []
     open_ones = (os.path.realpath(one) for one in folder.iterdir())
     return sorted(path for path in open_ones if "tfevents" in path or path.endswith((".ckpt", ".json", ".csv")))
+
+
+class Disturb(Callback):
+    """What code of the user's own may switch, and forget."""
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        os.environ["MINE"] = "1"
+        os.environ.pop("HOME", None)
+        os.chdir("/")
+        warnings.simplefilter("ignore")
+        logging.disable(logging.ERROR)
+        logging.getLogger().setLevel(logging.CRITICAL)
+        sys.setrecursionlimit(sys.getrecursionlimit() + 1)
+        torch.set_float32_matmul_precision("medium")
+        torch.set_num_threads(torch.get_num_threads() + 1)
+        torch.autograd.set_detect_anomaly(True)
 
 
 class Raise(Callback):
@@ -102,6 +121,13 @@ def test_a_run_leaves_no_trace(error: Any, options: tuple[str, ...], tmp_path: P
     else:
         with pytest.raises(error):
             lossbook.train(config, tmp_path, callbacks=[Raise(error)])
+    after = state()
+    assert {key: (before[key], after[key]) for key in before if before[key] != after[key]} == {}
+
+
+def test_neither_does_code_of_ones_own(tmp_path: Path) -> None:
+    before = state()
+    lossbook.train(lossbook.compose(*SHORT), tmp_path, callbacks=[Disturb()])
     after = state()
     assert {key: (before[key], after[key]) for key in before if before[key] != after[key]} == {}
 

@@ -121,7 +121,7 @@ def test_joblib_runs_jobs_beside_each_other_with_a_thread_each(tmp_path: Path) -
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert "refused 2" in out
-    assert "hydra/launcher=joblib" in out
+    assert "2 processes beside each other" in out
     assert status(tmp_path / "sweep") == ["completed"] * 2
     for number in (0, 1):
         assert "1 thread" in (tmp_path / f"sweep/{number}/output.txt").read_text()

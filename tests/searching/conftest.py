@@ -29,6 +29,7 @@ class StandIn:
     """A worker that trains nothing: the figure follows from the learning rate, and a rate of 0.05 and more fails."""
 
     def __init__(self, script: str, threads: int | None = None) -> None:
+        self.threads = threads
         self.slot: int | None = None
 
     def start(self) -> None: ...
@@ -65,5 +66,5 @@ class StandIn:
 
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
-    monkeypatch.setattr("lossbook.searching.search.Worker", StandIn)
+    monkeypatch.setattr("lossbook.sweeping.crew.Worker", StandIn)
     return StandIn

@@ -85,14 +85,14 @@ def test_where_every_trial_fails_the_first_message_is_told(search: Any) -> None:
 def test_ctrl_c_ends_with_what_there_is_and_how_to_go_on(search: Any, stand_in: Any, monkeypatch: Any) -> None:
     waited = []
 
-    def wait(threads: Any) -> None:
-        for thread in threads:
-            thread.join()
-        waited.append(threads)
+    def wait(crew: Any) -> None:
+        for keeper in crew:
+            keeper.ended.wait()
+        waited.append(crew)
         if len(waited) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("lossbook.searching.search._wait", wait)
+    monkeypatch.setattr("lossbook.sweeping.crew._wait", wait)
     code, out, _ = search(LR, "search.trials=4", "hydra.sweep.dir=found")
     assert code == 130
     assert "best     python scripts/train.py" in out

@@ -82,15 +82,15 @@ def test_a_job_that_some_process_has_is_running(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_taken_for_one_sweep_alone(tmp_path: Path) -> None:
-    ledger.begin(tmp_path)
-    with pytest.raises(UserError, match="A new sweep wants an empty folder"):
-        ledger.begin(tmp_path)
-    (tmp_path / "sweep.json").touch()
-    with pytest.raises(UserError, match="goes on with the sweep in it"):
-        ledger.begin(tmp_path)
+    with ledger.beginning(tmp_path), pytest.raises(UserError, match="A new sweep wants"), ledger.beginning(tmp_path):
+        pass
+    with ledger.beginning(tmp_path):  # the other one was cut short before it had a plan
+        (tmp_path / "sweep.json").touch()
+    with pytest.raises(UserError, match="goes on with the sweep in it"), ledger.beginning(tmp_path):
+        pass
     (tmp_path / "other" / "0").mkdir(parents=True)
-    with pytest.raises(UserError, match="another folder"):
-        ledger.begin(tmp_path / "other")
+    with pytest.raises(UserError, match="another folder"), ledger.beginning(tmp_path / "other"):
+        pass
 
 
 def test_slots_are_the_lowest_that_are_free(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_what_was_killed_goes_on_from_its_last_checkpoint_to_the_same_figures(wo
     killer.join()
     assert cut.resumable
     assert worker.run(Path("sweep/0"), "", job, [], retry=True) == Ending("completed")
-    assert "ckpt=sweep/0/checkpoints/last.ckpt" in Path("sweep/0/output.txt").read_text()
+    assert "sweep/0/checkpoints/last.ckpt" in Path("sweep/0/output.txt").read_text()
     assert worker.run(Path("sweep/1"), "", job, []) == Ending("completed")
     assert figures(0)["metrics"] == figures(1)["metrics"]
 
@@ -122,29 +122,24 @@ def _kill_after_a_checkpoint(worker: Worker, file: Path) -> None:
 
 def test_a_job_that_another_process_has_is_left_to_it(worker: Worker) -> None:
     with lock(Path("sweep/0")).acquire(timeout=0):
-        assert run(worker, 0, "loss=mse") == Ending("elsewhere")
+        assert run(worker, 0, "loss=mse") == Ending("in another process")
     assert run(worker, 0, "loss=mse") == Ending("completed")
 
 
-@pytest.mark.parametrize(
-    ("job", "status"), [(["loss=mse", "trainer.max_epochs=100000"], "interrupted"), ([], "cut short")]
-)
-def test_ctrl_c_reaches_the_job_and_is_raised(
-    worker: Worker, job: list[str], status: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lossbook.sweeping.supervise.GRACE_S", 20.0 if job else 1.0)
-    killer = threading.Thread(target=_interrupt_after, args=(Path("sweep/1/config.yaml"),))
+@pytest.mark.parametrize(("how", "left"), [(Worker.interrupt, "interrupted"), (Worker.kill, "cut short")])
+def test_another_thread_may_stop_it(worker: Worker, how: Callable[[Worker], None], left: str) -> None:
+    killer = threading.Thread(target=lambda: (within(120, Path("sweep/1/config.yaml").exists), how(worker)))
     killer.start()
-    with pytest.raises(KeyboardInterrupt):
-        worker.run(Path("sweep/1"), "", [*TINY, *job] if job else [*STUCK, *TINY], [str(Path("mine").absolute())])
+    ending = worker.run(Path("sweep/1"), "", [*TINY, "loss=mse", "trainer.max_epochs=100000"])
     killer.join()
-    assert standing(Path("sweep/1")).status == status
+    assert ending.status == "interrupted"
+    assert standing(Path("sweep/1")).status == left  # could it save itself?
 
 
-def _interrupt_after(file: Path) -> None:
-    within(120, file.exists)
-    time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGINT)
+def test_one_that_is_stopped_before_it_has_begun_is_no_failure(worker: Worker) -> None:
+    worker.interrupt()  # it imports torch
+    assert run(worker, 1, "loss=mse") == Ending("interrupted")
+    assert standing(Path("sweep/1")).status == "waiting"
 
 
 def test_a_worker_that_dies_before_it_begins_is_not_taken_for_the_failure_before(
@@ -156,7 +151,7 @@ def test_a_worker_that_dies_before_it_begins_is_not_taken_for_the_failure_before
     assert "exit code 7" in run(worker, 0, "loss=mse", retry=True).message
     with lock(Path("sweep/1")).acquire(timeout=0):  # another process has the job: its folder is not ours
         monkeypatch.setattr("lossbook.sweeping.supervise.PATIENCE_S", 0.1)
-        assert run(worker, 1, "loss=mse") == Ending("elsewhere")
+        assert run(worker, 1, "loss=mse") == Ending("in another process")
     assert not Path("sweep/1/metrics.json").exists()
     worker.close()
 
@@ -165,17 +160,16 @@ def test_a_worker_ends_with_the_one_that_started_it(faulty: Path) -> None:
     worker = Worker("scripts/train.py")
     worker.start()
     assert worker._process is not None
-    assert worker._process.stdin is not None
-    assert worker._answers is not None
-    worker._process.stdin.close()  # as when the parent is killed
+    assert worker._jobs is not None
+    worker._jobs.close()  # as when the parent is killed
     assert worker._process.wait(timeout=60) == -signal.SIGKILL
-    worker._answers.close()
-    worker._process.stdin = None
+    worker.close()
 
 
 def test_threads_and_slot_are_told_by_the_environment(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "4")  # as joblib does
     monkeypatch.setenv("SLURM_NTASKS", "1")
+    monkeypatch.setenv("SLURM_PROCID", "1")
     monkeypatch.setenv("MASTER_PORT", "1234")
     worker = Worker("scripts/train.py", threads=1, slot=3)
     worker.start()
@@ -185,7 +179,7 @@ def test_threads_and_slot_are_told_by_the_environment(faulty: Path, monkeypatch:
     environment = proc.read_text().split("\0")
     worker.close()
     assert {"OMP_NUM_THREADS=1", "LOSSBOOK_SLOT=3"} <= set(environment)
-    assert not any(one.startswith(("SLURM_NTASKS", "MASTER_PORT")) for one in environment)
+    assert not any(one.startswith(("SLURM_", "MASTER_PORT")) for one in environment)
 
 
 def test_another_thread_may_interrupt_and_kill() -> None:
@@ -200,3 +194,24 @@ def test_another_thread_may_interrupt_and_kill() -> None:
         end()
         assert process.wait(20) == expected
         process.stdout.close()
+
+
+def test_a_job_finds_modules_as_a_run_by_itself_and_no_input(worker: Worker, faulty: Path) -> None:
+    Path("random.py").write_text("raise SystemExit('of the working folder')\n")  # behind Python's own
+    Path("asks.py").write_text(
+        "from torch.nn import functional as F\n\ndef asks(input, target, fate):\n    __builtins__['input']()\n"
+    )
+    worker.close()
+    ending = run(worker, 0, "loss=faulty", "loss.criterion={_target_: asks.asks}")
+    assert ending.message == "EOFError: EOF when reading a line"
+    assert run(worker, 1, "loss=mse") == Ending("completed")
+
+
+def test_a_job_that_goes_to_another_folder_takes_nobody_along(worker: Worker, faulty: Path) -> None:
+    Path("goes.py").write_text(
+        "import os\nfrom torch.nn import functional as F\n\n"
+        "def goes(input, target, fate):\n    os.chdir('/')\n    return F.cross_entropy(input, target)\n"
+    )
+    assert run(worker, 0, "loss=faulty", "loss.criterion={_target_: goes.goes}") == Ending("completed")
+    assert run(worker, 1, "loss=mse") == Ending("completed")
+    assert figures(0)["status"] == figures(1)["status"] == "completed"

@@ -48,7 +48,7 @@ def test_a_job_is_told_by_its_arguments_and_prints_into_its_folder(train: Any) -
     before = list(sys.argv)
     assert run("loss=mse", "seed=1") == (Ending("completed"), False)
     ((config, folder, name, argv),) = calls
-    assert (config.choices.loss, config.seed, folder, name) == ("mse", 1, Path("sweep/3"), "seed=1")
+    assert (config.choices.loss, config.seed, folder, name) == ("mse", 1, Path("sweep/3").absolute(), "seed=1")
     assert argv == ["scripts/train.py", "loss=mse", "seed=1"]  # for those that start the script again
     assert sys.argv == before
     lines = Path("sweep/3/output.txt").read_text().splitlines()
@@ -87,10 +87,10 @@ def test_what_was_cut_short_goes_on_and_what_raised_starts_afresh(train: Any, mo
     torch.save({"state_dict": {}, "lossbook": {"config": {}}}, checkpoint)
     run("loss=mse")
     assert calls[-1][0].choices.loss == "l1"  # as the checkpoint has it
-    assert calls[-1][3][1:] == [f"ckpt={checkpoint}"]
+    assert calls[-1][3][1:] == [f"ckpt={checkpoint.absolute()}"]
     record_failure(Path("sweep/3"), "killed", 1.0, resumable=True)
     run("loss=mse", retry=True)
-    assert calls[-1][3][1:] == [f"ckpt={checkpoint}"]
+    assert calls[-1][3][1:] == [f"ckpt={checkpoint.absolute()}"]
     record_failure(Path("sweep/3"), "raised", 1.0, resumable=False)
     run("loss=mse", retry=True)
     assert calls[-1][3][1:] == ["loss=mse"]
@@ -118,7 +118,7 @@ def test_what_is_left_of_a_failure_tells_of_it_until_the_end(train: Any, monkeyp
 
 def test_what_is_done_or_somebody_elses_is_left_alone(train: Any) -> None:
     with lock(Path("sweep/3")).acquire(timeout=0):
-        assert run("loss=mse") == (Ending("elsewhere"), False)
+        assert run("loss=mse") == (Ending("in another process"), False)
     run("loss=mse")
     assert run("loss=mse", retry=True) == (Ending("completed"), False)
     record_failure(Path("sweep/3"), "raised", 1.0, resumable=False)

@@ -5,8 +5,10 @@ Hydra imports this file whenever it starts: what takes time is imported when it 
 
 from __future__ import annotations
 
-import os
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +18,23 @@ if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
+    from lossbook.sweeping.crew import Stop
     from lossbook.sweeping.plan import Job, Plan
+    from lossbook.sweeping.supervise import Worker
     from lossbook.sweeping.task import Task
 
 
 _MANY = 500  # jobs, whose plan takes seconds
+_FOLDERS = "The folder of a job is its number, within the sweep's."
+_STARTED = "The process that trains has started by then."
+_UNHEEDED = {  # key -> why it has no effect, and what has
+    "hydra.sweep.subdir": (_FOLDERS, "hydra.sweep.dir=DIR names the sweep's"),
+    "hydra.run.dir": (_FOLDERS, "hydra.sweep.dir=DIR names the sweep's"),
+    "hydra.output_subdir": ("A run writes its config into its own folder.", "leave it out"),
+    "hydra.job.chdir": ("A job runs where the sweep was started.", "cd DIR, before it starts"),
+    "hydra.job.env_set": (_STARTED, "set it in the shell: NAME=VALUE python ..."),
+    "hydra.job.env_copy": (_STARTED, "leave it out: it has the environment of the sweep"),
+}
 
 
 class LossbookSweeper(Sweeper):
@@ -54,39 +68,31 @@ class LossbookSweeper(Sweeper):
         from lossbook.sweeping import ledger, sweep, task
         from lossbook.sweeping.plan import Plan
 
-        launcher = str(self.hydra.launcher._target_)
-        parallel, joblib = not launcher.endswith(".BasicLauncher"), "joblib" in launcher
-        # as many workers as processors, and each of them would take all of these
-        threads = int(os.environ.get("OMP_NUM_THREADS", "1")) if joblib else None
+        self._refuse_unheeded()
+        launch = self._launch_here if self._workers else self._launch_elsewhere
         plan = self._planned(arguments) if self.resume is None else Plan.read(Path(self.resume))
         folder = Path(str(self.hydra.sweep.dir))  # claimed now, after the checks
         folder.mkdir(parents=True, exist_ok=True)
         if self.resume is None:
-            ledger.begin(folder)
-            plan.write(folder)
-        job = task.Task(
-            folder.absolute() if parallel else folder,
-            self.command[0],
-            self.timeout,
-            self.on_error == "stop",
-            self.retry,
-            threads,
-            parallel,
-            child=joblib,
-        )
-        how = f"hydra/launcher={self.hydra.runtime.choices['hydra/launcher']}" if parallel else "one process"
+            with ledger.beginning(folder):
+                plan.write(folder)
+        job = task.Task(folder.absolute(), self.command[0], self.timeout, self.on_error == "stop", self.retry)
+        how = f"hydra/launcher={self.hydra.runtime.choices['hydra/launcher']}"
+        if self._workers:
+            how = "one process" if self._workers == 1 else f"{self._workers} processes beside each other"
+        sweep.run(folder, plan, partial(launch, job), self.retry, how)
 
-        def launch(sweep: Path, jobs: Sequence[Job]) -> None:
-            if parallel:
-                self._launch(job, sweep, jobs)
-                return
-            try:
-                for one in jobs:
-                    job.run(one.number)
-            finally:
-                job.close()
+    @property
+    def _workers(self) -> int:
+        """How many jobs are trained at once by processes of this one; 0 where Hydra's launcher sends them elsewhere."""
+        launcher = str(self.hydra.launcher._target_)
+        if launcher.endswith(".BasicLauncher"):
+            return 1
+        if "joblib" not in launcher:
+            return 0
+        from joblib import effective_n_jobs
 
-        sweep.run(folder, plan, launch, self.retry, how)
+        return int(effective_n_jobs(self.hydra.launcher.n_jobs))
 
     def _planned(self, arguments: Sequence[str]) -> Plan:
         """The plan of every combination."""
@@ -94,24 +100,32 @@ class LossbookSweeper(Sweeper):
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         from lossbook.composing.arguments import belongs_to_hydra
-        from lossbook.composing.options import conf_folder
+        from lossbook.composing.options import Options, conf_folder
+        from lossbook.composing.sweep_keys import brings_a_sweep
         from lossbook.errors import refuse
         from lossbook.sweeping.allowed import with_reasons
         from lossbook.sweeping.plan import Plan, named
 
-        self._refuse_unheeded()
-        swept = [f"{key}={values}" for key, values in self.params.items()]
         parser = OverridesParser.create(config_loader=self.context.config_loader)
-        overrides = parser.parse_overrides([*swept, *arguments])
+        typed = parser.parse_overrides(list(arguments))
+        spelled = {one.get_key_element().lstrip("+"): one.get_key_element() for one in typed}
+        for one in typed:
+            if one.get_key_element() != spelled[key := one.get_key_element().lstrip("+")]:
+                raise refuse(str(one.input_line), f"{key} is given in two ways.", "leave one of them out")
+        recipe = [f"{key}={values}" for key, values in self.params.items() if key not in spelled]
+        overrides = [*parser.parse_overrides(recipe), *typed]
         for one in overrides:
-            if one.is_sweep_override() and not one.is_discrete_sweep():
-                rule = "A sweep runs every combination, and an interval has no end of values."
-                raise refuse(str(one.input_line), rule, "scripts/search.py, or give the values: 1,2,3")
+            _check_values(one, BasicSweeper.split_arguments)
         (expanded,) = BasicSweeper.split_arguments(overrides, None)
         varied, jobs = named(expanded)
         sources = [one for one in self.context.config_loader.get_sources() if one.scheme() == "file" and one.path]
         ours = conf_folder()
         others = [Path(one.path).absolute() for one in sources if Path(one.path).absolute() != ours]
+        folders = [ours, *others]
+        for job in jobs if "experiment" in varied else ():
+            if brings_a_sweep(job.overrides, Options(folders)):
+                rule = "Its own values would be left out: a recipe that is a sweep is run by itself."
+                raise refuse(job.name, rule, "one experiment at a time")
         hydras = [one for one in self.command[1:] if belongs_to_hydra(one)]
         if len(jobs) > _MANY:
             print(f"{len(jobs)} jobs are held against the contracts ...", flush=True)
@@ -121,27 +135,46 @@ class LossbookSweeper(Sweeper):
             folders=tuple(map(str, others)),
             cwd=str(Path.cwd()),
             varied=tuple(varied),
-            jobs=tuple(with_reasons(jobs, [ours, *others])),
+            jobs=tuple(with_reasons(jobs, folders)),
         )
 
     def _refuse_unheeded(self) -> None:
-        """Hydra's own settings that would have no effect on jobs that train in a process of their own."""
+        """Settings of Hydra's that would have no effect on jobs that train in processes of their own."""
         from lossbook.errors import refuse
 
+        if self.on_error not in ("continue", "stop"):
+            raise refuse(f"hydra.sweeper.on_error={self.on_error}", "It is continue or stop.", "sweep.on_error=stop")
         if self.hydra.searchpath:
             rule = "A sweep finds options in conf and in one folder beside it."
             raise refuse(f"hydra.searchpath={list(self.hydra.searchpath)}", rule, "--config-dir DIR")
-        if self.hydra.job.env_set:
-            rule = "The process that trains has started by then."
-            raise refuse(
-                f"hydra.job.env_set={dict(self.hydra.job.env_set)}", rule, "set it in the shell: NAME=VALUE python ..."
-            )
-        if any(one.startswith("hydra.sweep.subdir=") for one in self.command):
-            raise refuse(
-                "hydra.sweep.subdir", "The folder of a job is its number.", "hydra.sweep.dir=DIR names the sweep's"
-            )
+        for typed in self.command[1:]:
+            for key, (rule, fix) in _UNHEEDED.items():
+                if typed.lstrip("+").startswith((f"{key}=", f"{key}.")):
+                    raise refuse(typed, rule, fix)
+        if "joblib" in str(self.hydra.launcher._target_):
+            from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 
-    def _launch(self, task: Task, sweep: Path, jobs: Sequence[Job]) -> None:
+            for key, default in vars(JobLibLauncherConf()).items():
+                if key not in ("_target_", "n_jobs") and self.hydra.launcher[key] != default:
+                    rule = "A sweep starts and watches its processes itself: of joblib's settings n_jobs counts."
+                    fix = "sweep.timeout=SECONDS" if key == "timeout" else "leave it out"
+                    raise refuse(f"hydra.launcher.{key}={self.hydra.launcher[key]}", rule, fix)
+
+    def _launch_here(self, task: Task, sweep: Path, jobs: Sequence[Job]) -> None:
+        from lossbook.sweeping.crew import crew, employ
+
+        waiting = deque(jobs)
+
+        def give(worker: Worker, stop: Stop) -> bool:
+            with suppress(IndexError):
+                task.run(worker, waiting.popleft().number)
+                return True
+            return False
+
+        if jobs:
+            employ(crew(task.script, min(self._workers, len(jobs))), give, task.sweep)
+
+    def _launch_elsewhere(self, task: Task, sweep: Path, jobs: Sequence[Job]) -> None:
         """Gives the jobs to Hydra's launcher, which calls the task wherever it runs them."""
         from hydra.core.plugins import Plugins
 
@@ -157,3 +190,17 @@ class LossbookSweeper(Sweeper):
         overrides = [[*where, f"hydra.sweep.subdir={job.number}", *job.overrides] for job in jobs]
         for result in launcher.launch(overrides, initial_job_idx=0):
             _ = result.return_value  # raises what went wrong around the job
+
+
+def _check_values(override: Any, split: Any) -> None:
+    """Refuse values that are without end, or none at all."""
+    from lossbook.errors import refuse
+
+    if not override.is_sweep_override():
+        return
+    if not override.is_discrete_sweep():
+        rule = "A sweep runs every combination, and an interval has no end of values."
+        raise refuse(str(override.input_line), rule, "scripts/search.py, or give the values: 1,2,3")
+    if not split([override], None)[0]:
+        key = override.get_key_element()
+        raise refuse(str(override.input_line), "There is no such option or value.", f"{key}=glob(*) has all options")

@@ -33,7 +33,7 @@ def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     """
     paths = [argument.removeprefix("ckpt=") for argument in arguments if argument.startswith("ckpt=")]
     others = [argument for argument in arguments if not argument.startswith("ckpt=")]
-    paths = [path[1:-1] if path[:1] in "'\"" and path[:1] == path[-1:] and len(path) > 1 else path for path in paths]
+    paths = [unquoted(path) for path in paths]
     if not paths or paths[-1] == "null":
         return None, others
     if not paths[-1]:
@@ -44,6 +44,11 @@ def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
 def quoted(text: str) -> str:
     """A text as Hydra's grammar takes it whatever it holds."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def unquoted(text: str) -> str:
+    """A text without the quotes that Hydra's grammar wants around some of them."""
+    return text[1:-1] if text[:1] in "'\"" and text[:1] == text[-1:] and len(text) > 1 else text
 
 
 def belongs_to_hydra(argument: str) -> bool:

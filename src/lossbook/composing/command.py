@@ -19,6 +19,7 @@ from lossbook.composing.arguments import belongs_to_hydra, split_ckpt
 from lossbook.composing.as_called import for_hydra
 from lossbook.composing.completion import candidates, installation
 from lossbook.composing.options import Options, conf_folder
+from lossbook.composing.sweep_keys import brings_a_sweep
 from lossbook.errors import UserError, nearest, refuse
 from lossbook.ranks import is_first
 
@@ -115,9 +116,6 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
     sweep, given = sweep_keys.taken(given) if sweeper else ({}, given)
     flags.multirun = flags.multirun or "resume" in sweep
     ckpt, others = split_ckpt(given)
-    if ckpt is not None and flags.multirun:
-        rule = "Every job of a sweep would go on from the same checkpoint, as the same run."
-        raise refuse(f"-m ckpt={ckpt}", rule, "leave out -m to go on, or ckpt to sweep")
     if flags.config_dir is None and (kept := sweep_keys.options_before(sweep)):
         flags.config_dir = kept
         flags_alone.append(f"--config-dir={kept}")
@@ -130,7 +128,11 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
     if flags.cfg == "job" and not (flags.package or flags.multirun or flags.help or flags.config_path):
         _print_config(flags, given, where)
         return 0
-    flags.multirun = flags.multirun or bool(sweeper and not flags.cfg and _is_a_sweep(others, Options(where)))
+    recipe = brings_a_sweep(others, Options(where)) if sweeper and "hydra.mode=RUN" not in others else None
+    flags.multirun = flags.multirun or bool(recipe and not flags.cfg)
+    if ckpt is not None and flags.multirun:
+        rule = "Every job of a sweep would go on from the same checkpoint, as the same run."
+        raise refuse(f"{recipe or '-m'} ckpt={ckpt}", rule, f"leave out {recipe or '-m'} to go on, or ckpt to sweep")
     another = next(
         (one for one in others if one.startswith("hydra/sweeper=") and one != f"hydra/sweeper={sweeper}"), ""
     )
@@ -153,14 +155,6 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
     multirun = ["--multirun"] if flags.multirun else []
     with folders.discarding(session.made):
         return _with_hydra(job, session, [*session.flags, *multirun, *own, *hydras], where)
-
-
-def _is_a_sweep(arguments: list[str], options: Options) -> bool:
-    """Whether an experiment among the arguments brings values to sweep over, which needs no -m."""
-    named = [one.partition("=")[2] for one in arguments if one.startswith("experiment=")]
-    known = [name for name in named if name in options.names("experiment")]
-    hydras = [options.stated(f"experiment/{name}")[0].get("hydra") or {} for name in known]
-    return any((one.get("sweeper") or {}).get("params") for one in hydras)
 
 
 def _print_config(flags: Namespace, given: list[str], where: list[Path]) -> None:
@@ -245,7 +239,7 @@ def _shown(folder: Path) -> Path:
 @contextmanager
 def _one_of_a_sweep(session: Session, overrides: list[str]) -> Iterator[None]:
     """Whoever starts this script again for a job's other processes starts that job, and not the whole sweep."""
-    whole, sys.argv = sys.argv, [sys.argv[0], *session.flags, *overrides]
+    whole, sys.argv = sys.argv, [sys.argv[0], *session.flags, *sweep_keys.alone(overrides)]
     try:
         yield
     finally:

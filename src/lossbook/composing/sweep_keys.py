@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lossbook.composing.arguments import belongs_to_hydra, quoted
+from lossbook.composing.arguments import belongs_to_hydra, quoted, unquoted
+from lossbook.composing.options import Options
 from lossbook.errors import nearest, refuse
 
 # key -> what it takes; Hydra's sweeper has the same keys
@@ -41,7 +42,7 @@ def taken(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
             )
         if not _fits(name, text):
             raise refuse(argument, f"{key} takes {_TAKES[name]}.", f"{key}={_FIX[name]}")
-        values[name] = text
+        values[name] = unquoted(text)
     return values, others
 
 
@@ -74,7 +75,13 @@ def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
         given = f"sweep.resume={folder} with {' '.join(jobs)}."
         rule = f"It was begun with {' '.join(jobs_before) or 'no arguments'}, and a sweep keeps its jobs."
         raise refuse(given, rule, "give sweep.resume alone, or leave it out for a new sweep")
-    kept = [one for one in hydras or hydras_before if not one.startswith("hydra.sweep.dir=")]
+    if other := next((one for one in hydras if _key(one) == "hydra.sweep.dir"), None):
+        raise refuse(f"{other} with sweep.resume={folder}.", "A sweep that goes on has its folder.", "leave it out")
+    anew = {_key(one) for one in hydras} | {"hydra.sweep.dir"}
+    kept = [one for one in hydras_before if _key(one) not in anew]
+    if "hydra/launcher" in anew:  # the other one's settings
+        kept = [one for one in kept if not _key(one).startswith("hydra.launcher.")]
+    kept += hydras
     return [*jobs_before, *kept, f"hydra.sweep.dir={quoted(str(folder))}", *_own(how | values)]
 
 
@@ -87,8 +94,29 @@ def options_before(values: dict[str, str]) -> str | None:
     return next(iter(Plan.read(Path(values["resume"])).folders), None)
 
 
+def brings_a_sweep(arguments: Sequence[str], options: Options) -> str | None:
+    """The argument, ``experiment=NAME``, of a recipe that brings values to sweep over and so needs no ``-m``."""
+    for argument in arguments:
+        key, _, name = argument.lstrip("+").partition("=")
+        if key == "experiment" and name in options.names("experiment"):
+            hydra = options.stated(f"experiment/{name}")[0].get("hydra") or {}
+            if (hydra.get("sweeper") or {}).get("params"):
+                return argument
+    return None
+
+
+def alone(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a job, for whoever runs it again: it is one run, though a recipe among them would be a sweep."""
+    recipe = any(_key(one) == "experiment" for one in arguments)
+    return [*arguments, *(["hydra.mode=RUN"] if recipe else [])]
+
+
 def _own(values: dict[str, str]) -> list[str]:
     return [f"hydra.sweeper.{key}={quoted(text) if key == 'resume' else text}" for key, text in values.items()]
+
+
+def _key(argument: str) -> str:
+    return argument.lstrip("+~").partition("=")[0]
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import torch.distributed
 
-from lossbook.ranks import is_first
+from lossbook.orphans import STARTED_BY
+from lossbook.ranks import LAUNCHED, is_first
 
 _FOLDER = "LOSSBOOK_RUN_FOLDER"
-# Lightning's launcher sets these and leaves most of them: the next run of this process would wait for processes that
-# nobody starts
-_LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", _FOLDER)
 
 
 def folder_of_the_first() -> Path:
@@ -29,10 +27,12 @@ def folder_of_the_first() -> Path:
 @contextmanager
 def launching(folder: Path) -> Iterator[None]:
     """Processes that are launched within know the run's folder; afterwards this process is ready for another run."""
-    before = {name: os.environ.get(name) for name in _LEFT_BEHIND}
+    # Lightning's launcher leaves what it sets: the next run of this process would wait for processes that nobody starts
+    before = {name: os.environ.get(name) for name in (*LAUNCHED, _FOLDER, STARTED_BY)}
     met = torch.distributed.is_available() and torch.distributed.is_initialized()
     if is_first():
         os.environ[_FOLDER] = str(folder.absolute())
+        os.environ[STARTED_BY] = str(os.getpid())
     try:
         yield
         if not met and torch.distributed.is_available() and torch.distributed.is_initialized():

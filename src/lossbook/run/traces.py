@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
-_SET_BY_LIGHTNING = ("PL_", "LIGHTNING_", "PYTORCH_", "CUBLAS_")
-"""How the environment variables begin that seeding, a deterministic run and looking for GPUs leave behind."""
+
+def _put_environment(before: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(before)
+
+
+# what a run, Lightning or the user's own code may switch: how to ask for it, and how to put it back
+_SWITCHES: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    (
+        lambda: (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()),
+        lambda before: torch.use_deterministic_algorithms(before[0], warn_only=before[1]),
+    ),
+    (lambda: torch.backends.cudnn.benchmark, lambda before: setattr(torch.backends.cudnn, "benchmark", before)),
+    (lambda: torch.backends.cudnn.deterministic, lambda before: setattr(torch.backends.cudnn, "deterministic", before)),
+    (os.environ.copy, _put_environment),
+    (os.getcwd, os.chdir),
+    (sys.getrecursionlimit, sys.setrecursionlimit),
+    (lambda: logging.root.level, logging.root.setLevel),
+    (lambda: logging.root.manager.disable, logging.disable),
+)
 
 
 @contextmanager
 def no_traces(compiled: bool = False) -> Iterator[None]:
-    """Puts back the environment variables and torch's switches that a run sets and Lightning leaves.
+    """Puts back the environment, the working folder, warnings and the switches of torch's and Python's.
 
     ``compiled``: the run compiles its model; what ``torch.compile`` keeps of that is dropped, with all else that this
     process has compiled (it is compiled again when it is used).
 
-    Random generators are not put back, every run seeds its own; signal handlers, loggers' levels and warnings are put
-    back where they are changed.
+    Random generators are not put back, every run seeds its own; signal handlers and loggers' levels are put back where
+    they are changed.
     """
-    environment = _environment()
-    threads = torch.get_num_threads()
-    dtype = torch.get_default_dtype()
-    deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    cudnn = torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic
+    before = [ask() for ask, _ in _SWITCHES]
     try:
-        yield
+        with warnings.catch_warnings():
+            yield
     finally:
-        for name in _environment().keys() - environment.keys():
-            del os.environ[name]
-        os.environ.update(environment)
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-        torch.set_default_dtype(dtype)
-        torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
-        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = cudnn
+        for (ask, put), value in zip(_SWITCHES, before, strict=True):
+            if ask() != value:
+                put(value)
         if compiled:
             torch.compiler.reset()
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(_SET_BY_LIGHTNING)}

@@ -51,6 +51,8 @@ def train(
             torch is imported, and nothing is written before all is checked.
         Pruned: a callback has raised it; ``metrics.json`` holds the best figures so far.
     """
+    if not is_first():
+        end_with_parent()
     values = plain(config)
     contract = check(values)
 
@@ -70,7 +72,6 @@ def train(
     started = time.perf_counter()
     memory = PeakMemory()
     if not is_first():
-        end_with_parent()
         folder = folder_of_the_first()  # which decides where, and from what, the run goes on
     in_place = goes_on_in(folder, values["ckpt"])
     values["ckpt"] = checkpoint_to_go_on_from(values, folder)

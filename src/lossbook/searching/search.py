@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lossbook.searching import storage
-from lossbook.searching.claiming import Claim, claim, settle
+from lossbook.searching.claiming import claim, settle
 from lossbook.searching.plan import Plan
 from lossbook.searching.telling import Teller
 from lossbook.searching.trials import of_study
 from lossbook.sweeping import ledger
+from lossbook.sweeping.crew import Stop, crew, employ
 from lossbook.sweeping.supervise import Worker
 
 if TYPE_CHECKING:
@@ -38,11 +36,6 @@ class How:
     workers: int = 1
     timeout: float | None = None
 
-    @property
-    def threads(self) -> int | None:
-        """Of torch in each worker; None: torch's own choice. With small models two that contend are slower than one."""
-        return int(os.environ.get("OMP_NUM_THREADS", "1")) if self.workers > 1 else None
-
 
 def run(folder: Path, plan: Plan, how: How, teller: Teller) -> None:
     """Train trials until the search has as many as it is to have, in whatever process.
@@ -58,83 +51,20 @@ def run(folder: Path, plan: Plan, how: How, teller: Teller) -> None:
         UserError: what is drawn does not fit together, again and again.
     """
     study = storage.load(folder)
-    stop = threading.Event()
-    workers = [Worker(how.script, how.threads) for _ in range(how.workers)]
-    errors: list[BaseException] = []
-    threads = [
-        threading.Thread(target=_work, args=(study, folder, plan, how, teller, worker, stop, errors), daemon=True)
-        for worker in workers
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        _wait(threads)
-    except KeyboardInterrupt:
-        stop.set()
-        teller.stopping()
-        for worker in workers:
-            worker.interrupt()
-        try:
-            _wait(threads)
-        except KeyboardInterrupt:
-            for worker in workers:
-                worker.kill()
-            _wait(threads)
-        raise
-    finally:
-        for worker in workers:
-            worker.close()
-    if errors:
-        raise errors[0]
 
+    def give(worker: Worker, stop: Stop) -> bool:
+        return _train(study, folder, plan, how.timeout, teller, worker, stop)
 
-def _wait(threads: Sequence[threading.Thread]) -> None:
-    """Until all have ended; in pieces, for a thread that waits without end does not notice Ctrl-C everywhere."""
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(0.2)
-
-
-def _work(
-    study: Study,
-    folder: Path,
-    plan: Plan,
-    how: How,
-    teller: Teller,
-    worker: Worker,
-    stop: threading.Event,
-    errors: list[BaseException],
-) -> None:
-    """What a thread does: one trial after the other."""
-    kept = None
-    try:
-        if how.workers > 1:
-            worker.slot, kept = ledger.slot(folder)
-        worker.start()  # importing torch takes seconds, which drawing the first trial may fill
-        while not stop.is_set():
-            claimed = claim(study, plan, folder, how.threads)
-            if claimed is None:
-                return
-            _train(study, folder, plan, how, teller, worker, claimed, stop)
-    except BaseException as error:
-        errors.append(error)
-        stop.set()
-    finally:
-        if kept is not None:
-            kept.release()
+    employ(crew(how.script, how.workers), give, folder)
 
 
 def _train(
-    study: Study,
-    folder: Path,
-    plan: Plan,
-    how: How,
-    teller: Teller,
-    worker: Worker,
-    claimed: Claim,
-    stop: threading.Event,
-) -> None:
-    place = folder / str(claimed.number)
+    study: Study, folder: Path, plan: Plan, timeout: float | None, teller: Teller, worker: Worker, stop: Stop
+) -> bool:
+    """One trial, with this worker; False where none is left."""
+    claimed = claim(study, plan, folder, worker.threads)
+    if claimed is None:
+        return False
     pruning = {
         "address": storage.url(folder),
         "trial": claimed.number,
@@ -142,11 +72,11 @@ def _train(
         "epochs": plan.epochs,
     }
     ending = worker.run(
-        place,
+        folder / str(claimed.number),
         plan.named(claimed.values),
         plan.overrides(claimed.values),
         plan.folders,
-        timeout=how.timeout,
+        timeout=timeout,
         retry=claimed.again,  # its process was killed, or failed without a chance to say so
         pruning=pruning,
     )
@@ -157,3 +87,4 @@ def _train(
         teller.trial(settled, of_study(study))
     elif not stop.is_set():
         time.sleep(_ELSEWHERE_S)
+    return True

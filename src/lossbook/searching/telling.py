@@ -72,11 +72,6 @@ class Teller:
         with self._lock:
             self.out.print(f"{ended:>4}  #{trial.number:<4} {text}")
 
-    def stopping(self) -> None:
-        """Ctrl-C was pressed."""
-        with self._lock:
-            self.out.print("\nCtrl-C: what is trained is saved, then the search stops (once more: it stops at once).")
-
     def outcome(
         self, trials: Sequence[Trial], importances: Sequence[tuple[str, float]], pictures: Sequence[Path]
     ) -> None:

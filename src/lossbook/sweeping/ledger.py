@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,8 @@ class Ending:
 
     Args:
         status: ``completed``, ``failed``, ``interrupted`` or ``pruned`` as in its metrics.json; ``cut short`` where
-            there is a folder without that file, ``waiting`` where there is none; ``elsewhere`` where another process
-            has it; ``stopped`` where the sweep ended before its turn.
+            there is a folder without that file, ``waiting`` where there is none; ``in another
+            process``; ``stopped`` where the sweep ended before its turn.
         message: of what failed, in one or several lines.
         resumable: a failure that came from outside (killed, timed out), so that its last checkpoint is sound.
     """
@@ -81,18 +83,22 @@ def lock(folder: Path) -> FileLock:
     return FileLock(locks / f"{folder.name}.lock")
 
 
-def begin(sweep: Path) -> None:
-    """Takes a folder for a new sweep, which nobody else can take for another from then on.
+@contextmanager
+def beginning(sweep: Path) -> Iterator[None]:
+    """Takes a folder for a new sweep, whose plan is to be written within.
+
+    A folder in which that was cut short counts as empty.
 
     Raises:
-        UserError: it holds something already.
+        UserError: it holds something already, or another process is just beginning there.
     """
-    with suppress(FileExistsError):
-        if not any(sweep.iterdir()):
-            (sweep / _LOCKS).mkdir()  # exclusive
+    with suppress(TimeoutError), lock(sweep / "plan").acquire(timeout=0):
+        if not any(path.name != _LOCKS for path in sweep.iterdir()):
+            yield
             return
     rule = "A new sweep wants an empty folder."
-    fix = f"sweep.resume={sweep} goes on with the sweep in it" if (sweep / "sweep.json").exists() else "another folder"
+    going_on = shlex.quote(f"sweep.resume={sweep}")
+    fix = f"{going_on} goes on with the sweep in it" if (sweep / "sweep.json").exists() else "another folder"
     raise refuse(f"hydra.sweep.dir={sweep}", rule, fix)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -117,4 +118,6 @@ def _known(folder: Path) -> str:
     """Where sweeps are, if the folder lies near some."""
     near = next((base for base in (folder, folder.parent, Path("outputs/sweeps")) if base.is_dir()), None)
     found = sorted(path.parent.as_posix() for path in near.glob(f"*/{FILE}")) if near else []
-    return f"sweep.resume={found[-1]}" if found else "give the folder of a sweep (outputs/sweeps/<date>_<time>)"
+    if not found:
+        return "give the folder of a sweep (outputs/sweeps/<date>_<time>)"
+    return shlex.quote(f"sweep.resume={found[-1]}")

@@ -15,13 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from lossbook.ranks import LAUNCHED
 from lossbook.sweeping.ledger import METRICS, Ending, lock, record_failure, standing
 
-_CODE = "import sys; from lossbook.sweeping.work import main; main(int(sys.argv.pop(1)))"
-# The worker starts the processes of a job itself, and they meet at a port of their own; by these Lightning would take
-# others to have done so, or all workers would meet at one.
-_NOT_INHERITED = ("SLURM_NTASKS", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "RANK", "LOCAL_RANK", "WORLD_SIZE")
-GRACE_S = 60.0  # for a run that is asked to stop to save itself
+# The first place where modules are found is the script's folder, as where the script itself runs.
+_CODE = "import sys; _, sys.path[0], *ends = sys.argv; from lossbook.sweeping.work import main; main(*map(int, ends))"
 PATIENCE_S = 10.0  # for the system to take a lock from the dead
 STARTING_S = 600.0  # for a process to import torch, from a slow disk
 
@@ -40,29 +38,33 @@ class Worker:
         self.threads = threads
         self.slot = slot
         self._process: subprocess.Popen[bytes] | None = None
+        self._jobs: IO[bytes] | None = None
         self._answers: IO[bytes] | None = None
+        self._told_to_stop = False
 
     def start(self) -> None:
         """Start the process, unless it runs: importing torch takes seconds that other work may fill."""
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
-        answers, theirs = os.pipe()
-        environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+        (take, jobs), (answers, tell) = os.pipe(), os.pipe()
+        # it starts the processes of a job itself: by what another launcher has set, Lightning would take that to
+        environment = {name: value for name, value in os.environ.items() if name not in LAUNCHED}
         if self.threads is not None:
             environment["OMP_NUM_THREADS"] = str(self.threads)  # joblib has set a number of its own
         if self.slot is not None:
             environment["LOSSBOOK_SLOT"] = str(self.slot)
         self._process = subprocess.Popen(
-            [sys.executable, "-u", "-c", _CODE, str(theirs)],
-            stdin=subprocess.PIPE,
+            [sys.executable, "-u", "-c", _CODE, str(Path(self.script).absolute().parent), str(take), str(tell)],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # each job's own output.txt, once it has begun
-            pass_fds=[theirs],
+            pass_fds=[take, tell],
             env=environment,
             start_new_session=True,  # Ctrl-C reaches it through us, and a kill takes its own processes along
         )
-        os.close(theirs)
-        self._answers = os.fdopen(answers, "rb", buffering=0)
+        os.close(take)
+        os.close(tell)
+        self._jobs, self._answers = os.fdopen(jobs, "wb", buffering=0), os.fdopen(answers, "rb", buffering=0)
 
     def run(
         self,
@@ -76,6 +78,8 @@ class Worker:
     ) -> Ending:
         """Run one job to its end, whatever that is; what came out is in the folder's metrics.json.
 
+        A job that is stopped from another thread is ``interrupted``, whether or not it could save itself.
+
         Args:
             folder: of the job; what an earlier process left there is gone on with.
             name: folder of the event files within it, so that TensorBoard shows what varied; empty: none.
@@ -86,9 +90,9 @@ class Worker:
             pruning: arguments of ``lossbook.searching.pruning.Pruning``; None: no pruning.
         """
         self.start()
-        process, answers = self._process, self._answers
+        process, jobs, answers = self._process, self._jobs, self._answers
         assert process is not None
-        assert process.stdin is not None
+        assert jobs is not None
         assert answers is not None
         job = {
             "folder": str(folder),
@@ -101,39 +105,34 @@ class Worker:
         }
         before = _written(folder)
         with suppress(BrokenPipeError):  # it died meanwhile, which is found below
-            process.stdin.write(json.dumps(job).encode() + b"\n")
-            process.stdin.flush()
+            jobs.write(json.dumps(job).encode() + b"\n")
         began, limit = time.monotonic(), STARTING_S  # a new process imports torch first, which is not the job's time
         late = "The process that was to run it had not started after {:g} s."
-        try:
-            while True:
-                if answer := self._answer(answers, 0.2):
-                    if "ending" not in answer:
-                        began, limit = time.monotonic(), timeout or math.inf
-                        late = "No end after {:g} s, the timeout."
-                        continue
-                    if answer["worn"]:
-                        self.close()
-                    return Ending(**answer["ending"])
-                seconds = time.monotonic() - began
-                if process.poll() is not None:
-                    return self._lost(folder, before, seconds, _death(process.returncode))
-                if seconds > limit:
-                    self.kill()
-                    return self._lost(folder, before, seconds, late.format(limit))
-        except KeyboardInterrupt:
-            self._stop(process, answers)
-            raise
+        while True:
+            if answer := self._answer(answers, 0.2):
+                if "ending" not in answer:
+                    began, limit = time.monotonic(), timeout or math.inf
+                    late = "No end after {:g} s, the timeout."
+                    continue
+                if answer["worn"]:
+                    self.close()
+                return Ending(**answer["ending"])
+            seconds = time.monotonic() - began
+            code = process.poll()
+            if code is None and seconds <= limit:
+                continue
+            self._end()  # whatever it has started, too
+            if self._told_to_stop:
+                return Ending("interrupted")
+            return self._lost(folder, before, seconds, late.format(limit) if code is None else _death(code))
 
     def close(self) -> None:
         """End the process, at once."""
-        self.kill()
-        if self._process is not None and self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.close()
-        if self._answers is not None:
-            self._answers.close()
-        self._process = self._answers = None
+        self._end()
+        for pipe in (self._jobs, self._answers):
+            if pipe is not None:
+                pipe.close()
+        self._process = self._jobs = self._answers = None
 
     def _answer(self, answers: IO[bytes], seconds: float) -> dict[str, Any] | None:
         """The next line that the process sends, None where none comes within so many seconds."""
@@ -158,28 +157,21 @@ class Worker:
                     return standing(folder)
                 return record_failure(folder, message, seconds, resumable=True)
         except TimeoutError:
-            return Ending("elsewhere")
-
-    def _stop(self, process: subprocess.Popen[bytes], answers: IO[bytes]) -> None:
-        """Lets the job save itself, as Ctrl-C does for a run; a second Ctrl-C does not wait for it."""
-        print("\nCtrl-C: the job is saved after this step, then it stops (once more: at once).", file=sys.stderr)
-        self.interrupt()
-        patience = time.monotonic() + GRACE_S
-        with suppress(KeyboardInterrupt):
-            while time.monotonic() < patience and process.poll() is None:
-                answer = self._answer(answers, 0.2)
-                if answer is not None and "ending" in answer:
-                    break
-        self.close()
+            return Ending("in another process")
 
     def interrupt(self) -> None:
         """Ask the job to save itself and stop, as Ctrl-C does; ``run`` then returns. For another thread to call."""
+        self._told_to_stop = True
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
-        """End the process at once, with all that it has started; ``run`` then returns."""
+        """End the process at once; ``run`` then returns. For another thread to call."""
+        self._told_to_stop = True
+        self._end()
+
+    def _end(self) -> None:
         if self._process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

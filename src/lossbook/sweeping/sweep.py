@@ -11,13 +11,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from lossbook.errors import refuse
+from lossbook.errors import UserError, refuse
+from lossbook.report.report import print_short, report
 from lossbook.shown import duration, plural
 from lossbook.sweeping import ledger
 from lossbook.sweeping.plan import Job, Plan
 from lossbook.sweeping.progress import Progress
 
 Launch = Callable[[Path, Sequence[Job]], None]
+_PATIENCE_S = 60.0  # for a job of a launcher's to begin, where nothing else runs
 
 
 def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
@@ -41,12 +43,36 @@ def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
     ledger.start(sweep)
     try:
         with Progress(sweep, due, out):
-            launch(sweep, due)
+            try:
+                launch(sweep, due)
+            except UserError:
+                raise
+            except Exception as error:  # a process of the launcher's was ended, and its job with it
+                _settle(sweep, due, error)
     except BaseException:
         out.print(f"\n{_counted(sweep, plan)}")
+        if any(_standing(sweep / str(job.number)).status == "completed" for job in plan.allowed):
+            print_short(report([sweep], sweep / "report"))
         out.print(f"[dim]go on  [/dim] python {escape(_resuming(sweep, plan))}")
         raise
     _end(out, sweep, plan, time.monotonic() - began)
+
+
+def _settle(sweep: Path, jobs: Sequence[Job], error: Exception) -> None:
+    """Waits for the jobs that other processes of the launcher's still train, and records those that nobody does."""
+    last = time.monotonic()
+    while time.monotonic() - last < _PATIENCE_S:
+        states = [_standing(sweep / str(job.number)).status for job in jobs]
+        if not {"waiting", "in another process"}.intersection(states):
+            break
+        if "in another process" in states:
+            last = time.monotonic()
+        time.sleep(0.2)
+    for job in jobs:
+        folder = sweep / str(job.number)
+        if _standing(folder).status == "cut short":
+            message = f"The process that ran it was ended from outside ({type(error).__name__})."
+            ledger.record_failure(folder, message, 0.0, resumable=True)
 
 
 def _standing(folder: Path) -> ledger.Ending:
@@ -79,13 +105,11 @@ def _tell(
 
 
 def _end(out: Console, sweep: Path, plan: Plan, seconds: float) -> None:
-    from lossbook.report.report import print_short, report
-
     endings = {job: _standing(sweep / str(job.number)) for job in plan.allowed}
     out.print(f"\n{_counted(sweep, plan)} in {duration(seconds)}\n")
     if any(ending.status != "waiting" for ending in endings.values()):
         print_short(report([sweep], sweep / "report"))
-    out.print(f"[dim]curves [/dim] tensorboard --logdir {escape(str(sweep))}")
+    out.print(f"[dim]curves [/dim] tensorboard --logdir {escape(shlex.quote(str(sweep)))}")
     failed = [job for job, ending in endings.items() if ending.status == "failed"]
     if failed:
         given = f"{len(failed)} of {plural(len(endings), 'job')} failed: {_numbers(failed)}."
@@ -94,7 +118,7 @@ def _end(out: Console, sweep: Path, plan: Plan, seconds: float) -> None:
     open_still = [job for job, ending in endings.items() if ending.status not in ("completed", "pruned")]
     if open_still:
         given = f"{plural(len(open_still), 'job')} of {len(endings)} did not end: {_numbers(open_still)}."
-        raise refuse(given, "Another process has them, or was ended.", f"sweep.resume={sweep} goes on with them")
+        raise refuse(given, "Another process has them, or was ended.", f"python {_resuming(sweep, plan)}")
 
 
 def _counted(sweep: Path, plan: Plan) -> str:

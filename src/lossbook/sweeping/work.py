@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import queue
+import shlex
 import shutil
 import signal
 import sys
@@ -22,15 +23,17 @@ from lossbook.orphans import end_with_parent
 from lossbook.sweeping.ledger import METRICS, OUTPUT, Ending, due, lock, record_failure, standing
 
 
-def main(answers: int) -> None:
-    """Take jobs, a line of JSON each, from the standard input until it ends.
+def main(given: int, answers: int) -> None:
+    """Take jobs, a line of JSON each, until there are no more.
 
     Args:
-        answers: the file descriptor that is written to: ``{"begun": true}``, then ``{"ending": ...}`` for each job.
+        given: the file descriptor that they are read from.
+        answers: the one that is written to: ``{"begun": true}``, then ``{"ending": ...}`` for each job.
     """
     jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    _die_with_the_parent(jobs)
+    _die_with_the_parent(given, jobs)
     _first_to_be_killed()
+    sys.path.append(str(Path.cwd()))  # what the user has written, as in a run by itself
     try:
         from lossbook.run import assemble, fit  # noqa: F401  (with torch, before the first job's clock runs)
     except KeyboardInterrupt:
@@ -62,12 +65,12 @@ def perform(
         How it ended, and whether this process had better not run another: a job that failed may have left anything
         behind, and one of several processes has met others.
     """
-    place = Path(folder)
+    place = Path(folder).absolute()  # wherever the job goes
     taken = lock(place)
     try:
-        taken.acquire(timeout=0)
+        taken.acquire(timeout=1)  # another process may only have looked whether anybody has it
     except TimeoutError:
-        return Ending("elsewhere"), False
+        return Ending("in another process"), False
     try:
         before = standing(place)
         if not due(before, retry):
@@ -90,6 +93,7 @@ def _run(
     from lossbook.composing.finish import composed
     from lossbook.composing.options import conf_folder
     from lossbook.composing.resume import resume
+    from lossbook.composing.sweep_keys import alone
     from lossbook.run.folder import described
     from lossbook.run.train import train
 
@@ -101,9 +105,9 @@ def _run(
     folder.mkdir(parents=True, exist_ok=True)
     where = [conf_folder(), *map(Path, folders)]
     own = [f"ckpt={last}", *_vouched(overrides, where)] if goes_on else overrides
-    arguments = [*(f"--config-dir={one}" for one in folders[:1]), *own]
+    arguments = [*(f"--config-dir={one}" for one in folders[:1]), *alone(own)]
     with _output(folder / OUTPUT), _arguments([script, *arguments]):
-        print(f"$ python {script} {' '.join(arguments)}", flush=True)
+        print(f"$ {shlex.join(['python', script, *arguments])}", flush=True)
         try:
             config = resume(str(last), own[1:], where) if goes_on else composed(own, where, _reader(*where))
             several = config.trainer.devices != 1 or config.trainer.num_nodes != 1
@@ -209,16 +213,16 @@ def _send(answers: int, message: Mapping[str, Any]) -> None:
         os.write(answers, json.dumps(message).encode() + b"\n")
 
 
-def _die_with_the_parent(jobs: queue.SimpleQueue[bytes]) -> None:
+def _die_with_the_parent(given: int, jobs: queue.SimpleQueue[bytes]) -> None:
     """A sweep that is killed takes the job that runs along: nobody is left who would write into its folder.
 
-    The end of the standard input tells so, wherever Python runs; the signal, where the job never lets Python run.
+    The end of what is given tells so, wherever Python runs; the signal, where the job never lets Python run.
     """
     end_with_parent()
 
     def read() -> None:
         rest = b""
-        while more := os.read(0, 65536):
+        while more := os.read(given, 65536):
             *whole, rest = (rest + more).split(b"\n")
             for line in whole:
                 jobs.put(line)
