@@ -43,3 +43,16 @@ def _lives(process: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_a_parent_that_had_ended_before_counts_as_well() -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    code = "from lossbook.orphans import end_with_parent; end_with_parent(); print('it lives')"
+    environment = {**os.environ, "LOSSBOOK_STARTED_BY": str(gone.pid)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"")
+    environment["LOSSBOOK_STARTED_BY"] = str(os.getpid())
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert done.stdout == b"it lives\n"

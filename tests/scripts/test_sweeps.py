@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,60 @@ def test_joblibs_processes_end_with_a_sweep_that_is_killed(tmp_path: Path) -> No
     assert status(tmp_path / "sweep") == []
 
 
+@pytest.mark.parametrize("launcher", [[], ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]])
+@pytest.mark.parametrize("stopped_by", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_a_sweep_finds_all_of_it_saved(
+    tmp_path: Path, launcher: list[str], stopped_by: signal.Signals
+) -> None:
+    process = begin(tmp_path, "-m", "seed=0,1", *TINY, "trainer.max_epochs=2000", *launcher, "hydra.sweep.dir=sweep")
+    at_once = ["sweep/0", "sweep/1"] if launcher else ["sweep/0"]
+    while not all((tmp_path / folder / "checkpoints/last.ckpt").exists() for folder in at_once):
+        time.sleep(0.02)
+        assert process.poll() is None, process.communicate()
+    process.send_signal(stopped_by)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "what is trained is saved" in err
+    assert "go on   python" in out
+    assert status(tmp_path / "sweep") == ["interrupted"] * len(at_once)
+    code, out, _ = sweep(
+        tmp_path, "sweep.resume=sweep", "sweep.timeout=0.5"
+    )  # by their checkpoints, not from the start
+    assert code == 1
+    assert (tmp_path / "sweep/0/output.txt").read_text().count("last.ckpt") > 1
+
+
+def test_a_launchers_process_that_is_killed_ends_its_job_alone(tmp_path: Path) -> None:
+    arguments = ["-m", "trainer.max_epochs=2,3000", "seed=0", *(one for one in TINY if "epochs" not in one)]
+    process = begin(tmp_path, *arguments, "hydra/launcher=submitit_local", "hydra.sweep.dir=sweep")
+    while not (tmp_path / "sweep/1/checkpoints/last.ckpt").exists():
+        time.sleep(0.02)
+        assert process.poll() is None, process.communicate()
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = place.read_bytes().split(b"\0")
+            if b"submitit.core._submit" in words and any(str(tmp_path).encode() in word for word in words):
+                mine = _trains(int(place.parent.name), tmp_path / "sweep/1")
+                if mine:
+                    os.kill(int(place.parent.name), signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert err.startswith("1 of 2 jobs failed: #1.")
+    assert "was ended from outside" in out
+    assert status(tmp_path / "sweep") == ["completed", "failed"]
+    assert records(tmp_path / "sweep")[1]["resumable"]
+
+
+def _trains(process: int, folder: Path) -> bool:
+    """Whether a child of this process has the job of this folder: it prints there."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == process and os.readlink(place / "fd/1") == str(folder / "output.txt"):
+                return True
+    return False
+
+
 def test_submitit_runs_jobs_as_on_a_cluster(tmp_path: Path) -> None:
     code, _, err = sweep(
         tmp_path, "-m", "loss=mse,nll", *TINY, "hydra/launcher=submitit_local", "hydra.sweep.dir=a sweep"
@@ -161,6 +216,10 @@ def test_the_processes_of_a_job_join_it_and_do_not_start_the_sweep_again(tmp_pat
     assert "2 processes" in (tmp_path / "sweep/1/output.txt").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep"]
     assert len(list((tmp_path / "sweep").rglob("config.yaml"))) == 2
+    recipe = ["experiment=lr_sweep", "optim.lr=0.1", "seed=0", *TINY, *several, "hydra.sweep.dir=recipe"]
+    assert sweep(tmp_path, *recipe)[0] == 0
+    assert status(tmp_path / "recipe") == ["completed"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe", "sweep"]  # and no sweep of a process's own
     # killed after the last step: what is left to do is the test
     before = records(tmp_path / "sweep")[1]["metrics"]
     (tmp_path / "sweep/1/metrics.json").unlink()
@@ -192,7 +251,15 @@ def test_a_sweep_may_stop_at_the_first_error(tmp_path: Path) -> None:
         (["-m", "seed=1,2", "sweep.retry=true"], "sweep.retry=true without sweep.resume."),
         (["-m", "seed=1,2", "hydra/launcher=jobslib"], "hydra/launcher=jobslib"),
         (["-m", "seed=1,2", "hydra.job.env_set.A=b"], "hydra.job.env_set"),
-        (["-m", "seed=1,2", "hydra.sweep.subdir=b"], "hydra.sweep.subdir"),
+        (["-m", "seed=1,2", "++hydra.sweep.subdir=b"], "++hydra.sweep.subdir=b"),
+        (["-m", "seed=1,2", "hydra.job.chdir=true"], "hydra.job.chdir=true"),
+        (["-m", "seed=1,2", "hydra.run.dir=b"], "hydra.run.dir=b"),
+        (["-m", "seed=1,2", "hydra.sweeper.on_error=stpo"], "hydra.sweeper.on_error=stpo"),
+        (["-m", "seed=1,2", "hydra/launcher=joblib", "hydra.launcher.timeout=3"], "hydra.launcher.timeout=3"),
+        (["-m", "loss=glob(zzz*)"], "loss=glob(zzz*)"),
+        (["-m", "experiment=lr_sweep,compare_losses"], "experiment=lr_sweep"),
+        (["experiment=lr_sweep", "++optim.lr=0.1", "optim.lr=0.1,0.2"], "++optim.lr=0.1"),
+        (["experiment=lr_sweep", "ckpt=some.ckpt"], "experiment=lr_sweep ckpt=some.ckpt"),
         (["-m", "seed=1,2", "hydra/sweeper=basic", "sweep.timeout=3"], "sweep.timeout with hydra/sweeper=basic"),
         (["--cfg", "job", "-m", "seed=1,2"], "--cfg job -m"),
     ],
