@@ -11,7 +11,7 @@ from optuna import Study
 
 from lossbook.errors import UserError, refuse
 from lossbook.searching import claiming, storage
-from lossbook.searching.claiming import Claim, claim, settle
+from lossbook.searching.claiming import Claim, claim, is_held, settle
 from lossbook.searching.plan import Plan
 from lossbook.searching.trials import Trial, of_study
 from lossbook.sweeping.ledger import Ending
@@ -96,10 +96,20 @@ def test_values_that_do_not_fit_together_are_noted_and_do_not_count(
     assert claim(study, plan, tmp_path, None) is None
 
 
-def test_a_space_where_nothing_fits_together_ends(tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claiming, "problem_with", lambda overrides, folders: refuse("given", "Never."))
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_space_where_nothing_fits_together_ends(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch, alike: bool
+) -> None:
+    counted = iter(range(1000))
+
+    def problem(overrides: Any, folders: Any) -> UserError:
+        return refuse("optim.lr=1", f"Never{'' if alike else next(counted)}.", "optim.lr=2")
+
+    monkeypatch.setattr(claiming, "problem_with", problem)
+    monkeypatch.setattr(claiming, "_ALIKE_IN_A_ROW", 3)
     monkeypatch.setattr(claiming, "_REFUSED_IN_A_ROW", 5)
-    with pytest.raises(UserError, match=r"5 trials in a row(?s:.*)Never"):
+    many = "3" if alike else "5"
+    with pytest.raises(UserError, match=rf"{many} trials in a row(?s:.*)Never(?s:.*)Fix: optim.lr=2"):
         claim(begin(tmp_path, 2), plan, tmp_path, None)
 
 
@@ -112,3 +122,22 @@ def test_threads_take_different_trials(tmp_path: Path, plan: Plan) -> None:
     for thread in threads:
         thread.join()
     assert sorted(one.number for one in found) == [0, 1, 2, 3]
+
+
+def test_a_trial_that_is_settled_while_one_looks_is_not_taken_again(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(tmp_path, 2)
+    first, take = taken(study, plan, tmp_path), claiming._take
+
+    def late(folder: Path, number: int) -> Any:
+        if number == 0:
+            end(study, tmp_path, first)  # between the list and the lock
+        return take(folder, number)
+
+    monkeypatch.setattr(claiming, "_take", late)
+    second = taken(study, plan, tmp_path)
+    monkeypatch.setattr(claiming, "_take", take)
+    assert (second.number, second.again) == (1, False)
+    assert not is_held(tmp_path, 0)
+    assert is_held(tmp_path, 1)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from lossbook.composing.options import conf_folder
 from lossbook.errors import UserError
-from lossbook.searching.comparable import problem_with
+from lossbook.searching.command import OPTIONS
+from lossbook.searching.comparable import make_plan, problem_with
 from lossbook.searching.plan import Plan
 
 Planned = Callable[..., Plan]
@@ -50,6 +52,9 @@ def test_choices_that_fit_nothing_are_left_out_with_the_reason(planned: Planned)
         (["seed=0,1"], "luck"),
         (["data.limit=100,200"], "other validation parts"),
         (["data.source.seed=0,1"], "other validation parts"),
+        (["trainer.limit_val_batches=1,2"], "other validation parts"),
+        (["data=csv", "loss=mse", "data.root=x", "data.target_columns=[a],[b]"], "other validation parts"),
+        (["scheduler=step", "scheduler.step_size=interval(1,10)"], "whole number"),
         (["optim.lr=1,2", "optim.lr=0.1"], "given twice"),
         (["optim.lrr=interval(0,1)"], "There is no key optim.lrr"),
         (["optim=adam,sdg"], "There is no optim sdg"),
@@ -71,6 +76,15 @@ def test_what_is_no_search_is_refused_before_anything_is_written(
         return
     with pytest.raises(UserError, match=says):
         planned(*arguments)
+
+
+def test_recipes_with_other_samples_do_not_compare(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    for limit in (64, 256):
+        (tmp_path / f"experiment/lim{limit}.yaml").write_text(f"# @package _global_\ndata: {{limit: {limit}}}\n")
+    arguments = ["experiment=lim64,lim256", "optim.lr=0.1,0.2"]
+    with pytest.raises(UserError, match=r"lim64 trains on data.limit=64, experiment=lim256 trains on data.limit=256"):
+        make_plan(arguments, [conf_folder(), tmp_path], OPTIONS, ["search.py"])
 
 
 def test_losses_that_compare_are_named(planned: Planned) -> None:

@@ -78,3 +78,17 @@ def test_every_value_is_one_that_optuna_takes(planned: Planned, argument: str) -
     plan, study = planned(argument), optuna.create_study()
     for one in search(plan, 12, lambda values: 0.0):
         study.add_trial(one)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_finite_is_drawn_to_its_end(planned: Planned, seed: int) -> None:
+    plan = planned("model.hidden=interval(1,40)", "optim.lr=0.1", seed=seed)
+    found = search(plan, 60, lambda values: float(values["model.hidden"]))
+    assert sorted(one.params["model.hidden"] for one in found) == list(range(1, 41))
+
+
+def test_what_only_some_options_have_is_counted_once_for_the_others(planned: Planned) -> None:
+    plan = planned("optim=adam,sgd", "optim.momentum=range(0.5,0.8,0.1)", "optim.nesterov=true,false")
+    found = search(plan, 20, lambda values: 0.0)
+    assert len(found) == 1 + 3 * 2
+    assert {one.params["optim.momentum"] for one in found if one.params["optim"] == "sgd"} == {0.5, 0.6, 0.7}

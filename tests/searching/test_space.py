@@ -98,6 +98,6 @@ def test_a_key_of_some_options_applies_where_they_are_chosen() -> None:
 
 
 def test_both_ends_and_every_choice_are_probed() -> None:
-    assert read("a=interval(0,0.5)", 0.0).probes() == ["a=0.0", "a=0.5"]
+    assert read("a=interval(0,0.5)", 0.0).probes() == ["a=0.0", "a=0.5", "a=0.25"]
     assert read("a=x,y").probes() == ["a=x", "a=y"]
     assert without(read("a=x,y"), {"x"}) == Parameter("a", ("y",))

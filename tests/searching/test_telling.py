@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from lossbook.errors import UserError
+from lossbook.searching import claiming
 from lossbook.searching.plan import Plan
 from lossbook.searching.telling import Teller, best_command
 from lossbook.searching.trials import Trial
@@ -73,16 +74,31 @@ def test_a_command_is_safe_to_paste(plan: Plan) -> None:
     )
 
 
+def test_why_trials_were_refused_is_told_once_a_reason(plan: Plan) -> None:
+    trials = [DONE, REFUSED, replace(REFUSED, number=5), replace(REFUSED, number=6, message="Nor this.\n Fix: that")]
+    lines = told(plan, lambda teller: teller.outcome(trials, [], [])).splitlines()
+    assert [one for one in lines if one.startswith("refused")] == [
+        "refused  2 trials: No.",
+        "refused  1 trial: Nor this. Fix: that",
+    ]
+
+
 def test_no_figure_at_all_is_an_error_with_the_first_message(plan: Plan) -> None:
     with pytest.raises(UserError, match=r"The trial failed.(?s:.*)The first: The loss is nan."):
         told(plan, lambda teller: teller.outcome([FAILED, REFUSED], [], []))
 
 
-def test_what_is_left_is_told(plan: Plan) -> None:
+def test_what_is_left_is_told(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     running = Trial(5, "running", {"optim.lr": 0.1})
     assert told(plan, lambda teller: teller.left([DONE], 1, False)) == ""
     assert "every combination" in told(plan, lambda teller: teller.left([DONE, REFUSED], 2, False))
+    assert "1 completed, 1 interrupted\n" in told(plan, lambda teller: teller.plan_told([DONE, running], 2, 1))
+    held = claiming._take(tmp_path / "found", 5)  # as another process would
+    assert held is not None
     assert "other processes still train 1 trial" in told(plan, lambda teller: teller.left([DONE, running], 2, False))
+    assert "1 completed, 1 running\n" in told(plan, lambda teller: teller.plan_told([DONE, running], 2, 1))
+    held.release()
     assert "search.resume=found" in told(plan, lambda teller: teller.left([DONE, running], 2, True))
 
 

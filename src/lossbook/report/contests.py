@@ -11,7 +11,7 @@ from lossbook.report.runs import Run
 from lossbook.report.settings import Configured, leaves, value_of
 
 # of the data, what belongs to training alone: the validation figures are of the same samples whatever it is
-_OF_TRAINING = frozenset({"batch_size", "epochs", "augment", "num_workers", "download"})
+OF_TRAINING = frozenset({"batch_size", "epochs", "augment", "num_workers", "download"})
 # of the trainer, what leaves samples out
 OF_VALIDATION = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
 
@@ -84,7 +84,7 @@ def _akin(run: Configured, other: Configured) -> bool:
         return False
     keys = ["loss", "data", *(key for key in _dotted(run.overrides) if key.startswith("data."))]
     return all(
-        value_of(run, key) in ("", value_of(other, key)) for key in keys if key.rpartition(".")[2] not in _OF_TRAINING
+        value_of(run, key) in ("", value_of(other, key)) for key in keys if key.rpartition(".")[2] not in OF_TRAINING
     )
 
 
@@ -94,7 +94,7 @@ def _dotted(overrides: Sequence[str]) -> list[str]:
 
 def samples(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """All values of a config that say which samples its validation figures are of, in the order of their keys."""
-    data = [(key, value) for key, value in _set(config, "data") if not _OF_TRAINING.intersection(key.split("."))]
+    data = [(key, value) for key, value in _set(config, "data") if not OF_TRAINING.intersection(key.split("."))]
     trainer = [(key, value) for key, value in _set(config, "trainer") if key in OF_VALIDATION]
     return tuple(sorted((*data, *trainer)))
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from optuna import Study
 
 _REFUSED_IN_A_ROW = 100
+_ALIKE_IN_A_ROW = 20  # for one and the same reason
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,10 @@ def claim(study: Study, plan: Plan, folder: Path, threads: int | None) -> Claim 
         trials = study.get_trials(deepcopy=False)
         for trial in trials:
             if trial.state.name == "RUNNING" and (held := _take(folder, trial.number)) is not None:
-                return Claim(trial.number, trial.params, True, held)
-        refused = 0
+                if study.get_trials(deepcopy=False)[trial.number].state.name == "RUNNING":
+                    return Claim(trial.number, trial.params, True, held)
+                held.release()  # it was settled just now
+        rules: list[str] = []
         while sum(one.counts for one in of_study(study)) < storage.total(study):
             values = next(draws(plan, trials, study.direction), None)
             if values is None:
@@ -69,10 +72,11 @@ def claim(study: Study, plan: Plan, folder: Path, threads: int | None) -> Claim 
                 held = _take(folder, number)
                 assert held is not None, "nobody else takes trials now"
                 return Claim(number, values, False, held)
-            refused += 1
-            if refused == _REFUSED_IN_A_ROW:
-                given = f"{refused} trials in a row do not fit together."
-                raise refuse(given, f"The last of them: {problem.problems[0].rule}", "search less, or otherwise")
+            rules.append(problem.problems[0].rule)
+            if len(rules) == (_ALIKE_IN_A_ROW if len(set(rules)) == 1 else _REFUSED_IN_A_ROW):
+                last = problem.problems[0]
+                given = f"{len(rules)} trials in a row do not fit together, the last one with {last.given}"
+                raise refuse(given, last.rule, last.fix or "search less, or otherwise")
             trials = study.get_trials(deepcopy=False)
         return None
 
@@ -138,6 +142,16 @@ def _take(folder: Path, number: int) -> FileLock | None:
     except Timeout:
         return None
     return held
+
+
+def is_held(folder: Path, number: int) -> bool:
+    """Whether some process trains this trial right now."""
+    if not folder.is_dir():
+        return False
+    if (held := _take(folder, number)) is None:
+        return True
+    held.release()
+    return False
 
 
 def _folders(plan: Plan) -> Sequence[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.composing import command as scripts
-from lossbook.composing.arguments import belongs_to_hydra, config_dir, parse, split_ckpt
+from lossbook.composing.arguments import belongs_to_hydra, config_dir, parse, split_ckpt, unquoted
 from lossbook.composing.folders import OUTPUTS, claim, discarding, missing, sweep_base
 from lossbook.composing.options import conf_folder
 from lossbook.composing.own_keys import taken
@@ -83,6 +83,9 @@ def _search(typed: Sequence[str], how: dict[str, Any], flags: Namespace, given: 
     """Plan, claim a folder or go on in one, search, and say what came out."""
     if flags.multirun:
         raise refuse("-m", "A search is a sweep of its own.", "leave it out")
+    if flags.config_name or flags.config_path:
+        flag = f"--config-name {flags.config_name}" if flags.config_name else f"--config-path {flags.config_path}"
+        raise refuse(flag, "A search composes what scripts/train.py does.", "--config-dir DIR has your options")
     ckpt, others = split_ckpt(given)
     if ckpt is not None:
         raise refuse(
@@ -106,7 +109,7 @@ def _search(typed: Sequence[str], how: dict[str, Any], flags: Namespace, given: 
     from lossbook.searching import storage
     from lossbook.searching.comparable import make_plan
 
-    plan = make_plan(arguments, folders, how, [typed[0], *typed[1:]])
+    plan = make_plan(arguments, folders, how, typed)
     storage.required()
     base = Path(where) if where else OUTPUTS / "searches" / sweep_base().name
     new = missing(base)
@@ -123,12 +126,18 @@ def _resume(typed: Sequence[str], how: dict[str, Any], arguments: Sequence[str],
     from lossbook.searching.comparable import make_plan
     from lossbook.searching.plan import Plan, refuse_changed, refuse_other
 
-    folder = Path(how["search.resume"])
+    folder = Path(unquoted(how["search.resume"]))
     plan = Plan.read(folder)
     keys = [argument.partition("=")[0] for argument in typed[1:]]
     refuse_changed(plan, how, keys)
+    if arguments and not any(one.is_sweep_override() for one in parse(arguments)):
+        rule = f"Every trial has {' '.join(plan.fixed) or 'the defaults'}, and a search goes on as it began."
+        raise refuse(" ".join(arguments), rule, f"search.resume={folder} alone")
     if arguments:
         refuse_other(plan, make_plan(arguments, folders, how, typed), folder)
+    elif folders[1:] and tuple(map(str, folders[1:])) != plan.folders:
+        rule = f"The search has {', '.join(plan.folders) or 'none'}."
+        raise refuse(f"--config-dir {folders[1]}", rule, "leave it out")
     storage.required()
     if "search.trials" in keys:
         storage.load(folder).set_user_attr("trials", how["search.trials"])

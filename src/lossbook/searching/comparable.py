@@ -18,25 +18,18 @@ from lossbook.composing.plain import plain
 from lossbook.errors import UserError, refuse
 from lossbook.objectives.contract import Contract
 from lossbook.objectives.metrics.direction import better
+from lossbook.report.contests import OF_TRAINING, OF_VALIDATION, samples
 from lossbook.searching.plan import Plan
 from lossbook.searching.space import Parameter, parameter, without
 
 _COMBINATIONS = 60  # of options that are all composed beforehand, at a tenth of a second each
-# What would change the validation part, or is not for a search to choose.
+_OTHER_SAMPLES = "Trials with other validation parts do not compare."
 _NOT_SEARCHED = {
     "seed": "The best of several seeds is luck, which another run would not have.",
     "ckpt": "Every trial would go on from a checkpoint, as the same run.",
-    "data.seed": "Trials with other validation parts do not compare.",
-    "data.limit": "Trials with other validation parts do not compare.",
-    "data.views": "Trials with other validation parts do not compare.",
-    "data.root": "Trials with other validation parts do not compare.",
-    "data.source": "Trials with other validation parts do not compare.",
-    "data.target": "Trials with other validation parts do not compare.",
     "loss.primary": "Trials with other metrics do not compare.",
-    "trainer.limit_val_batches": "Trials with other validation parts do not compare.",
-    "trainer.overfit_batches": "Trials with other validation parts do not compare.",
-    "trainer.fast_dev_run": "Trials with other validation parts do not compare.",
-}  # fmt: skip
+    **dict.fromkeys(OF_VALIDATION, _OTHER_SAMPLES),
+}
 _Group = tuple[Parameter, str]  # a parameter that chooses among options, and one of them
 
 
@@ -104,6 +97,8 @@ def _refuse_keys(sweeps: Sequence[Any], fixed: Sequence[str]) -> None:
     for one in sweeps:
         key = one.key_or_group
         rule = next((why for name, why in _NOT_SEARCHED.items() if key == name or key.startswith(f"{name}.")), "")
+        if key.startswith("data.") and not OF_TRAINING.intersection(key.split(".")):
+            rule = _OTHER_SAMPLES
         if rule:
             fix = (
                 "python scripts/train.py -m seed=0,1,2 with the best values, afterwards"
@@ -160,10 +155,14 @@ def _left(
 
 
 def _primary(combinations: Mapping[tuple[_Group, ...], tuple[dict[str, Any], Contract]]) -> tuple[str, str]:
-    """The metric that all combinations watch on the same data."""
+    """The metric that all combinations watch on the same samples; else it is said what sets these apart."""
+    chosen = {str(config["choices"]["data"]) for config, _ in combinations.values()}
+    common = set.intersection(*(set(samples(config)) for config, _ in combinations.values()))
     found: dict[tuple[str, str], list[str]] = {}
     for one, (config, contract) in combinations.items():
-        names = found.setdefault((_watched(config, contract), str(config["choices"]["data"])), [])
+        own = " ".join(f"{key}={value}" for key, value in samples(config) if (key, value) not in common)
+        data = own if own and len(chosen) == 1 else f"data={config['choices']['data']}"
+        names = found.setdefault((_watched(config, contract), data), [])
         names.append(" ".join(group.override(name) for group, name in one))
     if len(found) > 1:
         raise _not_comparable(found, combinations)
@@ -186,7 +185,7 @@ def _not_comparable(found: Mapping[tuple[str, str], Sequence[str]], combinations
     )
     keys = dict.fromkeys(group.key for one in combinations for group, _ in one)
     if place == 1 and "data" not in keys:
-        return refuse(f"{' '.join(keys)} with data that each brings along.", rule, f"data={most[1]}, for all of them")
+        return refuse(f"{' '.join(keys)} with data that each brings along.", rule, f"{most[1]}, for all of them")
     alike: dict[str, dict[str, None]] = {}
     for name in found[most]:
         for part in name.split(" "):

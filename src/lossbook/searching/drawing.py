@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from optuna.study import StudyDirection
     from optuna.trial import FrozenTrial
 
-SAMPLERS = ("tpe", "random")
 _ATTEMPTS = 60  # to draw what has not been tried; the later half of them at random
+_MANY = 10_000  # combinations
 
 
 def draws(plan: Plan, trials: Sequence[FrozenTrial], direction: StudyDirection) -> Iterator[dict[str, Any]]:
@@ -40,6 +40,25 @@ def draws(plan: Plan, trials: Sequence[FrozenTrial], direction: StudyDirection) 
         values = _draw(plan.parameters, trials, direction, _sampler(how, seed, plan.parameters))
         if _frozen(values) not in tried:
             yield values
+    # chance may miss the last few of what is finite
+    left = [values for values in _every(plan.parameters) if _frozen(values) not in tried]
+    for place in np.random.default_rng([plan.seed, len(trials)]).permutation(len(left)):
+        yield left[place]
+
+
+def _every(parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
+    """All that may be drawn, where that is not without end or too much."""
+    found: list[dict[str, Any]] = [{}]
+    for one in parameters:
+        options = one.every()
+        if not options or len(found) * len(options) > _MANY:
+            return []
+        found = [
+            {**values, one.name: option} if option is not None else values
+            for values in found
+            for option in (options if one.applies(values) else [None])
+        ]
+    return found
 
 
 def distributions(parameters: Sequence[Parameter], values: dict[str, Any]) -> dict[str, BaseDistribution]:

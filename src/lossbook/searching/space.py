@@ -62,16 +62,26 @@ class Parameter:
             short = round(value, _DIGITS - 1 - math.floor(math.log10(span))) if span > 0 else value
         return min(max(short, self.low), self.high)
 
+    def every(self) -> list[Any]:
+        """All values, in order; none where there is no end of them."""
+        if self.choices or self.step is None:
+            return list(self.choices)
+        return [self.rounded(self.low + place * self.step) for place in range(self._steps + 1)]
+
+    @property
+    def _steps(self) -> int:
+        assert self.step is not None
+        return round((self.high - self.low) / self.step)
+
     def override(self, value: Any) -> str:
         """The argument that sets the parameter to a value."""
         return f"{self.key}={value if isinstance(value, str) else number(value)}"
 
     def probes(self) -> list[str]:
-        """The arguments that must be fine before a search begins: all choices, or both ends."""
-        return [
-            self.override(value)
-            for value in self.choices or dict.fromkeys((self._typed(self.low), self._typed(self.high)))
-        ]
+        """The arguments that must be fine before a search begins: all choices, or both ends and the middle."""
+        middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
+        numbers = dict.fromkeys(map(self._typed, (self.low, self.high, self.rounded(middle))))
+        return [self.override(value) for value in self.choices or numbers]
 
     def _typed(self, value: float) -> float:
         return int(value) if self.whole else float(value)

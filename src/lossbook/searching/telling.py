@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lossbook.errors import refuse
+from lossbook.searching.claiming import is_held
 from lossbook.searching.plan import Plan
 from lossbook.searching.trials import Trial, ranked
 from lossbook.shown import duration, figure, plural
@@ -49,10 +50,8 @@ class Teller:
         say(f"[dim]trials [/dim] {total}, {how}, {plural(workers, 'worker')}")
         for given, reason in self.plan.refused:
             say(f"[dim]refused[/dim] {escape(given)}: {escape(' '.join(reason.split()))}")
-        done = [trial for trial in trials if trial.counts]
-        if done:
-            counts = Counter(trial.status for trial in done)
-            say(f"[dim]so far [/dim] {', '.join(f'{count} {status}' for status, count in counts.items())}")
+        if any(trial.counts for trial in trials):
+            say(f"[dim]so far [/dim] {self._counted([trial for trial in trials if trial.counts])}")
         say("")
 
     def trial(self, trial: Trial, trials: Sequence[Trial]) -> None:
@@ -81,8 +80,10 @@ class Teller:
             UserError: no trial has come to an end with a figure.
         """
         counted = [trial for trial in trials if trial.counts]
-        counts = Counter(trial.status for trial in trials)
-        self.out.print(f"\n{', '.join(f'{count} {status}' for status, count in counts.items()) or 'no trials'}\n")
+        self.out.print(f"\n{self._counted(trials) or 'no trials'}\n")
+        reasons = Counter(" ".join(trial.message.split()) for trial in trials if trial.status == "refused")
+        for reason, count in reasons.most_common(_SHOWN):
+            self.out.print(f"[dim]refused [/dim] {plural(count, 'trial')}: {escape(reason)}")
         best = self.ranked(trials)
         if not best:
             failed = [trial for trial in counted if trial.status == "failed"]
@@ -105,11 +106,12 @@ class Teller:
             )
         for place, path in enumerate(pictures):
             self.out.print(f"[dim]{'pictures' if place == 0 else '':<8}[/dim] {escape(str(path))}")
+        self.out.print(f"[dim]curves  [/dim] tensorboard --logdir {escape(shlex.quote(str(self.folder)))}")
         self.out.print(f"[dim]best    [/dim] [bold]{escape(best_command(self.plan, best[0]))}[/bold]")
 
     def left(self, trials: Sequence[Trial], total: int, interrupted: bool) -> None:
         """Why there are fewer completed trials than were asked for, if so, and how to go on."""
-        begun = sum(trial.status == "running" for trial in trials)
+        begun = sum(self._status(trial) == "running" for trial in trials)
         if not interrupted and not begun and sum(trial.counts for trial in trials) < total:
             self.out.print("[dim]note    [/dim] every combination of these values has been tried")
         elif not interrupted and begun:
@@ -120,6 +122,15 @@ class Teller:
 
     def ranked(self, trials: Sequence[Trial]) -> list[Trial]:
         return ranked(trials, self.plan.primary[1], self.plan.compares_losses)
+
+    def _counted(self, trials: Sequence[Trial]) -> str:
+        """``3 completed, 1 interrupted``."""
+        return ", ".join(f"{count} {status}" for status, count in Counter(map(self._status, trials)).items())
+
+    def _status(self, trial: Trial) -> str:
+        """``interrupted`` for one that was begun and that nobody trains now."""
+        stopped = trial.status == "running" and not is_held(self.folder, trial.number)
+        return "interrupted" if stopped else trial.status
 
     def _rows(self, best: Sequence[Trial]) -> None:
         """A line a trial; a table's columns would be too narrow for many parameters."""
