@@ -115,6 +115,17 @@ def test_epochs_of_another_number_of_steps_share_the_axis(tmp_path: Path, run: W
     assert (first.at, second.at) == ((1, 2), (2, 4))
 
 
+def test_a_run_that_was_broken_off_has_epochs_of_its_own(
+    tmp_path: Path, run: Write, events: Callable[..., None]
+) -> None:
+    run(tmp_path / "0", 0.5, curve={TAG: [0.25, 0.5]})
+    line = {"val/acc": {step: 0.1 * step for step in range(4)}}  # a step an epoch
+    run(tmp_path / "1", None, optim="lbfgs", status="failed")
+    events(tmp_path / "1", line)
+    _, second = curves_of(tmp_path).drawn
+    assert second.broken[0][0] == (1, 2, 3, 4)
+
+
 def test_one_point_is_no_curve(tmp_path: Path, run: Write) -> None:
     run(tmp_path / "0", curve={TAG: [0.5]})
     assert not curves_of(tmp_path).moving

@@ -162,6 +162,15 @@ def test_a_page_that_is_no_report_is_left_alone_and_so_are_its_pictures(tmp_path
     assert report([tmp_path / "runs"], made.out).readme == made.readme  # its own it may replace
 
 
+def test_who_looks_for_runs_before_there_are_any_is_told_how_to_make_some(tmp_path: Path, run: Write) -> None:
+    (tmp_path / "output").mkdir()
+    with pytest.raises(UserError, match=r"Fix: python scripts/train.py first"):
+        report([tmp_path / "outputs"])
+    run(tmp_path / "output" / "mse-adam" / "0")
+    with pytest.raises(UserError, match=rf"Fix: {tmp_path / 'output'}$"):
+        report([tmp_path / "outputs"])
+
+
 def test_a_setting_may_hold_what_would_be_a_formula(tmp_path: Path, run: Write) -> None:
     for number, name in enumerate(("$a_{$", "b$^{$", "c")):
         for lr in (0.1, 0.01):

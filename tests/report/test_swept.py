@@ -55,7 +55,7 @@ def test_seeds_are_dots_and_the_line_goes_through_their_means(
     assert cross == 1.0
     assert [text.get_text() for text in axes.texts] == ["best: lr=0.01\n0.8500 ± 0.0707"]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.001", "0.01", "0.1", "1"]
-    assert "no figure" in caption
+    assert "broken off" in caption
     assert not axes.texts[0].get_window_extent().overlaps(axes.title.get_window_extent())
 
 
@@ -161,3 +161,10 @@ def test_zero_has_a_place_on_a_logarithmic_axis(tmp_path: Path, run: Write, figu
     inside = figures[0].bbox
     assert inside.x0 <= words.get_window_extent().x0
     assert words.get_window_extent().x1 <= inside.x1
+
+
+def test_a_run_that_was_given_up_is_a_cross_at_its_figure(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    rates(tmp_path, run, {0.1: (0.5,), 0.2: (0.6,), 0.3: (0.7,)})
+    run(tmp_path / "x", 0.55, overrides=["optim.lr=0.4"], values={"optim.lr": 0.4}, status="pruned")
+    draw(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
+    assert lines(figures[0], "x") == [[(0.4, 0.55)]]

@@ -54,7 +54,7 @@ def test_a_run_that_ended_by_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
-        (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt"),
+        (KeyboardInterrupt(), "interrupted", "Stopped by Ctrl-C or a signal."),
         (SIGTERMException(), "interrupted", "SIGTERMException"),
         (ValueError("it broke"), "failed", "ValueError: it broke"),
         (SystemExit(3), "failed", "SystemExit: 3"),  # of the user's own code

@@ -66,8 +66,18 @@ def test_a_terminal_shows_what_is_under_way(tmp_path: Path, monkeypatch: pytest.
         end(tmp_path / "0", message="again")
         within(60, lambda: bool(watching._ended))
         assert watching._line().startswith("1 of 2 in 0.")
-        assert watching._line().endswith("left: #1 loss=[l1], epoch 2/20")
+        assert watching._line().endswith(": #1 loss=[l1], epoch 2/20")
     assert "#1" in text.getvalue()
+
+
+def test_the_time_that_is_left_runs_down_while_a_job_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watching = Progress(tmp_path, JOBS, Console(file=io.StringIO()))
+    assert watching._left(2) == ""
+    watching._first, watching._last, watching._ended = 100.0, 110.0, [0]
+    monkeypatch.setattr(time, "monotonic", lambda: 113.0)
+    assert watching._left(1) == ", about 7.0 s left"
+    monkeypatch.setattr(time, "monotonic", lambda: 125.0)
+    assert watching._left(1) == ""  # longer than the one before
 
 
 def test_a_single_job_is_called_by_its_arguments(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import csv
 import logging
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +134,7 @@ def curves(board: Board) -> Curves:
     """The learning curves of this board, read out of its runs' folders."""
     tag = board.contest.primary
     points = {run.folder: read(run.folder, [tag]).get(tag, {}) for row in board.rows for run in (*row.runs, *row.lost)}
-    place = _places(board)
+    place = _places(board, points)
     drawn = [curve for row in board.rows if (curve := _curve(row, points, place or _step)) is not None]
     without = sum(not points[run.folder] for row in board.rows for run in row.runs)
     return Curves("epoch" if place else "step", tuple(drawn), without)
@@ -147,19 +147,18 @@ def _step(row: Row, step: int) -> float:
     return step
 
 
-def _places(board: Board) -> Place | None:
+def _places(board: Board, points: Mapping[Path, Points]) -> Place | None:
     """How steps become epochs; None where a run's epochs are not of the same number of steps each."""
-    steps = {}
+    steps: dict[int, int] = {}
     for row in board.rows:
         for run in row.runs:
             if not run.steps or not run.epochs or run.steps % run.epochs:
                 return None
             steps[id(row)] = run.steps // run.epochs
-    common = set(steps.values())
-    if not common:
-        return None
-    # a configuration without a run that ended: as the others, if these agree
-    return lambda row, step: (step + 1) / steps.get(id(row), min(common))
+        for run in row.lost:  # broken off within an epoch; its first point ends one
+            if points[run.folder]:
+                steps.setdefault(id(row), min(points[run.folder]) + 1)
+    return (lambda row, step: (step + 1) / steps[id(row)]) if steps else None
 
 
 def _curve(row: Row, points: dict[Path, Points], place: Place) -> Curve | None:

@@ -65,7 +65,10 @@ def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
     width = max(6.6, 2.4 + letters(names[0]) + cell * len(table.across))
     with picture(path, width, 1.8 + slanted * letters(names[1]) * 0.7 + 0.62 * len(table.down)) as figure:
         axes = figure.add_subplot()
-        image = _colors(axes, table, sorted((means[0], means[kept - 1])), board.contest.mode)
+        last = means[kept - 1]
+        if kept < len(means):  # those beyond share a colour, which none within has
+            last -= 0.15 * (means[0] - last)
+        image = _colors(axes, table, sorted((means[0], last)), board.contest.mode)
         for y, down in enumerate(table.down):
             for x, across in enumerate(table.across):
                 if row := table.rows.get((down, across)):

@@ -44,7 +44,7 @@ def draw(board: Board, curves: Curves, path: Path) -> str:
     closer = [curve for curve in near if id(curve.row) in known] or near
     late = [value for curve in closer for value in _values(_second_half(curve))]
     long = max(len(curve.at) for curve in drawn) >= _POINTS
-    enlarged = long and _size(limits(late)) < _ENLARGED * _size(whole)
+    enlarged = long and len(set(late)) > 1 and _size(limits(late)) < _ENLARGED * _size(whole)
     names = [_name(one.row, outside=bool(one.at) and one not in near) for one in drawn]
     side = letters(names[:colored]) + 0.7
     panels = 2 if enlarged else 1

@@ -16,7 +16,8 @@ from lossbook.report.runs import Run
 from lossbook.report.settings import named
 from lossbook.report.verdict import verdict, winner
 
-MARK = "<!-- made by scripts/report.py, which may replace it -->"
+MARK = "`leaderboard.csv` has all configurations, `runs.csv` every run with all its figures."
+"""What every report ends with, and by which it is known."""
 _ROWS = 60  # of a table; more are for a spreadsheet
 _NAMES = 6  # of jobs that ended alike
 
@@ -29,7 +30,7 @@ def page(report: Report) -> str:
     for board, pictures in zip(report.boards, report.pictures, strict=True):
         parts += [f"## {escaped(board.title)}", *_section(board, pictures)]
     parts += [*_lost(report), *_refused(report.refused), *_missing(report.missing), *_made(report)]
-    return "\n\n".join([*parts, MARK]) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _headline(report: Report) -> str:
@@ -127,8 +128,7 @@ def _made(report: Report) -> list[str]:
     own = list(report.folders) == [report.out.parent] and report.out.name == "report"  # the default
     words = [*map(str, report.folders), *([] if own else [f"out={report.out}"])]
     commands.append(["scripts/report.py", *words])
-    tail = "`leaderboard.csv` has all configurations, `runs.csv` every run with all its figures."
-    return ["## How it was made", "\n".join(f"    python {shlex.join(one)}" for one in commands), tail]
+    return ["## How it was made", "\n".join(f"    python {shlex.join(one)}" for one in commands), MARK]
 
 
 def _script(path: str) -> str:

@@ -78,10 +78,14 @@ def _check(folder: Path) -> None:
         return
     if folder.exists():
         raise refuse(str(folder), "This is a file, and runs are folders.", f"{folder.parent}")
-    beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
-    near = nearest(folder.name, beside)
-    fix = str(folder.parent / near) if near else "give the folder of a run, a sweep or all outputs"
+    beside = folder.parent.iterdir() if folder.parent.is_dir() else []
+    near = nearest(folder.name, [path.name for path in beside if path.is_dir() and _holds_runs(path)])
+    fix = str(folder.parent / near) if near else "python scripts/train.py first, which writes into outputs/"
     raise refuse(str(folder), "There is no such folder.", fix)
+
+
+def _holds_runs(folder: Path) -> bool:
+    return any(next(folder.glob(f"{depth}metrics.json"), None) for depth in ("", "*/", "*/*/", "*/*/*/"))
 
 
 def _pictures_before(out: Path) -> set[str]:

@@ -104,7 +104,7 @@ def draw(board: Board, key: str, path: Path) -> str:
     if kept < len(means):
         found.append(f"The axis ends before the {len(means) - kept} furthest behind (arrows at the edge).")
     if any(row.lost for row in shown):
-        found.append("A cross near the edge: a run there gave no figure.")
+        found.append("A cross is a run that was broken off: at its last figure, at the edge where it has none.")
     if len(lines) > _COLORED:
         found.append(f"The best {_COLORED} of {len(lines)} lines are coloured, the others grey.")
     if len(shown) < len(board.rows):
@@ -136,8 +136,12 @@ def _line(axes: Axes, points: Sequence[Point], look: Look, name: str, mode: str)
         if not low <= mean <= high:
             axes.plot(number, arrow[1], arrow[0], markersize=10, **edge)
     for number, row in points:
-        if row.lost:
-            axes.plot(number, cross, "x", markersize=9, markeredgewidth=2.4, **edge)
+        off: Any = {"color": color, "zorder": 5, "markersize": 9, "markeredgewidth": 2.4}
+        seen = [run.figure for run in row.lost if run.figure is not None and low <= run.figure <= high]
+        if seen:
+            axes.plot([number] * len(seen), seen, "x", **off)
+        if len(seen) < len(row.lost):
+            axes.plot(number, cross, "x", transform=axes.get_xaxis_transform(), **off)
 
 
 def _mark(axes: Axes, numbers: Sequence[float], rows: Sequence[Row], mode: str) -> None:

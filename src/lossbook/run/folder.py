@@ -87,6 +87,8 @@ def described(error: BaseException) -> str:
     """A mistake of the user's in its own words, anything else with its kind."""
     if isinstance(error, (UserError, Pruned)) and str(error):
         return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "Stopped by Ctrl-C or a signal."
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 

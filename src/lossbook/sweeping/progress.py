@@ -41,6 +41,7 @@ class Progress:
         self._printed_before = {job.number: self._printed(job) for job in jobs}
         self._ended: list[int] = []
         self._first: float | None = None  # when the first job had begun
+        self._last: float | None = None  # when a job has ended
         self._finished = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="progress")
 
@@ -60,6 +61,7 @@ class Progress:
                 new = [(job, values) for job in self.jobs if (values := self._news(job))]
                 before = len(self._ended)
                 self._ended += [job.number for job, _ in new]
+                self._last = time.monotonic() if new else self._last
                 if live is not None:
                     live.update(Text(self._line(), no_wrap=True, overflow="ellipsis"))
                 for count, (job, values) in enumerate(new, start=before + 1):
@@ -99,9 +101,17 @@ class Progress:
             return "starting: torch is imported"
         self._first = self._first or time.monotonic()
         seconds = time.monotonic() - self._first
-        left = f", about {duration(seconds / done * len(waiting))} left" if done else ""
+        left = self._left(len(waiting))
         names = ", ".join(f"#{job.number} {_called(job)}{_epoch(self.sweep / str(job.number))}" for job in now[:3])
         return f"{done} of {len(self.jobs)} in {duration(seconds)}{left}{': ' if names else ''}{names}"
+
+    def _left(self, waiting: int) -> str:
+        """From the pace up to the last end, so that the estimate runs down while the next job trains."""
+        if self._first is None or self._last is None:
+            return ""
+        pace = (self._last - self._first) / len(self._ended)
+        seconds = pace * waiting - (time.monotonic() - self._last)
+        return f", about {duration(seconds)} left" if seconds > 0 else ""
 
     def _written(self, job: Job) -> int | None:
         """When the job's figures were written."""
