@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lossbook.composing.sweep_keys import for_hydra, options_before, taken
+from lossbook.composing.options import Options, conf_folder
+from lossbook.composing.sweep_keys import alone, brings_a_sweep, for_hydra, options_before, taken
 from lossbook.errors import UserError
 from lossbook.sweeping.plan import Job, Plan
 
@@ -90,6 +91,24 @@ def test_it_goes_on_where_it_was_begun(begun: Path, monkeypatch: pytest.MonkeyPa
         for_hydra({"resume": str(begun)}, [])
 
 
-def test_another_command_is_refused(begun: Path) -> None:
-    with pytest.raises(UserError, match="It was begun with loss=mse,l1 seed=0,1"):
-        for_hydra({"resume": str(begun)}, ["loss=mse,l1", "seed=0,1,2"])
+def test_what_is_given_takes_the_place_of_what_was(begun: Path) -> None:
+    found = for_hydra({"resume": str(begun)}, ["seed=0,1,2", "model=mlp", "hydra.launcher.n_jobs=3"])
+    assert found[:5] == ["loss=mse,l1", "seed=0,1,2", "model=mlp", "hydra/launcher=joblib", "hydra.launcher.n_jobs=3"]
+
+
+def test_its_folder_is_its_own(begun: Path) -> None:
+    with pytest.raises(UserError, match="has its folder"):
+        for_hydra({"resume": str(begun)}, ["hydra.sweep.dir=other"])
+
+
+def test_a_recipe_that_is_a_sweep_is_known_and_its_jobs_are_single_runs() -> None:
+    options = Options([conf_folder()])
+    assert brings_a_sweep(["seed=1", "experiment=lr_sweep"], options) == "experiment=lr_sweep"
+    assert brings_a_sweep(["experiment=read_lines", "optim=adam"], options) is None
+    assert brings_a_sweep(["experiment=unheard_of"], options) is None
+    assert alone(["experiment=lr_sweep", "optim.lr=0.1"]) == ["experiment=lr_sweep", "optim.lr=0.1", "hydra.mode=RUN"]
+    assert alone(["optim.lr=0.1"]) == ["optim.lr=0.1"]
+
+
+def test_the_quotes_of_hydras_grammar_may_stand_around_a_folder(begun: Path) -> None:
+    assert taken([f"sweep.resume='{begun}'"])[0] == {"resume": str(begun)}

@@ -74,6 +74,9 @@ def test_a_sweep_goes_on_with_its_plan(planned: Planned) -> None:
     plan = planned("-m", "seed=0,1", "hydra.sweep.dir=sweep")
     assert planned("sweep.resume=sweep") == plan
     assert planned("-m", "seed=0,1", "sweep.resume=sweep", "sweep.retry=true") == plan
+    grown = planned("sweep.resume=sweep", "seed=0,1,2")
+    assert [job.name for job in grown.jobs] == ["seed=0", "seed=1", "seed=2"]
+    assert planned("sweep.resume=sweep") == grown
 
 
 def test_a_folder_that_holds_a_sweep_is_not_taken_for_another(

@@ -46,6 +46,22 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
+def test_it_grows_by_jobs_behind_its_own() -> None:
+    begun = Plan(
+        ("train.py", "-m", "--config-dir=mine", "seed=0,1", "hydra/launcher=joblib"),
+        ("seed=0,1", "hydra/launcher=joblib"), (), "/", ("seed",),
+        (Job(0, "seed=0", ("seed=0",)), Job(1, "seed=1", ("seed=1",), "refused")),
+    )  # fmt: skip
+    jobs = [Job(at, f"seed={seed}", (f"seed={seed}",)) for at, seed in enumerate((2, 1, 0))]
+    asked = Plan(("train.py", "sweep.resume=x", "seed=2,1,0"), ("seed=2,1,0",), (), "/", ("seed",), tuple(jobs))
+    grown = begun.grown(asked)
+    assert grown.jobs == (*begun.jobs, Job(2, "seed=2", ("seed=2",)))
+    assert grown.command == ("train.py", "-m", "--config-dir=mine", "seed=2,1,0", "hydra/launcher=joblib")
+    assert grown.arguments == ("seed=2,1,0", "hydra/launcher=joblib")
+    with pytest.raises(UserError, match="none is left out or changed"):
+        grown.grown(begun)
+
+
 def test_a_folder_without_one_is_refused_with_a_sweep_that_is_there(tmp_path: Path) -> None:
     (tmp_path / "sweeps" / "one").mkdir(parents=True)
     plan().write(tmp_path / "sweeps" / "one")

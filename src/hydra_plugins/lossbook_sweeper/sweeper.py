@@ -65,17 +65,25 @@ class LossbookSweeper(Sweeper):
         self.whole = config
 
     def sweep(self, arguments: list[str]) -> None:
+        from lossbook.composing.arguments import belongs_to_hydra
         from lossbook.sweeping import ledger, sweep, task
         from lossbook.sweeping.plan import Plan
 
         self._refuse_unheeded()
         launch = self._launch_here if self._workers else self._launch_elsewhere
-        plan = self._planned(arguments) if self.resume is None else Plan.read(Path(self.resume))
-        folder = Path(str(self.hydra.sweep.dir))  # claimed now, after the checks
-        folder.mkdir(parents=True, exist_ok=True)
         if self.resume is None:
+            plan = self._planned(arguments)
+            folder = Path(str(self.hydra.sweep.dir))  # claimed now, after the checks
+            folder.mkdir(parents=True, exist_ok=True)
             with ledger.beginning(folder):
                 plan.write(folder)
+        else:
+            folder = Path(self.resume)
+            plan = Plan.read(folder)
+            if arguments != [one for one in plan.arguments if not belongs_to_hydra(one)]:
+                with ledger.lock(folder / "plan"):
+                    plan = Plan.read(folder).grown(self._planned(arguments))
+                    plan.write(folder)
         job = task.Task(folder.absolute(), self.command[0], self.timeout, self.on_error == "stop", self.retry)
         how = f"hydra/launcher={self.hydra.runtime.choices['hydra/launcher']}"
         if self._workers:

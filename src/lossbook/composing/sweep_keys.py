@@ -47,10 +47,10 @@ def taken(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
-    """The arguments of Hydra's sweeper; of an earlier sweep that is gone on with, its own.
+    """The arguments of Hydra's sweeper; of an earlier sweep that is gone on with its own, but for keys that are given.
 
     Raises:
-        UserError: the sweep is not there, or the command is another one than it was begun with.
+        UserError: the sweep is not there, or was begun in another folder.
     """
     if "resume" not in values:
         if "retry" in values:
@@ -71,18 +71,12 @@ def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
     jobs, hydras = _split(arguments)
     jobs_before, hydras_before = _split(plan.arguments)
     how = {key: text for key, text in taken(plan.command[1:])[0].items() if key in ("timeout", "on_error")}
-    if jobs and jobs != jobs_before:
-        given = f"sweep.resume={folder} with {' '.join(jobs)}."
-        rule = f"It was begun with {' '.join(jobs_before) or 'no arguments'}, and a sweep keeps its jobs."
-        raise refuse(given, rule, "give sweep.resume alone, or leave it out for a new sweep")
     if other := next((one for one in hydras if _key(one) == "hydra.sweep.dir"), None):
         raise refuse(f"{other} with sweep.resume={folder}.", "A sweep that goes on has its folder.", "leave it out")
-    anew = {_key(one) for one in hydras} | {"hydra.sweep.dir"}
-    kept = [one for one in hydras_before if _key(one) not in anew]
-    if "hydra/launcher" in anew:  # the other one's settings
-        kept = [one for one in kept if not _key(one).startswith("hydra.launcher.")]
-    kept += hydras
-    return [*jobs_before, *kept, f"hydra.sweep.dir={quoted(str(folder))}", *_own(how | values)]
+    if any(_key(one) == "hydra/launcher" for one in hydras):  # the other one's settings
+        hydras_before = [one for one in hydras_before if not _key(one).startswith("hydra.launcher.")]
+    kept = [one for one in _merged(hydras_before, hydras) if _key(one) != "hydra.sweep.dir"]
+    return [*_merged(jobs_before, jobs), *kept, f"hydra.sweep.dir={quoted(str(folder))}", *_own(how | values)]
 
 
 def options_before(values: dict[str, str]) -> str | None:
@@ -113,6 +107,12 @@ def alone(arguments: Sequence[str]) -> list[str]:
 
 def _own(values: dict[str, str]) -> list[str]:
     return [f"hydra.sweeper.{key}={quoted(text) if key == 'resume' else text}" for key, text in values.items()]
+
+
+def _merged(before: Sequence[str], given: Sequence[str]) -> list[str]:
+    """The arguments of before, those that are given anew in their place or behind."""
+    anew = {_key(one): one for one in given}
+    return [*(anew.pop(_key(one), one) for one in before), *anew.values()]
 
 
 def _key(argument: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from lossbook.composing.arguments import belongs_to_hydra
 from lossbook.errors import refuse
 from lossbook.files import write_whole
 
@@ -57,6 +58,23 @@ class Plan:
     def allowed(self) -> list[Job]:
         """The jobs that are run."""
         return [job for job in self.jobs if job.refused is None]
+
+    def grown(self, asked: Plan) -> Plan:
+        """This plan with those jobs of another one that it does not have yet, behind its own.
+
+        Raises:
+            UserError: the other one leaves some of its jobs out.
+        """
+        own = {frozenset(job.overrides) for job in self.jobs}
+        if not own <= {frozenset(job.overrides) for job in asked.jobs}:
+            rule = f"It was begun with {' '.join(self.arguments)}: jobs may be added, none is left out or changed."
+            raise refuse(" ".join(asked.arguments), rule, "all values of before, and new ones; or sweep.resume alone")
+        more = [job for job in asked.jobs if frozenset(job.overrides) not in own]
+        numbered = [replace(job, number=len(self.jobs) + place) for place, job in enumerate(more)]
+        hydras = [one for one in self.arguments if belongs_to_hydra(one)]
+        arguments = (*(one for one in asked.arguments if not belongs_to_hydra(one)), *hydras)
+        command = (*(one for one in self.command if one not in self.arguments), *arguments)
+        return replace(asked, command=command, arguments=arguments, cwd=self.cwd, jobs=(*self.jobs, *numbered))
 
     def write(self, folder: Path) -> None:
         """Into ``sweep.json`` of the sweep's folder, in one step."""
