@@ -1,0 +1,19 @@
+"""No test leaves anything to the next: Lightning sets variables of the environment, scripts add to sys.path."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays() -> Iterator[None]:
+    environment, path = os.environ.copy(), list(sys.path)
+    yield
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    sys.path[:] = path
