@@ -69,7 +69,7 @@ def table(folder: Path) -> list[dict[str, str]]:
 
 def record(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
-    return {key: value for key, value in found.items() if key not in ("wall_time_s", "memory_mb")}
+    return {key: value for key, value in found.items() if key not in ("wall_time_s", "memory_mb", "ended")}
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def test_a_search_that_was_killed_goes_on_with_the_trial_that_was_cut_short(
     killed_and_resumed: tuple[Path, str],
 ) -> None:
     where, printed = killed_and_resumed
-    assert "so far  1 completed, 1 running" in printed
+    assert "so far  1 completed, 1 interrupted" in printed
     statuses = [json.loads((where / "found" / str(n) / "metrics.json").read_text())["status"] for n in range(3)]
     assert set(statuses) <= {"completed", "pruned"}
     assert not (where / "found" / "3").exists()
