@@ -25,16 +25,6 @@ if TYPE_CHECKING:
 
 
 _MANY = 500  # jobs, whose plan takes seconds
-_FOLDERS = "The folder of a job is its number, within the sweep's."
-_STARTED = "The process that trains has started by then."
-_UNHEEDED = {  # key -> why it has no effect, and what has
-    "hydra.sweep.subdir": (_FOLDERS, "hydra.sweep.dir=DIR names the sweep's"),
-    "hydra.run.dir": (_FOLDERS, "hydra.sweep.dir=DIR names the sweep's"),
-    "hydra.output_subdir": ("A run writes its config into its own folder.", "leave it out"),
-    "hydra.job.chdir": ("A job runs where the sweep was started.", "cd DIR, before it starts"),
-    "hydra.job.env_set": (_STARTED, "set it in the shell: NAME=VALUE python ..."),
-    "hydra.job.env_copy": (_STARTED, "leave it out: it has the environment of the sweep"),
-}
 
 
 class LossbookSweeper(Sweeper):
@@ -66,10 +56,14 @@ class LossbookSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         from lossbook.composing.arguments import belongs_to_hydra
+        from lossbook.errors import refuse
         from lossbook.sweeping import ledger, sweep, task
         from lossbook.sweeping.plan import Plan
+        from lossbook.sweeping.unheeded import refuse_unheeded
 
-        self._refuse_unheeded()
+        if self.on_error not in ("continue", "stop"):
+            raise refuse(f"hydra.sweeper.on_error={self.on_error}", "It is continue or stop.", "sweep.on_error=stop")
+        refuse_unheeded(self.command[1:], self.hydra)
         launch = self._launch_here if self._workers else self._launch_elsewhere
         if self.resume is None:
             plan = self._planned(arguments)
@@ -104,69 +98,27 @@ class LossbookSweeper(Sweeper):
 
     def _planned(self, arguments: Sequence[str]) -> Plan:
         """The plan of every combination."""
-        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-        from hydra.core.override_parser.overrides_parser import OverridesParser
-
         from lossbook.composing.arguments import belongs_to_hydra
         from lossbook.composing.options import Options, conf_folder
-        from lossbook.composing.sweep_keys import brings_a_sweep
-        from lossbook.errors import refuse
         from lossbook.sweeping.allowed import with_reasons
+        from lossbook.sweeping.expanding import expanded
         from lossbook.sweeping.plan import Plan, named
 
-        parser = OverridesParser.create(config_loader=self.context.config_loader)
-        typed = parser.parse_overrides(list(arguments))
-        spelled = {one.get_key_element().lstrip("+"): one.get_key_element() for one in typed}
-        for one in typed:
-            if one.get_key_element() != spelled[key := one.get_key_element().lstrip("+")]:
-                raise refuse(str(one.input_line), f"{key} is given in two ways.", "leave one of them out")
-        recipe = [f"{key}={values}" for key, values in self.params.items() if key not in spelled]
-        overrides = [*parser.parse_overrides(recipe), *typed]
-        for one in overrides:
-            _check_values(one, BasicSweeper.split_arguments)
-        (expanded,) = BasicSweeper.split_arguments(overrides, None)
-        varied, jobs = named(expanded)
-        sources = [one for one in self.context.config_loader.get_sources() if one.scheme() == "file" and one.path]
-        ours = conf_folder()
-        others = [Path(one.path).absolute() for one in sources if Path(one.path).absolute() != ours]
-        folders = [ours, *others]
-        for job in jobs if "experiment" in varied else ():
-            if brings_a_sweep(job.overrides, Options(folders)):
-                rule = "Its own values would be left out: a recipe that is a sweep is run by itself."
-                raise refuse(job.name, rule, "one experiment at a time")
-        hydras = [one for one in self.command[1:] if belongs_to_hydra(one)]
+        loader = self.context.config_loader
+        sources = [Path(one.path).absolute() for one in loader.get_sources() if one.scheme() == "file" and one.path]
+        others = [folder for folder in sources if folder != conf_folder()]
+        folders = [conf_folder(), *others]
+        varied, jobs = named(expanded(arguments, self.params, Options(folders), loader))
         if len(jobs) > _MANY:
             print(f"{len(jobs)} jobs are held against the contracts ...", flush=True)
         return Plan(
             command=self.command,
-            arguments=(*arguments, *hydras),
+            arguments=(*arguments, *filter(belongs_to_hydra, self.command[1:])),
             folders=tuple(map(str, others)),
             cwd=str(Path.cwd()),
             varied=tuple(varied),
             jobs=tuple(with_reasons(jobs, folders)),
         )
-
-    def _refuse_unheeded(self) -> None:
-        """Settings of Hydra's that would have no effect on jobs that train in processes of their own."""
-        from lossbook.errors import refuse
-
-        if self.on_error not in ("continue", "stop"):
-            raise refuse(f"hydra.sweeper.on_error={self.on_error}", "It is continue or stop.", "sweep.on_error=stop")
-        if self.hydra.searchpath:
-            rule = "A sweep finds options in conf and in one folder beside it."
-            raise refuse(f"hydra.searchpath={list(self.hydra.searchpath)}", rule, "--config-dir DIR")
-        for typed in self.command[1:]:
-            for key, (rule, fix) in _UNHEEDED.items():
-                if typed.lstrip("+").startswith((f"{key}=", f"{key}.")):
-                    raise refuse(typed, rule, fix)
-        if "joblib" in str(self.hydra.launcher._target_):
-            from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
-
-            for key, default in vars(JobLibLauncherConf()).items():
-                if key not in ("_target_", "n_jobs") and self.hydra.launcher[key] != default:
-                    rule = "A sweep starts and watches its processes itself: of joblib's settings n_jobs counts."
-                    fix = "sweep.timeout=SECONDS" if key == "timeout" else "leave it out"
-                    raise refuse(f"hydra.launcher.{key}={self.hydra.launcher[key]}", rule, fix)
 
     def _launch_here(self, task: Task, sweep: Path, jobs: Sequence[Job]) -> None:
         from lossbook.sweeping.crew import crew, employ
@@ -198,17 +150,3 @@ class LossbookSweeper(Sweeper):
         overrides = [[*where, f"hydra.sweep.subdir={job.number}", *job.overrides] for job in jobs]
         for result in launcher.launch(overrides, initial_job_idx=0):
             _ = result.return_value  # raises what went wrong around the job
-
-
-def _check_values(override: Any, split: Any) -> None:
-    """Refuse values that are without end, or none at all."""
-    from lossbook.errors import refuse
-
-    if not override.is_sweep_override():
-        return
-    if not override.is_discrete_sweep():
-        rule = "A sweep runs every combination, and an interval has no end of values."
-        raise refuse(str(override.input_line), rule, "scripts/search.py, or give the values: 1,2,3")
-    if not split([override], None)[0]:
-        key = override.get_key_element()
-        raise refuse(str(override.input_line), "There is no such option or value.", f"{key}=glob(*) has all options")
