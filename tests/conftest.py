@@ -13,7 +13,7 @@ import pytest
 def _nothing_stays() -> Iterator[None]:
     environment, path = os.environ.copy(), list(sys.path)
     yield
-    if os.environ != environment:
-        os.environ.clear()
-        os.environ.update(environment)
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment)
     sys.path[:] = path

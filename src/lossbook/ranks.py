@@ -10,7 +10,8 @@ from typing import Any
 _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 _NODES = ("NODE_RANK", "GROUP_RANK")  # the machine's number, beside a number that starts afresh on each machine
 
-LAUNCHED = frozenset({*_RANKS, *_NODES, "SLURM_NTASKS", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"})
+RUN_FOLDER = "LOSSBOOK_RUN_FOLDER"  # of the first process, for the others
+LAUNCHED = frozenset({*_RANKS, *_NODES, "SLURM_NTASKS", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", RUN_FOLDER})
 """By which a process knows that it is one of several, whoever started them."""
 
 

@@ -62,11 +62,16 @@ def test_a_sweep_goes_on_with_its_own_arguments(begun: Path, given: list[str]) -
     ]
 
 
-def test_the_options_of_ones_own_come_along(begun: Path) -> None:
-    assert options_before({"resume": str(begun)}) is None
+def test_the_options_of_ones_own_come_along_and_are_not_changed(begun: Path) -> None:
+    assert options_before({"resume": str(begun)}, None) is None
+    with pytest.raises(UserError, match="The sweep has none"):
+        options_before({"resume": str(begun)}, "mine")
     Plan(("train.py",), (), ("/mine",), "/", (), ()).write(begun)
-    assert options_before({"resume": str(begun)}) == "/mine"
-    assert options_before({}) is None
+    assert options_before({"resume": str(begun)}, None) == "/mine"
+    assert options_before({"resume": str(begun)}, "/mine") == "/mine"
+    with pytest.raises(UserError, match="The sweep has /mine"):
+        options_before({"resume": str(begun)}, "/other")
+    assert options_before({}, "mine") == "mine"
 
 
 def test_it_may_go_on_with_another_launcher(begun: Path) -> None:

@@ -84,3 +84,13 @@ def test_losses_compare_only_with_themselves(tmp_path: Path, run: Write) -> None
         run(tmp_path / name, primary="val/loss", mode="min", values={"loss.criterion": {"_target_": criterion}})
     found, _ = grouped(tmp_path)
     assert sorted(found.values()) == [["a"], ["b", "c"]]
+
+
+def test_all_of_the_validation_part_is_written_in_many_ways(tmp_path: Path, run: Write) -> None:
+    ways = [{}, {"trainer.limit_val_batches": None}, {"trainer.limit_val_batches": 1.0},
+            {"trainer.overfit_batches": 0.0}, {"trainer.fast_dev_run": False}]  # fmt: skip
+    for at, values in enumerate(ways):
+        run(tmp_path / str(at), values=values)
+    run(tmp_path / "half", values={"trainer.limit_val_batches": 0.5})
+    found, _ = grouped(tmp_path)
+    assert sorted(map(len, found.values())) == [1, 5]

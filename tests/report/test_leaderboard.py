@@ -182,3 +182,11 @@ def test_seeds_that_were_not_tested_are_told(tmp_path: Path, run: Write) -> None
     run(tmp_path / "b", 0.8, seed=1)
     (board,) = board_of(tmp_path)
     assert board.rows[0].told_test == "0.5000 (1 of 2 seeds)"
+
+
+def test_what_a_contract_says_of_itself_or_a_version_added_is_no_setting(tmp_path: Path, run: Write) -> None:
+    words = [{"loss.rules": [{"why": f"since {word}"}]} for word in ("always", "today")]
+    run(tmp_path / "a", 0.7, values={**words[0], "trainer.new_option": None})
+    run(tmp_path / "b", 0.8, seed=1, values=words[1])
+    (board,) = board_of(tmp_path)
+    assert [row.seeds for row in board.rows] == ["2"]

@@ -57,7 +57,7 @@ def test_long_values_lose_what_they_share() -> None:
     assert len(set(found.values())) == 17
 
 
-@given(st.lists(st.text("ab \n", max_size=60), unique=True, max_size=12))
+@given(st.lists(st.text("ab \n#2", max_size=60), unique=True, max_size=12))
 def test_no_two_values_read_alike(values: list[str]) -> None:
     found = cuts(values, 24)
     assert list(found) == values

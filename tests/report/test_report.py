@@ -178,3 +178,16 @@ def test_a_setting_may_hold_what_would_be_a_formula(tmp_path: Path, run: Write) 
             run(tmp_path / f"{number}-{lr}", lr, overrides=named, values={"model.name": name, "optim.lr": lr},
                 curve={"val/acc": [0.1, lr]})  # fmt: skip
     assert sum(map(len, report([tmp_path]).pictures)) == 3  # ranking, pairs, curves
+
+
+def test_a_picture_that_somebody_added_to_the_page_stays(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "runs")
+    made = report([tmp_path / "runs"], tmp_path / "out")
+    made.readme.write_text(made.readme.read_text() + "\n![mine: of these](mine.png)\n")
+    (made.out / "mine.png").write_bytes(b"x")
+    (made.out / "ranking-gone.png").write_bytes(b"x")
+    page = made.readme.read_text()
+    assert "ranking-val-acc-on-digits.png" in page
+    made.readme.write_text(page.replace('<!-- pictures: ["', '<!-- pictures: ["ranking-gone.png", "'))
+    report([tmp_path / "runs"], tmp_path / "out")
+    assert sorted(path.name for path in made.out.glob("*.png")) == ["mine.png", "ranking-val-acc-on-digits.png"]

@@ -10,6 +10,7 @@ import sys
 import threading
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightning as L
@@ -137,6 +138,27 @@ def test_neither_does_code_of_ones_own(tmp_path: Path) -> None:
     before = state()
     lossbook.train(lossbook.compose(*SHORT), tmp_path, callbacks=[Disturb()])
     assert changed(before) == {}
+
+
+class Vanish(Callback):
+    """Leaves for a folder that is then removed."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        with TemporaryDirectory() as folder:
+            os.chdir(folder)
+
+
+def test_a_switch_that_cannot_be_told_does_not_turn_a_good_run_into_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mixed() -> str:
+        raise RuntimeError("mix of the legacy and new APIs")
+
+    before = os.getcwd()
+    monkeypatch.setattr("torch.get_float32_matmul_precision", mixed)
+    figures = lossbook.train(lossbook.compose(*SHORT), tmp_path, callbacks=[Vanish()])
+    assert "val/acc" in figures
+    assert os.getcwd() == before
 
 
 def test_a_compiled_model_leaves_no_code_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,13 +162,9 @@ def test_who_stops_a_sweep_finds_all_of_it_saved(
     assert "what is trained is saved" in err
     assert "go on   python" in out
     assert status(tmp_path / "sweep") == ["interrupted"] * len(at_once)
-    code, out, _ = sweep(
-        tmp_path, "sweep.resume=sweep", "sweep.timeout=0.5"
-    )  # by their checkpoints, not from the start
-    assert code == 1
-    assert (tmp_path / "sweep/0/output.txt").read_text().count("last.ckpt") > 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 def test_a_launchers_process_that_is_killed_ends_its_job_alone(tmp_path: Path) -> None:
     arguments = ["-m", "trainer.max_epochs=2,3000", "seed=0", *(one for one in TINY if "epochs" not in one)]
     process = begin(tmp_path, *arguments, "hydra/launcher=submitit_local", "hydra.sweep.dir=sweep")

@@ -215,3 +215,94 @@ def test_a_job_that_goes_to_another_folder_takes_nobody_along(worker: Worker, fa
     assert run(worker, 0, "loss=faulty", "loss.criterion={_target_: goes.goes}") == Ending("completed")
     assert run(worker, 1, "loss=mse") == Ending("completed")
     assert figures(0)["status"] == figures(1)["status"] == "completed"
+
+
+def test_one_that_is_stopped_between_two_processes_begins_nothing(faulty: Path) -> None:
+    worker = Worker("scripts/train.py")
+    worker.interrupt()  # there is no process that could be told
+    assert run(worker, 0, "loss=mse") == Ending("interrupted")
+    assert standing(Path("sweep/0")).status == "waiting"
+    worker.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are listed in /proc")
+def test_a_process_that_cannot_be_started_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: (_ for _ in ()).throw(OSError("no memory")))
+    worker = Worker("scripts/train.py")
+    for _ in range(3):
+        with pytest.raises(OSError, match="no memory"):
+            worker.start()
+    worker.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_has_completed_elsewhere_is_not_taken_for_lost(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("sweep/0").mkdir(parents=True)
+    Path("sweep/0/metrics.json").write_text('{"status": "completed", "metrics": {"val/acc": 1.0}}')
+    monkeypatch.setattr("lossbook.sweeping.supervise._CODE", "raise SystemExit(7)")
+    worker = Worker("scripts/train.py")
+    assert run(worker, 0, "loss=mse") == run(worker, 0, "loss=mse", retry=True) == Ending("completed")
+    record_failure(Path("sweep/1"), "of old", 1.0, resumable=False)
+    assert run(worker, 1, "loss=mse") == Ending("failed", "of old")
+    assert figures(0)["metrics"] == {"val/acc": 1.0}
+    worker.close()
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "0, 1"])
+def test_it_works_where_standard_streams_are_closed(faulty: Path, closed: str) -> None:
+    code = f"""
+import os, sys
+from pathlib import Path
+for number in ({closed},): os.close(number)
+from lossbook.sweeping.supervise import Worker
+worker = Worker("scripts/train.py")
+ending = worker.run(Path("sweep/0"), "", {["loss=mse", *TINY]})
+worker.close()
+os._exit(ending.status != "completed")
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+
+
+def test_it_can_be_stopped_where_a_shell_ignores_ctrl_c(faulty: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        worker = Worker("scripts/train.py")
+        worker.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    timer = threading.Thread(target=lambda: (within(120, Path("sweep/1/config.yaml").exists), worker.interrupt()))
+    timer.start()
+    worker.run(Path("sweep/1"), "", [*TINY, "loss=mse", "trainer.max_epochs=100000"], timeout=60)
+    timer.join()
+    assert standing(Path("sweep/1")).status == "interrupted"
+    worker.close()
+
+
+def test_a_worker_that_is_told_to_end_saves_its_job(worker: Worker) -> None:
+    def end() -> None:
+        within(120, Path("sweep/1/checkpoints/last.ckpt").exists)
+        assert worker._process is not None
+        os.kill(worker._process.pid, signal.SIGTERM)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    ending = worker.run(Path("sweep/1"), "", [*TINY, "loss=mse", "trainer.max_epochs=100000"], timeout=60)
+    thread.join()
+    assert ending.status == "interrupted"
+
+
+def test_a_failure_of_several_processes_is_not_the_next_jobs(faulty: Path) -> None:
+    worker = Worker(str(Path(__file__).absolute().parents[2] / "scripts" / "train.py"))  # which is started again
+    several = ["trainer.devices=2", "loss=mse"]
+    assert run(worker, 0, *several, "optim=sgd", "optim.lr=1e30").status == "failed"
+    assert run(worker, 1, *several) == Ending("completed")
+    worker.close()
+
+
+def test_a_message_in_letters_that_cannot_be_written_is_told_without_them(worker: Worker) -> None:
+    Path("odd.py").write_text(r"""
+def odd(input, target, fate):
+    raise ValueError("caf\udcff")
+""")
+    assert run(worker, 0, "loss=faulty", "loss.criterion={_target_: odd.odd}").message == "ValueError: caf?"

@@ -101,3 +101,14 @@ def test_a_job_that_another_process_has_is_neither_run_nor_forgotten(
     with ledger.lock(folder / "0").acquire(timeout=0), pytest.raises(UserError, match=r"1 job of 2 did not end: #0\."):
         sweep.run(folder, PLAN, ends({1: "completed"}), retry=False, how="one process")
     assert "1 in another process; 1 job to run" in capsys.readouterr().out
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_figures(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "report").mkdir()
+    (folder / "report" / "README.md").write_text("# Mine\n")
+    sweep.run(folder, PLAN, ends({0: "completed", 1: "completed"}), retry=False, how="one process")
+    out = capsys.readouterr().out
+    assert "2 completed" in out
+    assert "is no report" in out

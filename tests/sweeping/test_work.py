@@ -132,3 +132,12 @@ def test_nothing_is_left_open(train: Any) -> None:
     for number in range(5):
         perform(f"sweep/{number + 10}", "", ["loss=mse"], [], "scripts/train.py", False, None)
     assert before == (len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0)
+
+
+def test_what_has_completed_is_not_turned_into_a_failure(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(config: Any, folder: Path, **_: Any) -> None:
+        (folder / "metrics.json").write_text(json.dumps({"status": "completed"}))
+        raise RuntimeError("behind it")
+
+    monkeypatch.setattr("lossbook.run.train.train", late)
+    assert run("loss=mse") == (Ending("completed"), True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
-    from lossbook.sweeping.crew import Stop
     from lossbook.sweeping.plan import Job, Plan
     from lossbook.sweeping.supervise import Worker
     from lossbook.sweeping.task import Task
@@ -125,11 +123,13 @@ class LossbookSweeper(Sweeper):
 
         waiting = deque(jobs)
 
-        def give(worker: Worker, stop: Stop) -> bool:
-            with suppress(IndexError):
-                task.run(worker, waiting.popleft().number)
-                return True
-            return False
+        def give(worker: Worker) -> bool:
+            try:
+                job = waiting.popleft()
+            except IndexError:
+                return False
+            task.run(worker, job.number)
+            return True
 
         if jobs:
             employ(crew(task.script, min(self._workers, len(jobs))), give, task.sweep)
@@ -139,6 +139,7 @@ class LossbookSweeper(Sweeper):
         from hydra.core.plugins import Plugins
 
         from lossbook.composing.arguments import quoted
+        from lossbook.sweeping.settling import settled
 
         if not jobs:
             return
@@ -148,5 +149,9 @@ class LossbookSweeper(Sweeper):
         # a launcher counts its jobs from 0; ours have the numbers of the plan, which name their folders
         where = [f"hydra.sweep.dir={quoted(str(sweep.absolute()))}"]
         overrides = [[*where, f"hydra.sweep.subdir={job.number}", *job.overrides] for job in jobs]
-        for result in launcher.launch(overrides, initial_job_idx=0):
-            _ = result.return_value  # raises what went wrong around the job
+        try:
+            for result in launcher.launch(overrides, initial_job_idx=0):
+                _ = result.return_value  # raises what went wrong around the job
+        except Exception as error:
+            if not settled(sweep, jobs, error):
+                raise

@@ -116,9 +116,9 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
     sweep, given = sweep_keys.taken(given) if sweeper else ({}, given)
     flags.multirun = flags.multirun or "resume" in sweep
     ckpt, others = split_ckpt(given)
-    if flags.config_dir is None and (kept := sweep_keys.options_before(sweep)):
-        flags.config_dir = kept
-        flags_alone.append(f"--config-dir={kept}")
+    if (folder := sweep_keys.options_before(sweep, flags.config_dir)) != flags.config_dir:
+        flags.config_dir = folder
+        flags_alone.append(f"--config-dir={folder}")
     if flags.cfg and flags.multirun:
         raise refuse(
             f"--cfg {flags.cfg} -m", "It shows the config of one run.", "leave out -m, and give one value a key"

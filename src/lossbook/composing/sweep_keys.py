@@ -79,13 +79,24 @@ def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
     return [*_merged(jobs_before, jobs), *kept, f"hydra.sweep.dir={quoted(str(folder))}", *_own(how | values)]
 
 
-def options_before(values: dict[str, str]) -> str | None:
-    """The folder of the user's own options that an earlier sweep was begun with, where one is gone on with."""
+def options_before(values: dict[str, str], given: str | None) -> str | None:
+    """The folder of the user's own options that an earlier sweep was begun with, where one is gone on with.
+
+    Args:
+        values: of ``sweep.*``.
+        given: ``--config-dir`` of this command, which is what counts otherwise.
+
+    Raises:
+        UserError: the earlier sweep has another one.
+    """
     if "resume" not in values:
-        return None
+        return given
     from lossbook.sweeping.plan import Plan
 
-    return next(iter(Plan.read(Path(values["resume"])).folders), None)
+    kept = next(iter(Plan.read(Path(values["resume"])).folders), None)
+    if given is not None and str(Path(given).absolute()) != kept:
+        raise refuse(f"--config-dir {given}", f"The sweep has {kept or 'none'}, and goes on with it.", "leave it out")
+    return kept
 
 
 def brings_a_sweep(arguments: Sequence[str], options: Options) -> str | None:

@@ -54,7 +54,7 @@ def contests(runs: Sequence[Run]) -> tuple[dict[Contest, list[Run]], list[Run]]:
         mode = run.mode or modes.get(run.primary or "")
         data = value_of(run, "data")
         if run.primary and mode in ("max", "min") and data:
-            loss = _set(run.config, "loss") if run.primary.endswith("/loss") else ()
+            loss = _criterion(run.config) if run.primary.endswith("/loss") else ()
             found[Contest(run.primary, mode, data, (*samples(run.config), *loss))].append(run)
         else:
             others.append(run)
@@ -95,8 +95,18 @@ def _dotted(overrides: Sequence[str]) -> list[str]:
 def samples(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """All values of a config that say which samples its validation figures are of, in the order of their keys."""
     data = [(key, value) for key, value in _set(config, "data") if not OF_TRAINING.intersection(key.split("."))]
-    trainer = [(key, value) for key, value in _set(config, "trainer") if key in OF_VALIDATION]
+    node = config.get("trainer")
+    limits = node if isinstance(node, Mapping) else {}
+    # of a limit 1.0 is all, and 1 a batch; 0 of the others is off
+    values = [(key, limits.get(key.partition(".")[2])) for key in OF_VALIDATION]
+    trainer = [(key, str(value)) for key, value in values if value and not (isinstance(value, float) and value == 1.0)]
     return tuple(sorted((*data, *trainer)))
+
+
+def _criterion(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a loss is a figure of."""
+    ours = ("loss.criterion.", "loss.activation")
+    return [(key, value) for key, value in _set(config, "loss") if key.startswith(ours)]
 
 
 def _set(config: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:

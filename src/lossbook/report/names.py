@@ -72,9 +72,14 @@ def cuts(texts: Sequence[str], longest: int) -> dict[str, str]:
         start = max(0, shared - 2)
         for text in long:
             found[text] = "…" * bool(start) + _cut(" ".join(text[start:].split()), longest - 1)
-    for same in _alike(list(found.values())):
-        for number, text in enumerate([list(found)[place] for place in same], 1):
-            found[text] = f"{found[text]} #{number}"
+    taken: set[str] = set()
+    for text, short in found.items():
+        number, name = 1, short
+        while name in taken:
+            number += 1
+            name = f"{short} #{number}"
+        taken.add(name)
+        found[text] = name
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -30,7 +31,14 @@ def page(report: Report) -> str:
     for board, pictures in zip(report.boards, report.pictures, strict=True):
         parts += [f"## {escaped(board.title)}", *_section(board, pictures)]
     parts += [*_lost(report), *_refused(report.refused), *_missing(report.missing), *_made(report)]
-    return "\n\n".join(parts) + "\n"
+    names = [picture.path.name for pictures in report.pictures for picture in pictures]
+    return "\n\n".join([*parts, f"<!-- pictures: {json.dumps(names)} -->"]) + "\n"
+
+
+def pictures_of(text: str) -> set[str]:
+    """The names of the pictures that were made with a page."""
+    found = re.search(r"^<!-- pictures: (\[.*\]) -->$", text, re.MULTILINE)
+    return set(json.loads(found[1])) if found else set()
 
 
 def _headline(report: Report) -> str:

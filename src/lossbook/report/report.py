@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,7 +93,7 @@ def _pictures_before(out: Path) -> set[str]:
     Raises:
         UserError: the folder cannot be written to, or its page is somebody else's.
     """
-    from lossbook.report.readme import MARK
+    from lossbook.report.readme import MARK, pictures_of
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -106,7 +105,7 @@ def _pictures_before(out: Path) -> set[str]:
     if MARK not in text:
         rule = "Its README.md is no report, and a report would take its place."
         raise refuse(f"out={out}", rule, f"out={out / 'report'}")
-    return set(re.findall(r"!\[[^\]]*\]\(([^()/\s]+\.png)\)", text))
+    return pictures_of(text)
 
 
 def _pictures(found: Sequence[Board], refused: Sequence[Job], out: Path) -> tuple[tuple[Picture, ...], ...]:

@@ -118,7 +118,7 @@ def _read(folder: Path, base: Path, job: Job | None) -> Run | None:
     overrides = config.get("overrides") or (job.overrides if job else ())
     unnamed = str(folder.relative_to(base)) if folder != base else folder.name
     status = record.get("status")
-    message = str(record.get("message") or "")
+    message = str(record.get("message") or "").encode(errors="replace").decode()
     if not record:
         message = "metrics.json cannot be read" if broken else "it still runs, or was killed"
     return Run(

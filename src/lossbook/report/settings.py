@@ -15,6 +15,7 @@ from lossbook.errors import typed
 # seeds are what one averages over; the others say where from, where to and how long, and change no figure
 _NO_SETTING = ("seed", "ckpt", "ckpt_lr", "trust", "logger")
 _NO_SUBSTANCE = (*_NO_SETTING, "experiment", "choices", "overrides")  # of a config
+_WORDS = ("loss.rules", "loss.accepts", "loss.primary", "model.takes", "model.gives")
 _LARGE = 1e6  # from here on with an exponent where that is shorter, as %g has it
 _PLAIN = re.compile(r"(?!(?i:true|false|null|nan|inf)$)[A-Za-z_]\w*|-?\d+(\.\d+)?(e-?\d+)?")
 
@@ -69,20 +70,21 @@ def telling(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
 def unnamed(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
     """The keys that nobody typed and whose values differ among runs that agree in all of ``keys``.
 
-    An option was edited between them. A value that is a run's seed, wherever it stands, is none.
+    An option was edited between them. A value that is a run's seed, wherever it stands, is none, nor is what a contract
+    or a model says of itself.
     """
-    groups: dict[tuple[str, ...], list[Configured]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[Mapping[str, str]]] = defaultdict(list)
     for run in runs:
         if run.config:
-            groups[tuple(value_of(run, key) for key in keys)].append(run)
+            leaves = dict(_substance(run), seed=value_of(run, "seed"))
+            groups[tuple(value_of(run, key) for key in keys)].append(leaves)
     found: dict[str, None] = {}
     for same in groups.values():
-        if len({_substance(run) for run in same}) > 1:
-            each = [(dict(_substance(run)), value_of(run, "seed")) for run in same]
-            for key in dict.fromkeys(key for one, _ in each for key in one):
-                seed = all(one.get(key) == own for one, own in each)
-                if len({one.get(key, "") for one, _ in each}) > 1 and not seed:
-                    found[key] = None
+        shared = [key for key in same[0] if all(key in one for one in same)]  # others came or went with a version
+        for key in shared:
+            is_seed = all(one[key] == one["seed"] for one in same)
+            if not (is_seed or key.startswith(_WORDS)) and len({one[key] for one in same}) > 1:
+                found[key] = None
     return tuple(found)
 
 
@@ -157,7 +159,7 @@ def text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(text, value)) + "]"
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{text(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{text(inner)}" for key, inner in sorted(value.items())) + "}"
     return typed(value)
 
 

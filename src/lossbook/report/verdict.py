@@ -56,21 +56,21 @@ def _chance(board: Board) -> str:
     fewest = min(len(row.runs) for row in (best, second))
     if fewest == 1:
         return " One seed does not tell skill from luck: run several."
-    level = sum(may_be_chance(best, row) for row in others)
+    level = sum(_may_be_chance(best, row) for row in others)
     if second.rank == 1:
         many = f"; {level} more cannot be told from them" if level else ""
         return f" Two seeds say little{many}: run more." if fewest == 2 else f" No clear win{many}."
     if fewest == 2:
         return " Two seeds say little: run more."
     test = f"Welch's t-test over seeds: {_p(chance(best, second))}"
-    if not may_be_chance(best, second):
+    if not _may_be_chance(best, second):
         more = f" {level} further down vary so much that they may be as good." if level else ""
         return f" That is hardly chance ({test}).{more}"
     many = f"; {level} cannot be told from the winner" if level > 1 else ""
     return f" No clear win, chance may do that ({test}){many}."
 
 
-def may_be_chance(best: Row, other: Row) -> bool:
+def _may_be_chance(best: Row, other: Row) -> bool:
     """Whether luck with seeds explains that the one is ahead; of a single seed nothing is known."""
     return chance(best, other) >= _LEVEL
 
@@ -93,7 +93,10 @@ def chance(one: Row, other: Row) -> float:
 
 
 def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+    """In two digits, or in as many as tell it from the level of significance."""
+    if value < 0.001:
+        return "p < 0.001"
+    return f"p = {next(text for digits in range(2, 9) if (text := f'{value:.{digits}g}') != str(_LEVEL))}"
 
 
 def _ahead(best: Row, other: Row) -> float:

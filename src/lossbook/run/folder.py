@@ -49,25 +49,40 @@ class RunFolder:
         self._write("completed", outcome, seconds, memory)
 
     def fail(
-        self, error: BaseException, trainer: L.Trainer, seconds: float, memory: Mapping[str, float]
+        self,
+        error: BaseException,
+        trainer: L.Trainer,
+        seconds: float,
+        memory: Mapping[str, float],
+        resumable: bool = False,
     ) -> tuple[str, Outcome]:
-        """Write how far a run came that was broken off, and by what; returns the status and that."""
+        """Write how far a run came that was broken off, and by what; returns the status and that.
+
+        ``resumable``: nothing of this process's own was wrong, so that its last checkpoint is sound.
+        """
         outcome = Outcome.of(trainer)
         status = "interrupted" if isinstance(error, (KeyboardInterrupt, SIGTERMException)) else "failed"
         if isinstance(error, Pruned):
             status, outcome.figures = "pruned", outcome.figures or latest_figures(trainer)
         with suppress(UserError):  # the disk may be full, which is what the error itself says
-            self._write(status, outcome, seconds, memory, message=described(error))
+            self._write(status, outcome, seconds, memory, message=described(error), resumable=resumable)
         return status, outcome
 
     def _write(
-        self, status: str, outcome: Outcome, seconds: float, memory: Mapping[str, float], message: str = ""
+        self,
+        status: str,
+        outcome: Outcome,
+        seconds: float,
+        memory: Mapping[str, float],
+        message: str = "",
+        resumable: bool = False,
     ) -> None:
         if not is_first():
             return
         record = {
             "status": status,
             **({"message": message} if message else {}),
+            **({"resumable": True} if resumable else {}),
             "primary": self.primary[0],
             "mode": self.primary[1],
             "best_epoch": outcome.best_epoch,
@@ -84,12 +99,13 @@ class RunFolder:
 
 
 def described(error: BaseException) -> str:
-    """A mistake of the user's in its own words, anything else with its kind."""
-    if isinstance(error, (UserError, Pruned)) and str(error):
-        return str(error)
+    """A mistake of the user's in its own words, anything else with its kind; in letters that can be written down."""
+    text = str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "Stopped by Ctrl-C or a signal."
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        text = "Stopped by Ctrl-C or a signal."
+    elif not (isinstance(error, (UserError, Pruned)) and text):
+        text = f"{type(error).__name__}: {error}" if text else type(error).__name__
+    return text.encode(errors="replace").decode()
 
 
 def is_completed(folder: Path) -> bool:

@@ -10,9 +10,7 @@ from pathlib import Path
 import torch.distributed
 
 from lossbook.orphans import STARTED_BY
-from lossbook.ranks import LAUNCHED, is_first
-
-_FOLDER = "LOSSBOOK_RUN_FOLDER"
+from lossbook.ranks import LAUNCHED, RUN_FOLDER, is_first
 
 
 def folder_of_the_first() -> Path:
@@ -21,17 +19,17 @@ def folder_of_the_first() -> Path:
     Where something other than Lightning started it (torchrun, Slurm) the folder is not known yet, and what stands for
     it cannot be written to; the checkpoints are told theirs when the processes have met.
     """
-    return Path(os.environ.get(_FOLDER, os.devnull))
+    return Path(os.environ.get(RUN_FOLDER, os.devnull))
 
 
 @contextmanager
 def launching(folder: Path) -> Iterator[None]:
     """Processes that are launched within know the run's folder; afterwards this process is ready for another run."""
     # Lightning's launcher leaves what it sets: the next run of this process would wait for processes that nobody starts
-    before = {name: os.environ.get(name) for name in (*LAUNCHED, _FOLDER, STARTED_BY)}
+    before = {name: os.environ.get(name) for name in (*LAUNCHED, STARTED_BY)}
     met = torch.distributed.is_available() and torch.distributed.is_initialized()
     if is_first():
-        os.environ[_FOLDER] = str(folder.absolute())
+        os.environ[RUN_FOLDER] = str(folder.absolute())
         os.environ[STARTED_BY] = str(os.getpid())
     try:
         yield

@@ -7,15 +7,18 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 
 
 def _put_environment(before: Mapping[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(before)
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    for name, value in before.items():
+        if os.environ.get(name) != value:  # other threads read it meanwhile
+            os.environ[name] = value
 
 
 # what a run, Lightning or the user's own code may switch: how to ask for it, and how to put it back
@@ -38,6 +41,9 @@ _SWITCHES: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
 )
 
 
+_UNKNOWN = object()
+
+
 @contextmanager
 def no_traces(compiled: bool = False) -> Iterator[None]:
     """Puts back the environment, the working folder, warnings and the switches of torch's and Python's.
@@ -48,13 +54,21 @@ def no_traces(compiled: bool = False) -> Iterator[None]:
     Random generators are not put back, every run seeds its own; signal handlers and loggers' levels are put back where
     they are changed.
     """
-    before = [ask() for ask, _ in _SWITCHES]
+    before = [_asked(ask) for ask, _ in _SWITCHES]
     try:
         with warnings.catch_warnings():
             yield
     finally:
         for (ask, put), value in zip(_SWITCHES, before, strict=True):
-            if ask() != value:
-                put(value)
+            if value is not _UNKNOWN and _asked(ask) != value:
+                with suppress(Exception):  # a run that has ended well does not fail for this
+                    put(value)
         if compiled:
             torch.compiler.reset()
+
+
+def _asked(ask: Callable[[], Any]) -> Any:
+    """Some cannot be told: a working folder that is gone, a precision that was set by torch's old and new calls."""
+    with suppress(Exception):
+        return ask()
+    return _UNKNOWN

@@ -118,7 +118,9 @@ def train(
             record.finish(outcome, seconds(), memory.figures())
         except BaseException as error:
             other = _of_another_process(error, trainer.world_size)
-            status, outcome = record.fail(other or error, trainer, seconds(), memory.figures())
+            status, outcome = record.fail(
+                other or error, trainer, seconds(), memory.figures(), resumable=other is not None
+            )
             with suppress(OSError):  # the disk may be full, which is what the error itself says
                 log_outcome(trainer, values, record.primary[0], outcome, status)
             if trainer.is_global_zero and not isinstance(error, Pruned):

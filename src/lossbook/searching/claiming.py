@@ -21,6 +21,7 @@ from lossbook.sweeping.ledger import Ending, figures, lock
 if TYPE_CHECKING:
     from optuna import Study
 
+_GLANCE_S = 0.1  # for another process that only looks whether anybody has a trial
 _REFUSED_IN_A_ROW = 100
 _ALIKE_IN_A_ROW = 20  # for one and the same reason
 
@@ -73,7 +74,8 @@ def claim(study: Study, plan: Plan, folder: Path, threads: int | None) -> Claim 
                 assert held is not None, "nobody else takes trials now"
                 return Claim(number, values, False, held)
             rules.append(problem.problems[0].rule)
-            if len(rules) == (_ALIKE_IN_A_ROW if len(set(rules)) == 1 else _REFUSED_IN_A_ROW):
+            alike = len(set(rules)) == 1 and any(not one.every() for one in plan.parameters)  # without end
+            if len(rules) == (_ALIKE_IN_A_ROW if alike else _REFUSED_IN_A_ROW):
                 last = problem.problems[0]
                 given = f"{len(rules)} trials in a row do not fit together, the last one with {last.given}"
                 raise refuse(given, last.rule, last.fix or "search less, or otherwise")
@@ -138,7 +140,7 @@ def _add(study: Study, plan: Plan, values: dict[str, Any], problem: UserError | 
 def _take(folder: Path, number: int) -> FileLock | None:
     held = lock(folder / f"trial-{number}")
     try:
-        held.acquire(timeout=0)
+        held.acquire(timeout=_GLANCE_S)
     except Timeout:
         return None
     return held

@@ -15,6 +15,7 @@ from lossbook.composing.folders import OUTPUTS, claim, discarding, missing, swee
 from lossbook.composing.options import conf_folder
 from lossbook.composing.own_keys import taken
 from lossbook.errors import UserError, nearest, refuse
+from lossbook.sweeping.stopping import sigterm_as_ctrl_c
 
 OPTIONS: dict[str, Any] = {
     "search.trials": 40,
@@ -144,6 +145,7 @@ def _resume(typed: Sequence[str], how: dict[str, Any], arguments: Sequence[str],
     return _run(typed, how, folder, plan)
 
 
+@sigterm_as_ctrl_c()
 def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> int:
     from rich.console import Console
 

@@ -12,8 +12,7 @@ from lossbook.searching.claiming import claim, settle
 from lossbook.searching.plan import Plan
 from lossbook.searching.telling import Teller
 from lossbook.searching.trials import of_study
-from lossbook.sweeping import ledger
-from lossbook.sweeping.crew import Stop, crew, employ
+from lossbook.sweeping.crew import crew, employ
 from lossbook.sweeping.supervise import Worker
 
 if TYPE_CHECKING:
@@ -52,15 +51,13 @@ def run(folder: Path, plan: Plan, how: How, teller: Teller) -> None:
     """
     study = storage.load(folder)
 
-    def give(worker: Worker, stop: Stop) -> bool:
-        return _train(study, folder, plan, how.timeout, teller, worker, stop)
+    def give(worker: Worker) -> bool:
+        return _train(study, folder, plan, how.timeout, teller, worker)
 
     employ(crew(how.script, how.workers), give, folder)
 
 
-def _train(
-    study: Study, folder: Path, plan: Plan, timeout: float | None, teller: Teller, worker: Worker, stop: Stop
-) -> bool:
+def _train(study: Study, folder: Path, plan: Plan, timeout: float | None, teller: Teller, worker: Worker) -> bool:
     """One trial, with this worker; False where none is left."""
     claimed = claim(study, plan, folder, worker.threads)
     if claimed is None:
@@ -80,11 +77,9 @@ def _train(
         retry=claimed.again,  # its process was killed, or failed without a chance to say so
         pruning=pruning,
     )
-    if stop.is_set() and ending.status == "failed":  # for we ended it
-        ending = ledger.Ending("interrupted")
     settled = settle(study, folder, claimed, ending, plan.primary[0])
     if settled is not None:
         teller.trial(settled, of_study(study))
-    elif not stop.is_set():
+    else:
         time.sleep(_ELSEWHERE_S)
     return True

@@ -46,6 +46,12 @@ def standing(folder: Path) -> Ending:
     return Ending("cut short" if folder.is_dir() and any(folder.iterdir()) else "waiting")
 
 
+def standing_now(folder: Path) -> Ending:
+    """How the job of this folder stands, whether a process has it right now among it."""
+    ending = standing(folder)
+    return Ending("in another process") if ending.status != "completed" and running(folder) else ending
+
+
 def figures(folder: Path) -> dict[str, Any] | None:
     """What metrics.json says; None where there is none that can be read."""
     try:

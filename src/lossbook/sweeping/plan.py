@@ -65,16 +65,19 @@ class Plan:
         Raises:
             UserError: the other one leaves some of its jobs out.
         """
-        own = {frozenset(job.overrides) for job in self.jobs}
-        if not own <= {frozenset(job.overrides) for job in asked.jobs}:
-            rule = f"It was begun with {' '.join(self.arguments)}: jobs may be added, none is left out or changed."
-            raise refuse(" ".join(asked.arguments), rule, "all values of before, and new ones; or sweep.resume alone")
-        more = [job for job in asked.jobs if frozenset(job.overrides) not in own]
-        numbered = [replace(job, number=len(self.jobs) + place) for place, job in enumerate(more)]
+        names = {frozenset(job.overrides): job.name for job in asked.jobs}
+        left_out = [job.name or f"#{job.number}" for job in self.jobs if frozenset(job.overrides) not in names]
+        if left_out:
+            rule = "It has jobs that these values leave out; jobs may be added to a sweep, and none is changed."
+            given = f"Without {', '.join(left_out[:3])}{', ...' if left_out[3:] else ''}."
+            raise refuse(given, rule, "all values of before, and new ones; or sweep.resume alone")
+        own = [replace(job, name=names.pop(frozenset(job.overrides))) for job in self.jobs]
+        more = [job for job in asked.jobs if frozenset(job.overrides) in names]
+        numbered = [replace(job, number=len(own) + place) for place, job in enumerate(more)]
         hydras = [one for one in self.arguments if belongs_to_hydra(one)]
         arguments = (*(one for one in asked.arguments if not belongs_to_hydra(one)), *hydras)
         command = (*(one for one in self.command if one not in self.arguments), *arguments)
-        return replace(asked, command=command, arguments=arguments, cwd=self.cwd, jobs=(*self.jobs, *numbered))
+        return replace(asked, command=command, arguments=arguments, cwd=self.cwd, jobs=(*own, *numbered))
 
     def write(self, folder: Path) -> None:
         """Into ``sweep.json`` of the sweep's folder, in one step."""

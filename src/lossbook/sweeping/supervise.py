@@ -11,16 +11,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from lossbook.orphans import STARTED_BY
 from lossbook.ranks import LAUNCHED
-from lossbook.sweeping.ledger import METRICS, Ending, lock, record_failure, standing
+from lossbook.sweeping.ledger import METRICS, Ending, due, lock, record_failure, standing
 
 # The first place where modules are found is the script's folder, as where the script itself runs.
-_CODE = "import sys; _, sys.path[0], *ends = sys.argv; from lossbook.sweeping.work import main; main(*map(int, ends))"
+# Until it takes jobs, Ctrl-C ends the process without a word.
+_CODE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+_, sys.path[0], *ends = sys.argv
+from lossbook.sweeping.work import main
+main(*map(int, ends))
+"""
 PATIENCE_S = 10.0  # for the system to take a lock from the dead
+_MOMENT_S = 1.0
 STARTING_S = 600.0  # for a process to import torch, from a slow disk
 
 
@@ -47,24 +56,27 @@ class Worker:
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
-        (take, jobs), (answers, tell) = os.pipe(), os.pipe()
-        # it starts the processes of a job itself: by what another launcher has set, Lightning would take that to
+        # it starts the processes of a job itself, whatever other launchers have set
         environment = {name: value for name, value in os.environ.items() if name not in LAUNCHED}
+        environment[STARTED_BY] = str(os.getpid())
         if self.threads is not None:
             environment["OMP_NUM_THREADS"] = str(self.threads)  # joblib has set a number of its own
         if self.slot is not None:
             environment["LOSSBOOK_SLOT"] = str(self.slot)
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", "-c", _CODE, str(Path(self.script).absolute().parent), str(take), str(tell)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # each job's own output.txt, once it has begun
-            pass_fds=[take, tell],
-            env=environment,
-            start_new_session=True,  # Ctrl-C reaches it through us, and a kill takes its own processes along
-        )
-        os.close(take)
-        os.close(tell)
-        self._jobs, self._answers = os.fdopen(jobs, "wb", buffering=0), os.fdopen(answers, "rb", buffering=0)
+        with ExitStack() as theirs:
+            _open_standard_streams()
+            (take, jobs), (answers, tell) = os.pipe(), os.pipe()
+            self._jobs, self._answers = os.fdopen(jobs, "wb", buffering=0), os.fdopen(answers, "rb", buffering=0)
+            for end in (take, tell):
+                theirs.callback(os.close, end)
+            self._process = subprocess.Popen(
+                [sys.executable, "-u", "-c", _CODE, str(Path(self.script).absolute().parent), str(take), str(tell)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # each job's own output.txt, once it has begun
+                pass_fds=[take, tell],
+                env=environment,
+                start_new_session=True,  # Ctrl-C reaches it through us, and a kill takes its own processes along
+            )
 
     def run(
         self,
@@ -90,6 +102,8 @@ class Worker:
             pruning: arguments of ``lossbook.searching.pruning.Pruning``; None: no pruning.
         """
         self.start()
+        if self._told_to_stop:  # while there was no process that could be told
+            return Ending("interrupted")
         process, jobs, answers = self._process, self._jobs, self._answers
         assert process is not None
         assert jobs is not None
@@ -121,10 +135,12 @@ class Worker:
             code = process.poll()
             if code is None and seconds <= limit:
                 continue
+            if code in (-signal.SIGTERM, -signal.SIGINT):  # clusters tell all processes at once, and us a moment later
+                time.sleep(_MOMENT_S)
             self._end()  # whatever it has started, too
             if self._told_to_stop:
                 return Ending("interrupted")
-            return self._lost(folder, before, seconds, late.format(limit) if code is None else _death(code))
+            return self._lost(folder, before, retry, seconds, late.format(limit) if code is None else _death(code))
 
     def close(self) -> None:
         """End the process, at once."""
@@ -149,12 +165,13 @@ class Worker:
         answer: dict[str, Any] = json.loads(last)
         return answer
 
-    def _lost(self, folder: Path, before: int | None, seconds: float, message: str) -> Ending:
-        """The ending of a job whose process is gone: what it wrote itself counts, but not what was there before."""
+    def _lost(self, folder: Path, before: int | None, retry: bool, seconds: float, message: str) -> Ending:
+        """The ending of a job whose process is gone: what it wrote itself counts, but not a failure of before."""
         try:
             with lock(folder).acquire(timeout=PATIENCE_S):
-                if _written(folder) not in (None, before):
-                    return standing(folder)
+                ending = standing(folder)
+                if _written(folder) not in (None, before) or not due(ending, retry):
+                    return ending
                 return record_failure(folder, message, seconds, resumable=True)
         except TimeoutError:
             return Ending("in another process")
@@ -162,9 +179,9 @@ class Worker:
     def interrupt(self) -> None:
         """Ask the job to save itself and stop, as Ctrl-C does; ``run`` then returns. For another thread to call."""
         self._told_to_stop = True
-        if self._process is not None:
+        if (process := self._process) is not None:
             with suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
         """End the process at once; ``run`` then returns. For another thread to call."""
@@ -172,10 +189,19 @@ class Worker:
         self._end()
 
     def _end(self) -> None:
-        if self._process is not None:
+        if (process := self._process) is not None:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _open_standard_streams() -> None:
+    """Nothing else gets the number of one that is closed, and with it the end of a pipe that goes to a child."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _written(folder: Path) -> int | None:

@@ -17,11 +17,12 @@ from lossbook.shown import duration, plural
 from lossbook.sweeping import ledger
 from lossbook.sweeping.plan import Job, Plan
 from lossbook.sweeping.progress import Progress
+from lossbook.sweeping.stopping import sigterm_as_ctrl_c
 
 Launch = Callable[[Path, Sequence[Job]], None]
-_PATIENCE_S = 60.0  # for a job of a launcher's to begin, where nothing else runs
 
 
+@sigterm_as_ctrl_c()
 def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
     """Run what is due of a sweep, and write its report.
 
@@ -36,50 +37,23 @@ def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
         UserError: jobs failed; all others have run, and the report is written.
     """
     out = Console(highlight=False, soft_wrap=True)
-    before = {job.number: _standing(sweep / str(job.number)) for job in plan.allowed}
+    before = {job.number: ledger.standing_now(sweep / str(job.number)) for job in plan.allowed}
     due = [job for job in plan.allowed if ledger.due(before[job.number], retry)]
     _tell(out, sweep, plan, before, due, how)
     began = time.monotonic()
     ledger.start(sweep)
     try:
         with Progress(sweep, due, out):
-            try:
-                launch(sweep, due)
-            except UserError:
-                raise
-            except Exception as error:  # a process of the launcher's was ended, and its job with it
-                _settle(sweep, due, error)
+            launch(sweep, due)
     except BaseException:
         out.print(f"\n{_counted(sweep, plan)}")
-        if any(_standing(sweep / str(job.number)).status == "completed" for job in plan.allowed):
-            print_short(report([sweep], sweep / "report"))
+        if any(ledger.standing_now(sweep / str(job.number)).status == "completed" for job in plan.allowed):
+            _report(out, sweep)
+        if any(ledger.running(sweep / str(job.number)) for job in due):
+            out.print("[dim]note   [/dim] what a launcher has sent elsewhere trains on; end it there (scancel, kill)")
         out.print(f"[dim]go on  [/dim] python {escape(_resuming(sweep, plan))}")
         raise
     _end(out, sweep, plan, time.monotonic() - began)
-
-
-def _settle(sweep: Path, jobs: Sequence[Job], error: Exception) -> None:
-    """Waits for the jobs that other processes of the launcher's still train, and records those that nobody does."""
-    last = time.monotonic()
-    while time.monotonic() - last < _PATIENCE_S:
-        states = [_standing(sweep / str(job.number)).status for job in jobs]
-        if not {"waiting", "in another process"}.intersection(states):
-            break
-        if "in another process" in states:
-            last = time.monotonic()
-        time.sleep(0.2)
-    for job in jobs:
-        folder = sweep / str(job.number)
-        if _standing(folder).status == "cut short":
-            message = f"The process that ran it was ended from outside ({type(error).__name__})."
-            ledger.record_failure(folder, message, 0.0, resumable=True)
-
-
-def _standing(folder: Path) -> ledger.Ending:
-    """How a job stands, whether another process has it among it."""
-    ending = ledger.standing(folder)
-    elsewhere = ending.status != "completed" and ledger.running(folder)
-    return ledger.Ending("in another process") if elsewhere else ending
 
 
 def _tell(
@@ -105,10 +79,10 @@ def _tell(
 
 
 def _end(out: Console, sweep: Path, plan: Plan, seconds: float) -> None:
-    endings = {job: _standing(sweep / str(job.number)) for job in plan.allowed}
+    endings = {job: ledger.standing_now(sweep / str(job.number)) for job in plan.allowed}
     out.print(f"\n{_counted(sweep, plan)} in {duration(seconds)}\n")
     if any(ending.status != "waiting" for ending in endings.values()):
-        print_short(report([sweep], sweep / "report"))
+        _report(out, sweep)
     out.print(f"[dim]curves [/dim] tensorboard --logdir {escape(shlex.quote(str(sweep)))}")
     failed = [job for job, ending in endings.items() if ending.status == "failed"]
     if failed:
@@ -121,9 +95,16 @@ def _end(out: Console, sweep: Path, plan: Plan, seconds: float) -> None:
         raise refuse(given, "Another process has them, or was ended.", f"python {_resuming(sweep, plan)}")
 
 
+def _report(out: Console, sweep: Path) -> None:
+    try:
+        print_short(report([sweep], sweep / "report"))
+    except UserError as error:  # the figures are there, whatever is in the way of the pictures
+        out.print(f"[dim]report [/dim] {escape(error.problems[0].given)}: {escape(error.problems[0].rule)}")
+
+
 def _counted(sweep: Path, plan: Plan) -> str:
     """``3 completed, 1 interrupted, 2 waiting``."""
-    counts = Counter(_standing(sweep / str(job.number)).status for job in plan.allowed)
+    counts = Counter(ledger.standing_now(sweep / str(job.number)).status for job in plan.allowed)
     return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 

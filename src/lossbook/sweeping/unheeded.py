@@ -39,6 +39,9 @@ def refuse_unheeded(typed: Sequence[str], hydra: Any) -> None:
     if "joblib" in str(hydra.launcher._target_):
         from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 
+        if hydra.launcher.n_jobs == 0:
+            rule = "It counts the processes that train beside each other; -1 is one a processor."
+            raise refuse("hydra.launcher.n_jobs=0", rule, "hydra.launcher.n_jobs=2")
         for key, default in vars(JobLibLauncherConf()).items():
             if key not in ("_target_", "n_jobs") and hydra.launcher[key] != default:
                 rule = "A sweep starts and watches its processes itself: of joblib's settings n_jobs counts."

@@ -34,12 +34,11 @@ def main(given: int, answers: int) -> None:
     _die_with_the_parent(given, jobs)
     _first_to_be_killed()
     sys.path.append(str(Path.cwd()))  # what the user has written, as in a run by itself
-    try:
-        from lossbook.run import assemble, fit  # noqa: F401  (with torch, before the first job's clock runs)
-    except KeyboardInterrupt:
-        return
+    from lossbook.run import assemble, fit  # noqa: F401  (with torch, before the first job's clock runs)
+
     gc.collect()
     gc.freeze()  # what is imported stays anyway, and need not be looked through after every job
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it for what runs in the background
     while True:
         try:
             job = json.loads(jobs.get())
@@ -90,6 +89,8 @@ def _run(
     pruning: Mapping[str, Any] | None,
     before: Ending,
 ) -> tuple[Ending, bool]:
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
     from lossbook.composing.finish import composed
     from lossbook.composing.options import conf_folder
     from lossbook.composing.resume import resume
@@ -108,6 +109,7 @@ def _run(
     arguments = [*(f"--config-dir={one}" for one in folders[:1]), *alone(own)]
     with _output(folder / OUTPUT), _arguments([script, *arguments]):
         print(f"$ {shlex.join(['python', script, *arguments])}", flush=True)
+        several = False
         try:
             config = resume(str(last), own[1:], where) if goes_on else composed(own, where, _reader(*where))
             several = config.trainer.devices != 1 or config.trainer.num_nodes != 1
@@ -115,10 +117,10 @@ def _run(
             train(config, folder, name=name or None, callbacks=callbacks)
         except UserError as error:
             print(error, file=sys.stderr, flush=True)
-            return _failed(folder, str(error)), False
+            return _failed(folder, str(error)), several
         except Pruned:
             return standing(folder), several
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SIGTERMException):
             return standing(folder), True
         except (Exception, SystemExit) as error:
             traceback.print_exc()
@@ -160,7 +162,12 @@ def _is_sound(checkpoint: Path) -> bool:
 def _failed(folder: Path, message: str) -> Ending:
     """What the run has written itself, or a record of the error where it came before there was a run."""
     ending = standing(folder)
-    return ending if ending.status == "failed" else record_failure(folder, message, 0.0, resumable=False)
+    if ending.status in ("failed", "completed"):
+        return ending
+    try:
+        return record_failure(folder, message, 0.0, resumable=False)
+    except UserError:  # no room on the disk
+        return Ending("failed", message)
 
 
 def _pruning(arguments: Mapping[str, Any]) -> Any:
