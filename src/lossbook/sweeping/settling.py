@@ -26,7 +26,7 @@ def settled(sweep: Path, jobs: Sequence[Job], error: Exception) -> bool:
     """
     if all(standing_now(sweep / str(job.number)).status == "waiting" for job in jobs):
         return False
-    print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    print(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}", file=sys.stderr, flush=True)
     last = time.monotonic()
     while time.monotonic() - last < _PATIENCE_S:
         states = {standing_now(sweep / str(job.number)).status for job in jobs}
