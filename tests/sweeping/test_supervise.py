@@ -167,7 +167,7 @@ def test_a_worker_ends_with_the_one_that_started_it(faulty: Path) -> None:
 
 
 def test_threads_and_slot_are_told_by_the_environment(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "4")  # as joblib does
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
     monkeypatch.setenv("SLURM_NTASKS", "1")
     monkeypatch.setenv("SLURM_PROCID", "1")
     monkeypatch.setenv("MASTER_PORT", "1234")

@@ -60,7 +60,7 @@ class Worker:
         environment = {name: value for name, value in os.environ.items() if name not in LAUNCHED}
         environment[STARTED_BY] = str(os.getpid())
         if self.threads is not None:
-            environment["OMP_NUM_THREADS"] = str(self.threads)  # joblib has set a number of its own
+            environment["OMP_NUM_THREADS"] = str(self.threads)  # several share the processors
         if self.slot is not None:
             environment["LOSSBOOK_SLOT"] = str(self.slot)
         with ExitStack() as theirs:
