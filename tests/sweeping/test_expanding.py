@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
 
 from lossbook.composing.options import Options, conf_folder
 from lossbook.errors import UserError
@@ -16,16 +16,15 @@ from lossbook.sweeping.expanding import expanded
 
 
 @pytest.fixture
-def expand(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[list[str]]]]:
+def expand() -> Callable[..., list[list[str]]]:
     """The jobs of arguments, and of a recipe as keywords with ``__`` for a dot."""
-    with initialize_config_dir(str(conf_folder()), version_base=None):
-        loader = GlobalHydra.instance().config_loader()
+    loader = ConfigLoaderImpl(create_config_search_path(str(conf_folder())))
 
-        def expand(*arguments: str, **recipe: Any) -> list[list[str]]:
-            values = {key.replace("__", "."): value for key, value in recipe.items()}
-            return expanded(arguments, values, Options([conf_folder()]), loader)
+    def expand(*arguments: str, **recipe: Any) -> list[list[str]]:
+        values = {key.replace("__", "."): value for key, value in recipe.items()}
+        return expanded(arguments, values, Options([conf_folder()]), loader)
 
-        yield expand
+    return expand
 
 
 def test_every_combination_the_first_key_slowest(expand: Any) -> None:
