@@ -139,3 +139,11 @@ def test_errors_that_are_not_the_users_stay_as_they_are(monkeypatch: pytest.Monk
     monkeypatch.setattr("lossbook.composing.compose.reader", lambda _: broken)
     with pytest.raises(ZeroDivisionError):
         compose()
+
+
+def test_a_launcher_that_is_not_installed_is_answered_with_how_to_get_it() -> None:
+    message = "In 'hydra/config': Could not find 'hydra/launcher/joblib'"
+    error = MissingConfigException(message, "hydra/launcher/joblib", ["basic"])
+    worded = word(error, ["hydra/launcher=joblib"], [conf_folder()])
+    assert worded is not None
+    assert worded.problems[0].fix.startswith("pip install -e '.[sweep]'")

@@ -13,6 +13,8 @@ from lossbook.composing.options import GROUPS, Options, may_list
 from lossbook.composing.types import nearest_key, unknown, wrong_type
 from lossbook.errors import UserError, nearest, refuse
 
+_LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of packages that the base installation leaves out
+
 
 def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) -> UserError | None:
     """The user's mistake behind an error of Hydra's or OmegaConf's, None where it is not one of theirs.
@@ -87,6 +89,8 @@ def _option(error: Any, arguments: Sequence[str], options: Options) -> UserError
     there = sorted({*(error.options or []), *options.names(group)})
     near = nearest(name, there)
     fix = f"{group}={near}" if near else f"{group}=NAME, one of these" if there else "--help shows what there is"
+    if group == "hydra/launcher" and name in _LAUNCHERS:
+        fix = "pip install -e '.[sweep]', which brings it"
     said = f"There is no {group} {name}." if name else f"{group} takes the name of an option."
     return refuse(given, f"{said} There are: {_listed(there, name if near else '')}.", fix)
 
