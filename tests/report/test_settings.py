@@ -40,7 +40,8 @@ def test_a_default_counts_beside_what_was_typed() -> None:
     [(1, "1"), (1.0, "1"), (True, "true"), (None, "null"), (1e-3, "0.001"), (0.1 + 0.2, "0.3"), (3e-5, "3e-05"),
      (1e9, "1e+09"), (1_000_000, "1e+06"), (100_000, "100000"), (20_260_131, "20260131"), (0.0, "0"),
      (float("inf"), "inf"),
-     ([0.9, 1e-3], "[0.9,0.001]"), ({"a": 1.0, "b": [None]}, "{a:1,b:[null]}"), ("adam", "adam")],
+     ([0.9, 1e-3], "[0.9,0.001]"), ({"b": [None], "a": 1.0}, "{a:1,b:[null]}"), ("adam", "adam"),
+     ({2: "x", "b": 1}, "{2:x,b:1}")],
 )  # fmt: skip
 def test_values_have_one_spelling(value: Any, written: str) -> None:
     assert text(value) == written

@@ -17,8 +17,9 @@ class Settings(SimpleNamespace):
         return getattr(self, key)
 
 
-def hydra(searchpath: tuple[str, ...] = (), **launcher: Any) -> Settings:
-    return Settings(searchpath=searchpath, launcher=Settings(**{**vars(JobLibLauncherConf()), **launcher}))
+def hydra(searchpath: tuple[str, ...] = (), env_set: Any = None, **launcher: Any) -> Settings:
+    job = Settings(env_set=env_set or {})
+    return Settings(searchpath=searchpath, job=job, launcher=Settings(**{**vars(JobLibLauncherConf()), **launcher}))
 
 
 def test_what_counts_passes() -> None:
@@ -46,3 +47,8 @@ def test_a_launchers_settings_and_search_paths() -> None:
         refuse_unheeded([], hydra(timeout=3))
     with pytest.raises(UserError, match="--config-dir"):
         refuse_unheeded([], hydra(searchpath=("file:///mine",)))
+
+
+def test_what_a_recipe_sets_in_the_environment_is_refused_as_well() -> None:
+    with pytest.raises(UserError, match=r"env_set=\{'A': 'b'\}(?s:.*)in the shell"):
+        refuse_unheeded(["experiment=mine"], hydra(env_set={"A": "b"}))

@@ -159,8 +159,13 @@ def text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(text, value)) + "]"
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{text(inner)}" for key, inner in sorted(value.items())) + "}"
+        return "{" + ",".join(f"{key}:{text(inner)}" for key, inner in _by_key(value)) + "}"
     return typed(value)
+
+
+def _by_key(values: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """The order of keys says nothing; they may be numbers and texts."""
+    return sorted(values.items(), key=lambda pair: str(pair[0]))
 
 
 def _exponent(value: float) -> str:

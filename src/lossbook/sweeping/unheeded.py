@@ -33,6 +33,9 @@ def refuse_unheeded(typed: Sequence[str], hydra: Any) -> None:
         for key, (rule, fix) in _TYPED.items():
             if argument.lstrip("+").startswith((f"{key}=", f"{key}.")):
                 raise refuse(argument, rule, fix)
+    if hydra.job.env_set:  # a recipe's
+        fix = "set it in the shell: NAME=VALUE python ..."
+        raise refuse(f"hydra.job.env_set={dict(hydra.job.env_set)}", _STARTED, fix)
     if hydra.searchpath:
         rule = "A sweep finds options in conf and in one folder beside it."
         raise refuse(f"hydra.searchpath={list(hydra.searchpath)}", rule, "--config-dir DIR")
