@@ -85,12 +85,12 @@ def test_the_command_killed_by_sigkill(case: str, tmp_path: Path) -> None:
     killed = subprocess.Popen(
         [*command, f"hydra.run.dir={tmp_path / 'killed'}"], stdout=subprocess.DEVNULL, env=environment
     )
-    lossbook.train(lossbook.compose(*options), tmp_path / "whole")
     last = tmp_path / "killed/checkpoints/last.ckpt"
     while not last.exists() and killed.poll() is None:
         time.sleep(0.005)
     killed.kill()
     killed.wait()
     assert read(last)["global_step"] < 120, "it had time to end"
+    lossbook.train(lossbook.compose(*options), tmp_path / "whole")
     lossbook.train(lossbook.compose(f"ckpt={last}"), tmp_path / "resumed")
     assert_same_end(tmp_path / "resumed", tmp_path / "whole")

@@ -5,18 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from lossbook.callbacks.interrupt import InterruptRequest
-
-
-@pytest.fixture(autouse=True)
-def _python_handles_ctrl_c() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def test_the_first_is_held_back_and_the_second_is_not() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -21,7 +21,6 @@ def test_an_encoding_by_hand() -> None:
     assert as_tokens(image).tolist() == [expected + [0] * (256 - len(expected))]
 
 
-@settings(deadline=None, derandomize=True)
 @given(IMAGES)
 def test_each_token_maps_back_to_its_pixel_and_level(images: np.ndarray) -> None:
     for image, tokens in zip(images, as_tokens(images), strict=True):

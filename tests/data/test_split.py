@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn import datasets
 
@@ -12,7 +12,6 @@ from lossbook.data.split import stratified_split, value_strata
 from lossbook.errors import UserError
 
 
-@settings(deadline=None, derandomize=True)
 @given(
     st.lists(st.integers(0, 3), min_size=20, max_size=200) | st.lists(st.integers(0, 60), min_size=20, max_size=200),
     st.integers(0, 5),

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import settings
 
 from lossbook import compose
 from lossbook.build import build
@@ -16,10 +15,6 @@ from lossbook.objectives.bind import bind
 from lossbook.objectives.contract import Contract, read
 from lossbook.objectives.objective import Objective
 from lossbook.trust import OWN_CONFIG
-
-# the same examples in every run, however slow the machine
-settings.register_profile("steady", deadline=None, derandomize=True)
-settings.load_profile("steady")
 
 SCHEMAS = {
     "class": {"classes": 3, "class_counts": (2, 3, 5)},

@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -84,7 +84,6 @@ def says_nothing_new(net, rules, number):
     return bool(things(rules[number])) and all(things(rules[number]) <= said for said in earlier)
 
 
-@settings(deadline=None, derandomize=True)
 @given(RULES, PRESETS)
 def test_each_parameter_is_in_one_group_where_the_first_match_wins_for_each_hyperparameter(rules, preset):
     net = network()

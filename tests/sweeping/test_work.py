@@ -62,7 +62,7 @@ def test_a_job_is_told_by_its_arguments_and_prints_into_its_folder(train: Any) -
         (refuse("seed=1", "No."), Ending("failed", "seed=1\n  No."), False),
         (ValueError("broken"), Ending("failed", "ValueError: broken"), True),
         (SystemExit(2), Ending("failed", "SystemExit: 2"), True),
-        (KeyboardInterrupt(), Ending("cut short"), True),
+        (KeyboardInterrupt(), Ending("interrupted"), True),
         (Pruned(), Ending("cut short"), False),
     ],
 )

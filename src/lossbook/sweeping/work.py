@@ -121,7 +121,8 @@ def _run(
         except Pruned:
             return standing(folder), several
         except (KeyboardInterrupt, SIGTERMException):
-            return standing(folder), True
+            ending = standing(folder)
+            return Ending("interrupted") if due(ending, retry=False) else ending, True
         except (Exception, SystemExit) as error:
             traceback.print_exc()
             return _failed(folder, described(error)), True

@@ -40,7 +40,7 @@ def rates(optimizer: Any) -> list[float]:
     return [group["lr"] for group in optimizer.param_groups]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(OPTIONS, FIGURES, st.sampled_from([0.0, 0.2]), st.integers(0, 40))
 def test_against_torch(options: dict[str, Any], figures: list[float], min_lr: float, cut: int) -> None:
     """Also when saved and resumed anywhere on the way."""
