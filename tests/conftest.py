@@ -19,7 +19,9 @@ settings.load_profile("lossbook")
 def _nothing_stays() -> Iterator[None]:
     environment, path = os.environ.copy(), list(sys.path)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores Ctrl-C for what runs in the background
+    sigterm = signal.getsignal(signal.SIGTERM)
     yield
+    signal.signal(signal.SIGTERM, sigterm)
     for name in os.environ.keys() - environment.keys():
         del os.environ[name]
     os.environ.update(environment)

@@ -26,6 +26,12 @@ def is_first() -> bool:
     return name is None or int(os.environ[name]) == 0
 
 
+def leave_unwatched(trainer: Any) -> None:
+    """For a trainer whose processes all end now: when one of the others has, Lightning kills the first within 5 s."""
+    others = getattr(trainer.strategy.launcher, "procs", [])
+    others.clear()
+
+
 def gathered(own: Any, processes: int) -> list[Any]:
     """What each process has, by rank: plain containers and tensors on the CPU. All of them must ask at once."""
     if processes == 1:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -45,6 +46,7 @@ def test_two_processes_share_a_folder_and_their_figures_are_of_all_samples(tmp_p
 
     best = folder / "checkpoints" / "best.ckpt"
     alone = lossbook.evaluate(lossbook.compose(f"ckpt={best}", "trainer.devices=1"))
+    assert not torch.distributed.is_initialized()  # which a process that evaluates alone had been, too
     for name in ("test/recall_at_1", "test/map_at_r"):  # a gallery of both processes' training samples
         assert record[name] == pytest.approx(alone[name], abs=1e-5), name
 
@@ -63,6 +65,39 @@ def test_two_processes_share_a_folder_and_their_figures_are_of_all_samples(tmp_p
                 weights.append(int(step.weight))
     expected = sum(loss * weight for loss, weight in zip(losses, weights, strict=True)) / sum(weights)
     assert record["val/loss"] == pytest.approx(expected, rel=1e-5)
+
+
+TELLS = """
+import os, signal
+import lightning
+
+class Tells(lightning.Callback):  # the second of two processes alone
+    def on_train_batch_start(self, trainer, *_):
+        if (trainer.global_rank, trainer.global_step) == (1, 2):
+            os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_where_one_process_is_told_to_end_all_stop_at_one_step_and_go_on_from_there(tmp_path: Path) -> None:
+    (tmp_path / "tells.py").write_text(TELLS)
+
+    def run(folder: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+        command = [sys.executable, str(SCRIPT), *arguments, "trainer.devices=2", f"hydra.run.dir={folder}"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=120)
+        return done.returncode, read(tmp_path / folder / "checkpoints" / "last.ckpt")
+
+    options = ["trainer=cpu", "data.limit=101", "data.batch_size=8", "trainer.max_epochs=2", "model.dropout=0.3"]
+    options += ["trainer.strategy=ddp", "logger=none"]
+    _, whole = run("whole", *options)
+    code, stopped = run("stopped", *options, "+callbacks.tells={_target_: tells.Tells}")
+    assert (code, stopped["global_step"], stopped["epoch"]) == (143, 4, 0)  # all know of it when step 3 begins
+    assert json.loads((tmp_path / "stopped" / "metrics.json").read_text())["status"] == "interrupted"
+    code, resumed = run("resumed", "ckpt=stopped/checkpoints/last.ckpt", "+trust=[tells.Tells]")
+    assert code == 0
+    torch.testing.assert_close(resumed["state_dict"], whole["state_dict"], rtol=0, atol=0)
+    figures = [json.loads((tmp_path / name / "metrics.json").read_text())["metrics"] for name in ("whole", "resumed")]
+    assert figures[0] == figures[1]
 
 
 def test_launched_processes_know_the_folder_and_nothing_is_left_behind(

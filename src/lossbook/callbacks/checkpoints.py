@@ -43,8 +43,8 @@ class Checkpoints(Checkpoint):
 
     The module's ``primary`` names the metric and its direction (``("val/acc", "max")``). Where it or ``val/loss``
     is not finite, nothing is best; weights that are not finite are never written. Ctrl-C and SIGTERM write
-    ``last.ckpt`` at the next moment that will do (in a single process), then stop. A resumed run takes over the
-    ``best.ckpt`` that lies beside the checkpoint it came from, unless its loss or data are other ones.
+    ``last.ckpt`` at the next moment that will do, then stop. A resumed run takes over the ``best.ckpt`` that lies
+    beside the checkpoint it came from, unless its loss or data are other ones.
 
     Raises (from ``trainer.fit``):
         UserError: a file cannot be written, or the weights are not finite; the one before is intact.
@@ -97,6 +97,7 @@ class Checkpoints(Checkpoint):
         if self.folder is None:
             self.folder = Path(trainer.default_root_dir) / "checkpoints"
         self.folder = trainer.strategy.broadcast(self.folder)  # every process reads the best from where the first wrote
+        self._interrupt.attach(trainer)
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if trainer.ckpt_path is not None and self.best_value is not None:
@@ -107,11 +108,10 @@ class Checkpoints(Checkpoint):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._last_step = trainer.global_step
-        if trainer.world_size == 1:  # several processes would each stop at a step of their own
-            self._interrupt.install()
+        self._interrupt.hold()
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._stop_if_asked()  # asked in an epoch's last batch or validation: now that epoch is logged
+        self._interrupt.meet(trainer)  # asked in an epoch's last batch or validation: now that epoch is logged
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -142,18 +142,17 @@ class Checkpoints(Checkpoint):
             self._write_last(trainer)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._interrupt.remove()
-        self._stop_if_asked()
+        self._interrupt.agree(trainer)
+        self._interrupt.release()
+        self._interrupt.meet(trainer)
 
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        self._interrupt.remove()
+        self._interrupt.release()
 
     def _last_is_due(self, trainer: lightning.Trainer) -> bool:
-        if self._interrupt.asked or (trainer.received_sigterm and trainer.world_size == 1):
-            return True
-        if trainer.should_stop or trainer.global_step == trainer.max_steps:
+        if self._interrupt.asked or trainer.should_stop or trainer.global_step == trainer.max_steps:
             return True
         every = self.every_n_steps
         return every is not None and trainer.global_step // every > self._last_step // every
@@ -165,7 +164,7 @@ class Checkpoints(Checkpoint):
         trainer.save_checkpoint(self.folder / "last.ckpt")  # on every process; one of them writes
         self.last_path, self._last_step = self.folder / "last.ckpt", trainer.global_step
         if not trainer.fit_loop.epoch_loop._num_ready_batches_reached():
-            self._stop_if_asked()
+            self._interrupt.meet(trainer)
 
     def _write_best(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if not self._validated:
@@ -192,11 +191,6 @@ class Checkpoints(Checkpoint):
                 f"{name} has no value on this validation part (too few samples, or all of one value, class or kind of"
                 " pair): there is no best.ckpt until it has one; last.ckpt is kept."
             )
-
-    def _stop_if_asked(self) -> None:
-        if self._interrupt.asked:
-            self._interrupt.asked = False
-            raise KeyboardInterrupt
 
     def _take_over_best(self, trainer: lightning.Trainer, old: Path) -> None:
         """The best so far lies in the former run's folder: it comes along, or a new best is looked for."""

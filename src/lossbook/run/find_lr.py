@@ -72,6 +72,7 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve
     from lossbook.callbacks.growing_rates import DivergedError, GrowingRates
     from lossbook.run.fit import quiet
     from lossbook.run.lean import make_lean
+    from lossbook.run.processes import launching
     from lossbook.run.trainer import build_trainer, trainer_options
 
     growing = GrowingRates(over, float(values["optim"]["lr"]))
@@ -85,7 +86,7 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve
     given = {key: value for key, value in values["trainer"].items() if key != "compile"}
     options = trainer_options({**given, **ours}, len(assembly.data.train_dataloader()))
     silent = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    with quiet():
+    with quiet(), launching():
         trainer = build_trainer(options, **silent, num_sanity_val_steps=0, callbacks=[growing])
         make_lean(trainer, assembly.module)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
-from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.warnings import PossibleUserWarning
 
 from lossbook.build import bind, build
@@ -141,13 +140,9 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
     with quiet():
         try:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
-        except SystemExit as error:
+        except SystemExit as error:  # Lightning's answer to Ctrl-C, which would end a whole sweep
             if isinstance(error.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None  # Lightning's answer to Ctrl-C, which would end a whole sweep
-            if isinstance(error, SIGTERMException) and trainer.is_global_zero:
-                # as shells have it: a cluster takes 0 for a run that is done; other processes that say so are taken
-                # for dead by Lightning, which then kills the first one while it saves
-                error.code = 128 + signal.SIGTERM
+                raise KeyboardInterrupt from None
             raise
         except MisconfigurationException as error:
             raise refuse("The run cannot start like this.", says(error)) from error

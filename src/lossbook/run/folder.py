@@ -101,7 +101,7 @@ class RunFolder:
 def described(error: BaseException) -> str:
     """A mistake of the user's in its own words, anything else with its kind; in letters that can be written down."""
     text = str(error)
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, SIGTERMException)):
         text = "Stopped by Ctrl-C or a signal."
     elif not (isinstance(error, (UserError, Pruned)) and text):
         text = f"{type(error).__name__}: {error}" if text else type(error).__name__

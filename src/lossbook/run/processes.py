@@ -23,14 +23,15 @@ def folder_of_the_first() -> Path:
 
 
 @contextmanager
-def launching(folder: Path) -> Iterator[None]:
+def launching(folder: Path | None = None) -> Iterator[None]:
     """Processes that are launched within know the run's folder; afterwards this process is ready for another run."""
     # Lightning's launcher leaves what it sets: the next run of this process would wait for processes that nobody starts
     before = {name: os.environ.get(name) for name in (*LAUNCHED, STARTED_BY)}
     met = torch.distributed.is_available() and torch.distributed.is_initialized()
     if is_first():
-        os.environ[RUN_FOLDER] = str(folder.absolute())
         os.environ[STARTED_BY] = str(os.getpid())
+        if folder is not None:
+            os.environ[RUN_FOLDER] = str(folder.absolute())
     try:
         yield
         if not met and torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ from lossbook.composing.resume import to_save
 from lossbook.errors import Pruned, UserError, refuse
 from lossbook.naming import run_name
 from lossbook.orphans import end_with_parent
-from lossbook.ranks import is_first
+from lossbook.ranks import is_first, leave_unwatched
 from lossbook.trust import Trust
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def train(
     contract = check(values)
 
     # torch takes seconds to import: a refused config need not wait for it
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
     from lossbook.callbacks.record import Attempt
     from lossbook.run.assemble import assemble
     from lossbook.run.fit import close_loggers, fit, make_trainer
@@ -117,6 +120,9 @@ def train(
             log_outcome(trainer, values, record.primary[0], outcome, "completed")
             record.finish(outcome, seconds(), memory.figures())
         except BaseException as error:
+            leave_unwatched(trainer)
+            if isinstance(error, SIGTERMException) and trainer.is_global_zero:
+                error.code = 128 + signal.SIGTERM  # as shells have it: a cluster takes 0 for a run that is done
             other = _of_another_process(error, trainer.world_size)
             status, outcome = record.fail(
                 other or error, trainer, seconds(), memory.figures(), resumable=other is not None
