@@ -52,6 +52,8 @@ def test_two_errors_are_said_at_once() -> None:
         (["seed=-1"], "from 0 to 4294967295"),
         (["seed=4294967296"], "seed=0"),
         (["data.seed=-1"], "data.seed=0"),
+        (["data.batch_size=0"], "data.batch_size=64"),
+        (["data.limit=0"], "data.limit=null"),
         (["trainer.accelerator=mps"], "trainer.accelerator=cpu"),
     ],
 )

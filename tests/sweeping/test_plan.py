@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,11 @@ def test_it_grows_by_jobs_behind_its_own() -> None:
     assert grown.jobs == (*begun.jobs, Job(2, "seed=2", ("seed=2",)))
     assert grown.command == ("train.py", "-m", "--config-dir=mine", "seed=2,1,0", "hydra/launcher=joblib")
     assert grown.arguments == ("seed=2,1,0", "hydra/launcher=joblib")
-    with pytest.raises(UserError, match=r"Without seed=2\.(?s:.*)none is changed"):
+    with pytest.raises(UserError, match=r"Without seed=2\.(?s:.*)none is changed(?s:.*)Fix: seed=0,1,2, or"):
         grown.grown(begun)
+    other = replace(asked, jobs=tuple(replace(job, overrides=(*job.overrides, "optim.lr=0.1")) for job in jobs))
+    with pytest.raises(UserError, match=r"Without seed=0, seed=1, seed=2\.(?s:.*)a new sweep with optim\.lr, or"):
+        grown.grown(other)
 
 
 def test_a_folder_without_one_is_refused_with_a_sweep_that_is_there(tmp_path: Path) -> None:

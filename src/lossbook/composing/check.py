@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from lossbook.composing.options import Options, conf_folder
+from lossbook.data.fitting import option_problems
 from lossbook.data.schema import TARGET_KINDS, Schema
 from lossbook.errors import Problem, UserError, nearest
 from lossbook.objectives.contract import Contract, read
@@ -35,7 +36,7 @@ def check(config: Mapping[str, Any], options: Options | None = None) -> Contract
     contract = read(str(choices.get("loss", "loss")), config["loss"])
     options = options or Options([conf_folder()])
     problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config), *_seeds(config)]
-    problems += [*_inputs(config), *_accelerator(config)]
+    problems += [*_inputs(config), *_numbers(config["data"]), *_accelerator(config)]
     problems += [problem for rule in contract.rules for problem in rule.problems(config)]
     problems += [*optimizer_problems(config), *schedule_problems(config), *_ckpt_lr(config)]
     if problems:
@@ -121,6 +122,11 @@ def _seeds(config: Mapping[str, Any]) -> Iterable[Problem]:
     for key, seed in (("seed", config.get("seed", 0)), ("data.seed", config["data"].get("seed", 0))):
         if not (isinstance(seed, int) and 0 <= seed <= LARGEST_SEED):
             yield Problem(f"{key}={seed}", f"A seed is a whole number from 0 to {LARGEST_SEED}.", f"{key}=0")
+
+
+def _numbers(data: Mapping[str, Any]) -> Iterable[Problem]:
+    given = {key: data.get(key, default) for key, default in (("batch_size", "all"), ("views", 1), ("limit", None))}
+    return option_problems(**given, num_workers=data.get("num_workers", 0), in_memory=False)
 
 
 def _accelerator(config: Mapping[str, Any]) -> Iterable[Problem]:

@@ -13,6 +13,7 @@ from lossbook.composing.options import GROUPS, Options, may_list
 from lossbook.composing.types import nearest_key, unknown, wrong_type
 from lossbook.errors import UserError, nearest, refuse
 
+_CALLS = {"choice": "choice(1,2)", "glob": "glob(*)", "interval": "interval(1e-4,1e-1)", "range": "range(0,5)"}
 _LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of packages that the base installation leaves out
 
 
@@ -53,9 +54,14 @@ def _syntax(given: str, arguments: Sequence[str], options: Options) -> UserError
         group = next((name for name in GROUPS if given in options.names(name)), None)
         fix = f"{group}={given}" if group else "key=value, such as loss=ctc; --help shows what there is"
         return refuse(given, "An argument has the form key=value.", fix)
+    called = _CALLS.get(value.partition("(")[0])
     if sum(map(given.count, "[{(")) != sum(map(given.count, "]})")):
-        whole = _joined(given, arguments) or f"{key}=[1,2]"
+        whole = _joined(given, arguments) or f"{key}={called or '[1,2]'}"
         return refuse(given, "Brackets must close, within one argument: the shell splits at blanks.", f"'{whole}'")
+    if called:
+        return refuse(given, f"{value.partition('(')[0]} is written like this: {called}.", f"'{key}={called}'")
+    if "" in (each := value.split(",")) and any(each) and not set("[{('\"") & set(value):
+        return refuse(given, "Between two commas stands a value.", f"{key}={','.join(filter(None, each))}")
     plain = value.strip("'\"").replace("'", "\\'")
     return refuse(given, "A value with blanks or special characters needs quotes of its own.", f"\"{key}='{plain}'\"")
 
@@ -151,7 +157,11 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
     given = next((one for one in arguments if one.lstrip("+~").startswith((f"{found[1]}=", f"{found[1]}@"))), found[1])
     inner = getattr(error.__cause__, "full_key", None)
     key = inner if inner and inner.startswith(f"{found[1]}.") else found[1]
-    known = _hydra_keys() if belongs_to_hydra(key) else [*flat(values_of_groups(arguments, options)), "experiment"]
+    known = (
+        _hydra_keys(arguments, options)
+        if belongs_to_hydra(key)
+        else [*flat(values_of_groups(arguments, options)), "experiment"]
+    )
     problem = unknown(key, given.partition("=")[2] if key == found[1] else "...", known)
     near = nearest_key(key.partition("@")[0], known)
     elsewhere = [name for within in ("", *GROUPS) for name in options.that_state(f"{within}.{key}".lstrip("."))]
@@ -170,11 +180,19 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
     return refuse(given, problem.rule, fix)
 
 
-def _hydra_keys() -> list[str]:
+def _hydra_keys(arguments: Sequence[str], options: Options) -> list[str]:
+    """Hydra's own keys, those of the launcher that is chosen among them."""
     from hydra.conf import HydraConf
+    from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
-    return [f"hydra.{key}" for key in flat(OmegaConf.to_container(OmegaConf.structured(HydraConf)))]
+    known = [f"hydra.{key}" for key in flat(OmegaConf.to_container(OmegaConf.structured(HydraConf)))]
+    name = next((one.partition("=")[2] for one in arguments if one.startswith("hydra/launcher=")), "basic")
+    try:
+        launcher = ConfigStore.instance().load(f"hydra/launcher/{name}.yaml").node
+    except Exception:  # a file of the user's own
+        return known
+    return [*known, *flat(OmegaConf.to_container(launcher), "hydra.launcher.")]
 
 
 def values_of_groups(arguments: Sequence[str], options: Options) -> dict[Any, Any]:

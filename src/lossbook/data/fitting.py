@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from lossbook.data.schema import Schema
 from lossbook.errors import Problem
+
+if TYPE_CHECKING:
+    from torch import nn
 
 PLACED = {"mask": "a class for each pixel", "text": "a width in columns"}  # kinds that moving pixels would break
 

@@ -70,7 +70,7 @@ class Plan:
         if left_out:
             rule = "It has jobs that these values leave out; jobs may be added to a sweep, and none is changed."
             given = f"Without {', '.join(left_out[:3])}{', ...' if left_out[3:] else ''}."
-            raise refuse(given, rule, "all values of before, and new ones; or sweep.resume alone")
+            raise refuse(given, rule, f"{_together(self.jobs, asked.jobs)}, or sweep.resume alone")
         own = [replace(job, name=names.pop(frozenset(job.overrides))) for job in self.jobs]
         more = [job for job in asked.jobs if frozenset(job.overrides) in names]
         numbered = [replace(job, number=len(own) + place) for place, job in enumerate(more)]
@@ -128,6 +128,23 @@ def named(expanded: Sequence[Sequence[str]]) -> tuple[list[str], list[Job]]:
     names = [",".join(f"{key}={value}" for key, value in job if key in varied) for job in pairs]
     jobs = [Job(number, names[number], tuple(overrides)) for number, overrides in enumerate(expanded)]
     return varied, jobs
+
+
+def _together(before: Sequence[Job], asked: Sequence[Job]) -> str:
+    """What to ask for so that the jobs of before are among it: of no key that they do not have, and all values."""
+    old, anew = _values(before), _values(asked)
+    if more := [key for key in anew if key not in old]:
+        return f"a new sweep with {', '.join(more)}"
+    both = {key: old[key] | anew.get(key, {}) for key in old}
+    return " ".join(shlex.quote(f"{key}={','.join(each)}") for key, each in both.items() if len(each) > 1)
+
+
+def _values(jobs: Sequence[Job]) -> dict[str, dict[str, None]]:
+    """Key -> its values, in the order in which they come."""
+    found: dict[str, dict[str, None]] = {}
+    for key, _, value in (override.partition("=") for job in jobs for override in job.overrides):
+        found.setdefault(key, {})[value] = None
+    return found
 
 
 def refused(job: Job, reason: str) -> Job:

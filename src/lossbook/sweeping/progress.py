@@ -20,7 +20,7 @@ from lossbook.sweeping.ledger import METRICS, OUTPUT, figures
 from lossbook.sweeping.plan import Job
 
 _PERIOD_S = 0.5
-_LONGEST = 200  # characters of a message
+_LONGEST = 400  # characters of a message: its fix stands at the end
 
 
 class Progress:
