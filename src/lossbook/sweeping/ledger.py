@@ -61,6 +61,14 @@ def figures(folder: Path) -> dict[str, Any] | None:
     return values if isinstance(values, dict) and "status" in values else None
 
 
+def written(path: Path) -> int | None:
+    """When a file was last written; None where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def due(ending: Ending, retry: bool) -> bool:
     """Whether a job is still to be run, failed ones only where ``retry`` asks for it."""
     return ending.status in ("waiting", "cut short", "interrupted") or (retry and ending.status == "failed")

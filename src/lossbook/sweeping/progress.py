@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from lossbook.shown import duration, figure
-from lossbook.sweeping.ledger import METRICS, OUTPUT, figures
+from lossbook.sweeping.ledger import METRICS, OUTPUT, figures, written
 from lossbook.sweeping.plan import Job
 
 _PERIOD_S = 0.5
@@ -114,17 +114,10 @@ class Progress:
         return f", about {duration(seconds)} left" if seconds > 0 else ""
 
     def _written(self, job: Job) -> int | None:
-        """When the job's figures were written."""
-        return _changed(self.sweep / str(job.number) / METRICS)
+        return written(self.sweep / str(job.number) / METRICS)
 
     def _printed(self, job: Job) -> int | None:
-        return _changed(self.sweep / str(job.number) / OUTPUT)
-
-
-def _changed(path: Path) -> int | None:
-    with suppress(OSError):
-        return path.stat().st_mtime_ns
-    return None
+        return written(self.sweep / str(job.number) / OUTPUT)
 
 
 def _called(job: Job) -> str:

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from lossbook.orphans import STARTED_BY
 from lossbook.ranks import LAUNCHED
-from lossbook.sweeping.ledger import METRICS, Ending, due, lock, record_failure, standing
+from lossbook.sweeping.ledger import METRICS, Ending, due, lock, record_failure, standing, written
 
 # The first place where modules are found is the script's folder, as where the script itself runs.
 # Until it takes jobs, Ctrl-C ends the process without a word.
@@ -117,7 +117,7 @@ class Worker:
             "retry": retry,
             "pruning": pruning,
         }
-        before = _written(folder)
+        before = written(folder / METRICS)
         with suppress(BrokenPipeError):  # it died meanwhile, which is found below
             jobs.write(json.dumps(job).encode() + b"\n")
         began, limit = time.monotonic(), STARTING_S  # a new process imports torch first, which is not the job's time
@@ -170,7 +170,7 @@ class Worker:
         try:
             with lock(folder).acquire(timeout=PATIENCE_S):
                 ending = standing(folder)
-                if _written(folder) not in (None, before) or not due(ending, retry):
+                if written(folder / METRICS) not in (None, before) or not due(ending, retry):
                     return ending
                 return record_failure(folder, message, seconds, resumable=True)
         except TimeoutError:
@@ -202,13 +202,6 @@ def _open_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-
-
-def _written(folder: Path) -> int | None:
-    """When the job's figures were written."""
-    with suppress(OSError):
-        return (folder / METRICS).stat().st_mtime_ns
-    return None
 
 
 def _death(code: int) -> str:
