@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -126,14 +127,17 @@ def _resume(typed: Sequence[str], how: dict[str, Any], arguments: Sequence[str],
     from lossbook.searching import storage
     from lossbook.searching.comparable import make_plan
     from lossbook.searching.plan import Plan, refuse_changed, refuse_other
+    from lossbook.sweeping.plan import refuse_elsewhere
 
     folder = Path(unquoted(how["search.resume"]))
     plan = Plan.read(folder)
+    if plan.cwd is not None:
+        refuse_elsewhere(folder, plan.cwd, "search.resume")
     keys = [argument.partition("=")[0] for argument in typed[1:]]
     refuse_changed(plan, how, keys)
     if arguments and not any(one.is_sweep_override() for one in parse(arguments)):
         rule = f"Every trial has {' '.join(plan.fixed) or 'the defaults'}, and a search goes on as it began."
-        raise refuse(" ".join(arguments), rule, f"search.resume={folder} alone")
+        raise refuse(" ".join(arguments), rule, f"{shlex.quote(f'search.resume={folder}')} alone")
     if arguments:
         refuse_other(plan, make_plan(arguments, folders, how, typed), folder)
     elif folders[1:] and tuple(map(str, folders[1:])) != plan.folders:

@@ -76,6 +76,7 @@ def make_plan(
         pruner=how["search.pruner"],
         seed=how["search.seed"],
         refused=tuple(dropped),
+        cwd=str(Path.cwd()),
     )
     return _probed(plan, others, combinations, folders, options)
 
