@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 
 from lossbook.errors import UserError
-from lossbook.searching import claiming
 from lossbook.searching.plan import Plan
 from lossbook.searching.telling import Teller, best_command
 from lossbook.searching.trials import Trial
@@ -88,18 +87,16 @@ def test_no_figure_at_all_is_an_error_with_the_first_message(plan: Plan) -> None
         told(plan, lambda teller: teller.outcome([FAILED, REFUSED], [], []))
 
 
-def test_what_is_left_is_told(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    running = Trial(5, "running", {"optim.lr": 0.1})
+def test_what_is_left_is_told(plan: Plan) -> None:
+    running, cut = Trial(5, "running", {"optim.lr": 0.1}), Trial(6, "interrupted", {"optim.lr": 0.1})
     assert told(plan, lambda teller: teller.left([DONE], 1, False)) == ""
     assert "every combination" in told(plan, lambda teller: teller.left([DONE, REFUSED], 2, False))
-    assert "1 completed, 1 interrupted\n" in told(plan, lambda teller: teller.plan_told([DONE, running], 2, 1))
-    held = claiming._take(tmp_path / "found", 5)  # as another process would
-    assert held is not None
-    assert "other processes still train 1 trial" in told(plan, lambda teller: teller.left([DONE, running], 2, False))
     assert "1 completed, 1 running\n" in told(plan, lambda teller: teller.plan_told([DONE, running], 2, 1))
-    held.release()
-    assert "search.resume=found" in told(plan, lambda teller: teller.left([DONE, running], 2, True))
+    elsewhere = "note     other processes still train 1 trial\n"
+    assert told(plan, lambda teller: teller.left([DONE, running], 3, False)) == elsewhere
+    go_on = "go on    python scripts/search.py search.resume=found\n"
+    assert told(plan, lambda teller: teller.left([DONE], 2, True)) == go_on
+    assert told(plan, lambda teller: teller.left([DONE, cut, running], 3, False)) == elsewhere + go_on
 
 
 def test_the_plan_is_told_with_what_is_refused(planned: Planned) -> None:

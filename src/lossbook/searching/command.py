@@ -154,15 +154,15 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
     from rich.console import Console
 
     from lossbook.searching import storage
+    from lossbook.searching.claiming import trials_now
     from lossbook.searching.importance import importances
     from lossbook.searching.search import How, run
     from lossbook.searching.telling import Teller
-    from lossbook.searching.trials import of_study
 
     study = storage.load(folder)
     teller = Teller(folder, plan, Console(highlight=False, soft_wrap=True))
     total, workers = storage.total(study), how["search.workers"]
-    teller.plan_told(of_study(study), total, workers)
+    teller.plan_told(trials_now(study, folder), total, workers)
     interrupted = False
     try:
         script = str(Path(typed[0]).with_name("train.py"))  # which runs a trial's other processes
@@ -171,7 +171,7 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
         interrupted = True
     from lossbook.searching.pictures import draw  # matplotlib takes a while, too
 
-    trials = of_study(study)
+    trials = trials_now(study, folder)
     shares = importances(study, teller.ranked(trials))
     pictures = draw(folder / "report", plan, trials, shares)
     teller.outcome(trials, shares, pictures)

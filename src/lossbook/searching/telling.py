@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from lossbook.errors import refuse
-from lossbook.searching.claiming import is_held
 from lossbook.searching.plan import Plan
 from lossbook.searching.trials import Trial, ranked
 from lossbook.shown import duration, figure, plural
@@ -51,12 +50,12 @@ class Teller:
         for given, reason in self.plan.refused:
             say(f"[dim]refused[/dim] {escape(given)}: {escape(' '.join(reason.split()))}")
         if any(trial.counts for trial in trials):
-            say(f"[dim]so far [/dim] {self._counted([trial for trial in trials if trial.counts])}")
+            say(f"[dim]so far [/dim] {_counted([trial for trial in trials if trial.counts])}")
         say("")
 
     def trial(self, trial: Trial, trials: Sequence[Trial]) -> None:
         """A line for a trial that has ended."""
-        ended = sum(one.counts and one.status != "running" for one in trials)
+        ended = sum(one.counts and one.status not in ("running", "interrupted") for one in trials)
         best = self.ranked(trials)[:1]
         tag = self.plan.primary[0]
         what = escape(self.plan.named(trial.values))
@@ -80,7 +79,7 @@ class Teller:
             UserError: no trial has come to an end with a figure.
         """
         counted = [trial for trial in trials if trial.counts]
-        self.out.print(f"\n{self._counted(trials) or 'no trials'}\n")
+        self.out.print(f"\n{_counted(trials) or 'no trials'}\n")
         reasons = Counter(" ".join(trial.message.split()) for trial in trials if trial.status == "refused")
         for reason, count in reasons.most_common(_SHOWN):
             self.out.print(f"[dim]refused [/dim] {plural(count, 'trial')}: {escape(reason)}")
@@ -111,26 +110,17 @@ class Teller:
 
     def left(self, trials: Sequence[Trial], total: int, interrupted: bool) -> None:
         """Why there are fewer completed trials than were asked for, if so, and how to go on."""
-        begun = sum(self._status(trial) == "running" for trial in trials)
-        if not interrupted and not begun and sum(trial.counts for trial in trials) < total:
-            self.out.print("[dim]note    [/dim] every combination of these values has been tried")
-        elif not interrupted and begun:
-            self.out.print(f"[dim]note    [/dim] other processes still train {plural(begun, 'trial')}")
-        elif interrupted:
+        elsewhere = sum(trial.status == "running" for trial in trials)
+        if elsewhere:
+            self.out.print(f"[dim]note    [/dim] other processes still train {plural(elsewhere, 'trial')}")
+        if interrupted or any(trial.status == "interrupted" for trial in trials):
             command = ["python", "scripts/search.py", f"search.resume={self.folder}"]
             self.out.print(f"[dim]go on   [/dim] {escape(shlex.join(command))}")
+        elif not elsewhere and sum(trial.counts for trial in trials) < total:
+            self.out.print("[dim]note    [/dim] every combination of these values has been tried")
 
     def ranked(self, trials: Sequence[Trial]) -> list[Trial]:
         return ranked(trials, self.plan.primary[1], self.plan.compares_losses)
-
-    def _counted(self, trials: Sequence[Trial]) -> str:
-        """``3 completed, 1 interrupted``."""
-        return ", ".join(f"{count} {status}" for status, count in Counter(map(self._status, trials)).items())
-
-    def _status(self, trial: Trial) -> str:
-        """``interrupted`` for one that was begun and that nobody trains now."""
-        stopped = trial.status == "running" and not is_held(self.folder, trial.number)
-        return "interrupted" if stopped else trial.status
 
     def _rows(self, best: Sequence[Trial]) -> None:
         """A line a trial; a table's columns would be too narrow for many parameters."""
@@ -150,3 +140,8 @@ def best_command(plan: Plan, trial: Trial) -> str:
     flags = ["--config-dir", plan.folders[0]] if plan.folders else []
     command = shlex.join(["python", "scripts/train.py", *flags, *plan.overrides(trial.values)])
     return command if trial.threads is None else f"OMP_NUM_THREADS={trial.threads} {command}"
+
+
+def _counted(trials: Sequence[Trial]) -> str:
+    """``3 completed, 1 interrupted``."""
+    return ", ".join(f"{count} {status}" for status, count in Counter(trial.status for trial in trials).items())

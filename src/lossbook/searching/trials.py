@@ -20,8 +20,9 @@ class Trial:
 
     Args:
         number: from 0, also the name of its folder.
-        status: ``completed``, ``pruned``, ``failed``, ``running``, or ``refused`` where its values do not fit together
-            and nothing was trained.
+        status: ``completed``, ``pruned``, ``failed``, ``running``, ``interrupted`` where it was begun and nobody trains
+            it (told apart by ``trials_now`` alone), or ``refused`` where its values do not fit together and nothing was
+            trained.
         values: what was drawn, by the parameters' names.
         figure: the primary metric of its best epoch; None where there is none.
         loss: ``val/loss`` of that epoch.
