@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.composing import command as scripts
-from lossbook.composing.arguments import belongs_to_hydra, config_dir, parse, split_ckpt, unquoted
+from lossbook.composing.arguments import belongs_to_hydra, config_dir, split_ckpt, unquoted
 from lossbook.composing.folders import OUTPUTS, claim, discarding, missing, sweep_base
-from lossbook.composing.options import conf_folder
+from lossbook.composing.options import Options, conf_folder
 from lossbook.composing.own_keys import taken
 from lossbook.errors import UserError, nearest, refuse
+from lossbook.searching.space import overrides
 from lossbook.sweeping.stopping import sigterm_as_ctrl_c
 
 OPTIONS: dict[str, Any] = {
@@ -58,7 +59,10 @@ def command() -> int:
 
 def _with_hydra(flags: Namespace, others: list[str], given: list[str]) -> int:
     """What needs no search: help, completion, the config that all trials share."""
-    fixed = [one.input_line for one in parse(given) if not one.is_sweep_override()] if flags.cfg else given
+    fixed = given
+    if flags.cfg:
+        read = overrides(given, Options([conf_folder()]))
+        fixed = [one.input_line for one in read if not one.is_sweep_override()]
     sys.argv[1:] = [one for one in others if one not in given or one in fixed]
     return scripts.command("search", lambda config, folder: None, own=OPTIONS)
 
@@ -135,7 +139,7 @@ def _resume(typed: Sequence[str], how: dict[str, Any], arguments: Sequence[str],
         refuse_elsewhere(folder, plan.cwd, "search.resume")
     keys = [argument.partition("=")[0] for argument in typed[1:]]
     refuse_changed(plan, how, keys)
-    if arguments and not any(one.is_sweep_override() for one in parse(arguments)):
+    if arguments and not any(one.is_sweep_override() for one in overrides(arguments, Options(folders))):
         rule = f"Every trial has {' '.join(plan.fixed) or 'the defaults'}, and a search goes on as it began."
         raise refuse(" ".join(arguments), rule, f"{shlex.quote(f'search.resume={folder}')} alone")
     if arguments:

@@ -9,7 +9,6 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lossbook.composing.arguments import parse
 from lossbook.composing.check import check
 from lossbook.composing.finish import composed
 from lossbook.composing.hydras import reader
@@ -20,7 +19,7 @@ from lossbook.objectives.contract import Contract
 from lossbook.objectives.metrics.direction import better
 from lossbook.report.contests import OF_TRAINING, OF_VALIDATION, samples
 from lossbook.searching.plan import Plan
-from lossbook.searching.space import Parameter, parameter, without
+from lossbook.searching.space import Parameter, overrides, parameter, without
 
 _COMBINATIONS = 60  # of options that are all composed beforehand, at a tenth of a second each
 _OTHER_SAMPLES = "Trials with other validation parts do not compare."
@@ -48,9 +47,9 @@ def make_plan(
         UserError: nothing is searched; something cannot be composed; nothing of it fits; trials would not compare.
     """
     options = Options(folders)
-    overrides = parse(arguments)
-    fixed = [one.input_line for one in overrides if not one.is_sweep_override()]
-    sweeps = [one for one in overrides if one.is_sweep_override()]
+    given = overrides(arguments, options)
+    fixed = [one.input_line for one in given if not one.is_sweep_override()]
+    sweeps = [one for one in given if one.is_sweep_override()]
     _refuse_keys(sweeps, fixed)
     groups = [parameter(one, None, options) for one in sweeps if options.has_group(one.key_or_group)]
     combinations, refused = _allowed(groups, fixed, folders, options)
@@ -81,10 +80,10 @@ def make_plan(
     return _probed(plan, others, combinations, folders, options)
 
 
-def problem_with(overrides: Sequence[str], folders: Sequence[Path]) -> UserError | None:
+def problem_with(arguments: Sequence[str], folders: Sequence[Path]) -> UserError | None:
     """What is wrong with a trial that would have these arguments."""
     try:
-        check(plain(composed(overrides, folders)), Options(folders))
+        check(plain(composed(arguments, folders)), Options(folders))
     except UserError as error:
         return error
     return None
