@@ -41,10 +41,17 @@ def test_each_trial_is_a_line(plan: Plan) -> None:
     lines = told(plan, *(lambda teller, one=one: teller.trial(one, trials) for one in trials[:4])).splitlines()
     assert lines == [
         "   4  #0    val/acc 0.9000  optim.lr=0.0123  30 epochs, 3.0 s",
-        "   4  #1    val/acc 0.9000  optim.lr=0.02  30 epochs, 3.0 s  best so far",
+        "   4  #1    val/acc 0.9000  optim.lr=0.02  30 epochs, 3.0 s",
         "   4  #2    val/acc 0.5000  optim.lr=0.1  given up after 4 epochs, 0.4 s",
         "   4  #3    failed  optim.lr=0.1  The loss is nan.",
     ]
+
+
+def test_only_a_better_figure_is_the_best_so_far(plan: Plan) -> None:
+    worse = replace(DONE, number=7, figure=0.8)
+    assert "best so far" in told(plan, lambda teller: teller.trial(DONE, [DONE, worse]))
+    assert "best so far" not in told(plan, lambda teller: teller.trial(EQUAL, [DONE, EQUAL]))
+    assert "best so far" not in told(plan, lambda teller: teller.trial(worse, [DONE, worse]))
 
 
 def test_the_outcome_names_ties_and_the_best_command(plan: Plan) -> None:
@@ -57,12 +64,17 @@ def test_the_outcome_names_ties_and_the_best_command(plan: Plan) -> None:
     assert text.splitlines()[-1] == "best     OMP_NUM_THREADS=1 python scripts/train.py seed=3 optim.lr=0.02"
 
 
-def test_where_losses_are_searched_the_earlier_of_equals_is_first(planned: Planned) -> None:
+def test_where_losses_of_several_kinds_are_level_the_earlier_is_first(planned: Planned) -> None:
     plan = planned("loss.criterion.label_smoothing=0,0.1")
-    trials = [replace(one, values={"loss.criterion.label_smoothing": "0"}) for one in (DONE, EQUAL)]
+    kinds = [{"loss.criterion.label_smoothing": text} for text in ("0", "0.1")]
+    trials = [replace(one, values=values) for one, values in zip((DONE, EQUAL), kinds, strict=True)]
     text = told(plan, lambda teller: teller.outcome(trials, [], []))
     assert "the earliest of them is first" in text
     assert "val/loss" not in text
+    alike = [replace(one, values=kinds[0]) for one in (DONE, EQUAL)]
+    assert "the lowest val/loss of them is first" in told(plan, lambda teller: teller.outcome(alike, [], []))
+    level = [*alike, replace(EQUAL, number=2, values=kinds[0])]
+    assert "the earliest of the lowest val/loss of them" in told(plan, lambda teller: teller.outcome(level, [], []))
 
 
 def test_a_command_is_safe_to_paste(plan: Plan) -> None:

@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 from lossbook.composing.options import conf_folder
 from lossbook.errors import UserError, refuse
 from lossbook.searching import storage
-from lossbook.searching.comparable import problem_with
 from lossbook.searching.drawing import distributions, draws
+from lossbook.searching.fitting import problem_with
 from lossbook.searching.plan import Plan
 from lossbook.searching.trials import Trial, of_study
 from lossbook.sweeping.ledger import Ending, figures, lock

@@ -162,6 +162,7 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
     from lossbook.searching.importance import importances
     from lossbook.searching.search import How, run
     from lossbook.searching.telling import Teller
+    from lossbook.searching.trials import ranked
 
     study = storage.load(folder)
     teller = Teller(folder, plan, Console(highlight=False, soft_wrap=True))
@@ -176,7 +177,7 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
     from lossbook.searching.pictures import draw  # matplotlib takes a while, too
 
     trials = trials_now(study, folder)
-    shares = importances(study, teller.ranked(trials))
+    shares = importances(study, ranked(trials, plan))
     pictures = draw(folder / "report", plan, trials, shares)
     teller.outcome(trials, shares, pictures)
     teller.left(trials, storage.total(study), interrupted)

@@ -38,7 +38,7 @@ def draw(folder: Path, plan: Plan, trials: Sequence[Trial], importances: Sequenc
     seen = [trial for trial in trials if trial.figure is not None and trial.status in ("completed", "pruned")]
     if not seen:
         return []
-    best = next(iter(ranked(trials, plan.primary[1], plan.compares_losses)), None)
+    best = next(iter(ranked(trials, plan)), None)
     drawn = [_history, _values, *([_curves] if any(len(trial.curve) > 1 for trial in seen) else [])]
     written = []
     for one in drawn:
@@ -91,7 +91,7 @@ def _history(path: Path, plan: Plan, trials: Sequence[Trial], seen: Sequence[Tri
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         told = "none has completed"
         if best is not None:
-            loss = f" (val/loss {shown(best.loss)})" if plan.compares_losses and math.isfinite(best.loss) else ""
+            loss = f" (val/loss {shown(best.loss)})" if math.isfinite(best.loss) else ""
             told = f"best {name} {shown(best.figure)}{loss}, in trial {best.number}"
         axes.set_title(f"{len([t for t in trials if t.counts])} trials: {told}", loc="left", pad=12)
         handles, names = _handles(axes, seen, best)
@@ -151,7 +151,7 @@ def _on_axis(axes: Axes, one: Parameter, have: Sequence[Trial]) -> Callable[[Tri
 def _curves(path: Path, plan: Plan, trials: Sequence[Trial], seen: Sequence[Trial], best: Trial | None) -> None:
     """Beside each other all of it, which shows where trials were given up, and what lies near the best."""
     name, mode = plan.primary
-    done = ranked(trials, mode, plan.compares_losses)
+    done = ranked(trials, plan)
     with picture(path, 12, 5) as figure:
         whole, near = figure.subplots(1, 2)
         finals = [list(trial.curve.values())[-1] for trial in done if trial.curve]

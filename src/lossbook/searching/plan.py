@@ -33,6 +33,7 @@ class Plan:
         refused: choices that fit nothing else, as arguments, with the reason; they are no part of ``parameters``.
         cwd: the working folder, where relative paths and the user's own code are found; None: an earlier Lossbook has
             not noted it.
+        in_batch: whether the loss compares the samples of a batch, so that ``val/loss`` depends on ``data.batch_size``.
     """
 
     command: tuple[str, ...]
@@ -46,11 +47,13 @@ class Plan:
     seed: int
     refused: tuple[tuple[str, str], ...] = ()
     cwd: str | None = None
+    in_batch: bool = False
 
-    @property
-    def compares_losses(self) -> bool:
-        """Whether ``val/loss`` means the same in all trials, so that it may decide between equal figures."""
-        return not any(parameter.name.partition(".")[0] in ("loss", "experiment") for parameter in self.parameters)
+    def criterion(self, values: Mapping[str, Any]) -> str:
+        """What ``val/loss`` of a trial with these values is a figure of; trials that differ in it differ in kind."""
+        own = [one.name for one in self.parameters if one.name.partition(".")[0] in ("loss", "experiment")]
+        own += ["data.batch_size"] if self.in_batch else []
+        return self.named({name: values[name] for name in own if name in values})
 
     def overrides(self, values: Mapping[str, Any]) -> list[str]:
         """The arguments of a trial with these values, by the parameters' names."""

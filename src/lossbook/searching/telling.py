@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lossbook.errors import refuse
+from lossbook.report.ranks import rounded
 from lossbook.searching.plan import Plan
 from lossbook.searching.trials import Trial, ranked
 from lossbook.shown import duration, figure, plural
@@ -56,12 +57,13 @@ class Teller:
     def trial(self, trial: Trial, trials: Sequence[Trial]) -> None:
         """A line for a trial that has ended."""
         ended = sum(one.counts and one.status not in ("running", "interrupted") for one in trials)
-        best = self.ranked(trials)[:1]
         tag = self.plan.primary[0]
         what = escape(self.plan.named(trial.values))
         spent = f"{plural(trial.epochs or 0, 'epoch')}, {duration(trial.seconds or 0)}"
         if trial.status == "completed":
-            mark = "  [bold green]best so far[/bold green]" if best and best[0].number == trial.number else ""
+            rivals = [one for one in ranked(trials, self.plan) if one.number != trial.number]
+            alone = not rivals or self._better(trial, rivals[0])
+            mark = "  [bold green]best so far[/bold green]" if alone else ""
             text = f"{tag} [bold]{figure(trial.figure)}[/bold]  {what}  [dim]{spent}[/dim]{mark}"
         elif trial.status == "pruned":
             text = f"[dim]{tag} {figure(trial.figure)}  {what}  given up after {spent}[/dim]"
@@ -83,7 +85,7 @@ class Teller:
         reasons = Counter(" ".join(trial.message.split()) for trial in trials if trial.status == "refused")
         for reason, count in reasons.most_common(_SHOWN):
             self.out.print(f"[dim]refused [/dim] {plural(count, 'trial')}: {escape(reason)}")
-        best = self.ranked(trials)
+        best = ranked(trials, self.plan)
         if not best:
             failed = [trial for trial in counted if trial.status == "failed"]
             if not failed or len(failed) < len(counted):
@@ -97,12 +99,10 @@ class Teller:
         if importances:
             shares = ", ".join(f"{name} {share:.0%}" for name, share in importances[:6])
             self.out.print(f"[dim]matters [/dim] {escape(shares)}")
-        equal = [trial for trial in best if trial.figure == best[0].figure]
+        equal = [trial for trial in best if rounded(trial.figure) == rounded(best[0].figure)]
         if len(equal) > 1:
-            way = "the lowest val/loss" if self.plan.compares_losses else "the earliest"
-            self.out.print(
-                f"[dim]equal   [/dim] {plural(len(equal), 'trial')} have that figure; {way} of them is first"
-            )
+            told = f"{plural(len(equal), 'trial')} have that figure; {self._decided(equal)} of them is first"
+            self.out.print(f"[dim]equal   [/dim] {told}")
         for place, path in enumerate(pictures):
             self.out.print(f"[dim]{'pictures' if place == 0 else '':<8}[/dim] {escape(str(path))}")
         self.out.print(f"[dim]curves  [/dim] tensorboard --logdir {escape(shlex.quote(str(self.folder)))}")
@@ -119,12 +119,23 @@ class Teller:
         elif not elsewhere and sum(trial.counts for trial in trials) < total:
             self.out.print("[dim]note    [/dim] every combination of these values has been tried")
 
-    def ranked(self, trials: Sequence[Trial]) -> list[Trial]:
-        return ranked(trials, self.plan.primary[1], self.plan.compares_losses)
+    def _better(self, trial: Trial, other: Trial) -> bool:
+        one, two = rounded(trial.figure), rounded(other.figure)
+        return one > two if self.plan.primary[1] == "max" else one < two
+
+    def _decided(self, equal: Sequence[Trial]) -> str:
+        """Why the first of trials with equal figures is first."""
+        lowest = [trial for trial in equal if rounded(trial.loss) == rounded(equal[0].loss)]
+        if not self._compare_losses(equal) or len(lowest) == len(equal):
+            return "the earliest"
+        return "the lowest val/loss" if len(lowest) == 1 else "the earliest of the lowest val/loss"
+
+    def _compare_losses(self, trials: Sequence[Trial]) -> bool:
+        return len({self.plan.criterion(trial.values) for trial in trials}) == 1
 
     def _rows(self, best: Sequence[Trial]) -> None:
         """A line a trial; a table's columns would be too narrow for many parameters."""
-        tag, losses = self.plan.primary[0], self.plan.compares_losses
+        tag, losses = self.plan.primary[0], self._compare_losses(best)
         self.out.print(f"trial  {tag:>10}{'  val/loss' if losses else ''}  epochs      time")
         for place, trial in enumerate(best):
             loss = f"  {figure(trial.loss):>8}" if losses else ""
