@@ -32,7 +32,7 @@ def told(plan: Plan, *calls: Callable[[Teller], None]) -> str:
 DONE = Trial(0, "completed", {"optim.lr": 0.0123}, figure=0.9, loss=0.3, epochs=30, seconds=3.0)
 EQUAL = Trial(1, "completed", {"optim.lr": 0.02}, figure=0.9, loss=0.2, epochs=30, seconds=3.0, threads=1)
 PRUNED = Trial(2, "pruned", {"optim.lr": 0.1}, figure=0.5, epochs=4, seconds=0.4)
-FAILED = Trial(3, "failed", {"optim.lr": 0.1}, message="The loss is nan.\nand more")
+FAILED = Trial(3, "failed", {"optim.lr": 0.1}, message="optim.lr=0.1\n  It is too large.\n  Fix: optim.lr=0.01")
 REFUSED = Trial(4, "refused", {"optim.lr": 0.1}, message="No.")
 
 
@@ -43,8 +43,14 @@ def test_each_trial_is_a_line(plan: Plan) -> None:
         "   4  #0    val/acc 0.9000  optim.lr=0.0123  30 epochs, 3.0 s",
         "   4  #1    val/acc 0.9000  optim.lr=0.02  30 epochs, 3.0 s",
         "   4  #2    val/acc 0.5000  optim.lr=0.1  given up after 4 epochs, 0.4 s",
-        "   4  #3    failed  optim.lr=0.1  The loss is nan.",
+        "   4  #3    failed  optim.lr=0.1  optim.lr=0.1 It is too large. Fix: optim.lr=0.01",
     ]
+
+
+def test_a_long_message_is_cut(plan: Plan) -> None:
+    long = replace(FAILED, message="word " * 100)
+    (line,) = told(plan, lambda teller: teller.trial(long, [long])).splitlines()
+    assert line == "   1  #3    failed  optim.lr=0.1  " + "word " * 39 + "word…"
 
 
 def test_only_a_better_figure_is_the_best_so_far(plan: Plan) -> None:
@@ -95,7 +101,7 @@ def test_why_trials_were_refused_is_told_once_a_reason(plan: Plan) -> None:
 
 
 def test_no_figure_at_all_is_an_error_with_the_first_message(plan: Plan) -> None:
-    with pytest.raises(UserError, match=r"The trial failed.(?s:.*)The first: The loss is nan."):
+    with pytest.raises(UserError, match=r"The trial failed.(?s:.*)The first: optim.lr=0.1 It is too large\."):
         told(plan, lambda teller: teller.outcome([FAILED, REFUSED], [], []))
 
 

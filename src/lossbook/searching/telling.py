@@ -18,6 +18,7 @@ from lossbook.searching.trials import Trial, ranked
 from lossbook.shown import duration, figure, plural
 
 _SHOWN = 5  # of the best trials
+_LONGEST = 200  # characters of a message
 
 
 class Teller:
@@ -68,7 +69,7 @@ class Teller:
         elif trial.status == "pruned":
             text = f"[dim]{tag} {figure(trial.figure)}  {what}  given up after {spent}[/dim]"
         else:
-            text = f"[red]failed[/red]  {what}  {escape(trial.message.partition(chr(10))[0])}"
+            text = f"[red]failed[/red]  {what}  {escape(_line(trial.message))}"
         with self._lock:
             self.out.print(f"{ended:>4}  #{trial.number:<4} {text}")
 
@@ -82,7 +83,7 @@ class Teller:
         """
         counted = [trial for trial in trials if trial.counts]
         self.out.print(f"\n{_counted(trials) or 'no trials'}\n")
-        reasons = Counter(" ".join(trial.message.split()) for trial in trials if trial.status == "refused")
+        reasons = Counter(_line(trial.message) for trial in trials if trial.status == "refused")
         for reason, count in reasons.most_common(_SHOWN):
             self.out.print(f"[dim]refused [/dim] {plural(count, 'trial')}: {escape(reason)}")
         best = ranked(trials, self.plan)
@@ -90,10 +91,9 @@ class Teller:
             failed = [trial for trial in counted if trial.status == "failed"]
             if not failed or len(failed) < len(counted):
                 return
-            first = failed[0].message.splitlines() or [""]
             given = f"All {len(failed)} trials failed." if len(failed) > 1 else "The trial failed."
             where = self.folder / str(failed[0].number) / "output.txt"
-            raise refuse(given, f"The first: {first[0]}", f"{where} holds all that it said")
+            raise refuse(given, f"The first: {_line(failed[0].message)}", f"{where} holds all that it said")
         self._rows(best[:_SHOWN])
         self.out.print()
         if importances:
@@ -151,6 +151,12 @@ def best_command(plan: Plan, trial: Trial) -> str:
     flags = ["--config-dir", plan.folders[0]] if plan.folders else []
     command = shlex.join(["python", "scripts/train.py", *flags, *plan.overrides(trial.values)])
     return command if trial.threads is None else f"OMP_NUM_THREADS={trial.threads} {command}"
+
+
+def _line(message: str) -> str:
+    """A message of several lines, what was given and the rule among them, in one."""
+    whole = " ".join(message.split())
+    return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1]}…"
 
 
 def _counted(trials: Sequence[Trial]) -> str:
