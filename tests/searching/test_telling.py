@@ -109,6 +109,8 @@ def test_what_is_left_is_told(plan: Plan) -> None:
     running, cut = Trial(5, "running", {"optim.lr": 0.1}), Trial(6, "interrupted", {"optim.lr": 0.1})
     assert told(plan, lambda teller: teller.left([DONE], 1, False)) == ""
     assert "every combination" in told(plan, lambda teller: teller.left([DONE, REFUSED], 2, False))
+    tried = "every combination of these values has been tried; 1 of them failed, which a new search (another folder)"
+    assert tried in told(plan, lambda teller: teller.left([DONE, FAILED], 3, False))
     assert "1 completed, 1 running\n" in told(plan, lambda teller: teller.plan_told([DONE, running], 2, 1))
     elsewhere = "note     other processes still train 1 trial\n"
     assert told(plan, lambda teller: teller.left([DONE, running], 3, False)) == elsewhere
@@ -126,3 +128,5 @@ def test_the_plan_is_told_with_what_is_refused(planned: Planned) -> None:
     assert "trials  40, sampler tpe, pruner median, seed 2, 2 workers" in text
     assert "refused optim=sparse_adam: " in text
     assert "so far  1 completed, 1 pruned" in text
+    fewer = told(plan, lambda teller: teller.plan_told([DONE, PRUNED, REFUSED], 1, 2))
+    assert "note    there are 2 trials already, more than the 1 that it is to have" in fewer

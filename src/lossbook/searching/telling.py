@@ -49,6 +49,8 @@ class Teller:
             say(f"[dim]fixed  [/dim] {escape(' '.join(self.plan.fixed))}")
         how = f"sampler {self.plan.sampler}, pruner {self.plan.pruner}, seed {self.plan.seed}"
         say(f"[dim]trials [/dim] {total}, {how}, {plural(workers, 'worker')}")
+        if (there := sum(trial.counts for trial in trials)) > total:
+            say(f"[dim]note   [/dim] there are {there} trials already, more than the {total} that it is to have")
         for given, reason in self.plan.refused:
             say(f"[dim]refused[/dim] {escape(given)}: {escape(' '.join(reason.split()))}")
         if any(trial.counts for trial in trials):
@@ -117,7 +119,9 @@ class Teller:
             command = ["python", "scripts/search.py", f"search.resume={self.folder}"]
             self.out.print(f"[dim]go on   [/dim] {escape(shlex.join(command))}")
         elif not elsewhere and sum(trial.counts for trial in trials) < total:
-            self.out.print("[dim]note    [/dim] every combination of these values has been tried")
+            failed = sum(trial.status == "failed" for trial in trials)
+            again = f"; {failed} of them failed, which a new search (another folder) tries again" if failed else ""
+            self.out.print(f"[dim]note    [/dim] every combination of these values has been tried{again}")
 
     def _better(self, trial: Trial, other: Trial) -> bool:
         one, two = rounded(trial.figure), rounded(other.figure)
