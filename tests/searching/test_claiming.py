@@ -11,7 +11,7 @@ from optuna import Study
 
 from lossbook.errors import UserError, refuse
 from lossbook.searching import claiming, storage
-from lossbook.searching.claiming import Claim, claim, is_held, settle
+from lossbook.searching.claiming import Claim, claim, settle, trials_now
 from lossbook.searching.plan import Plan
 from lossbook.searching.trials import Trial, of_study
 from lossbook.sweeping.ledger import Ending
@@ -139,5 +139,21 @@ def test_a_trial_that_is_settled_while_one_looks_is_not_taken_again(
     second = taken(study, plan, tmp_path)
     monkeypatch.setattr(claiming, "_take", take)
     assert (second.number, second.again) == (1, False)
-    assert not is_held(tmp_path, 0)
-    assert is_held(tmp_path, 1)
+
+
+def test_what_somebody_trains_is_told_from_what_was_left_behind(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(tmp_path, 3)
+    first, second, _third = (taken(study, plan, tmp_path) for _ in range(3))
+    second.held.release()  # as a killed process does
+    assert [one.status for one in trials_now(study, tmp_path)] == ["running", "interrupted", "running"]
+    take = claiming._take
+
+    def late(folder: Path, number: int) -> Any:
+        if number == first.number:
+            end(study, tmp_path, first)  # between the look at the study and the one at the lock
+        return take(folder, number)
+
+    monkeypatch.setattr(claiming, "_take", late)
+    assert [one.status for one in trials_now(study, tmp_path)] == ["completed", "interrupted", "running"]

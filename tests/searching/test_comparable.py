@@ -8,7 +8,7 @@ import pytest
 from lossbook.composing.options import conf_folder
 from lossbook.errors import UserError
 from lossbook.searching.command import OPTIONS
-from lossbook.searching.comparable import make_plan, problem_with
+from lossbook.searching.comparable import make_plan
 from lossbook.searching.plan import Plan
 
 Planned = Callable[..., Plan]
@@ -35,13 +35,6 @@ def test_a_key_that_one_optimizer_has_is_searched_there(planned: Planned) -> Non
     plan = planned("optim=adam,sgd,rmsprop", "optim.momentum=interval(0,0.9)", "optim.betas=[0.9,0.99],[0.8,0.99]")
     assert plan.parameters[1].only == ("optim", ("sgd", "rmsprop"))
     assert plan.parameters[2].only == ("optim", ("adam",))
-
-
-def test_choices_that_fit_nothing_are_left_out_with_the_reason(planned: Planned) -> None:
-    plan = planned("optim=adam,lbfgs,sparse_adam", "optim.lr=1e-3,1e-2", "data=digits", "model=cnn")
-    assert "adam" in plan.parameters[0].choices
-    assert "sparse_adam" not in plan.parameters[0].choices
-    assert dict(plan.refused)["optim=sparse_adam"]
 
 
 @pytest.mark.parametrize(
@@ -92,12 +85,38 @@ def test_losses_that_compare_are_named(planned: Planned) -> None:
         planned("loss=cross_entropy,triplet_margin,mse", "data=digits")
 
 
-def test_losses_decide_between_equal_figures_where_all_have_the_same(planned: Planned) -> None:
-    assert planned("optim.lr=1,2").compares_losses
-    assert not planned("loss=cross_entropy,mse", "data=digits").compares_losses
-    assert not planned("loss.criterion.label_smoothing=0,0.1").compares_losses
+def test_losses_decide_among_trials_of_the_same_one(planned: Planned) -> None:
+    plan = planned("loss=cross_entropy,mse", "data=digits", "optim.lr=1,2")
+    one, two = ({"loss": "mse", "optim.lr": rate} for rate in "12")
+    assert plan.criterion(one) == plan.criterion(two) == "loss=mse"
+    smoothed = planned("loss.criterion.label_smoothing=0,0.1")
+    assert smoothed.criterion({"loss.criterion.label_smoothing": "0"}) == "loss.criterion.label_smoothing=0"
+    assert planned("data.batch_size=32,64").criterion({"data.batch_size": "32"}) == ""
 
 
-def test_a_trial_is_held_against_the_contracts() -> None:
-    assert problem_with(["optim.lr=0.1"], [conf_folder()]) is None
-    assert problem_with(["loss.activation=softmax"], [conf_folder()]) is not None
+def test_where_a_batch_is_compared_with_itself_its_size_changes_the_loss(planned: Planned) -> None:
+    plan = planned("loss=info_nce", "data.batch_size=32,64")
+    assert (plan.primary[0], plan.criterion({"data.batch_size": "32"})) == ("val/recall_at_1", "data.batch_size=32")
+    assert planned("loss=triplet_margin", "data.batch_size=32,64").in_batch
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["trainer.limit_val_batches=2"], r"trainer.limit_val_batches=2 counts batches"),
+        (["trainer.limit_val_batches=0.5"], r"trainer.limit_val_batches=0.5 counts batches"),
+        (["trainer=overfit"], r"trainer.overfit_batches=\d+ counts batches"),
+        (["trainer.limit_val_batches=1.0"], None),
+        (["loss=info_nce", "loss.primary.class=top1"], "compares the samples of a batch"),
+        (["loss=triplet_margin", "loss.primary.class=loss"], "compares the samples of a batch"),
+        (["loss.primary.class=loss"], None),
+    ],
+)
+def test_the_batch_size_is_not_searched_where_validation_depends_on_it(
+    planned: Planned, arguments: list[str], says: str | None
+) -> None:
+    if says is None:
+        assert planned(*arguments, "data.batch_size=32,64").parameters[0].name == "data.batch_size"
+        return
+    with pytest.raises(UserError, match=says):
+        planned(*arguments, "data.batch_size=32,64")

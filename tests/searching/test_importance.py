@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from optuna.distributions import FloatDistribution
@@ -7,10 +8,11 @@ from optuna.trial import TrialState, create_trial
 
 from lossbook.searching import storage
 from lossbook.searching.importance import importances
+from lossbook.searching.plan import Plan
 from lossbook.searching.trials import of_study, ranked
 
 
-def test_what_decides_has_the_larger_share(tmp_path: Path) -> None:
+def test_what_decides_has_the_larger_share(tmp_path: Path, planned: Callable[..., Plan]) -> None:
     study = storage.create(tmp_path, "max", 40)
     unit = FloatDistribution(0, 1)
     for number in range(40):
@@ -18,7 +20,7 @@ def test_what_decides_has_the_larger_share(tmp_path: Path) -> None:
         state = TrialState.PRUNED if abs(values["decides"] - 0.5) > 0.3 else TrialState.COMPLETE
         study.add_trial(create_trial(state=state, value=1.0, params=values, distributions=dict.fromkeys(values, unit),
                                      user_attrs={"record": {"loss": abs(values["decides"] - 0.5)}}))  # fmt: skip
-    best_first = ranked(of_study(study), "max", by_loss=True)
+    best_first = ranked(of_study(study), planned("optim.lr=1,2"))
     (first, share), _ = importances(study, best_first)
     assert first == "decides"
     assert share > 0.6

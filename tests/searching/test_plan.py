@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,15 @@ def test_a_plan_comes_back_from_its_file_as_it_was(tmp_path: Path, planned: Plan
     plan = planned("optim=adam,sgd", "optim.momentum=0.8,0.9", "optim.lr=interval(1e-4,1e-1)", seed=7)
     plan.write(tmp_path)
     assert Plan.read(tmp_path) == plan
-    assert plan.seed == 7
+    assert (plan.seed, plan.cwd) == (7, str(Path.cwd()))
+
+
+def test_a_plan_of_before_working_folders_were_noted_is_read(tmp_path: Path, planned: Planned) -> None:
+    planned("optim.lr=1,2").write(tmp_path)
+    kept = json.loads((tmp_path / "search.json").read_text())
+    del kept["cwd"]
+    (tmp_path / "search.json").write_text(json.dumps(kept))
+    assert Plan.read(tmp_path).cwd is None
 
 
 def test_a_folder_without_a_plan_is_refused(tmp_path: Path, planned: Planned) -> None:
@@ -39,6 +48,8 @@ def test_another_space_is_refused(planned: Planned) -> None:
     ):
         with pytest.raises(UserError, match=says):
             refuse_other(plan, planned(*arguments), Path("here"))
+    with pytest.raises(UserError, match=r"Fix: 'search.resume=my search' alone goes on as before"):
+        refuse_other(plan, planned("optim.lr=interval(1e-4,1e-1)", "seed=1"), Path("my search"))
 
 
 def test_a_search_keeps_its_sampler_its_pruner_and_its_seed(planned: Planned) -> None:

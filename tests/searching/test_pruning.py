@@ -90,6 +90,14 @@ def test_a_run_that_goes_on_has_its_best_from_before(tmp_path: Path) -> None:
     assert curve(tmp_path) == {0: 0.95, 1: 0.95, 2: 0.97}
 
 
+def test_a_run_that_begins_afresh_is_not_judged_by_what_it_came_to_before(tmp_path: Path) -> None:
+    study_of(tmp_path, 0.9)
+    Training().run(callback(tmp_path, "none"), 0.95, 0.95, 0.1, 0.1)  # its best so far: 0.95
+    with pytest.raises(Pruned, match=r"val/acc 0.3 after epoch 3"):
+        Training().run(callback(tmp_path), 0.1, 0.2, 0.3, 0.4)
+    assert curve(tmp_path) == {0: 0.1, 1: 0.2, 2: 0.3, 3: 0.95}
+
+
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_every_pruner_judges(tmp_path: Path, pruner: str) -> None:
     study_of(tmp_path, 0.9)

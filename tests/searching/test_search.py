@@ -62,6 +62,15 @@ def test_another_search_in_its_folder_is_refused(search: Any) -> None:
     assert "began with search.seed=0" in search("search.resume=found", "search.seed=1")[2]
 
 
+def test_it_goes_on_where_it_was_begun(search: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    search(LR, "search.trials=2", "hydra.sweep.dir=found")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    code, _, err = search("search.resume=../found", "search.trials=3")
+    assert (code, len(found("../found"))) == (1, 2)
+    assert f"It was begun in {tmp_path}, where" in err
+
+
 def test_several_workers_share_the_trials(search: Any) -> None:
     code, out, _ = search(LR, "search.trials=6", "search.workers=3", "hydra.sweep.dir=found")
     assert (code, len(found())) == (0, 6)
@@ -112,6 +121,8 @@ def test_ctrl_c_ends_with_what_there_is_and_how_to_go_on(search: Any, stand_in: 
         (["hydra/launcher=joblib", LR], "Hydra has no part"),
         (["--config-dir", "nowhere", LR], "no such folder"),
         (["optim.lr=0.1"], "needs something to vary"),
+        (["optim.lr=interval(a,b)"], "Fix: optim.lr=interval(1e-4,1e-1)"),
+        (["--cfg", "job", "optim.lr=interval(a,b)"], "Fix: optim.lr=interval(1e-4,1e-1)"),
     ],
 )
 def test_mistakes_are_answered_and_leave_nothing(search: Any, arguments: list[str], says: str, tmp_path: Path) -> None:

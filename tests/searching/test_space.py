@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lossbook.composing.arguments import parse
 from lossbook.composing.options import Options, conf_folder
 from lossbook.errors import UserError
-from lossbook.searching.space import Parameter, number, parameter, without
+from lossbook.searching.space import Parameter, number, overrides, parameter, without
 
 OPTIONS = Options([conf_folder()])
 
@@ -49,20 +49,44 @@ def test_every_sweep_of_hydras_grammar(argument: str, default: Any, expected: Pa
 @pytest.mark.parametrize(
     ("argument", "default", "says"),
     [
-        ("a.b=interval(5,1)", None, "a.b=interval(1.0,5.0)"),
-        ("a.b=interval(0.5,8)", 4, "a.b is a whole number"),
-        ("a.b=tag(log,interval(0,1))", 0.0, "Only positive numbers have a logarithm"),
+        ("a.b=interval(5,1)", None, "Fix: a.b=interval(1,5)$"),
+        ("a.b=interval(1e-3,1e-3)", 0.1, "Fix: a.b=0.001$"),
+        ("a.b=interval(3,3)", 1, "Fix: a.b=3$"),
+        ("a.b=interval(-inf,3)", 1.0, "Fix: a.b=interval(1e-4,1e-1)$"),
+        ("a.b=interval(0.5,8)", 4, "a.b is a whole number.*Fix: a.b=interval(1,8)$"),
+        ("a.b=interval(0.1,0.9)", 4, "a.b is a whole number.*Fix: a.b=interval(1,2)$"),
+        ("a.b=tag(log,interval(0,1))", 0.0, "positive numbers have a logarithm.*Fix: a.b=tag(log,interval(0.01,1.0))$"),
+        ("a.b=tag(log,interval(0,64))", 8, "Fix: a.b=tag(log,interval(1,64))$"),
+        ("a.b=tag(log,interval(-2,-1))", 0.0, "Fix: a.b=interval(-2.0,-1.0)$"),
         ("a.b=tag(lag,interval(0,1))", 0.0, "There is no tag lag"),
         ("a.b=range(3,3)", 1, "up to its stop"),
-        ("a.b=range(0,1,1e-9)", 1, "interval"),
+        ("a.b=range(0,1,1e-9)", 1, "Fix: a.b=interval(0,1)$"),
+        ("a.b=range(1,0,-1e-9)", 1, "Fix: a.b=interval(0,1)$"),
         ("a.b=interval(0,1),3", 1, "A choice is between values"),
         ("a.b=glob(*)", 1, "among the options of a group"),
         ("loss=glob(x*)", None, "Nothing is left"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_with_the_fix(argument: str, default: Any, says: str) -> None:
-    with pytest.raises(UserError, match="(?s)" + says.replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(UserError, match="(?sm)" + says.replace("(", r"\(").replace(")", r"\)")):
         read(argument, default)
+
+
+@pytest.mark.parametrize(
+    ("argument", "rule", "fix"),
+    [
+        ("optim.lr=interval(a,b)", "An interval takes two numbers, its ends.", "optim.lr=interval(1e-4,1e-1)"),
+        ("optim.lr=interval(1e-4)", "An interval takes two numbers, its ends.", "optim.lr=interval(1e-4,1e-1)"),
+        ("optim.lr=interval(1,2,log)", "An interval takes two numbers, its ends.", "optim.lr=interval(1e-4,1e-1)"),
+        ("optim.lr=interval(1, 2", "An interval takes two numbers, its ends.", "optim.lr=interval(1e-4,1e-1)"),
+        ("a=range(x)", "A range takes two or three numbers: its start, its stop and its step.", "a=range(1,10,2)"),
+        ("loss", "An argument has the form key=value.", "key=value, such as loss=ctc; --help shows what there is"),
+    ],
+)
+def test_what_hydras_grammar_cannot_read_is_answered(argument: str, rule: str, fix: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        overrides(["seed=3", argument], OPTIONS)
+    assert str(refusal.value).splitlines() == [argument, f"  {rule}", f"  Fix: {fix}"]
 
 
 @given(st.floats(1e-4, 1e-1))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lossbook.errors import UserError
-from lossbook.sweeping.plan import FILE, Job, Plan, named, refused
+from lossbook.sweeping.plan import FILE, Job, Plan, named, refuse_elsewhere, refused
 
 
 def plan(*jobs: Job) -> Plan:
@@ -87,3 +87,18 @@ def test_a_file_that_is_not_one_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(UserError, match="cannot be read"):
         Plan.read(tmp_path)
+
+
+def test_it_goes_on_where_it_was_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tmp_path / "my code"
+    before.mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as refusal:
+        refuse_elsewhere(Path("found"), str(before), "sweep.resume")
+    assert str(refusal.value).splitlines() == [
+        f"sweep.resume=found in {tmp_path}.",
+        f"  It was begun in {before}, where its paths and code of one's own are found.",
+        f"  Fix: cd '{before}', and sweep.resume={tmp_path}/found",
+    ]
+    refuse_elsewhere(Path("found"), str(tmp_path), "sweep.resume")
+    refuse_elsewhere(Path("found"), str(tmp_path / "gone"), "sweep.resume")

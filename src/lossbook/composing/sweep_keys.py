@@ -59,15 +59,11 @@ def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
                 f"sweep.retry={values['retry']} without sweep.resume.", rule, "sweep.resume=DIR sweep.retry=true"
             )
         return [*arguments, *_own(values)]
-    from lossbook.sweeping.plan import Plan
+    from lossbook.sweeping.plan import Plan, refuse_elsewhere
 
     folder = Path(values["resume"])
     plan = Plan.read(folder)
-    if Path.cwd() != Path(plan.cwd) and Path(plan.cwd).is_dir():
-        rule = f"It was begun in {plan.cwd}, where its paths and code of one's own are found."
-        raise refuse(
-            f"sweep.resume={folder} in {Path.cwd()}.", rule, f"cd {plan.cwd}, and sweep.resume={folder.absolute()}"
-        )
+    refuse_elsewhere(folder, plan.cwd, "sweep.resume")
     jobs, hydras = _split(arguments)
     jobs_before, hydras_before = _split(plan.arguments)
     how = {key: text for key, text in taken(plan.command[1:])[0].items() if key in ("timeout", "on_error")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 from lossbook.composing.options import conf_folder
 from lossbook.errors import UserError, refuse
 from lossbook.searching import storage
-from lossbook.searching.comparable import problem_with
 from lossbook.searching.drawing import distributions, draws
+from lossbook.searching.fitting import problem_with
 from lossbook.searching.plan import Plan
 from lossbook.searching.trials import Trial, of_study
 from lossbook.sweeping.ledger import Ending, figures, lock
@@ -68,11 +68,12 @@ def claim(study: Study, plan: Plan, folder: Path, threads: int | None) -> Claim 
             if values is None:
                 return None  # every combination has been tried
             problem = problem_with(plan.overrides(values), _folders(plan))
-            number = _add(study, plan, values, problem, threads)
             if problem is None:
-                held = _take(folder, number)
-                assert held is not None, "nobody else takes trials now"
-                return Claim(number, values, False, held)
+                held = lock(folder / f"trial-{len(trials)}")
+                held.acquire()  # before others may see it: nobody is to think that it was left behind
+                _add(study, plan, values, problem, threads)
+                return Claim(len(trials), values, False, held)
+            _add(study, plan, values, problem, threads)
             rules.append(problem.problems[0].rule)
             alike = len(set(rules)) == 1 and any(not one.every() for one in plan.parameters)  # without end
             if len(rules) == (_ALIKE_IN_A_ROW if alike else _REFUSED_IN_A_ROW):
@@ -122,8 +123,19 @@ def settle(study: Study, folder: Path, claimed: Claim, ending: Ending, primary: 
         claimed.held.release()
 
 
-def _add(study: Study, plan: Plan, values: dict[str, Any], problem: UserError | None, threads: int | None) -> int:
-    """Writes a trial down in one step, so that a kill leaves all of it or nothing; its number."""
+def trials_now(study: Study, folder: Path) -> list[Trial]:
+    """All trials as they stand, in the order of their numbers; ``interrupted`` is what was begun and nobody trains."""
+    trials = of_study(study)
+    for trial in trials:
+        if trial.status == "running" and (held := _take(folder, trial.number)) is not None:
+            now = of_study(study)[trial.number]  # while nobody can change it: it may have been settled just now
+            held.release()
+            trials[trial.number] = replace(now, status="interrupted") if now.status == "running" else now
+    return trials
+
+
+def _add(study: Study, plan: Plan, values: dict[str, Any], problem: UserError | None, threads: int | None) -> None:
+    """Writes a trial down in one step, so that a kill leaves all of it or nothing."""
     from optuna.trial import TrialState, create_trial
 
     noted = {"refused": str(problem)} if problem else {"threads": threads} if threads else {}
@@ -134,7 +146,6 @@ def _add(study: Study, plan: Plan, values: dict[str, Any], problem: UserError | 
         user_attrs=noted,
     )
     study.add_trial(trial)
-    return len(study.get_trials(deepcopy=False)) - 1
 
 
 def _take(folder: Path, number: int) -> FileLock | None:
@@ -144,16 +155,6 @@ def _take(folder: Path, number: int) -> FileLock | None:
     except Timeout:
         return None
     return held
-
-
-def is_held(folder: Path, number: int) -> bool:
-    """Whether some process trains this trial right now."""
-    if not folder.is_dir():
-        return False
-    if (held := _take(folder, number)) is None:
-        return True
-    held.release()
-    return False
 
 
 def _folders(plan: Plan) -> Sequence[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.composing import command as scripts
-from lossbook.composing.arguments import belongs_to_hydra, config_dir, parse, split_ckpt, unquoted
+from lossbook.composing.arguments import belongs_to_hydra, config_dir, split_ckpt, unquoted
 from lossbook.composing.folders import OUTPUTS, claim, discarding, missing, sweep_base
-from lossbook.composing.options import conf_folder
+from lossbook.composing.options import Options, conf_folder
 from lossbook.composing.own_keys import taken
 from lossbook.errors import UserError, nearest, refuse
+from lossbook.searching.space import overrides
 from lossbook.sweeping.stopping import sigterm_as_ctrl_c
 
 OPTIONS: dict[str, Any] = {
@@ -57,7 +59,10 @@ def command() -> int:
 
 def _with_hydra(flags: Namespace, others: list[str], given: list[str]) -> int:
     """What needs no search: help, completion, the config that all trials share."""
-    fixed = [one.input_line for one in parse(given) if not one.is_sweep_override()] if flags.cfg else given
+    fixed = given
+    if flags.cfg:
+        read = overrides(given, Options([conf_folder()]))
+        fixed = [one.input_line for one in read if not one.is_sweep_override()]
     sys.argv[1:] = [one for one in others if one not in given or one in fixed]
     return scripts.command("search", lambda config, folder: None, own=OPTIONS)
 
@@ -126,14 +131,17 @@ def _resume(typed: Sequence[str], how: dict[str, Any], arguments: Sequence[str],
     from lossbook.searching import storage
     from lossbook.searching.comparable import make_plan
     from lossbook.searching.plan import Plan, refuse_changed, refuse_other
+    from lossbook.sweeping.plan import refuse_elsewhere
 
     folder = Path(unquoted(how["search.resume"]))
     plan = Plan.read(folder)
+    if plan.cwd is not None:
+        refuse_elsewhere(folder, plan.cwd, "search.resume")
     keys = [argument.partition("=")[0] for argument in typed[1:]]
     refuse_changed(plan, how, keys)
-    if arguments and not any(one.is_sweep_override() for one in parse(arguments)):
+    if arguments and not any(one.is_sweep_override() for one in overrides(arguments, Options(folders))):
         rule = f"Every trial has {' '.join(plan.fixed) or 'the defaults'}, and a search goes on as it began."
-        raise refuse(" ".join(arguments), rule, f"search.resume={folder} alone")
+        raise refuse(" ".join(arguments), rule, f"{shlex.quote(f'search.resume={folder}')} alone")
     if arguments:
         refuse_other(plan, make_plan(arguments, folders, how, typed), folder)
     elif folders[1:] and tuple(map(str, folders[1:])) != plan.folders:
@@ -150,15 +158,16 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
     from rich.console import Console
 
     from lossbook.searching import storage
+    from lossbook.searching.claiming import trials_now
     from lossbook.searching.importance import importances
     from lossbook.searching.search import How, run
     from lossbook.searching.telling import Teller
-    from lossbook.searching.trials import of_study
+    from lossbook.searching.trials import ranked
 
     study = storage.load(folder)
     teller = Teller(folder, plan, Console(highlight=False, soft_wrap=True))
     total, workers = storage.total(study), how["search.workers"]
-    teller.plan_told(of_study(study), total, workers)
+    teller.plan_told(trials_now(study, folder), total, workers)
     interrupted = False
     try:
         script = str(Path(typed[0]).with_name("train.py"))  # which runs a trial's other processes
@@ -167,8 +176,8 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
         interrupted = True
     from lossbook.searching.pictures import draw  # matplotlib takes a while, too
 
-    trials = of_study(study)
-    shares = importances(study, teller.ranked(trials))
+    trials = trials_now(study, folder)
+    shares = importances(study, ranked(trials, plan))
     pictures = draw(folder / "report", plan, trials, shares)
     teller.outcome(trials, shares, pictures)
     teller.left(trials, storage.total(study), interrupted)

@@ -1,36 +1,30 @@
-"""Whether all that a search would try can be tried, and compared: found by composing, without torch."""
+"""Whether all that a search would try compares: found by composing, without torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
-from math import prod
 from pathlib import Path
 from typing import Any
 
-from lossbook.composing.arguments import parse
-from lossbook.composing.check import check
-from lossbook.composing.finish import composed
-from lossbook.composing.hydras import reader
 from lossbook.composing.options import Options
-from lossbook.composing.plain import plain
 from lossbook.errors import UserError, refuse
 from lossbook.objectives.contract import Contract
 from lossbook.objectives.metrics.direction import better
+from lossbook.objectives.rules import look_up
 from lossbook.report.contests import OF_TRAINING, OF_VALIDATION, samples
+from lossbook.searching.fitting import Combination, Fitting, allowed, left, probed
 from lossbook.searching.plan import Plan
-from lossbook.searching.space import Parameter, parameter, without
+from lossbook.searching.space import Parameter, overrides, parameter
 
-_COMBINATIONS = 60  # of options that are all composed beforehand, at a tenth of a second each
 _OTHER_SAMPLES = "Trials with other validation parts do not compare."
+_OF_A_BATCH = ("val/loss", "val/top1")  # where samples are compared within a batch
 _NOT_SEARCHED = {
     "seed": "The best of several seeds is luck, which another run would not have.",
     "ckpt": "Every trial would go on from a checkpoint, as the same run.",
     "loss.primary": "Trials with other metrics do not compare.",
     **dict.fromkeys(OF_VALIDATION, _OTHER_SAMPLES),
 }
-_Group = tuple[Parameter, str]  # a parameter that chooses among options, and one of them
 
 
 def make_plan(
@@ -48,22 +42,23 @@ def make_plan(
         UserError: nothing is searched; something cannot be composed; nothing of it fits; trials would not compare.
     """
     options = Options(folders)
-    overrides = parse(arguments)
-    fixed = [one.input_line for one in overrides if not one.is_sweep_override()]
-    sweeps = [one for one in overrides if one.is_sweep_override()]
+    given = overrides(arguments, options)
+    fixed = [one.input_line for one in given if not one.is_sweep_override()]
+    sweeps = [one for one in given if one.is_sweep_override()]
     _refuse_keys(sweeps, fixed)
     groups = [parameter(one, None, options) for one in sweeps if options.has_group(one.key_or_group)]
-    combinations, refused = _allowed(groups, fixed, folders, options)
-    groups, dropped = _left(groups, combinations, refused)
+    combinations, refused = allowed(groups, fixed, folders, options)
+    groups, dropped = left(groups, combinations, refused)
     configs = list(combinations.values())
     primary = _primary(combinations)
+    in_batch = any(_in_batch(*one) for one in configs)
+    _refuse_batch_sizes(sweeps, configs, in_batch and primary[0] in _OF_A_BATCH)
     others = []
     for one in sweeps:
         if not options.has_group(one.key_or_group):
             only = _only(one, groups, combinations)
-            default = next(
-                (_at(config, one.key_or_group) for config, _ in configs if _has(config, one.key_or_group)), None
-            )
+            found = (look_up(config, one.key_or_group) for config, _ in configs)
+            default = next((value for there, value in found if there), None)
             others.append(replace(parameter(one, default, options), only=only))
     plan = Plan(
         command=tuple(command),
@@ -76,17 +71,10 @@ def make_plan(
         pruner=how["search.pruner"],
         seed=how["search.seed"],
         refused=tuple(dropped),
+        cwd=str(Path.cwd()),
+        in_batch=in_batch,
     )
-    return _probed(plan, others, combinations, folders, options)
-
-
-def problem_with(overrides: Sequence[str], folders: Sequence[Path]) -> UserError | None:
-    """What is wrong with a trial that would have these arguments."""
-    try:
-        check(plain(composed(overrides, folders)), Options(folders))
-    except UserError as error:
-        return error
-    return None
+    return probed(plan, others, combinations, folders, options)
 
 
 def _refuse_keys(sweeps: Sequence[Any], fixed: Sequence[str]) -> None:
@@ -111,50 +99,7 @@ def _refuse_keys(sweeps: Sequence[Any], fixed: Sequence[str]) -> None:
         seen.add(key)
 
 
-def _allowed(
-    groups: Sequence[Parameter], fixed: Sequence[str], folders: Sequence[Path], options: Options
-) -> tuple[dict[tuple[_Group, ...], tuple[dict[str, Any], Contract]], dict[tuple[_Group, ...], str]]:
-    """The combinations of options that fit together, with their configs, and the reasons of the others."""
-    lists = [[(group, name) for name in group.choices] for group in groups]
-    together: Iterable[tuple[_Group, ...]] = product(*lists)
-    if prod(map(len, lists)) > _COMBINATIONS:  # each option with the first of every other group
-        firsts = [one[0] for one in lists]
-        together = dict.fromkeys(
-            tuple(option if place == changed else first for place, first in enumerate(firsts))
-            for changed, names in enumerate(lists)
-            for option in names
-        )
-    allowed, refused, error = {}, {}, None
-    composes = reader(folders)
-    for one in together:
-        composition = composed([*fixed, *(group.override(name) for group, name in one)], folders, composes)
-        try:
-            config = plain(composition)
-            allowed[one] = config, check(config, options)
-        except UserError as problem:
-            error, refused[one] = error or problem, str(problem)
-    if not allowed:
-        assert error is not None
-        raise error
-    return allowed, refused
-
-
-def _left(
-    groups: Sequence[Parameter], allowed: Iterable[tuple[_Group, ...]], refused: Mapping[tuple[_Group, ...], str]
-) -> tuple[list[Parameter], list[tuple[str, str]]]:
-    """The groups without the options that fit nothing, and those with their reasons."""
-    fine = {(group.key, name) for one in allowed for group, name in one}
-    left, dropped = [], []
-    for group in groups:
-        out = {name for name in group.choices if (group.key, name) not in fine}
-        left.append(without(group, out))
-        for name in out:
-            reason = next(why for one, why in refused.items() if (group, name) in one)
-            dropped.append((group.override(name), reason))
-    return left, sorted(dropped)
-
-
-def _primary(combinations: Mapping[tuple[_Group, ...], tuple[dict[str, Any], Contract]]) -> tuple[str, str]:
+def _primary(combinations: Mapping[Combination, Fitting]) -> tuple[str, str]:
     """The metric that all combinations watch on the same samples; else it is said what sets these apart."""
     chosen = {str(config["choices"]["data"]) for config, _ in combinations.values()}
     common = set.intersection(*(set(samples(config)) for config, _ in combinations.values()))
@@ -168,6 +113,32 @@ def _primary(combinations: Mapping[tuple[_Group, ...], tuple[dict[str, Any], Con
         raise _not_comparable(found, combinations)
     ((name, _),) = found
     return f"val/{name}", better(name)
+
+
+def _in_batch(config: Mapping[str, Any], contract: Contract) -> bool:
+    """Whether the loss compares samples of a batch with each other, so that it depends on the size of that."""
+    given = config["data"].get("target") in ("pair", "triplet")
+    return contract.inputs == "views" or (contract.inputs in ("pairs", "triplets") and not given)
+
+
+def _refuse_batch_sizes(sweeps: Sequence[Any], configs: Sequence[Fitting], of_a_batch: bool) -> None:
+    """Refuse to search the batch size where validation depends on it.
+
+    Args:
+        sweeps: Hydra's overrides.
+        configs: of all combinations.
+        of_a_batch: whether the metric that is looked for depends on it.
+    """
+    one = next((one for one in sweeps if one.key_or_group == "data.batch_size"), None)
+    if one is None:
+        return
+    limits = [f"{key}={value}" for config, _ in configs for key, value in samples(config) if key in OF_VALIDATION]
+    if limits:
+        rule = f"{limits[0]} counts batches: trials with other validation parts do not compare."
+        raise refuse(one.input_line, rule, f"data.batch_size=VALUE, or leave {limits[0].partition('=')[0]} as it is")
+    if of_a_batch:
+        rule = "The metric that is looked for compares the samples of a batch: with others, trials do not compare."
+        raise refuse(one.input_line, rule, "data.batch_size=VALUE")
 
 
 def _not_comparable(found: Mapping[tuple[str, str], Sequence[str]], combinations: Iterable[Any]) -> UserError:
@@ -210,7 +181,7 @@ def _watched(config: Mapping[str, Any], contract: Contract) -> str:
 def _only(
     override: Any,
     groups: Sequence[Parameter],
-    combinations: Mapping[tuple[_Group, ...], tuple[dict[str, Any], Contract]],
+    combinations: Mapping[Combination, Fitting],
 ) -> tuple[str, tuple[str, ...]] | None:
     """The options of the key's own group that have it, where that group is searched and some do not."""
     key = override.key_or_group
@@ -220,76 +191,9 @@ def _only(
     has: dict[str, bool] = {}
     for one, (config, _) in combinations.items():
         name = next(option for member, option in one if member.name == group.name)
-        has[name] = has.get(name, False) or _has(config, key)
+        has[name] = has.get(name, False) or look_up(config, key)[0]
     there = tuple(name for name in group.choices if has.get(name))
     return None if len(there) in (0, len(group.choices)) else (group.name, there)
-
-
-def _probed(
-    plan: Plan,
-    others: Sequence[Parameter],
-    combinations: Mapping[tuple[_Group, ...], tuple[dict[str, Any], Contract]],
-    folders: Sequence[Path],
-    options: Options,
-) -> Plan:
-    """The plan without choices that fit nothing; both ends of every interval must fit something."""
-    kept, dropped = [], list(plan.refused)
-    for one in others:
-        out, error = set(), None
-        where = [
-            combination
-            for combination in combinations
-            if one.only is None or any(group.name == one.only[0] and name in one.only[1] for group, name in combination)
-        ]
-        for place, probe in enumerate(one.probes()):
-            error = _fits_nowhere(probe, where, plan.fixed, folders, options)
-            if error is not None and not one.choices:
-                raise error
-            if error is not None:
-                out.add(one.choices[place])
-                dropped.append((probe, str(error)))
-        if one.choices and len(out) == len(one.choices):
-            assert error is not None
-            raise error
-        kept.append(without(one, out))
-    groups = plan.parameters[: len(plan.parameters) - len(others)]
-    return replace(plan, parameters=(*groups, *kept), refused=tuple(dropped))
-
-
-def _fits_nowhere(
-    probe: str,
-    combinations: Iterable[tuple[_Group, ...]],
-    fixed: Sequence[str],
-    folders: Sequence[Path],
-    options: Options,
-) -> UserError | None:
-    """The first reason against an argument that fits no combination of options."""
-    first, composes = None, reader(folders)
-    for one in combinations:
-        config = composed([*fixed, *(group.override(name) for group, name in one), probe], folders, composes)
-        try:
-            check(plain(config), options)
-        except UserError as error:
-            first = first or error
-            continue
-        return None
-    return first
-
-
-def _has(config: Mapping[str, Any], key: str) -> bool:
-    node: Any = config
-    for part in key.split("."):
-        if not (isinstance(node, Mapping) and part in node):
-            return False
-        node = node[part]
-    return True
-
-
-def _at(config: Mapping[str, Any], key: str) -> Any:
-    node: Any = config
-    for part in key.split("."):
-        node = node.get(part) if isinstance(node, Mapping) else None
-    return node
 
 
 def _epochs(configs: Sequence[tuple[Mapping[str, Any], Contract]]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from lossbook.errors import Problem, UserError, refuse
 from lossbook.files import write_whole
 from lossbook.searching.space import Parameter
+from lossbook.sweeping.plan import known
 
 FILE = "search.json"
 _VERSION = 1
@@ -29,6 +31,9 @@ class Plan:
         epochs: of a trial, where its config says; what is given up is judged by it.
         sampler, pruner, seed: how values are drawn and trials are given up.
         refused: choices that fit nothing else, as arguments, with the reason; they are no part of ``parameters``.
+        cwd: the working folder, where relative paths and the user's own code are found; None: an earlier Lossbook has
+            not noted it.
+        in_batch: whether the loss compares the samples of a batch, so that ``val/loss`` depends on ``data.batch_size``.
     """
 
     command: tuple[str, ...]
@@ -41,11 +46,14 @@ class Plan:
     pruner: str
     seed: int
     refused: tuple[tuple[str, str], ...] = ()
+    cwd: str | None = None
+    in_batch: bool = False
 
-    @property
-    def compares_losses(self) -> bool:
-        """Whether ``val/loss`` means the same in all trials, so that it may decide between equal figures."""
-        return not any(parameter.name.partition(".")[0] in ("loss", "experiment") for parameter in self.parameters)
+    def criterion(self, values: Mapping[str, Any]) -> str:
+        """What ``val/loss`` of a trial with these values is a figure of; trials that differ in it differ in kind."""
+        own = [one.name for one in self.parameters if one.name.partition(".")[0] in ("loss", "experiment")]
+        own += ["data.batch_size"] if self.in_batch else []
+        return self.named({name: values[name] for name in own if name in values})
 
     def overrides(self, values: Mapping[str, Any]) -> list[str]:
         """The arguments of a trial with these values, by the parameters' names."""
@@ -78,7 +86,8 @@ class Plan:
             refused = tuple((given, reason) for given, reason in values["refused"])
             return cls(**{**values, **lists, "parameters": parameters, "refused": refused})
         except FileNotFoundError:
-            raise refuse(f"{folder} holds no {FILE}.", "A search writes it when it starts.", _known(folder)) from None
+            fix = known(folder, FILE, "search.resume")
+            raise refuse(f"{folder} holds no {FILE}.", "A search writes it when it starts.", fix) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             rule = f"{type(error).__name__}: {error}."
             raise refuse(f"{folder / FILE} cannot be read.", rule, "begin a new search") from error
@@ -91,6 +100,7 @@ def refuse_other(kept: Plan, given: Plan, folder: Path) -> None:
         UserError: what differs, all at once.
     """
     before = {one.name: one for one in kept.parameters}
+    alone = f"{shlex.quote(f'search.resume={folder}')} alone"
     found = []
     for one in given.parameters:
         if one.name not in before:
@@ -101,15 +111,15 @@ def refuse_other(kept: Plan, given: Plan, folder: Path) -> None:
     missing = [one.key for one in kept.parameters if one.name not in {other.name for other in given.parameters}]
     if missing:
         rule = f"The search varies {', '.join(missing)} as well."
-        found.append(Problem("Fewer keys than before.", rule, f"search.resume={folder} alone goes on as before"))
+        found.append(Problem("Fewer keys than before.", rule, f"{alone} goes on as before"))
     if sorted(given.fixed) != sorted(kept.fixed):
         rule = f"Every trial has {' '.join(kept.fixed) or 'the defaults'} so far."
-        found.append(Problem(f"{' '.join(given.fixed) or 'the defaults'}", rule, f"search.resume={folder} alone"))
+        found.append(Problem(f"{' '.join(given.fixed) or 'the defaults'}", rule, alone))
     if found:
         raise UserError(*found)
     if given.folders != kept.folders:
         rule = f"The search has {', '.join(kept.folders) or 'none'}."
-        raise refuse("Another --config-dir.", rule, f"search.resume={folder} alone goes on as before")
+        raise refuse("Another --config-dir.", rule, f"{alone} goes on as before")
 
 
 def refuse_changed(kept: Plan, options: Mapping[str, Any], given: Collection[str]) -> None:
@@ -131,10 +141,3 @@ def refuse_changed(kept: Plan, options: Mapping[str, Any], given: Collection[str
             found.append(Problem(f"{name}={options[name]}", rule, "leave it out"))
     if found:
         raise UserError(*found)
-
-
-def _known(folder: Path) -> str:
-    """Where searches are, if the folder lies near some."""
-    near = next((base for base in (folder, folder.parent, Path("outputs/searches")) if base.is_dir()), None)
-    found = sorted(path.parent.as_posix() for path in near.glob(f"*/{FILE}")) if near else []
-    return f"search.resume={found[-1]}" if found else "give the folder of a search (outputs/searches/<date>_<time>)"

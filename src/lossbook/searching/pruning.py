@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -67,7 +68,10 @@ class Pruning(lightning.Callback):
         before = [figure for step, figure in kept.get_trial(trial).intermediate_values.items() if step < epoch]
         best = (max if mode == "max" else min)(*before, value) if before else value
         kept.set_trial_intermediate_value(trial, epoch, best)
-        if not self.pruner.prune(self._study, kept.get_trial(trial)):
+        so_far = copy.copy(kept.get_trial(trial))
+        # of an earlier attempt that had come further, where the run has begun afresh
+        so_far.intermediate_values = {step: was for step, was in so_far.intermediate_values.items() if step <= epoch}
+        if not self.pruner.prune(self._study, so_far):
             return None
         return f"{name} {best:.4g} after epoch {epoch + 1}: other trials were better by then."
 

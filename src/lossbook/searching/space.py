@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from lossbook.composing.arguments import parse
 from lossbook.composing.options import Options
+from lossbook.composing.wording import word
 from lossbook.errors import refuse
 
 LOG_FROM = 100  # an interval of positive numbers whose ends are so many times apart is searched by its logarithm
@@ -120,6 +122,39 @@ def number(value: float) -> str:
     return text if re.search(r"[.e]|inf|nan", text) else f"{text}.0"
 
 
+_FUNCTIONS = {
+    "interval": ("An interval takes two numbers, its ends.", "interval(1e-4,1e-1)"),
+    "range": ("A range takes two or three numbers: its start, its stop and its step.", "range(1,10,2)"),
+    "tag": ("A tag, log or linear, stands before an interval.", "tag(log,interval(1e-4,1e-1))"),
+    "choice": ("A choice holds one value or more.", "choice(ONE,OTHER)"),
+    "glob": ("glob takes the names of options, with * for any letters.", "glob(*)"),
+}
+
+
+def overrides(arguments: Sequence[str], options: Options) -> list[Any]:
+    """Hydra's ``Override`` for each argument.
+
+    Raises:
+        UserError: Hydra's grammar cannot read it.
+    """
+    from hydra.errors import HydraException
+
+    try:
+        return parse(arguments)
+    except HydraException as error:
+        given = str(getattr(error, "override", ""))
+        key, _, text = given.partition("=")
+        name = text.lstrip().partition("(")[0].strip()
+        if name in _FUNCTIONS and "(" in text:
+            rule, example = _FUNCTIONS[name]
+            fix = f"{key}={example}"
+            raise refuse(given, rule, fix) from error
+        worded = word(error, arguments, options.folders)
+        if worded is None:
+            raise
+        raise worded from error
+
+
 def parameter(override: Any, default: Any, options: Options) -> Parameter:
     """The parameter that an override asks for.
 
@@ -165,27 +200,33 @@ def _sweeps(value: Any) -> bool:
 
 def _interval(key: str, given: str, value: Any, default: Any) -> Parameter:
     low, high = float(value.start), float(value.end)
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise refuse(
-            given,
-            "An interval goes from its lower end to its upper one.",
-            f"{key}=interval({number(min(low, high))},{number(max(low, high))})",
-        )
-    if unknown := set(value.tags) - {"log", "linear"}:
-        raise refuse(
-            given,
-            f"There is no tag {min(unknown)}: an interval is searched by its logarithm or not.",
-            f"'{key}=tag(log,interval({number(low)},{number(high)}))', or tag(linear,...)",
-        )
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise refuse(given, "An interval is finite at both ends.", f"{key}=interval(1e-4,1e-1)")
     whole = isinstance(default, int) and not isinstance(default, bool)
     if default is None or isinstance(default, str):  # null takes any
         typed = re.search(r"interval\(([^()]*)\)", given)
         whole = typed is not None and not re.search(r"[.eE]", re.sub(r"\w+\s*=", "", typed[1]))
+    first, last = (number(int(end) if whole and end.is_integer() else end) for end in (low, high))
+    if low == high:
+        raise refuse(given, "An interval of a single number leaves nothing to search.", f"{key}={first}")
+    if low > high:
+        rule = "An interval goes from its lower end to its upper one."
+        raise refuse(given, rule, f"{key}=interval({last},{first})")
+    if unknown := set(value.tags) - {"log", "linear"}:
+        raise refuse(
+            given,
+            f"There is no tag {min(unknown)}: an interval is searched by its logarithm or not.",
+            f"'{key}=tag(log,interval({first},{last}))', or tag(linear,...)",
+        )
     if whole and not (low.is_integer() and high.is_integer()):
-        raise refuse(given, f"{key} is a whole number.", f"{key}=interval({math.ceil(low)},{math.floor(high)})")
+        least = math.ceil(low)
+        fix = f"{key}=interval({least},{max(math.floor(high), least + 1)})"
+        raise refuse(given, f"{key} is a whole number.", fix)
     log = "log" in value.tags or ("linear" not in value.tags and low > 0 and high / low >= LOG_FROM)
     if log and low <= 0:
-        raise refuse(given, "Only positive numbers have a logarithm.", f"{key}=tag(log,interval(1e-5,{number(high)}))")
+        positive = "1" if whole and high > 1 else number(high / LOG_FROM)
+        fix = f"{key}=tag(log,interval({positive},{last}))" if high > 0 else f"{key}=interval({first},{last})"
+        raise refuse(given, "Only positive numbers have a logarithm.", fix)
     if whole:
         return Parameter(key, low=int(low), high=int(high), step=1, whole=True, log=log)
     return Parameter(key, low=low, high=high, log=log)
@@ -199,7 +240,8 @@ def _range(key: str, given: str, value: Any) -> Parameter:
             given, "A range holds the numbers from its start up to its stop, without that.", f"{key}=range(1,10)"
         )
     if count > _MANY:
-        raise refuse(given, f"This range has {count:,} numbers.", f"{key}=interval({value.start},{value.stop})")
+        low, high = sorted((value.start, value.stop))
+        raise refuse(given, f"This range has {count:,} numbers.", f"{key}=interval({low},{high})")
     ends = sorted((start, start + (count - 1) * step))
     whole = all(isinstance(one, int) for one in (value.start, value.stop, value.step))
     low, high, apart = (int(one) if whole else float(one) for one in (*ends, abs(step)))

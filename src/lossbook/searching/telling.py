@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from lossbook.errors import refuse
-from lossbook.searching.claiming import is_held
+from lossbook.report.ranks import rounded
 from lossbook.searching.plan import Plan
 from lossbook.searching.trials import Trial, ranked
 from lossbook.shown import duration, figure, plural
 
 _SHOWN = 5  # of the best trials
+_LONGEST = 200  # characters of a message
 
 
 class Teller:
@@ -48,26 +49,29 @@ class Teller:
             say(f"[dim]fixed  [/dim] {escape(' '.join(self.plan.fixed))}")
         how = f"sampler {self.plan.sampler}, pruner {self.plan.pruner}, seed {self.plan.seed}"
         say(f"[dim]trials [/dim] {total}, {how}, {plural(workers, 'worker')}")
+        if (there := sum(trial.counts for trial in trials)) > total:
+            say(f"[dim]note   [/dim] there are {there} trials already, more than the {total} that it is to have")
         for given, reason in self.plan.refused:
             say(f"[dim]refused[/dim] {escape(given)}: {escape(' '.join(reason.split()))}")
         if any(trial.counts for trial in trials):
-            say(f"[dim]so far [/dim] {self._counted([trial for trial in trials if trial.counts])}")
+            say(f"[dim]so far [/dim] {_counted([trial for trial in trials if trial.counts])}")
         say("")
 
     def trial(self, trial: Trial, trials: Sequence[Trial]) -> None:
         """A line for a trial that has ended."""
-        ended = sum(one.counts and one.status != "running" for one in trials)
-        best = self.ranked(trials)[:1]
+        ended = sum(one.counts and one.status not in ("running", "interrupted") for one in trials)
         tag = self.plan.primary[0]
         what = escape(self.plan.named(trial.values))
         spent = f"{plural(trial.epochs or 0, 'epoch')}, {duration(trial.seconds or 0)}"
         if trial.status == "completed":
-            mark = "  [bold green]best so far[/bold green]" if best and best[0].number == trial.number else ""
+            rivals = [one for one in ranked(trials, self.plan) if one.number != trial.number]
+            alone = not rivals or self._better(trial, rivals[0])
+            mark = "  [bold green]best so far[/bold green]" if alone else ""
             text = f"{tag} [bold]{figure(trial.figure)}[/bold]  {what}  [dim]{spent}[/dim]{mark}"
         elif trial.status == "pruned":
             text = f"[dim]{tag} {figure(trial.figure)}  {what}  given up after {spent}[/dim]"
         else:
-            text = f"[red]failed[/red]  {what}  {escape(trial.message.partition(chr(10))[0])}"
+            text = f"[red]failed[/red]  {what}  {escape(_line(trial.message))}"
         with self._lock:
             self.out.print(f"{ended:>4}  #{trial.number:<4} {text}")
 
@@ -80,30 +84,27 @@ class Teller:
             UserError: no trial has come to an end with a figure.
         """
         counted = [trial for trial in trials if trial.counts]
-        self.out.print(f"\n{self._counted(trials) or 'no trials'}\n")
-        reasons = Counter(" ".join(trial.message.split()) for trial in trials if trial.status == "refused")
+        self.out.print(f"\n{_counted(trials) or 'no trials'}\n")
+        reasons = Counter(_line(trial.message) for trial in trials if trial.status == "refused")
         for reason, count in reasons.most_common(_SHOWN):
             self.out.print(f"[dim]refused [/dim] {plural(count, 'trial')}: {escape(reason)}")
-        best = self.ranked(trials)
+        best = ranked(trials, self.plan)
         if not best:
             failed = [trial for trial in counted if trial.status == "failed"]
             if not failed or len(failed) < len(counted):
                 return
-            first = failed[0].message.splitlines() or [""]
             given = f"All {len(failed)} trials failed." if len(failed) > 1 else "The trial failed."
             where = self.folder / str(failed[0].number) / "output.txt"
-            raise refuse(given, f"The first: {first[0]}", f"{where} holds all that it said")
+            raise refuse(given, f"The first: {_line(failed[0].message)}", f"{where} holds all that it said")
         self._rows(best[:_SHOWN])
         self.out.print()
         if importances:
             shares = ", ".join(f"{name} {share:.0%}" for name, share in importances[:6])
             self.out.print(f"[dim]matters [/dim] {escape(shares)}")
-        equal = [trial for trial in best if trial.figure == best[0].figure]
+        equal = [trial for trial in best if rounded(trial.figure) == rounded(best[0].figure)]
         if len(equal) > 1:
-            way = "the lowest val/loss" if self.plan.compares_losses else "the earliest"
-            self.out.print(
-                f"[dim]equal   [/dim] {plural(len(equal), 'trial')} have that figure; {way} of them is first"
-            )
+            told = f"{plural(len(equal), 'trial')} have that figure; {self._decided(equal)} of them is first"
+            self.out.print(f"[dim]equal   [/dim] {told}")
         for place, path in enumerate(pictures):
             self.out.print(f"[dim]{'pictures' if place == 0 else '':<8}[/dim] {escape(str(path))}")
         self.out.print(f"[dim]curves  [/dim] tensorboard --logdir {escape(shlex.quote(str(self.folder)))}")
@@ -111,30 +112,34 @@ class Teller:
 
     def left(self, trials: Sequence[Trial], total: int, interrupted: bool) -> None:
         """Why there are fewer completed trials than were asked for, if so, and how to go on."""
-        begun = sum(self._status(trial) == "running" for trial in trials)
-        if not interrupted and not begun and sum(trial.counts for trial in trials) < total:
-            self.out.print("[dim]note    [/dim] every combination of these values has been tried")
-        elif not interrupted and begun:
-            self.out.print(f"[dim]note    [/dim] other processes still train {plural(begun, 'trial')}")
-        elif interrupted:
+        elsewhere = sum(trial.status == "running" for trial in trials)
+        if elsewhere:
+            self.out.print(f"[dim]note    [/dim] other processes still train {plural(elsewhere, 'trial')}")
+        if interrupted or any(trial.status == "interrupted" for trial in trials):
             command = ["python", "scripts/search.py", f"search.resume={self.folder}"]
             self.out.print(f"[dim]go on   [/dim] {escape(shlex.join(command))}")
+        elif not elsewhere and sum(trial.counts for trial in trials) < total:
+            failed = sum(trial.status == "failed" for trial in trials)
+            again = f"; {failed} of them failed, which a new search (another folder) tries again" if failed else ""
+            self.out.print(f"[dim]note    [/dim] every combination of these values has been tried{again}")
 
-    def ranked(self, trials: Sequence[Trial]) -> list[Trial]:
-        return ranked(trials, self.plan.primary[1], self.plan.compares_losses)
+    def _better(self, trial: Trial, other: Trial) -> bool:
+        one, two = rounded(trial.figure), rounded(other.figure)
+        return one > two if self.plan.primary[1] == "max" else one < two
 
-    def _counted(self, trials: Sequence[Trial]) -> str:
-        """``3 completed, 1 interrupted``."""
-        return ", ".join(f"{count} {status}" for status, count in Counter(map(self._status, trials)).items())
+    def _decided(self, equal: Sequence[Trial]) -> str:
+        """Why the first of trials with equal figures is first."""
+        lowest = [trial for trial in equal if rounded(trial.loss) == rounded(equal[0].loss)]
+        if not self._compare_losses(equal) or len(lowest) == len(equal):
+            return "the earliest"
+        return "the lowest val/loss" if len(lowest) == 1 else "the earliest of the lowest val/loss"
 
-    def _status(self, trial: Trial) -> str:
-        """``interrupted`` for one that was begun and that nobody trains now."""
-        stopped = trial.status == "running" and not is_held(self.folder, trial.number)
-        return "interrupted" if stopped else trial.status
+    def _compare_losses(self, trials: Sequence[Trial]) -> bool:
+        return len({self.plan.criterion(trial.values) for trial in trials}) == 1
 
     def _rows(self, best: Sequence[Trial]) -> None:
         """A line a trial; a table's columns would be too narrow for many parameters."""
-        tag, losses = self.plan.primary[0], self.plan.compares_losses
+        tag, losses = self.plan.primary[0], self._compare_losses(best)
         self.out.print(f"trial  {tag:>10}{'  val/loss' if losses else ''}  epochs      time")
         for place, trial in enumerate(best):
             loss = f"  {figure(trial.loss):>8}" if losses else ""
@@ -150,3 +155,14 @@ def best_command(plan: Plan, trial: Trial) -> str:
     flags = ["--config-dir", plan.folders[0]] if plan.folders else []
     command = shlex.join(["python", "scripts/train.py", *flags, *plan.overrides(trial.values)])
     return command if trial.threads is None else f"OMP_NUM_THREADS={trial.threads} {command}"
+
+
+def _line(message: str) -> str:
+    """A message of several lines, what was given and the rule among them, in one."""
+    whole = " ".join(message.split())
+    return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1]}…"
+
+
+def _counted(trials: Sequence[Trial]) -> str:
+    """``3 completed, 1 interrupted``."""
+    return ", ".join(f"{count} {status}" for status, count in Counter(trial.status for trial in trials).items())

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lossbook.report.ranks import Standing, places
+from lossbook.searching.plan import Plan
+
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
@@ -20,8 +23,9 @@ class Trial:
 
     Args:
         number: from 0, also the name of its folder.
-        status: ``completed``, ``pruned``, ``failed``, ``running``, or ``refused`` where its values do not fit together
-            and nothing was trained.
+        status: ``completed``, ``pruned``, ``failed``, ``running``, ``interrupted`` where it was begun and nobody trains
+            it (told apart by ``trials_now`` alone), or ``refused`` where its values do not fit together and nothing was
+            trained.
         values: what was drawn, by the parameters' names.
         figure: the primary metric of its best epoch; None where there is none.
         loss: ``val/loss`` of that epoch.
@@ -72,14 +76,16 @@ def _of(one: FrozenTrial) -> Trial:
     )
 
 
-def ranked(trials: Sequence[Trial], mode: str, by_loss: bool) -> list[Trial]:
-    """The completed trials, the best first.
+def ranked(trials: Sequence[Trial], plan: Plan) -> list[Trial]:
+    """The completed trials, the best first, by the report's rule.
 
-    Args:
-        trials: of a search.
-        mode: ``max`` or ``min``, whichever is best.
-        by_loss: whether equal figures go to the lower ``val/loss``, before they go to the earlier trial.
+    Equal figures go to the lower ``val/loss`` where all of them have the same criterion, then to the earlier trial.
     """
-    sign = -1.0 if mode == "max" else 1.0
     done = [trial for trial in trials if trial.status == "completed" and trial.figure is not None]
-    return sorted(done, key=lambda one: (sign * float(one.figure or 0), one.loss if by_loss else 0.0, one.number))
+    return [done[at] for at, _ in places([_standing(trial, plan) for trial in done])]
+
+
+def _standing(trial: Trial, plan: Plan) -> Standing:
+    assert trial.figure is not None
+    lower_is_better = -trial.figure if plan.primary[1] == "max" else trial.figure
+    return Standing(lower_is_better, trial.loss, plan.criterion(trial.values), f"{trial.number:09}")

@@ -100,7 +100,8 @@ class Plan:
             lists = {key: tuple(values[key]) for key in ("command", "arguments", "folders", "varied")}
             cwd = str(values["cwd"])
         except FileNotFoundError:
-            raise refuse(f"{folder} holds no {FILE}.", "A sweep writes it when it starts.", _known(folder)) from None
+            fix = known(folder, FILE, "sweep.resume")
+            raise refuse(f"{folder} holds no {FILE}.", "A sweep writes it when it starts.", fix) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             rule = f"{type(error).__name__}: {error}."
             raise refuse(f"{folder / FILE} cannot be read.", rule, "begin a new sweep") from error
@@ -152,10 +153,32 @@ def refused(job: Job, reason: str) -> Job:
     return replace(job, refused=reason)
 
 
-def _known(folder: Path) -> str:
-    """Where sweeps are, if the folder lies near some."""
-    near = next((base for base in (folder, folder.parent, Path("outputs/sweeps")) if base.is_dir()), None)
-    found = sorted(path.parent.as_posix() for path in near.glob(f"*/{FILE}")) if near else []
-    if not found:
-        return "give the folder of a sweep (outputs/sweeps/<date>_<time>)"
-    return shlex.quote(f"sweep.resume={found[-1]}")
+def known(folder: Path, file: str, key: str) -> str:
+    """How to go on with what lies near the folder; where nothing does, what to give.
+
+    Args:
+        folder: that holds none.
+        file: a plan's, ``sweep.json`` or ``search.json``.
+        key: that takes the folder, ``sweep.resume`` or ``search.resume``.
+    """
+    kind, usual = ("sweep", "outputs/sweeps") if file == FILE else ("search", "outputs/searches")
+    near = next((base for base in (folder, folder.parent, Path(usual)) if base.is_dir()), None)
+    found = sorted(path.parent.as_posix() for path in near.glob(f"*/{file}")) if near else []
+    return shlex.quote(f"{key}={found[-1]}") if found else f"give the folder of a {kind} ({usual}/<date>_<time>)"
+
+
+def refuse_elsewhere(folder: Path, cwd: str, key: str) -> None:
+    """Refuse to go on in another working folder, where paths and code of one's own would not be found.
+
+    Args:
+        folder: of the sweep or the search.
+        cwd: where it was begun; a folder that is gone is no hindrance.
+        key: that takes the folder, ``sweep.resume`` or ``search.resume``.
+
+    Raises:
+        UserError: it was begun in another one.
+    """
+    if Path.cwd() != Path(cwd) and Path(cwd).is_dir():
+        rule = f"It was begun in {cwd}, where its paths and code of one's own are found."
+        fix = f"cd {shlex.quote(cwd)}, and {shlex.quote(f'{key}={folder.absolute()}')}"
+        raise refuse(f"{key}={folder} in {Path.cwd()}.", rule, fix)
