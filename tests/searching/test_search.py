@@ -121,8 +121,8 @@ def test_ctrl_c_ends_with_what_there_is_and_how_to_go_on(search: Any, stand_in: 
         (["hydra/launcher=joblib", LR], "Hydra has no part"),
         (["--config-dir", "nowhere", LR], "no such folder"),
         (["optim.lr=0.1"], "needs something to vary"),
-        (["optim.lr=interval(a,b)"], "Fix: optim.lr=interval(1e-4,1e-1)"),
-        (["--cfg", "job", "optim.lr=interval(a,b)"], "Fix: optim.lr=interval(1e-4,1e-1)"),
+        (["optim.lr=interval(a,b)"], "Fix: 'optim.lr=interval(1e-4,1e-1)'"),
+        (["--cfg", "job", "optim.lr=interval(a,b)"], "Fix: 'optim.lr=interval(1e-4,1e-1)'"),
     ],
 )
 def test_mistakes_are_answered_and_leave_nothing(search: Any, arguments: list[str], says: str, tmp_path: Path) -> None:

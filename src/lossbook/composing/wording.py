@@ -13,7 +13,13 @@ from lossbook.composing.options import GROUPS, Options, may_list
 from lossbook.composing.types import nearest_key, unknown, wrong_type
 from lossbook.errors import UserError, nearest, refuse
 
-_CALLS = {"choice": "choice(1,2)", "glob": "glob(*)", "interval": "interval(1e-4,1e-1)", "range": "range(0,5)"}
+_FUNCTIONS = {  # of Hydra's grammar: the rule, and an example
+    "choice": ("A choice holds one value or more.", "choice(1,2)"),
+    "glob": ("glob takes the names of options, with * for any letters.", "glob(*)"),
+    "interval": ("An interval takes two numbers, its ends.", "interval(1e-4,1e-1)"),
+    "range": ("A range takes its start, its stop and, if not 1, its step.", "range(0,5)"),
+    "tag": ("A tag, log or linear, stands before an interval.", "tag(log,interval(1e-4,1e-1))"),
+}
 _LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of packages that the base installation leaves out
 
 
@@ -54,12 +60,12 @@ def _syntax(given: str, arguments: Sequence[str], options: Options) -> UserError
         group = next((name for name in GROUPS if given in options.names(name)), None)
         fix = f"{group}={given}" if group else "key=value, such as loss=ctc; --help shows what there is"
         return refuse(given, "An argument has the form key=value.", fix)
-    called = _CALLS.get(value.partition("(")[0])
+    rule, example = _FUNCTIONS.get(value.partition("(")[0].strip(), ("", "[1,2]"))
     if sum(map(given.count, "[{(")) != sum(map(given.count, "]})")):
-        whole = _joined(given, arguments) or f"{key}={called or '[1,2]'}"
+        whole = _joined(given, arguments) or f"{key}={example}"
         return refuse(given, "Brackets must close, within one argument: the shell splits at blanks.", f"'{whole}'")
-    if called:
-        return refuse(given, f"{value.partition('(')[0]} is written like this: {called}.", f"'{key}={called}'")
+    if rule and "(" in value:
+        return refuse(given, rule, f"'{key}={example}'")
     if "" in (each := value.split(",")) and any(each) and not set("[{('\"") & set(value):
         return refuse(given, "Between two commas stands a value.", f"{key}={','.join(filter(None, each))}")
     plain = value.strip("'\"").replace("'", "\\'")

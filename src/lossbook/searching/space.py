@@ -122,15 +122,6 @@ def number(value: float) -> str:
     return text if re.search(r"[.e]|inf|nan", text) else f"{text}.0"
 
 
-_FUNCTIONS = {
-    "interval": ("An interval takes two numbers, its ends.", "interval(1e-4,1e-1)"),
-    "range": ("A range takes two or three numbers: its start, its stop and its step.", "range(1,10,2)"),
-    "tag": ("A tag, log or linear, stands before an interval.", "tag(log,interval(1e-4,1e-1))"),
-    "choice": ("A choice holds one value or more.", "choice(ONE,OTHER)"),
-    "glob": ("glob takes the names of options, with * for any letters.", "glob(*)"),
-}
-
-
 def overrides(arguments: Sequence[str], options: Options) -> list[Any]:
     """Hydra's ``Override`` for each argument.
 
@@ -142,13 +133,6 @@ def overrides(arguments: Sequence[str], options: Options) -> list[Any]:
     try:
         return parse(arguments)
     except HydraException as error:
-        given = str(getattr(error, "override", ""))
-        key, _, text = given.partition("=")
-        name = text.lstrip().partition("(")[0].strip()
-        if name in _FUNCTIONS and "(" in text:
-            rule, example = _FUNCTIONS[name]
-            fix = f"{key}={example}"
-            raise refuse(given, rule, fix) from error
         worded = word(error, arguments, options.folders)
         if worded is None:
             raise
@@ -188,7 +172,7 @@ def _choices(override: Any, options: Options) -> Iterator[str] | list[str]:
         return list(value.filter(options.names(group)))
     if override.is_choice_sweep() and any(_sweeps(one) for one in value.list):
         rule = "A choice is between values, and an interval is not one."
-        raise refuse(given, rule, f"{override.get_key_element()}=interval(LOW,HIGH)")
+        raise refuse(given, rule, f"'{override.get_key_element()}=interval(LOW,HIGH)'")
     return [str(text) for text in override.sweep_string_iterator()]
 
 
@@ -201,7 +185,7 @@ def _sweeps(value: Any) -> bool:
 def _interval(key: str, given: str, value: Any, default: Any) -> Parameter:
     low, high = float(value.start), float(value.end)
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise refuse(given, "An interval is finite at both ends.", f"{key}=interval(1e-4,1e-1)")
+        raise refuse(given, "An interval is finite at both ends.", f"'{key}=interval(1e-4,1e-1)'")
     whole = isinstance(default, int) and not isinstance(default, bool)
     if default is None or isinstance(default, str):  # null takes any
         typed = re.search(r"interval\(([^()]*)\)", given)
@@ -211,7 +195,7 @@ def _interval(key: str, given: str, value: Any, default: Any) -> Parameter:
         raise refuse(given, "An interval of a single number leaves nothing to search.", f"{key}={first}")
     if low > high:
         rule = "An interval goes from its lower end to its upper one."
-        raise refuse(given, rule, f"{key}=interval({last},{first})")
+        raise refuse(given, rule, f"'{key}=interval({last},{first})'")
     if unknown := set(value.tags) - {"log", "linear"}:
         raise refuse(
             given,
@@ -220,12 +204,12 @@ def _interval(key: str, given: str, value: Any, default: Any) -> Parameter:
         )
     if whole and not (low.is_integer() and high.is_integer()):
         least = math.ceil(low)
-        fix = f"{key}=interval({least},{max(math.floor(high), least + 1)})"
+        fix = f"'{key}=interval({least},{max(math.floor(high), least + 1)})'"
         raise refuse(given, f"{key} is a whole number.", fix)
     log = "log" in value.tags or ("linear" not in value.tags and low > 0 and high / low >= LOG_FROM)
     if log and low <= 0:
         positive = "1" if whole and high > 1 else number(high / LOG_FROM)
-        fix = f"{key}=tag(log,interval({positive},{last}))" if high > 0 else f"{key}=interval({first},{last})"
+        fix = f"'{key}=tag(log,interval({positive},{last}))'" if high > 0 else f"'{key}=interval({first},{last})'"
         raise refuse(given, "Only positive numbers have a logarithm.", fix)
     if whole:
         return Parameter(key, low=int(low), high=int(high), step=1, whole=True, log=log)
@@ -237,11 +221,11 @@ def _range(key: str, given: str, value: Any) -> Parameter:
     count = 0 if step == 0 else math.ceil((stop - start) / step)
     if count < 1:
         raise refuse(
-            given, "A range holds the numbers from its start up to its stop, without that.", f"{key}=range(1,10)"
+            given, "A range holds the numbers from its start up to its stop, without that.", f"'{key}=range(1,10)'"
         )
     if count > _MANY:
         low, high = sorted((value.start, value.stop))
-        raise refuse(given, f"This range has {count:,} numbers.", f"{key}=interval({low},{high})")
+        raise refuse(given, f"This range has {count:,} numbers.", f"'{key}=interval({low},{high})'")
     ends = sorted((start, start + (count - 1) * step))
     whole = all(isinstance(one, int) for one in (value.start, value.stop, value.step))
     low, high, apart = (int(one) if whole else float(one) for one in (*ends, abs(step)))

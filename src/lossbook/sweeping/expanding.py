@@ -47,7 +47,7 @@ def expanded(
         (values,) = BasicSweeper.split_arguments([one], None)
         if not values:
             raise refuse(
-                str(one.input_line), "There is no such option or value.", f"{_key(one)}=glob(*) has all options"
+                str(one.input_line), "There is no such option or value.", f"'{_key(one)}=glob(*)' has all options"
             )
         for (value,) in values if _key(one) == "experiment" else ():
             if brings_a_sweep([value], options):
