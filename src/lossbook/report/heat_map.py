@@ -18,11 +18,10 @@ from lossbook.report.looks import LOST, WINNER
 from lossbook.report.names import cuts
 from lossbook.report.plan import Job
 from lossbook.report.settings import value_of
-from lossbook.report.sight import in_sight
+from lossbook.report.sight import TOLD_APART, in_sight
 from lossbook.report.titles import direction, heading, letters
 
 _FULL = 0.6  # the part of all pairs that must be there
-_TOLD_APART = 0.25  # colours: more than half of the values want more than this part of them
 _LONGEST = 24
 _MOST = 60  # values of a setting
 
@@ -58,7 +57,7 @@ def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
     """Write the picture as PNG; what to know of it, as a caption."""
     table = _table(board, refused)
     means = [row.figure.mean or 0.0 for row in board.ranked]
-    kept = in_sight(means, board.contest.mode, _TOLD_APART)
+    kept = in_sight(means, board.contest.mode, TOLD_APART)
     names = [list(cuts(values, _LONGEST).values()) for values in (table.down, table.across)]
     slanted = len(table.across) > 8 or letters(names[1]) > 2
     cell = max(0.85, 0 if slanted else letters(names[1]) + 0.15)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+TOLD_APART = 0.25  # more than half of the values want more than this part of an axis or of the colours
+
 
 def in_sight(values: Sequence[float], mode: str, part: float = 0.1) -> int:
     """How many of these values, from the best on, share an axis.
 
-    The others, a third of all at most, lie so far behind that those before them would fall into a tenth of the axis
-    and could not be told apart.
+    The others, fewer than half of all, lie so far behind that those before them would fall into a tenth of the axis and
+    could not be told apart.
 
     Args:
         values: in any order.
@@ -17,7 +19,7 @@ def in_sight(values: Sequence[float], mode: str, part: float = 0.1) -> int:
         part: of the axis, instead of a tenth.
     """
     values = sorted(values, reverse=mode == "max")
-    for kept in range(max(2, len(values) - max(1, len(values) // 3)), len(values)):
+    for kept in range(max(2, len(values) - max(1, (len(values) - 1) // 2)), len(values)):
         spread = abs(values[0] - values[kept - 1])
         if spread and abs(values[0] - values[kept]) * part > spread:
             return kept
