@@ -90,7 +90,7 @@ def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
 
 
 def _table(board: Board, refused: Sequence[Job]) -> _Table:
-    """The longer list of values down; numbers by their size, names by the best figure that goes with them."""
+    """The longer list of values down; numbers and lists of them by size, names by their best figure."""
     first, second = board.keys
     rows = {(row.values[0], row.values[1]): row for row in board.rows}
     pairs = [(value_of(job, first), value_of(job, second)) for job in refused]
@@ -105,9 +105,18 @@ def _table(board: Board, refused: Sequence[Job]) -> _Table:
 def _ordered(values: Sequence[str]) -> tuple[str, ...]:
     distinct = list(dict.fromkeys(values))
     try:
-        return tuple(sorted(distinct, key=float))
+        return tuple(sorted(distinct, key=_numbers))
     except ValueError:
         return tuple(distinct)
+
+
+def _numbers(value: str) -> list[float]:
+    """``[16,32]`` or ``16`` in numbers.
+
+    Raises:
+        ValueError: there is something else in it.
+    """
+    return [float(part) for part in value.translate(str.maketrans("", "", "[]")).split(",")]
 
 
 def _colors(axes: Axes, table: _Table, ends: Sequence[float], mode: str) -> AxesImage:
