@@ -143,3 +143,22 @@ def test_a_changed_argument_makes_another_loss(tmp_path: Path, run: Write) -> No
     runs, _ = find([tmp_path])
     ((board,), _) = boards(runs, varied(runs))
     assert [(row.label, row.rank) for row in board.rows] == [("margin=1", 1), ("margin=2", 1)]
+
+
+def test_the_loss_stands_before_the_optimizer_whatever_is_shared(tmp_path: Path, run: Write) -> None:
+    def of(folder: str, *settings: tuple[str, str, float], data: str = "digits", end: float = 0.9) -> None:
+        for at, (loss, optim, lr) in enumerate(settings):
+            typed = {"overrides": [f"optim={optim}", f"loss={loss}", f"optim.lr={lr}"], "values": {"optim.lr": lr}}
+            run(tmp_path / f"{folder}{at}", end - at / 10, loss=loss, optim=optim, choices={"data": data}, **typed)
+
+    of("both", ("mse", "adam", 0.1), ("mse", "adam", 0.2))
+    of("optim", ("mse", "sgd", 0.1), ("l1", "sgd", 0.2), data="diabetes")
+    of("loss", ("l1", "adam", 0.1), ("l1", "sgd", 0.1), data="mnist")
+    runs, _ = find([tmp_path])
+    for keys in (("loss", "optim", "optim.lr"), ("optim", "loss", "optim.lr")):
+        found, _ = boards(runs, keys)
+        assert {board.contest.data: winner(board) for board in found} == {
+            "digits": "mse, adam, lr=0.1",
+            "diabetes": "mse, sgd, lr=0.1",
+            "mnist": "l1, adam",
+        }

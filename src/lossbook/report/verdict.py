@@ -14,8 +14,11 @@ _LEVEL = 0.05  # of significance
 
 def setting(board: Board, row: Row) -> str:
     """A row's label, with the loss and the optimizer that all rows of its board share and those of others do not."""
-    shared = [value for key, value in board.fixed if key in ("loss", "optim")] if board.keys else []
-    return ", ".join([*shared, row.label])
+    fixed = dict(board.fixed) if board.keys else {}
+    shared = [fixed[key] for key in ("loss", "optim") if key in fixed]
+    first, *rest = row.label.split(", ", 1)
+    loss_first = board.keys[:1] == ("loss",)  # as in all names
+    return ", ".join([first, *shared, *rest] if loss_first else [*shared, row.label])
 
 
 def verdict(board: Board) -> str:
