@@ -38,10 +38,11 @@ def draw(board: Board, curves: Curves, path: Path) -> str:
         id(one.row): (color, line if one.at else ":") for one, (color, line) in zip(drawn, each, strict=False)
     }  # fmt: skip
     near = _near(drawn, board.contest.mode)
-    outside = [bool(one.at) and one not in near for one in drawn]
     banded = drawn[:_BANDS]
     edges = {id(curve): (*curve.low, *curve.high) for curve in near if curve in banded}
     whole = _limits([(*_values(curve), *edges.get(id(curve), ())) for curve in near], board.contest.mode)
+    near = [curve for curve in drawn if any(whole[0] <= value <= whole[1] for value in _values(curve))]
+    outside = [bool(one.at) and one not in near for one in drawn]
     closer = [curve for curve in near if id(curve.row) in known] or near
     late = _limits([_values(_second_half(curve)) for curve in closer], board.contest.mode)
     long = max(len(curve.at) for curve in drawn) >= _POINTS
@@ -67,8 +68,8 @@ def draw(board: Board, curves: Curves, path: Path) -> str:
             every[0].plot([], [], color=color, linewidth=2.4, label=name, **_handle(curve, "" if beyond else line))[0]
             for (color, line), name, curve, beyond in zip(known.values(), names, drawn, outside, strict=False)
         ]
-        if len(drawn) > colored:
-            handles += every[0].plot([], [], color=FAINT, linewidth=1, label=f"the other {len(drawn) - colored}")
+        if others := outside[colored:].count(False):
+            handles += every[0].plot([], [], color=FAINT, linewidth=1, label=f"the other {others}")
         if any(curve.broken and not beyond for curve, beyond in zip(drawn, outside, strict=True)):
             handles += every[0].plot([], [], ":x", color=INK, linewidth=1.2, label="broken off")
         title = f"{board.contest.primary} at the best epoch"
@@ -88,11 +89,12 @@ def _name(row: Row, outside: bool) -> str:
 
 
 def _near(curves: Sequence[Curve], mode: str) -> list[Curve]:
-    """The curves that share an axis: those that end far behind the others are left out."""
-    ended = sorted((curve for curve in curves if curve.at), key=lambda one: one.mean[-1], reverse=mode == "max")
+    """The curves that an axis is made for: not those that are far behind the others even where they are best."""
+    best = max if mode == "max" else min
+    ended = sorted((curve for curve in curves if curve.at), key=lambda one: best(one.mean), reverse=mode == "max")
     if not ended:
         return list(curves)
-    return ended[: in_sight([curve.mean[-1] for curve in ended], mode, TOLD_APART)]
+    return ended[: in_sight([best(curve.mean) for curve in ended], mode, TOLD_APART)]
 
 
 def _limits(lines: Sequence[Sequence[float]], mode: str) -> tuple[float, float]:
