@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from lossbook.report.contests import contests, place_of, titles
 from lossbook.report.plan import Job
 from lossbook.report.runs import Run, find
@@ -76,7 +78,8 @@ def test_a_part_of_the_validation_part_is_other_data(tmp_path: Path, run: Write)
     run(tmp_path / "a", values={"trainer.limit_val_batches": None, "trainer.max_epochs": 1})
     run(tmp_path / "b", values={"trainer.limit_val_batches": 1, "trainer.max_epochs": 2})
     found, _ = grouped(tmp_path)
-    assert found == {"val/acc on digits": ["a"], "val/acc on digits (trainer.limit_val_batches=1)": ["b"]}
+    part = "data.batch_size=64, trainer.limit_val_batches=1"
+    assert found == {"val/acc on digits": ["a"], f"val/acc on digits ({part})": ["b"]}
 
 
 def test_losses_compare_only_with_themselves(tmp_path: Path, run: Write) -> None:
@@ -94,3 +97,34 @@ def test_all_of_the_validation_part_is_written_in_many_ways(tmp_path: Path, run:
     run(tmp_path / "half", values={"trainer.limit_val_batches": 0.5})
     found, _ = grouped(tmp_path)
     assert sorted(map(len, found.values())) == [1, 5]
+
+
+def test_where_batches_are_counted_their_size_says_which_samples_there_are(
+    tmp_path: Path, run: Write, sweep: Callable[..., None]
+) -> None:
+    first = {"trainer.limit_val_batches": 1}
+    run(tmp_path / "a", values={"data.batch_size": 16})
+    run(tmp_path / "b", values={"data.batch_size": 32})
+    run(tmp_path / "c", values={"data.batch_size": 16, **first}, loss="mse")
+    run(tmp_path / "d", values={"data.batch_size": 32, **first}, loss="mse")
+    runs, _ = find([tmp_path])
+    found, _ = contests(runs)
+    assert sorted([run.name for run in members] for members in found.values()) == [["a", "b"], ["c"], ["d"]]
+    assert place_of(Job(0, "", ("loss=mse",)), found) is None
+    where = place_of(Job(0, "", ("loss=mse", "data.batch_size=32")), found)
+    assert where is not None
+    assert ("data.batch_size", "32") in where.details
+    assert place_of(Job(0, "", ("loss=cross_entropy", "data.batch_size=7")), found) is not None
+
+
+@pytest.mark.parametrize(("primary", "apart"), [("val/top1", True), ("val/loss", True), ("val/recall_at_1", False)])
+def test_two_views_find_each_other_among_those_of_their_batch(
+    tmp_path: Path, run: Write, primary: str, apart: bool
+) -> None:
+    for size in (16, 64):
+        for inputs in ("views", "target"):
+            values = {"data.batch_size": size, "loss.inputs": inputs}
+            run(tmp_path / f"{inputs}{size}", primary=primary, values=values, choices={"data": inputs})
+    found, _ = grouped(tmp_path)
+    views = [["views16"], ["views64"]] if apart else [["views16", "views64"]]
+    assert sorted(found.values()) == [["target16", "target64"], *views]

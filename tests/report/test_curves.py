@@ -126,6 +126,24 @@ def test_a_run_that_was_broken_off_has_epochs_of_its_own(
     assert second.broken[0][0] == (1, 2, 3, 4)
 
 
+@pytest.mark.parametrize(
+    ("trainer", "axis"),
+    [
+        ({"check_val_every_n_epoch": 1, "val_check_interval": None}, "epoch"),
+        ({"val_check_interval": 1.0}, "epoch"),
+        ({"val_check_interval": 1}, "step"),  # every batch
+        ({"val_check_interval": 0.5}, "step"),
+        ({"check_val_every_n_epoch": 2}, "step"),
+        ({"check_val_every_n_epoch": None}, "step"),
+    ],
+)
+def test_the_first_point_ends_an_epoch_only_where_each_was_validated(
+    tmp_path: Path, run: Write, trainer: dict, axis: str
+) -> None:
+    run(tmp_path, None, status="failed", curve={TAG: [0.25, 0.5]}, values={"trainer": trainer})
+    assert curves_of(tmp_path).axis == axis
+
+
 def test_one_point_is_no_curve(tmp_path: Path, run: Write) -> None:
     run(tmp_path / "0", curve={TAG: [0.5]})
     assert not curves_of(tmp_path).moving

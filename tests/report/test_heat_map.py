@@ -76,6 +76,16 @@ def test_numbers_are_in_their_order_and_one_far_behind_keeps_the_colours(
     assert "before the 1 furthest behind" in caption
 
 
+def test_lists_of_numbers_are_in_the_order_of_these(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for at, channels in enumerate(([16, 32], [8, 16], [128], [8, 9])):
+        for optim in OPTIMS:
+            named = {"overrides": [f"model.channels={channels}"], "values": {"model.channels": channels}}
+            run(tmp_path / f"{at}{optim}", 0.9 - at / 10, optim=optim, **named)
+    draw(board_of(tmp_path), [], tmp_path / "h.png")
+    labels = figures[0].axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == ["[8,9]", "[8,16]", "[16,32]", "[128]"]
+
+
 def test_it_wants_two_settings_and_most_of_the_pairs(tmp_path: Path, run: Write) -> None:
     run(tmp_path / "0", loss="a", optim="x")
     assert not fits(board_of(tmp_path), [])

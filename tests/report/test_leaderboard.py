@@ -81,6 +81,18 @@ def test_equal_means_go_by_the_lower_loss(tmp_path: Path, run: Write) -> None:
     assert [row.label for row in board.rows] == ["b", "a", "c"]
 
 
+@pytest.mark.parametrize(("inputs", "ranks"), [("target", [1, 2]), ("views", [1, 1])])
+def test_the_loss_of_views_in_batches_of_another_size_decides_nothing(
+    tmp_path: Path, run: Write, inputs: str, ranks: list[int]
+) -> None:
+    for size in (16, 64):
+        values = {"data.batch_size": size, "loss.inputs": inputs}
+        named = {"overrides": [f"data.batch_size={size}"], "metrics": {"val/loss": size / 100}}
+        run(tmp_path / str(size), values=values, **named)
+    (board,) = board_of(tmp_path)
+    assert [row.rank for row in board.rows] == ranks
+
+
 def test_only_completed_runs_count_and_the_others_are_counted(tmp_path: Path, run: Write) -> None:
     for seed, status in enumerate(("completed", "failed", "pruned", "interrupted")):
         run(tmp_path / str(seed), 0.5 + seed / 10, seed=seed, status=status)

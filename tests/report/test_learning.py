@@ -85,6 +85,73 @@ def test_a_run_that_diverged_squashes_nobody(tmp_path: Path, run: Write, figures
     assert "leaves out the 1 furthest behind" in caption
 
 
+def test_what_is_outside_is_not_drawn_and_has_no_colour_in_the_legend(
+    tmp_path: Path, run: Write, figures: list[Figure]
+) -> None:
+    ends = {"a": (45.0, 46.0), "b": (49.0, 48.0), "c": (62.0, 60.0), "d": (0.0, 400.0), "e": (2000.0, 3000.0)}
+    for optim, seeds in ends.items():  # the band of d crosses those of the others
+        for seed, end in enumerate(seeds):
+            more = {"primary": "val/mae", "mode": "min", "curve": {"val/mae": [end + 5, end]}}
+            run(tmp_path / f"{optim}{seed}", end, optim=optim, seed=seed, **more)
+    board = board_of(tmp_path)
+    caption = draw(board, curves(board), tmp_path / "c.png")
+    (axes,) = figures[0].axes
+    assert sorted(float(line.get_ydata()[-1]) for line in drawn(axes)) == [45.5, 48.5, 61]
+    assert len(axes.collections) == 3
+    assert (axes.get_ylim()[0] > 40, axes.get_ylim()[1] < 70) == (True, True)
+    handles = figures[0].legends[0].legend_handles
+    assert [handle.get_linestyle() for handle in handles] == ["-", "-", "-", "None", "None"]
+    assert "leaves out the 2 furthest behind" in caption
+
+
+def test_one_that_comes_from_far_behind_enters_the_axis(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for number, start in enumerate((60.0, 55.0, 50.0, 9000.0)):
+        line = {"val/mae": [start, 41.0 + number]}
+        run(tmp_path / str(number), 41.0 + number, optim=f"o{number}", primary="val/mae", mode="min", curve=line)
+    board = board_of(tmp_path)
+    caption = draw(board, curves(board), tmp_path / "c.png")
+    assert len(drawn(figures[0].axes[0])) == 4
+    assert 60 < figures[0].axes[0].get_ylim()[1] < 65
+    assert "outside" not in "".join(legend(figures[0]))
+    assert "leaves out" not in caption
+
+
+def test_a_colour_in_the_legend_has_a_line_to_be_seen(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    ends = (41.0, 44.0, 45.0, 46.0, 49.0, 63.0, 97.0, 188.0, 2647.0)
+    for number, end in enumerate(ends):
+        line = {"val/mae": [2 * end, end]}
+        run(tmp_path / str(number), end, optim=f"o{number}", primary="val/mae", mode="min", curve=line)
+    board = board_of(tmp_path)
+    draw(board, curves(board), tmp_path / "c.png")
+    (axes,) = figures[0].axes
+    low, high = axes.get_ylim()
+    seen = [line for line in drawn(axes) if any(low <= value <= high for value in line.get_ydata())]
+    assert len(seen) == len(drawn(axes)) == sum("outside" not in name for name in legend(figures[0]))
+
+
+def test_a_winner_that_diverges_after_its_best_epoch_is_drawn(
+    tmp_path: Path, run: Write, figures: list[Figure]
+) -> None:
+    lines = [[50.0, 40.0, 9000.0], [50.0, 45.0, 44.0], [50.0, 46.0, 45.0], [50.0, 47.0, 46.0]]
+    for number, line in enumerate(lines):
+        more = {"primary": "val/mae", "mode": "min", "curve": {"val/mae": line}}
+        run(tmp_path / str(number), min(line), optim=f"o{number}", **more)
+    board = board_of(tmp_path)
+    draw(board, curves(board), tmp_path / "c.png")
+    axes = figures[0].axes[0]
+    assert len(drawn(axes)) == 4
+    assert axes.get_ylim()[0] < 40
+    assert 50 < axes.get_ylim()[1] < 60
+
+
+def test_starts_at_chance_belong_to_the_axis(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    for number, start in enumerate((0.5, 0.49, 0.48, 0.1)):
+        run(tmp_path / str(number), 0.9, optim=f"o{number}", curve={TAG: [start, 0.9 - number / 100]})
+    board = board_of(tmp_path)
+    draw(board, curves(board), tmp_path / "c.png")
+    assert figures[0].axes[0].get_ylim()[0] < 0.1
+
+
 def test_what_was_broken_off_ends_in_a_cross(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
     run(tmp_path / "0", 0.5, curve={TAG: [0.25, 0.5]})
     run(tmp_path / "1", None, optim="sgd", status="failed", curve={TAG: [0.25, 0.125]})

@@ -3,15 +3,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.report.names import cuts, label, labels
+from lossbook.report.names import cuts, labels
 
 
 def test_labels_are_short_and_differ() -> None:
-    assert label(["loss", "optim"], ["mse", "adam"]) == "mse, adam"
-    assert label(["loss", "optim.lr"], ["mse", "0.1"]) == "mse, lr=0.1"
-    assert label(["a.lr", "b.lr"], ["1", "2"]) == "a.lr=1, b.lr=2"
-    assert label(["optim", "optim.momentum", "scheduler"], ["adam", "", "none"]) == "adam, scheduler=none"
-    assert label(["optim.momentum"], [""]) == "as it stands"
+    assert labels(["loss", "optim"], [["mse", "adam"]]) == ["mse, adam"]
+    assert labels(["loss", "optim.lr"], [["mse", "0.1"]]) == ["mse, lr=0.1"]
+    assert labels(["a.lr", "b.lr"], [["1", "2"]]) == ["a.lr=1, b.lr=2"]
+    assert labels(["optim", "optim.momentum", "scheduler"], [["adam", "", "none"]]) == ["adam, scheduler=none"]
+    assert labels(["optim.momentum"], [[""]]) == ["as it stands"]
 
 
 @given(st.lists(st.tuples(st.text("ab", max_size=60), st.text("ab", max_size=60)), unique=True, max_size=12))
@@ -44,7 +44,7 @@ def test_a_name_says_what_was_typed_and_what_tells_apart() -> None:
 
 def test_a_long_name_loses_whole_parts() -> None:
     keys = [f"model.setting_{number}" for number in range(6)]
-    name = label(keys, ["a_value_of_it"] * 6)
+    (name,) = labels(keys, [["a_value_of_it"] * 6])
     assert name == "setting_0=a_value_of_it, setting_1=a_value_of_it, …"
 
 

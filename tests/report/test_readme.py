@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from markdown_it import MarkdownIt
 
 from lossbook.report.report import report
@@ -38,3 +40,12 @@ def test_the_page_is_markdown_and_tells_all(night: Path) -> None:
     assert "loss=l1,optim=sgd,seed=2" in page  # not run yet
     assert f"python scripts/report.py {night}" in page
     assert "scripts/train.py -m" in page
+
+
+@pytest.mark.parametrize(("losses", "said"), [((0.1, 0.2), True), ((0.1, 0.1), False)])
+def test_why_equal_figures_have_different_ranks(
+    tmp_path: Path, run: Callable[..., Path], losses: tuple[float, float], said: bool
+) -> None:
+    for optim, loss in zip(("adam", "sgd"), losses, strict=True):
+        run(tmp_path / optim, 0.9, optim=optim, metrics={"val/loss": loss})
+    assert ("Equal figures are ordered by val/loss." in report([tmp_path]).readme.read_text()) == said

@@ -80,6 +80,16 @@ def test_what_follows_from_a_choice_is_no_setting() -> None:
     assert telling([adam, adam], keys) == ()
 
 
+def test_what_is_not_known_of_a_run_that_died_early_is_no_other_value() -> None:
+    adam, sgd = of_optim("adam", 0.003, "data=digits"), of_optim("sgd", 0.05)
+    for one in (adam, sgd):
+        one.config["choices"]["data"] = "digits"
+    died = made("optim=adam")
+    assert telling([adam, sgd, died], ["optim", "data", "optim.lr"]) == ("optim",)
+    assert telling([adam, died], ["optim", "data", "optim.lr"]) == ()
+    assert telling([adam, made("data=mnist")], ["data"]) == ("data",)
+
+
 def test_an_experiment_is_a_setting_only_where_nothing_else_tells() -> None:
     recipe = {"experiment": "recipe"}
     typed = of_optim("adam", 0.003, "trainer.max_epochs=5", trainer={"max_epochs": 5}, experiment=None)

@@ -11,9 +11,11 @@ from lossbook.report.sight import in_sight, limits
         ([0.99, 0.98, 0.97, 0.1], "max", 3),
         ([46, 47, 50, 1e7], "min", 3),
         ([0.99, 0.98, 0.97, 0.9], "max", 4),  # far, but all can be told apart
+        ([41, 44, 45, 46, 49, 63, 97, 188, 2647], "min", 7),  # each a little further: 49 - 41 is a tenth of up to 121
         ([0.99, 0.1], "max", 2),
         ([0.99, 0.99, 0.99, 0.1], "max", 4),  # nothing to be told apart
-        ([0.99, 0.98, 0.2, 0.15, 0.1], "max", 5),  # more than a third: a finding, no accident
+        ([0.99, 0.98, 0.2, 0.15, 0.1], "max", 5),  # more than half: a finding, no accident
+        ([0.99, 0.98, 0.97, 0.15, 0.1], "max", 3),
         ([0.5], "max", 1),
         ([], "max", 0),
         ([1e7, 46, 50, 47], "min", 3),  # in any order

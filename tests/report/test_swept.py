@@ -51,8 +51,7 @@ def test_seeds_are_dots_and_the_line_goes_through_their_means(
     assert dots == [(0.001, 0.5), (0.001, 0.7), (0.01, 0.8), (0.01, 0.9), (0.1, 0.3), (0.1, 0.3)]
     (((star, height),),) = lines(figures[0], "*")
     assert (star, height) == pytest.approx((0.01, 0.85))
-    (((cross, _),),) = lines(figures[0], "x")
-    assert cross == 1.0
+    assert lines(figures[0], "s") == [[(1.0, 0.0)]]  # at the edge: no figure
     assert [text.get_text() for text in axes.texts] == ["best: lr=0.01\n0.8500 ± 0.0707"]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.001", "0.01", "0.1", "1"]
     assert "broken off" in caption
@@ -168,3 +167,37 @@ def test_a_run_that_was_given_up_is_a_cross_at_its_figure(tmp_path: Path, run: W
     run(tmp_path / "x", 0.55, overrides=["optim.lr=0.4"], values={"optim.lr": 0.4}, status="pruned")
     draw(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
     assert lines(figures[0], "x") == [[(0.4, 0.55)]]
+    assert [text.get_text() for text in figures[0].legends[0].get_texts()] == ["broken off, at its last figure"]
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_what_stands_at_the_edge_says_so(tmp_path: Path, run: Write, figures: list[Figure], mode: str) -> None:
+    worse = 0.1 if mode == "max" else 9.0
+    rates(tmp_path, run, {0.1: (0.5,), 0.2: (0.6,), 0.3: (0.7,), 0.5: (None,)}, mode=mode)
+    run(tmp_path / "x", worse, overrides=["optim.lr=0.4"], values={"optim.lr": 0.4}, status="pruned", mode=mode)
+    caption = draw(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
+    assert lines(figures[0], "x") == []
+    (((at, _),),) = lines(figures[0], "v" if mode == "max" else "^")
+    (((without, _),),) = lines(figures[0], "s")
+    assert (at, without) == (0.4, 0.5)
+    words = ["broken off, its last figure off the axis", "broken off, without a figure"]
+    assert [text.get_text() for text in figures[0].legends[0].get_texts()] == words
+    assert "At the edge" in caption
+
+
+def test_figures_from_nought_on_have_no_axis_below_it(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+    rates(tmp_path, run, {0.1: (0.01,), 0.2: (0.0,), 0.3: (0.7,)}, mode="min", primary="val/mae")
+    draw(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
+    axes = figures[0].axes[0]
+    assert axes.spines["left"].get_bounds()[0] == 0
+    assert min(axes.get_yticks()) >= 0
+
+
+def test_better_ones_are_told_apart_beside_those_of_other_decades(
+    tmp_path: Path, run: Write, figures: list[Figure]
+) -> None:
+    rates(tmp_path, run, {0.1: (62.0,), 0.2: (49.0,), 0.3: (45.0,), 0.4: (187.0,), 0.5: (2647.0,)}, mode="min")
+    caption = draw(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
+    assert 62 < figures[0].axes[0].get_ylim()[1] < 70
+    assert sorted(at for ((at, _),) in lines(figures[0], "^")) == [0.4, 0.5]
+    assert "before the 2 furthest behind" in caption

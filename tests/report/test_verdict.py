@@ -45,7 +45,7 @@ SAID = [
     (
         {"adam": (0.901, 0.9, 0.902), "sgd": (0.8, 0.801, 0.802), "muon": (0.9, 0.9, 0.6)},
         "adam: 0.9010 ± 0.0010 over 3 seeds, 0.1000 ahead of sgd (0.8010 ± 0.0010). That is hardly chance (Welch's"
-        " t-test over seeds: p < 0.001). 1 further down vary so much that they may be as good.",
+        " t-test over seeds: p < 0.001).",
     ),
     (
         {"adam": (0.901, 0.9, 0.902), "sgd": (0.8,)},
@@ -91,6 +91,22 @@ def test_more_seeds_tell_more(tmp_path: Path, run: Write) -> None:
     assert said.endswith("No clear win, chance may do that (Welch's t-test over seeds: p = 0.27).")
 
 
+@pytest.mark.parametrize(
+    ("third", "ending"),
+    [
+        ((0.89, 0.87, 0.9), "p = 0.74); the next 3 after the winner cannot be told from it."),
+        ((0.879, 0.879, 0.7), "p = 0.74)."),  # all seeds are worse, though p = 0.31
+        ((0.88,), "p = 0.74)."),
+        ((0.87, 0.871, 0.872), "p = 0.74)."),
+    ],
+)
+def test_as_good_as_the_winner_are_the_next_that_overlap_with_it(
+    tmp_path: Path, run: Write, third: tuple[float, ...], ending: str
+) -> None:
+    seeds = {"a": (0.9, 0.88, 0.92), "b": (0.89, 0.87, 0.92), "c": third, "d": (0.9, 0.3, 0.3)}  # d comes after c
+    assert verdict(board_of(tmp_path, run, **seeds)).endswith(ending)
+
+
 def test_what_agrees_in_six_digits_is_level_whoever_comes_first(tmp_path: Path, run: Write) -> None:
     said = verdict(board_of(tmp_path, run, sgd=(0.1000001,) * 3, adam=(0.1000004,) * 3))  # sgd has the lower loss
     assert said.endswith("sgd: 0.1000 ± 0.0000 over 3 seeds, level with adam; first by its lower val/loss.")
@@ -101,10 +117,10 @@ def test_what_agrees_in_six_digits_is_level_whoever_comes_first(tmp_path: Path, 
     [
         ("abcd", 1, "a, adam: 0.9000, one seed, level with b, adam, c, adam and d, adam."
          " One seed does not tell skill from luck: run several."),
-        ("ab", 2, "a, adam: 0.8500 ± 0.0707 over 2 seeds, level with b, adam. Two seeds say little; 1 more cannot be"
-         " told from them: run more."),
-        ("abcde", 3, "a, adam: 0.8000 ± 0.1000 over 3 seeds, level with b, adam, c, adam and 2 more. No clear win; 1"
-         " more cannot be told from them."),
+        ("ab", 2, "a, adam: 0.8500 ± 0.0707 over 2 seeds, level with b, adam. Two seeds say little; the next 1"
+         " after them cannot be told from them: run more."),
+        ("abcde", 3, "a, adam: 0.8000 ± 0.1000 over 3 seeds, level with b, adam, c, adam and 2 more. No clear win; the"
+         " next 1 after them cannot be told from them."),
     ],
 )  # fmt: skip
 def test_different_losses_that_tie_are_level(tmp_path: Path, run: Write, losses: str, seeds: int, said: str) -> None:
@@ -127,3 +143,22 @@ def test_a_changed_argument_makes_another_loss(tmp_path: Path, run: Write) -> No
     runs, _ = find([tmp_path])
     ((board,), _) = boards(runs, varied(runs))
     assert [(row.label, row.rank) for row in board.rows] == [("margin=1", 1), ("margin=2", 1)]
+
+
+def test_the_loss_stands_before_the_optimizer_whatever_is_shared(tmp_path: Path, run: Write) -> None:
+    def of(folder: str, *settings: tuple[str, str, float], data: str = "digits", end: float = 0.9) -> None:
+        for at, (loss, optim, lr) in enumerate(settings):
+            typed = {"overrides": [f"optim={optim}", f"loss={loss}", f"optim.lr={lr}"], "values": {"optim.lr": lr}}
+            run(tmp_path / f"{folder}{at}", end - at / 10, loss=loss, optim=optim, choices={"data": data}, **typed)
+
+    of("both", ("mse", "adam", 0.1), ("mse", "adam", 0.2))
+    of("optim", ("mse", "sgd", 0.1), ("l1", "sgd", 0.2), data="diabetes")
+    of("loss", ("l1", "adam", 0.1), ("l1", "sgd", 0.1), data="mnist")
+    runs, _ = find([tmp_path])
+    for keys in (("loss", "optim", "optim.lr"), ("optim", "loss", "optim.lr")):
+        found, _ = boards(runs, keys)
+        assert {board.contest.data: winner(board) for board in found} == {
+            "digits": "mse, adam, lr=0.1",
+            "diabetes": "mse, sgd, lr=0.1",
+            "mnist": "l1, adam",
+        }

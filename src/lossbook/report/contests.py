@@ -14,6 +14,7 @@ from lossbook.report.settings import Configured, leaves, value_of
 OF_TRAINING = frozenset({"batch_size", "epochs", "augment", "num_workers", "download"})
 # of the trainer, what leaves samples out
 OF_VALIDATION = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
+_WITHIN_A_BATCH = ("val/loss", "val/top1")  # of two views, which find each other among those of their batch
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ def contests(runs: Sequence[Run]) -> tuple[dict[Contest, list[Run]], list[Run]]:
         mode = run.mode or modes.get(run.primary or "")
         data = value_of(run, "data")
         if run.primary and mode in ("max", "min") and data:
-            loss = _criterion(run.config) if run.primary.endswith("/loss") else ()
-            found[Contest(run.primary, mode, data, (*samples(run.config), *loss))].append(run)
+            found[Contest(run.primary, mode, data, _details(run.config, run.primary))].append(run)
         else:
             others.append(run)
     known = {contest: list(members) for contest, members in found.items()}
@@ -74,18 +74,17 @@ def place_of(run: Configured, known: Mapping[Contest, Sequence[Configured]]) -> 
     """The one contest in which there are runs of the same loss on the same data; None where that is not one."""
     if not run.config and not run.overrides:
         return None
-    where = {contest for contest, members in known.items() for other in members if _akin(run, other)}
+    where = {contest for contest, members in known.items() for other in members if _akin(run, other, contest)}
     return next(iter(where)) if len(where) == 1 else None
 
 
-def _akin(run: Configured, other: Configured) -> bool:
-    """Whether nothing that is known of the one run's loss and data contradicts the other's."""
-    if run.config.get("data") and samples(run.config) != samples(other.config):
+def _akin(run: Configured, other: Configured, contest: Contest) -> bool:
+    """Whether nothing that is known of the one run's loss and data contradicts the other's, which is in the contest."""
+    if run.config.get("data") and _details(run.config, contest.primary) != contest.details:
         return False
-    keys = ["loss", "data", *(key for key in _dotted(run.overrides) if key.startswith("data."))]
-    return all(
-        value_of(run, key) in ("", value_of(other, key)) for key in keys if key.rpartition(".")[2] not in OF_TRAINING
-    )
+    typed = [key for key in _dotted(run.overrides) if key.startswith("data.")]
+    keys = [key for key in typed if key.rpartition(".")[2] not in OF_TRAINING or key in dict(contest.details)]
+    return all(value_of(run, key) in ("", value_of(other, key)) for key in ("loss", "data", *keys))
 
 
 def _dotted(overrides: Sequence[str]) -> list[str]:
@@ -94,13 +93,29 @@ def _dotted(overrides: Sequence[str]) -> list[str]:
 
 def samples(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """All values of a config that say which samples its validation figures are of, in the order of their keys."""
-    data = [(key, value) for key, value in _set(config, "data") if not OF_TRAINING.intersection(key.split("."))]
     node = config.get("trainer")
     limits = node if isinstance(node, Mapping) else {}
     # of a limit 1.0 is all, and 1 a batch; 0 of the others is off
     values = [(key, limits.get(key.partition(".")[2])) for key in OF_VALIDATION]
     trainer = [(key, str(value)) for key, value in values if value and not (isinstance(value, float) and value == 1.0)]
+    training = OF_TRAINING - {"batch_size"} if trainer else OF_TRAINING  # limits count batches
+    data = [(key, value) for key, value in _set(config, "data") if not training.intersection(key.split("."))]
     return tuple(sorted((*data, *trainer)))
+
+
+def batch(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The batch size, where a sample's loss depends on who else is in its batch: that of two views."""
+    node = config.get("loss")
+    views = isinstance(node, Mapping) and node.get("inputs") == "views"
+    return [(key, value) for key, value in _set(config, "data") if key == "data.batch_size"] if views else []
+
+
+def _details(config: Mapping[str, Any], primary: str) -> tuple[tuple[str, str], ...]:
+    """All values of a config that say of what its figures of this metric are."""
+    found = dict(samples(config))
+    if primary in _WITHIN_A_BATCH:
+        found.update(batch(config))
+    return (*sorted(found.items()), *(_criterion(config) if primary == "val/loss" else ()))
 
 
 def _criterion(config: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
 
 from lossbook.report.leaderboard import Board, Row, Spread
+from lossbook.report.runs import Run
 
 Points = dict[int, float]  # step -> value
 
@@ -148,7 +148,7 @@ def _step(row: Row, step: int) -> float:
 
 
 def _places(board: Board, points: Mapping[Path, Points]) -> Place | None:
-    """How steps become epochs; None where a run's epochs are not of the same number of steps each."""
+    """How steps become epochs; None where a run's epochs are not of the same number of steps each, or not known."""
     steps: dict[int, int] = {}
     for row in board.rows:
         for run in row.runs:
@@ -156,9 +156,19 @@ def _places(board: Board, points: Mapping[Path, Points]) -> Place | None:
                 return None
             steps[id(row)] = run.steps // run.epochs
         for run in row.lost:  # broken off within an epoch; its first point ends one
-            if points[run.folder]:
-                steps.setdefault(id(row), min(points[run.folder]) + 1)
+            if points[run.folder] and id(row) not in steps:
+                if not _every_epoch(run):
+                    return None
+                steps[id(row)] = min(points[run.folder]) + 1
     return (lambda row, step: (step + 1) / steps[id(row)]) if steps else None
+
+
+def _every_epoch(run: Run) -> bool:
+    """Whether a run was validated at the end of each epoch, and not in between."""
+    node = run.config.get("trainer")
+    trainer = node if isinstance(node, Mapping) else {}
+    whole = trainer.get("val_check_interval")
+    return trainer.get("check_val_every_n_epoch", 1) == 1 and (whole is None or str(whole) == "1.0")  # 1 is a batch
 
 
 def _curve(row: Row, points: dict[Path, Points], place: Place) -> Curve | None:
@@ -169,21 +179,21 @@ def _curve(row: Row, points: dict[Path, Points], place: Place) -> Curve | None:
     if not steps and not broken:
         return None
     spreads = [Spread(tuple(one[step] for one in each)) for step in steps]
-    means = tuple(fmean(spread.values) for spread in spreads)
     bands = [_band(spread) for spread in spreads]
     return Curve(
         row,
         tuple(place(row, step) for step in steps),
-        means,
-        tuple(low for low, _ in bands),
-        tuple(high for _, high in bands),
+        tuple(middle for _, middle, _ in bands),
+        tuple(low for low, _, _ in bands),
+        tuple(high for _, _, high in bands),
         broken,
     )
 
 
-def _band(spread: Spread) -> tuple[float, float]:
-    """A deviation to either side of the mean; of two seeds, the two."""
-    if len(spread.values) < 3:
-        return min(spread.values), max(spread.values)
-    middle, off = fmean(spread.values), stdev(spread.values)
-    return middle - off, middle + off
+def _band(spread: Spread) -> tuple[float, float, float]:
+    """The mean between a deviation to either side; of two seeds, between the two."""
+    middle, off = spread.mean, spread.deviation
+    assert middle is not None, "all seeds have a point here"
+    if off is None or len(spread.values) < 3:
+        return min(spread.values), middle, max(spread.values)
+    return middle - off, middle, middle + off

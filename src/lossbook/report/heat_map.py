@@ -18,11 +18,10 @@ from lossbook.report.looks import LOST, WINNER
 from lossbook.report.names import cuts
 from lossbook.report.plan import Job
 from lossbook.report.settings import value_of
-from lossbook.report.sight import in_sight
+from lossbook.report.sight import TOLD_APART, in_sight
 from lossbook.report.titles import direction, heading, letters
 
 _FULL = 0.6  # the part of all pairs that must be there
-_TOLD_APART = 0.25  # colours: more than half of the values want more than this part of them
 _LONGEST = 24
 _MOST = 60  # values of a setting
 
@@ -58,7 +57,7 @@ def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
     """Write the picture as PNG; what to know of it, as a caption."""
     table = _table(board, refused)
     means = [row.figure.mean or 0.0 for row in board.ranked]
-    kept = in_sight(means, board.contest.mode, _TOLD_APART)
+    kept = in_sight(means, board.contest.mode, TOLD_APART)
     names = [list(cuts(values, _LONGEST).values()) for values in (table.down, table.across)]
     slanted = len(table.across) > 8 or letters(names[1]) > 2
     cell = max(0.85, 0 if slanted else letters(names[1]) + 0.15)
@@ -91,7 +90,7 @@ def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
 
 
 def _table(board: Board, refused: Sequence[Job]) -> _Table:
-    """The longer list of values down; numbers by their size, names by the best figure that goes with them."""
+    """The longer list of values down; numbers and lists of them by size, names by their best figure."""
     first, second = board.keys
     rows = {(row.values[0], row.values[1]): row for row in board.rows}
     pairs = [(value_of(job, first), value_of(job, second)) for job in refused]
@@ -106,9 +105,18 @@ def _table(board: Board, refused: Sequence[Job]) -> _Table:
 def _ordered(values: Sequence[str]) -> tuple[str, ...]:
     distinct = list(dict.fromkeys(values))
     try:
-        return tuple(sorted(distinct, key=float))
+        return tuple(sorted(distinct, key=_numbers))
     except ValueError:
         return tuple(distinct)
+
+
+def _numbers(value: str) -> list[float]:
+    """``[16,32]`` or ``16`` in numbers.
+
+    Raises:
+        ValueError: there is something else in it.
+    """
+    return [float(part) for part in value.translate(str.maketrans("", "", "[]")).split(",")]
 
 
 def _colors(axes: Axes, table: _Table, ends: Sequence[float], mode: str) -> AxesImage:

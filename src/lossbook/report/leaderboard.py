@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lossbook.report.contests import Contest, contests, titles
+from lossbook.report.contests import Contest, batch, contests, titles
 from lossbook.report.names import labels
 from lossbook.report.ranks import Standing, places
 from lossbook.report.runs import Run
@@ -195,5 +195,7 @@ def _latest(runs: Sequence[Run]) -> list[Run]:
 
 def _standing(contest: Contest, row: Row) -> Standing:
     mean = row.figure.mean
-    criterion = {f"{value_of(run, 'loss')} {text(run.config.get('loss'))}" for run in row.runs}
+    criterion = {
+        f"{value_of(run, 'loss')} {text(run.config.get('loss'))} {batch(run.config)}" for run in row.runs
+    }  # fmt: skip
     return Standing(None if mean is None else contest.better(mean), row.loss, "; ".join(sorted(criterion)), row.label)

@@ -13,7 +13,7 @@ from lossbook.pictures.style import FAINT, INK, picture
 from lossbook.report.curves import Curve, Curves
 from lossbook.report.leaderboard import Board, Row
 from lossbook.report.looks import Look, looks
-from lossbook.report.sight import in_sight, limits
+from lossbook.report.sight import TOLD_APART, in_sight, limits
 from lossbook.report.titles import direction, heading, letters
 
 COLORED = 12  # configurations that can be told apart
@@ -39,19 +39,22 @@ def draw(board: Board, curves: Curves, path: Path) -> str:
     }  # fmt: skip
     near = _near(drawn, board.contest.mode)
     banded = drawn[:_BANDS]
-    edges = [value for curve in near if curve in banded for value in (*curve.low, *curve.high)]
-    whole = limits([*(value for curve in near for value in _values(curve)), *edges])
+    edges = {id(curve): (*curve.low, *curve.high) for curve in near if curve in banded}
+    whole = _limits([(*_values(curve), *edges.get(id(curve), ())) for curve in near], board.contest.mode)
+    near = [curve for curve in drawn if any(whole[0] <= value <= whole[1] for value in _values(curve))]
+    outside = [bool(one.at) and one not in near for one in drawn]
     closer = [curve for curve in near if id(curve.row) in known] or near
-    late = [value for curve in closer for value in _values(_second_half(curve))]
+    late = _limits([_values(_second_half(curve)) for curve in closer], board.contest.mode)
     long = max(len(curve.at) for curve in drawn) >= _POINTS
-    enlarged = long and len(set(late)) > 1 and _size(limits(late)) < _ENLARGED * _size(whole)
-    names = [_name(one.row, outside=bool(one.at) and one not in near) for one in drawn]
+    flat = len({value for curve in closer for value in _values(_second_half(curve))}) < 2
+    enlarged = long and not flat and _size(late) < _ENLARGED * _size(whole)
+    names = [_name(one.row, beyond) for one, beyond in zip(drawn, outside, strict=True)]
     side = letters(names[:colored]) + 0.7
     panels = 2 if enlarged else 1
     with picture(path, (5.2 if enlarged else 6.6) * panels + side, max(4.8, 1.4 + 0.235 * (colored + 3))) as figure:
         every = [figure.add_subplot(1, panels, place + 1) for place in range(panels)]
-        for axes, (low, high) in zip(every, (whole, limits(late or [0.0])), strict=False):
-            _lines(axes, drawn, known)
+        for axes, (low, high) in zip(every, (whole, late), strict=False):
+            _lines(axes, [None if beyond else one for one, beyond in zip(drawn, outside, strict=True)], known)
             axes.set_ylim(low, high)
             axes.set_xlabel(curves.axis)
             axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
@@ -62,21 +65,21 @@ def draw(board: Board, curves: Curves, path: Path) -> str:
             every[1].set_title("the second half, enlarged", fontsize=11, color=FAINT)
         figure.suptitle(heading(board, figure.get_figwidth() - side), x=0.01, ha="left", fontsize=12)
         handles = [
-            every[0].plot([], [], color=color, linewidth=2.4, label=name, **_handle(curve, line))[0]
-            for (color, line), name, curve in zip(known.values(), names, drawn, strict=False)
+            every[0].plot([], [], color=color, linewidth=2.4, label=name, **_handle(curve, "" if beyond else line))[0]
+            for (color, line), name, curve, beyond in zip(known.values(), names, drawn, outside, strict=False)
         ]
-        if len(drawn) > colored:
-            handles += every[0].plot([], [], color=FAINT, linewidth=1, label=f"the other {len(drawn) - colored}")
-        if any(curve.broken for curve in drawn):
+        if others := outside[colored:].count(False):
+            handles += every[0].plot([], [], color=FAINT, linewidth=1, label=f"the other {others}")
+        if any(curve.broken and not beyond for curve, beyond in zip(drawn, outside, strict=True)):
             handles += every[0].plot([], [], ":x", color=INK, linewidth=1.2, label="broken off")
         title = f"{board.contest.primary} at the best epoch"
         figure.legend(handles=handles, loc="outside right upper", title=title, alignment="left", frameon=False)
-    return _caption(curves, colored, sum(bool(one.at) and one not in near for one in drawn))
+    return _caption(curves, colored, sum(outside))
 
 
 def _handle(curve: Curve, line: Any) -> dict[str, Any]:
-    """How a configuration's entry in the legend is drawn: a dot where it has a single point."""
-    return {"linestyle": "", "marker": "o"} if len(curve.at) == 1 else {"linestyle": line}
+    """How a configuration's entry in the legend is drawn: a dot where it has a single point, nothing without a line."""
+    return {"linestyle": "", "marker": "o"} if len(curve.at) == 1 and line else {"linestyle": line}
 
 
 def _name(row: Row, outside: bool) -> str:
@@ -86,11 +89,21 @@ def _name(row: Row, outside: bool) -> str:
 
 
 def _near(curves: Sequence[Curve], mode: str) -> list[Curve]:
-    """The curves that share an axis: those that end far behind the others are left out of sight."""
-    ended = sorted((curve for curve in curves if curve.at), key=lambda one: one.mean[-1], reverse=mode == "max")
+    """The curves that an axis is made for: not those that are far behind the others even where they are best."""
+    best = max if mode == "max" else min
+    ended = sorted((curve for curve in curves if curve.at), key=lambda one: best(one.mean), reverse=mode == "max")
     if not ended:
         return list(curves)
-    return ended[: in_sight([curve.mean[-1] for curve in ended], mode)]
+    return ended[: in_sight([best(curve.mean) for curve in ended], mode, TOLD_APART)]
+
+
+def _limits(lines: Sequence[Sequence[float]], mode: str) -> tuple[float, float]:
+    """The ends of an axis that shows these lines, but for the parts in which they come from far behind the others."""
+    lines = [line for line in lines if line] or [[0.0]]
+    best, worst = (max, min) if mode == "max" else (min, max)
+    reach = sorted([best(map(best, lines)), *map(worst, lines)], reverse=mode == "max")
+    last = reach[in_sight(reach, mode, TOLD_APART) - 1]
+    return limits([value for line in lines for value in line if worst(value, last) == last])
 
 
 def _values(curve: Curve) -> tuple[float, ...]:
@@ -106,8 +119,10 @@ def _size(ends: tuple[float, float]) -> float:
     return ends[1] - ends[0]
 
 
-def _lines(axes: Axes, curves: Sequence[Curve], known: dict[int, Look]) -> None:
+def _lines(axes: Axes, curves: Sequence[Curve | None], known: dict[int, Look]) -> None:
     for place, curve in enumerate(curves):
+        if curve is None:  # outside
+            continue
         colored = id(curve.row) in known
         color, line = known.get(id(curve.row), (FAINT, "-"))
         over = 3 - place / 1000  # the best on top
@@ -139,7 +154,7 @@ def _caption(curves: Curves, colored: int, outside: int) -> str:
     if len(curves.drawn) > colored:
         found.append(f"The best {colored} of {len(curves.drawn)} are coloured, the others grey.")
     if outside:
-        found.append(f"The axis leaves out the {outside} furthest behind.")
+        found.append(f"The picture leaves out the {outside} furthest behind.")
     if any(_shorter(curve) for curve in curves.drawn):
         found.append("A line ends with the shortest of its runs.")
     if curves.without:

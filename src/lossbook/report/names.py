@@ -25,11 +25,11 @@ def labels(
     shortened = [cuts([values[at] for values in every], _LONGEST_VALUE) for at in range(len(keys))]
     every = [[shortened[at][value] for at, value in enumerate(values)] for values in every]
     known = [set(keys if typed is None else typed[at]).union(_SELF_EVIDENT) for at in range(len(every))]
-    found = [_label(keys, values, wanted) for values, wanted in zip(every, known, strict=True)]
+    found = [label(keys, values, wanted) for values, wanted in zip(every, known, strict=True)]
     for same in _alike(found):
         apart = {key for at, key in enumerate(keys) if len({every[place][at] for place in same}) > 1}
         for place in same:
-            found[place] = _label(keys, every[place], known[place] | apart)
+            found[place] = label(keys, every[place], known[place] | apart)
     for same in _alike(found):  # shortened to the same
         for number, place in enumerate(same, 1):
             found[place] = f"{found[place]} ({number})"
@@ -44,12 +44,8 @@ def _alike(names: Sequence[str]) -> list[list[int]]:
     return [places for places in where.values() if len(places) > 1]
 
 
-def label(keys: Sequence[str], values: Sequence[str]) -> str:
+def label(keys: Sequence[str], values: Sequence[str], wanted: Collection[str]) -> str:
     """``mse, adam, lr=0.01``: names of options as they stand, values behind the last part of their key."""
-    return _label(keys, values, keys)
-
-
-def _label(keys: Sequence[str], values: Sequence[str], wanted: Collection[str]) -> str:
     parts = []
     for key, value in zip(keys, values, strict=True):
         if value == "" or key not in wanted:

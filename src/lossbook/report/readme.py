@@ -6,13 +6,14 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from lossbook.report.content import Picture, Report, counts
 from lossbook.report.leaderboard import Board, Row
 from lossbook.report.markdown import escaped, few, link, megabytes, seconds, table
 from lossbook.report.plan import Job
+from lossbook.report.ranks import rounded
 from lossbook.report.runs import Run
 from lossbook.report.settings import named
 from lossbook.report.verdict import verdict, winner
@@ -75,6 +76,7 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     parts.append(table(header, [_cells(board, row, tested, on_gpu) for row in rows]))
     chose = "Mean ± sample deviation over seeds. Ranked by validation at each run's best epoch, which flatters a little"
     chose += "; the test figure is of the same weights and chose nothing." if tested else "."
+    chose += " Equal figures are ordered by val/loss." if _by_loss(rows) else ""
     more = f" The other {len(board.rows) - len(rows)} are in leaderboard.csv." if len(rows) < len(board.rows) else ""
     parts.append(f"{chose} Time is a run's mean, memory its largest peak.{more}")
     if board.repeats:
@@ -84,6 +86,12 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     for one in pictures:
         parts += [f"![{escaped(f'{one.name}: {board.title}')}]({one.path.name})", one.caption]
     return parts
+
+
+def _by_loss(rows: Sequence[Row]) -> bool:
+    """Whether any have equal figures and no rank in common."""
+    pairs = pairwise(row for row in rows if row.rank)
+    return any(rounded(a.figure.mean) == rounded(b.figure.mean) and a.rank != b.rank for a, b in pairs)
 
 
 def _in_title(board: Board, key: str, value: str) -> bool:

@@ -52,7 +52,7 @@ def telling(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
 
     A value that merely follows from a choice, such as each optimizer's own learning rate that nobody named, is none.
     """
-    inner = [key for key in keys if len({value_of(run, key) for run in runs}) > 1]
+    inner = [key for key in keys if len(values(runs, key)) > 1]
     choices = [key for key in inner if _is_choice(key)]
     groups: dict[tuple[str, ...], list[Configured]] = defaultdict(list)
     for run in runs:

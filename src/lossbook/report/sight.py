@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+TOLD_APART = 0.25  # the better half wants this part of an axis or of the colours
+
 
 def in_sight(values: Sequence[float], mode: str, part: float = 0.1) -> int:
     """How many of these values, from the best on, share an axis.
 
-    The others, a third of all at most, lie so far behind that those before them would fall into a tenth of the axis
-    and could not be told apart.
+    The others, fewer than half of all, lie so far behind that the better half would fall into a tenth of the axis and
+    could not be told apart.
 
     Args:
         values: in any order.
@@ -17,10 +19,9 @@ def in_sight(values: Sequence[float], mode: str, part: float = 0.1) -> int:
         part: of the axis, instead of a tenth.
     """
     values = sorted(values, reverse=mode == "max")
-    for kept in range(max(2, len(values) - max(1, len(values) // 3)), len(values)):
-        spread = abs(values[0] - values[kept - 1])
-        if spread and abs(values[0] - values[kept]) * part > spread:
-            return kept
+    for better in range(max(2, len(values) - max(1, (len(values) - 1) // 2)), len(values)):
+        if spread := abs(values[0] - values[better - 1]):  # those that are equal want no room
+            return sum(abs(values[0] - value) * part <= spread for value in values)
     return len(values)
 
 

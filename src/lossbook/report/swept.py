@@ -12,22 +12,30 @@ from collections.abc import Sequence
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from lossbook.pictures.style import FAINT, INK, picture
 from lossbook.report.leaderboard import Board, Row
 from lossbook.report.looks import REST, WINNER, Look, looks
 from lossbook.report.names import labels, short
-from lossbook.report.sight import in_sight, limits
+from lossbook.report.sight import TOLD_APART, in_sight, limits
 from lossbook.report.titles import direction, heading, letters
 
 _COLORED = 6  # lines
 _FEWEST = 3  # values that make a line
 _SCATTERED = 6  # values that are worth a picture without one
 _SPAN = 100  # from here on the axis is logarithmic
+# what marks mean, in the order of the legend
+_BEYOND = "mean off the axis"
+_BROKEN = "broken off, at its last figure"
+_BROKEN_BEYOND = "broken off, its last figure off the axis"
+_BROKEN_WITHOUT = "broken off, without a figure"
+_MARKS = (_BEYOND, _BROKEN, _BROKEN_BEYOND, _BROKEN_WITHOUT)
 Point = tuple[float, Row]
 
 
@@ -72,14 +80,11 @@ def draw(board: Board, key: str, path: Path) -> str:
     ranked = [row for row in board.ranked if any(row is one for one in shown)]
     numbers = sorted({number for points in lines.values() for number, _ in points})
     means = [row.figure.mean or 0.0 for row in ranked]
-    kept = in_sight(means, board.contest.mode)
+    kept = in_sight(means, board.contest.mode, TOLD_APART)
     side = letters(list(lines)) + 0.7 if others else 0.0
     with picture(path, 8.2 + side, 5.2) as figure:
         axes = figure.add_subplot()
-        low, high = limits([value for row in ranked[:kept] for value in row.figure.values], 0.15)
-        room = 0.2 * (high - low)  # for the name of the best
-        axes.set_ylim(*((low, high + room) if board.contest.mode == "max" else (low - room, high)))
-        axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
+        _figures(axes, [value for row in ranked[:kept] for value in row.figure.values], board.contest.mode)
         styles = looks([any(row.rank == 1 for _, row in points) for points in lines.values()])
         for at, (name, points) in reversed(list(enumerate(lines.items()))):
             known = at < _COLORED
@@ -87,24 +92,21 @@ def draw(board: Board, key: str, path: Path) -> str:
             _line(axes, sorted(points, key=itemgetter(0)), look, name if known else "", board.contest.mode)
         best = [row for row in ranked if row.rank == ranked[0].rank]
         where = [number for row in best for points in lines.values() for number, one in points if one is row]
+        low, high = axes.get_ylim()
         _axis(axes, numbers)
         _mark(axes, where, best, board.contest.mode)
         axes.set_xlabel(key)
         axes.set_ylabel(f"{board.contest.primary} ({direction(board.contest)})")
         axes.set_title(heading(board, 7), loc="left", pad=12)
-        if others:
-            handles, names = axes.get_legend_handles_labels()
-            title = ", ".join(short(one, others) for one in others)
-            order = slice(None, None, -1)  # the best first
-            figure.legend(
-                handles[order], names[order], loc="outside right upper", frameon=False, title=title, alignment="left"
-            )
+        _legends(figure, axes, ", ".join(short(one, others) for one in others))
     line = "other settings differ as well" if scattered else "the line goes through their means"
     found = [f"Each dot is a seed, {line}; the best mean is marked."]
     if kept < len(means):
         found.append(f"The axis ends before the {len(means) - kept} furthest behind (arrows at the edge).")
     if any(row.lost for row in shown):
-        found.append("A cross is a run that was broken off: at its last figure, at the edge where it has none.")
+        found.append("A cross is a run that was broken off, at its last figure.")
+    if any(run.figure is None or not low <= run.figure <= high for row in shown for run in row.lost):
+        found.append("At the edge stand those whose last figure is off the axis (hollow triangles) or that left none.")
     if len(lines) > _COLORED:
         found.append(f"The best {_COLORED} of {len(lines)} lines are coloured, the others grey.")
     if len(shown) < len(board.rows):
@@ -121,27 +123,54 @@ def _number(value: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _figures(axes: Axes, values: Sequence[float], mode: str) -> None:
+    """The axis of the figures, with room for the name of the best beyond its end; figures from 0 on have none below."""
+    low, high = limits(values, 0.15)
+    room = 0.2 * (high - low)
+    axes.set_ylim(*((low, high + room) if mode == "max" else (low - room, high)))
+    least = max(low, 0.0) if min(values) >= 0 else low
+    axes.set_yticks([tick for tick in axes.get_yticks() if least <= tick <= high])
+    axes.spines["left"].set_bounds(least, high)
+
+
 def _line(axes: Axes, points: Sequence[Point], look: Look, name: str, mode: str) -> None:
     color, style = look
     low, high = axes.get_ylim()
     ended = [(number, row, row.figure.mean) for number, row in points if row.figure.mean is not None]
-    inside = [min(max(mean, low), high) for _, _, mean in ended]
-    axes.plot(
-        [number for number, _, _ in ended], inside, linestyle=style, color=color, linewidth=2.2, label=name or "_"
-    )
-    edge: Any = {"transform": axes.get_xaxis_transform(), "color": color, "zorder": 5}
-    arrow, cross = ("v", 0.03) if mode == "max" else ("^", 0.97), 0.09 if mode == "max" else 0.91
+    ends: Any = {"linestyle": style, "color": color, "linewidth": 2.2, "label": name or "_"}
+    axes.plot([number for number, _, _ in ended], [mean for _, _, mean in ended], **ends)
+    edge: Any = {"transform": axes.get_xaxis_transform(), "color": color, "zorder": 5, "linestyle": ""}
+    down = mode == "max"
     for number, row, mean in ended:
         axes.plot([number] * len(row.runs), row.figure.values, "o", color=color, markersize=5, alpha=0.55)
         if not low <= mean <= high:
-            axes.plot(number, arrow[1], arrow[0], markersize=10, **edge)
+            axes.plot(number, 0.03 if down else 0.97, "v" if down else "^", markersize=10, label=_BEYOND, **edge)
     for number, row in points:
-        off: Any = {"color": color, "zorder": 5, "markersize": 9, "markeredgewidth": 2.4}
-        seen = [run.figure for run in row.lost if run.figure is not None and low <= run.figure <= high]
-        if seen:
-            axes.plot([number] * len(seen), seen, "x", **off)
-        if len(seen) < len(row.lost):
-            axes.plot(number, cross, "x", transform=axes.get_xaxis_transform(), **off)
+        thick: Any = {"markersize": 9, "markeredgewidth": 2.4}
+        last = [run.figure for run in row.lost if run.figure is not None]
+        if seen := [figure for figure in last if low <= figure <= high]:
+            axes.plot([number] * len(seen), seen, "x", color=color, zorder=5, linestyle="", label=_BROKEN, **thick)
+        hollow: Any = {**edge, "markersize": 9, "markeredgewidth": 1.6, "fillstyle": "none"}
+        if any(figure < low for figure in last):
+            axes.plot(number, 0.09, "v", label=_BROKEN_BEYOND, **hollow)
+        if any(figure > high for figure in last):
+            axes.plot(number, 0.91, "^", label=_BROKEN_BEYOND, **hollow)
+        if len(last) < len(row.lost):
+            axes.plot(number, 0.0 if down else 1.0, "s", label=_BROKEN_WITHOUT, clip_on=False, **hollow)
+
+
+def _legends(figure: Figure, axes: Axes, title: str) -> None:
+    """The lines beside the axes, the best first, where there are several; what marks mean below them, where any do."""
+    entries = list(zip(*axes.get_legend_handles_labels(), strict=True))
+    lines = [one for one in reversed(entries) if one[1] not in _MARKS]
+    if title:
+        beside: Any = {"loc": "outside right upper", "title": title, "alignment": "left", "frameon": False}
+        figure.legend(*zip(*lines, strict=True), **beside)
+    if marks := {name: handle for handle, name in entries if name in _MARKS}:
+        names = [name for name in _MARKS if name in marks]
+        below = figure.legend([marks[name] for name in names], names, loc="outside lower left", frameon=False, ncols=2)
+        for handle in below.legend_handles:
+            cast(Line2D, handle).set_color(INK)  # whatever line it is of
 
 
 def _mark(axes: Axes, numbers: Sequence[float], rows: Sequence[Row], mode: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import takewhile
 
 from lossbook.report.leaderboard import Board, Row, shown
 from lossbook.report.ranks import rounded
@@ -13,8 +14,11 @@ _LEVEL = 0.05  # of significance
 
 def setting(board: Board, row: Row) -> str:
     """A row's label, with the loss and the optimizer that all rows of its board share and those of others do not."""
-    shared = [value for key, value in board.fixed if key in ("loss", "optim")] if board.keys else []
-    return ", ".join([*shared, row.label])
+    fixed = dict(board.fixed) if board.keys else {}
+    shared = [fixed[key] for key in ("loss", "optim") if key in fixed]
+    first, *rest = row.label.split(", ", 1)
+    loss_first = board.keys[:1] == ("loss",)  # as in all names
+    return ", ".join([first, *shared, *rest] if loss_first else [*shared, row.label])
 
 
 def verdict(board: Board) -> str:
@@ -56,23 +60,28 @@ def _chance(board: Board) -> str:
     fewest = min(len(row.runs) for row in (best, second))
     if fewest == 1:
         return " One seed does not tell skill from luck: run several."
-    level = sum(_may_be_chance(best, row) for row in others)
+    level = len(list(takewhile(lambda row: _as_good(board, row), others)))
     if second.rank == 1:
-        many = f"; {level} more cannot be told from them" if level else ""
+        many = f"; the next {level} after them cannot be told from them" if level else ""
         return f" Two seeds say little{many}: run more." if fewest == 2 else f" No clear win{many}."
     if fewest == 2:
         return " Two seeds say little: run more."
     test = f"Welch's t-test over seeds: {_p(chance(best, second))}"
-    if not _may_be_chance(best, second):
-        more = f" {level} further down vary so much that they may be as good." if level else ""
-        return f" That is hardly chance ({test}).{more}"
-    many = f"; {level} cannot be told from the winner" if level > 1 else ""
+    if chance(best, second) < _LEVEL:
+        return f" That is hardly chance ({test})."
+    many = f"; the next {level} after the winner cannot be told from it" if level > 1 else ""
     return f" No clear win, chance may do that ({test}){many}."
 
 
-def _may_be_chance(best: Row, other: Row) -> bool:
-    """Whether luck with seeds explains that the one is ahead; of a single seed nothing is known."""
-    return chance(best, other) >= _LEVEL
+def _as_good(board: Board, row: Row) -> bool:
+    """Whether a row may be as good as the winner: several seeds, one within the winner's, and no test against it.
+
+    The test alone does not do: with few seeds it lets pass what varies much, however far behind.
+    """
+    best = board.ranked[0]
+    worst = max(map(board.contest.better, best.figure.values))
+    within = min(map(board.contest.better, row.figure.values)) <= worst
+    return len(row.runs) > 1 and within and chance(best, row) >= _LEVEL
 
 
 def chance(one: Row, other: Row) -> float:
