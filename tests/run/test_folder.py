@@ -55,7 +55,7 @@ def test_a_run_that_ended_by_itself(tmp_path: Path) -> None:
     ("error", "status", "message"),
     [
         (KeyboardInterrupt(), "interrupted", "Stopped by Ctrl-C or a signal."),
-        (SIGTERMException(), "interrupted", "SIGTERMException"),
+        (SIGTERMException(), "interrupted", "Stopped by Ctrl-C or a signal."),
         (ValueError("it broke"), "failed", "ValueError: it broke"),
         (SystemExit(3), "failed", "SystemExit: 3"),  # of the user's own code
         (refuse("seed=-1", "A seed is positive."), "failed", "seed=-1\n  A seed is positive."),
