@@ -99,7 +99,7 @@ def main() -> None:
         row("default settings", default := train(fixed, where / "default", where))
         seconds, done = search([*fixed, *SPACE], given.trials, given.workers, where)
         plan, trials = Plan.read(where / "search"), of_study(storage.load(where / "search"))
-        best = ranked(trials, *plan.primary[1:], plan.compares_losses)[0]
+        best = ranked(trials, plan)[0]
         found = json.loads((where / "search" / str(best.number) / "metrics.json").read_text())["metrics"]
         row(f"best of {len(trials)} trials (#{best.number})", found)
         again = train(plan.overrides(best.values), where / "again", where)
