@@ -122,9 +122,9 @@ def test_two_views_find_each_other_among_those_of_their_batch(
     tmp_path: Path, run: Write, primary: str, apart: bool
 ) -> None:
     for size in (16, 64):
-        for inputs in ("views", "target"):
+        for inputs in ("views", "single"):
             values = {"data.batch_size": size, "loss.inputs": inputs}
             run(tmp_path / f"{inputs}{size}", primary=primary, values=values, choices={"data": inputs})
     found, _ = grouped(tmp_path)
     views = [["views16"], ["views64"]] if apart else [["views16", "views64"]]
-    assert sorted(found.values()) == [["target16", "target64"], *views]
+    assert sorted(found.values()) == [["single16", "single64"], *views]

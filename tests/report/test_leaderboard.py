@@ -81,12 +81,15 @@ def test_equal_means_go_by_the_lower_loss(tmp_path: Path, run: Write) -> None:
     assert [row.label for row in board.rows] == ["b", "a", "c"]
 
 
-@pytest.mark.parametrize(("inputs", "ranks"), [("target", [1, 2]), ("views", [1, 1])])
-def test_the_loss_of_views_in_batches_of_another_size_decides_nothing(
-    tmp_path: Path, run: Write, inputs: str, ranks: list[int]
+@pytest.mark.parametrize(
+    ("inputs", "target", "ranks"),
+    [("single", "class", [1, 2]), ("views", "class", [1, 1]), ("triplets", "class", [1, 1]), ("pairs", "pair", [1, 2])],
+)
+def test_a_loss_within_batches_of_another_size_decides_nothing(
+    tmp_path: Path, run: Write, inputs: str, target: str, ranks: list[int]
 ) -> None:
     for size in (16, 64):
-        values = {"data.batch_size": size, "loss.inputs": inputs}
+        values = {"data.batch_size": size, "data.target": target, "loss.inputs": inputs}
         named = {"overrides": [f"data.batch_size={size}"], "metrics": {"val/loss": size / 100}}
         run(tmp_path / str(size), values=values, **named)
     (board,) = board_of(tmp_path)

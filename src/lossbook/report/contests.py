@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lossbook.objectives.rules import look_up
 from lossbook.report.runs import Run
 from lossbook.report.settings import Configured, leaves, value_of
 
@@ -14,7 +15,7 @@ from lossbook.report.settings import Configured, leaves, value_of
 OF_TRAINING = frozenset({"batch_size", "epochs", "augment", "num_workers", "download"})
 # of the trainer, what leaves samples out
 OF_VALIDATION = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
-_WITHIN_A_BATCH = ("val/loss", "val/top1")  # of two views, which find each other among those of their batch
+_WITHIN_A_BATCH = ("val/loss", "val/top1")  # where samples are compared with those of their batch
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,10 @@ def samples(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def batch(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The batch size, where a sample's loss depends on who else is in its batch: that of two views."""
-    node = config.get("loss")
-    views = isinstance(node, Mapping) and node.get("inputs") == "views"
-    return [(key, value) for key, value in _set(config, "data") if key == "data.batch_size"] if views else []
+    """The batch size, where a sample's loss depends on who else is in its batch."""
+    (_, inputs), (_, kind) = look_up(config, "loss.inputs"), look_up(config, "data.target")
+    among = inputs == "views" or (inputs in ("pairs", "triplets") and kind not in ("pair", "triplet"))
+    return [(key, value) for key, value in _set(config, "data") if key == "data.batch_size"] if among else []
 
 
 def _details(config: Mapping[str, Any], primary: str) -> tuple[tuple[str, str], ...]:
