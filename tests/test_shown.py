@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lossbook.shown import duration, figure, plural
+from lossbook.shown import duration, figure, line, plural
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,9 @@ def test_durations(seconds: float, shown: str) -> None:
 @pytest.mark.parametrize(("count", "shown"), [(0, "0 jobs"), (1, "1 job"), (1234, "1,234 jobs")])
 def test_plurals(count: int, shown: str) -> None:
     assert plural(count, "job") == shown
+
+
+def test_a_message_is_a_line() -> None:
+    assert line("seed=-1\n  A seed is positive.\n  Fix: seed=0") == "seed=-1 A seed is positive. Fix: seed=0"
+    assert line("a" * 400) == "a" * 400
+    assert line("a" * 401) == "a" * 399 + "…"

@@ -1,8 +1,10 @@
-"""Numbers as they are shown to people."""
+"""Numbers and messages as they are shown to people."""
 
 from __future__ import annotations
 
 from typing import Any
+
+_LONGEST = 400  # characters of a message: its fix stands at the end
 
 
 def figure(value: Any) -> str:
@@ -24,3 +26,9 @@ def duration(seconds: float) -> str:
 def plural(count: int, what: str) -> str:
     """``1 job``, ``2 jobs``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def line(message: str) -> str:
+    """A message of several lines, what was given, the rule and the fix, in one that is not too long."""
+    whole = " ".join(message.split())
+    return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1]}…"

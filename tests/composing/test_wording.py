@@ -8,7 +8,6 @@ from hydra.errors import ConfigCompositionException, MissingConfigException
 from hydra.plugins.config_source import ConfigLoadError
 
 from lossbook import compose
-from lossbook.composing.arguments import parse
 from lossbook.composing.options import conf_folder
 from lossbook.composing.wording import word
 from lossbook.errors import UserError
@@ -96,23 +95,6 @@ def test_brackets_that_the_shell_took_apart_are_put_together():
         "Brackets must close, within one argument: the shell splits at blanks.",
         "'logger=[tensorboard,csv]'",
     )
-
-
-@pytest.mark.parametrize(
-    ("given", "fix"),
-    [
-        ("loss=glob(*", "'loss=glob(*)'"),
-        ("model.channels=[8,16", "'model.channels=[1,2]'"),
-        ("seed=range(a,b)", "'seed=range(0,5)'"),
-        ("optim.lr=interval(1e-4)", "'optim.lr=interval(1e-4,1e-1)'"),
-        ("seed=1,,2", "seed=1,2"),
-        ("seed=,1", "seed=1"),
-        ("run.name=what?!", "\"run.name='what?!'\""),
-    ],
-)
-def test_what_cannot_be_read_is_answered_with_what_can(given: str, fix: str):
-    assert refusal(given)[::2] == (given, fix)
-    parse([fix.strip("\"'") if fix[0] == "'" else fix.strip('"')])
 
 
 def test_a_misspelt_setting_of_a_launcher():

@@ -50,7 +50,7 @@ def test_each_trial_is_a_line(plan: Plan) -> None:
 def test_a_long_message_is_cut(plan: Plan) -> None:
     long = replace(FAILED, message="word " * 100)
     (line,) = told(plan, lambda teller: teller.trial(long, [long])).splitlines()
-    assert line == "   1  #3    failed  optim.lr=0.1  " + "word " * 39 + "word…"
+    assert line == "   1  #3    failed  optim.lr=0.1  " + "word " * 79 + "word…"
 
 
 def test_only_a_better_figure_is_the_best_so_far(plan: Plan) -> None:

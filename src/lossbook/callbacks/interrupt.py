@@ -87,11 +87,12 @@ class InterruptRequest:
 
     def _sigterm(self, number: int, frame: FrameType | None) -> None:
         """A second one changes nothing: a cluster may send several, and kills in the end."""
-        if not self._holds and not self._told:
+        if self._told:
+            return
+        if not self._holds:
             self._told = number
             raise SIGTERMException
-        if not self._told:
-            self._note(number)
+        self._note(number)
 
     def _note(self, number: int) -> None:
         self._told = number

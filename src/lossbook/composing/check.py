@@ -125,8 +125,8 @@ def _seeds(config: Mapping[str, Any]) -> Iterable[Problem]:
 
 
 def _numbers(data: Mapping[str, Any]) -> Iterable[Problem]:
-    given = {key: data.get(key, default) for key, default in (("batch_size", "all"), ("views", 1), ("limit", None))}
-    return option_problems(**given, num_workers=data.get("num_workers", 0), in_memory=False)
+    sizes = data.get("batch_size", "all"), data.get("views", 1), data.get("limit")
+    return option_problems(*sizes, data.get("num_workers", 0), in_memory=False)
 
 
 def _accelerator(config: Mapping[str, Any]) -> Iterable[Problem]:

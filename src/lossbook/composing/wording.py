@@ -9,17 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.composing.arguments import belongs_to_hydra, parse
+from lossbook.composing.grammar import unread
 from lossbook.composing.options import GROUPS, Options, may_list
 from lossbook.composing.types import nearest_key, unknown, wrong_type
 from lossbook.errors import UserError, nearest, refuse
 
-_FUNCTIONS = {  # of Hydra's grammar: the rule, and an example
-    "choice": ("A choice holds one value or more.", "choice(1,2)"),
-    "glob": ("glob takes the names of options, with * for any letters.", "glob(*)"),
-    "interval": ("An interval takes two numbers, its ends.", "interval(1e-4,1e-1)"),
-    "range": ("A range takes its start, its stop and, if not 1, its step.", "range(0,5)"),
-    "tag": ("A tag, log or linear, stands before an interval.", "tag(log,interval(1e-4,1e-1))"),
-}
 _LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of packages that the base installation leaves out
 
 
@@ -39,7 +33,7 @@ def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) ->
     if isinstance(error, UserError):
         return error
     if isinstance(error, OverrideParseException):
-        return _syntax(error.override, arguments, options)
+        return unread(error.override, arguments, options)
     if isinstance(error, MissingConfigException):
         return _option(error, arguments, options)
     if isinstance(error, yaml.MarkedYAMLError):
@@ -50,37 +44,6 @@ def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) ->
         return refuse(given or str(error.filename), rule, "give a folder where you may write" if given else "")
     if isinstance(error, (HydraException, OmegaConfBaseException, ValueError)):
         return _message(error, arguments, options)
-    return None
-
-
-def _syntax(given: str, arguments: Sequence[str], options: Options) -> UserError:
-    """An argument that Hydra's grammar cannot read."""
-    key, equals, value = given.partition("=")
-    if not equals:
-        group = next((name for name in GROUPS if given in options.names(name)), None)
-        fix = f"{group}={given}" if group else "key=value, such as loss=ctc; --help shows what there is"
-        return refuse(given, "An argument has the form key=value.", fix)
-    rule, example = _FUNCTIONS.get(value.partition("(")[0].strip(), ("", "[1,2]"))
-    if sum(map(given.count, "[{(")) != sum(map(given.count, "]})")):
-        whole = _joined(given, arguments) or f"{key}={example}"
-        return refuse(given, "Brackets must close, within one argument: the shell splits at blanks.", f"'{whole}'")
-    if rule and "(" in value:
-        return refuse(given, rule, f"'{key}={example}'")
-    if "" in (each := value.split(",")) and any(each) and not set("[{('\"") & set(value):
-        return refuse(given, "Between two commas stands a value.", f"{key}={','.join(filter(None, each))}")
-    plain = value.strip("'\"").replace("'", "\\'")
-    return refuse(given, "A value with blanks or special characters needs quotes of its own.", f"\"{key}='{plain}'\"")
-
-
-def _joined(given: str, arguments: Sequence[str]) -> str | None:
-    """The argument together with those after it that close its brackets, None where nothing does."""
-    if given not in arguments:
-        return None
-    whole = ""
-    for argument in arguments[list(arguments).index(given) :]:
-        whole += argument
-        if sum(map(whole.count, "[{(")) == sum(map(whole.count, "]})")):
-            return whole
     return None
 
 
@@ -163,11 +126,8 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
     given = next((one for one in arguments if one.lstrip("+~").startswith((f"{found[1]}=", f"{found[1]}@"))), found[1])
     inner = getattr(error.__cause__, "full_key", None)
     key = inner if inner and inner.startswith(f"{found[1]}.") else found[1]
-    known = (
-        _hydra_keys(arguments, options)
-        if belongs_to_hydra(key)
-        else [*flat(values_of_groups(arguments, options)), "experiment"]
-    )
+    ours = [*flat(values_of_groups(arguments, options)), "experiment"]
+    known = _hydra_keys(arguments) if belongs_to_hydra(key) else ours
     problem = unknown(key, given.partition("=")[2] if key == found[1] else "...", known)
     near = nearest_key(key.partition("@")[0], known)
     elsewhere = [name for within in ("", *GROUPS) for name in options.that_state(f"{within}.{key}".lstrip("."))]
@@ -186,7 +146,7 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
     return refuse(given, problem.rule, fix)
 
 
-def _hydra_keys(arguments: Sequence[str], options: Options) -> list[str]:
+def _hydra_keys(arguments: Sequence[str]) -> list[str]:
     """Hydra's own keys, those of the launcher that is chosen among them."""
     from hydra.conf import HydraConf
     from hydra.core.config_store import ConfigStore

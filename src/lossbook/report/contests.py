@@ -15,7 +15,7 @@ from lossbook.report.settings import Configured, leaves, value_of
 OF_TRAINING = frozenset({"batch_size", "epochs", "augment", "num_workers", "download"})
 # of the trainer, what leaves samples out
 OF_VALIDATION = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
-_WITHIN_A_BATCH = ("val/loss", "val/top1")  # where samples are compared with those of their batch
+WITHIN_A_BATCH = ("val/loss", "val/top1")  # where samples are compared with those of their batch
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def batch(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _details(config: Mapping[str, Any], primary: str) -> tuple[tuple[str, str], ...]:
     """All values of a config that say of what its figures of this metric are."""
     found = dict(samples(config))
-    if primary in _WITHIN_A_BATCH:
+    if primary in WITHIN_A_BATCH:
         found.update(batch(config))
     return (*sorted(found.items()), *(_criterion(config) if primary == "val/loss" else ()))
 

@@ -195,7 +195,5 @@ def _latest(runs: Sequence[Run]) -> list[Run]:
 
 def _standing(contest: Contest, row: Row) -> Standing:
     mean = row.figure.mean
-    criterion = {
-        f"{value_of(run, 'loss')} {text(run.config.get('loss'))} {batch(run.config)}" for run in row.runs
-    }  # fmt: skip
+    criterion = {f"{value_of(run, 'loss')} {text(run.config.get('loss'))} {batch(run.config)}" for run in row.runs}
     return Standing(None if mean is None else contest.better(mean), row.loss, "; ".join(sorted(criterion)), row.label)

@@ -12,13 +12,12 @@ from lossbook.errors import UserError, refuse
 from lossbook.objectives.contract import Contract
 from lossbook.objectives.metrics.direction import better
 from lossbook.objectives.rules import look_up
-from lossbook.report.contests import OF_TRAINING, OF_VALIDATION, samples
+from lossbook.report.contests import OF_TRAINING, OF_VALIDATION, WITHIN_A_BATCH, batch, samples
 from lossbook.searching.fitting import Combination, Fitting, allowed, left, probed
 from lossbook.searching.plan import Plan
 from lossbook.searching.space import Parameter, overrides, parameter
 
 _OTHER_SAMPLES = "Trials with other validation parts do not compare."
-_OF_A_BATCH = ("val/loss", "val/top1")  # where samples are compared within a batch
 _NOT_SEARCHED = {
     "seed": "The best of several seeds is luck, which another run would not have.",
     "ckpt": "Every trial would go on from a checkpoint, as the same run.",
@@ -51,8 +50,8 @@ def make_plan(
     groups, dropped = left(groups, combinations, refused)
     configs = list(combinations.values())
     primary = _primary(combinations)
-    in_batch = any(_in_batch(*one) for one in configs)
-    _refuse_batch_sizes(sweeps, configs, in_batch and primary[0] in _OF_A_BATCH)
+    in_batch = any(batch(config) for config, _ in configs)
+    _refuse_batch_sizes(sweeps, configs, in_batch and primary[0] in WITHIN_A_BATCH)
     others = []
     for one in sweeps:
         if not options.has_group(one.key_or_group):
@@ -113,12 +112,6 @@ def _primary(combinations: Mapping[Combination, Fitting]) -> tuple[str, str]:
         raise _not_comparable(found, combinations)
     ((name, _),) = found
     return f"val/{name}", better(name)
-
-
-def _in_batch(config: Mapping[str, Any], contract: Contract) -> bool:
-    """Whether the loss compares samples of a batch with each other, so that it depends on the size of that."""
-    given = config["data"].get("target") in ("pair", "triplet")
-    return contract.inputs == "views" or (contract.inputs in ("pairs", "triplets") and not given)
 
 
 def _refuse_batch_sizes(sweeps: Sequence[Any], configs: Sequence[Fitting], of_a_batch: bool) -> None:

@@ -15,10 +15,9 @@ from lossbook.errors import refuse
 from lossbook.report.ranks import rounded
 from lossbook.searching.plan import Plan
 from lossbook.searching.trials import Trial, ranked
-from lossbook.shown import duration, figure, plural
+from lossbook.shown import duration, figure, line, plural
 
 _SHOWN = 5  # of the best trials
-_LONGEST = 200  # characters of a message
 
 
 class Teller:
@@ -71,7 +70,7 @@ class Teller:
         elif trial.status == "pruned":
             text = f"[dim]{tag} {figure(trial.figure)}  {what}  given up after {spent}[/dim]"
         else:
-            text = f"[red]failed[/red]  {what}  {escape(_line(trial.message))}"
+            text = f"[red]failed[/red]  {what}  {escape(line(trial.message))}"
         with self._lock:
             self.out.print(f"{ended:>4}  #{trial.number:<4} {text}")
 
@@ -85,7 +84,7 @@ class Teller:
         """
         counted = [trial for trial in trials if trial.counts]
         self.out.print(f"\n{_counted(trials) or 'no trials'}\n")
-        reasons = Counter(_line(trial.message) for trial in trials if trial.status == "refused")
+        reasons = Counter(line(trial.message) for trial in trials if trial.status == "refused")
         for reason, count in reasons.most_common(_SHOWN):
             self.out.print(f"[dim]refused [/dim] {plural(count, 'trial')}: {escape(reason)}")
         best = ranked(trials, self.plan)
@@ -95,7 +94,7 @@ class Teller:
                 return
             given = f"All {len(failed)} trials failed." if len(failed) > 1 else "The trial failed."
             where = self.folder / str(failed[0].number) / "output.txt"
-            raise refuse(given, f"The first: {_line(failed[0].message)}", f"{where} holds all that it said")
+            raise refuse(given, f"The first: {line(failed[0].message)}", f"{where} holds all that it said")
         self._rows(best[:_SHOWN])
         self.out.print()
         if importances:
@@ -155,12 +154,6 @@ def best_command(plan: Plan, trial: Trial) -> str:
     flags = ["--config-dir", plan.folders[0]] if plan.folders else []
     command = shlex.join(["python", "scripts/train.py", *flags, *plan.overrides(trial.values)])
     return command if trial.threads is None else f"OMP_NUM_THREADS={trial.threads} {command}"
-
-
-def _line(message: str) -> str:
-    """A message of several lines, what was given and the rule among them, in one."""
-    whole = " ".join(message.split())
-    return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1]}…"
 
 
 def _counted(trials: Sequence[Trial]) -> str:

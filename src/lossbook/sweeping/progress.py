@@ -15,12 +15,11 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from lossbook.shown import duration, figure
+from lossbook.shown import duration, figure, line
 from lossbook.sweeping.ledger import METRICS, OUTPUT, figures, written
 from lossbook.sweeping.plan import Job
 
 _PERIOD_S = 0.5
-_LONGEST = 400  # characters of a message: its fix stands at the end
 
 
 class Progress:
@@ -88,8 +87,7 @@ class Progress:
             shown = figure((values.get("metrics") or {}).get(tag))
             self.console.print(f"{start}  {tag:<15} [bold]{shown:>8}[/bold]  {seconds:>8}", soft_wrap=True)
             return
-        why = " ".join(str(values.get("message", "")).split())
-        why = why if len(why) <= _LONGEST else f"{why[: _LONGEST - 1]}…"
+        why = line(str(values.get("message", "")))
         self.console.print(f"{start}  [bold red]{values['status']}[/bold red]  {escape(why)}", soft_wrap=True)
 
     def _line(self) -> str:
