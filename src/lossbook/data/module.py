@@ -61,6 +61,7 @@ class DataModule(lightning.LightningDataModule):
         if problems:
             raise UserError(*problems)
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
+        self.notes = parts.notes
         self.preparing = Preparing(parts.normalise, augment or (), views)
         self._parts = {name: limited(getattr(parts, name), limit) for name in ("train", "val", "test")}
         self._resident: dict[tuple[str, torch.device], Columns] = {}

@@ -29,6 +29,7 @@ class Parts:
             part of it.
         normalise: mean and standard deviation of each channel, of inputs scaled to [0, 1]; None leaves them as they
             are. Inputs of type uint8 are always divided by 255 first.
+        notes: what the source found and decided that a user should know, a line each; printed at the start of a run.
     """
 
     schema: Schema
@@ -36,6 +37,7 @@ class Parts:
     val: Part
     test: Part
     normalise: Normalise | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Source(ABC):

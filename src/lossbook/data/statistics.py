@@ -39,9 +39,12 @@ def describe(schema: Schema, train: Part) -> Schema:
     return schema
 
 
-def described_parts(schema: Schema, parts: Mapping[str, Part], normalise: Normalise | None = None) -> Parts:
+def described_parts(
+    schema: Schema, parts: Mapping[str, Part], normalise: Normalise | None = None, notes: Sequence[str] = ()
+) -> Parts:
     """``Parts`` from ``train``, ``val`` and ``test`` and a schema that still lacks its statistics."""
-    return Parts(describe(schema, parts["train"]), parts["train"], parts["val"], parts["test"], normalise)
+    described = describe(schema, parts["train"])
+    return Parts(described, parts["train"], parts["val"], parts["test"], normalise, tuple(notes))
 
 
 def _counts(targets: Tensor | Sequence[int], classes: int | None) -> tuple[int, ...]:

@@ -64,7 +64,7 @@ def print_plan(
     for label, name, text in rows:
         out.print(f"[dim]{label:<7}[/dim] [bold]{name:<{width}}[/bold]  {text}")
     out.print(f"[dim]folder [/dim] {folder}")
-    for note in notes(config):
+    for note in (*assembly.data.notes, *notes(config)):
         out.print(f"[dim]note   [/dim] {note}")
     for line in resumed:
         out.print(f"[dim]resume [/dim] {line}")
