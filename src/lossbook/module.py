@@ -217,11 +217,12 @@ class LossbookModule(L.LightningModule):
         """Embed the training part, for metrics that look for neighbours in it."""
         metrics = [m for m in self.meter(stage).metrics.values() if isinstance(m, Retrieval)]
         data = getattr(self.trainer, "datamodule", None)
-        if not metrics or data is None:
+        loader = data.gallery_dataloader() if metrics and data is not None else None
+        if loader is None:
             return
         embeddings, labels = [], []
         precision = self.trainer.precision_plugin
-        for batch in data.gallery_dataloader():
+        for batch in loader:
             with precision.forward_context():
                 output = self(precision.convert_input(batch["input"].to(self.device)))
             embeddings.append(self.objective.activate(output))

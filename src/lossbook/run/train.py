@@ -61,6 +61,8 @@ def train(
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from lossbook.callbacks.record import Attempt
+    from lossbook.checkpoint import read
+    from lossbook.data.fitted import changes, known_data
     from lossbook.run.assemble import assemble
     from lossbook.run.fit import close_loggers, fit, make_trainer
     from lossbook.run.folder import RunFolder
@@ -86,8 +88,9 @@ def train(
 
     trust = Trust.of(values)
     loading = loading_of(values)
+    known = known_data(read(values["ckpt"])) if values["ckpt"] else None
     with no_traces(bool(values["trainer"].get("compile"))):
-        assembly = assemble(values, contract, trust, loading)
+        assembly = assemble(values, contract, trust, loading, known)
         # refuses what cannot be before a folder is there
         make = make_trainer(
             values,
@@ -112,7 +115,8 @@ def train(
             record = RunFolder(made, values, assembly.module.primary)
             trainer = make(made)
             memory.watch(trainer.strategy.root_device)
-            print_plan(values, contract, assembly, trainer, made, told(values, assembly.groups, loading))
+            resumed = changes(known, assembly.fitted) if values["ckpt"] else []
+            print_plan(values, contract, assembly, trainer, made, [*resumed, *told(values, assembly.groups, loading)])
             record.start()
         try:
             with launching(made):
