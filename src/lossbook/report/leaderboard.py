@@ -13,7 +13,6 @@ from lossbook.report.ranks import Standing, places
 from lossbook.report.runs import Run
 from lossbook.report.settings import named, telling, text, unnamed, value_of, values
 
-
 UNKNOWN = "\N{DAGGER}"  # marks runs that do not say what their data held
 
 
