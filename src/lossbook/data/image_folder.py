@@ -74,7 +74,7 @@ class ImageFolder(Source):
         bits = self.grey_bits
         if bits is not None and (type(bits) is not int or not 8 <= bits <= 16):
             raise refuse(f"data.grey_bits={bits}", "Greys of 16 bits use 8 to 16 of them.", "data.grey_bits=12")
-        if not Path(os.path.expanduser(str(self.root))).is_dir():
+        if not os.path.isdir(os.path.expanduser(str(self.root))):
             raise refuse(
                 f"data.root={self.root} is not a folder",
                 "It holds train/CLASS/IMAGE and test/CLASS/IMAGE, or CLASS/IMAGE to be split.",
@@ -138,9 +138,9 @@ def _require_train_and_test(tree: Tree) -> None:
         return
     missing = [part for part in ("train", "test") if part not in present]
     if missing:
-        given, folder = next(iter(present.items()))
+        folder = next(iter(present.values()))
         raise refuse(
-            f"{tree.root} has {given} but no {' and no '.join(missing)}",
+            f"{tree.root} has {folder.name} but no {' and no '.join(missing)}",
             "Where parts are given, train and test are; val may be missing.",
             f"add {' and '.join(str(tree.root / part) for part in missing)} with the same classes;"
             f" or data.root={folder}, which is split",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def _parts(root: Path, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
             raise refuse(
                 f"{root} has {' and '.join(found)}",
                 f"They all name the {part} part, which has one folder.",
-                f"put them together, or hide one: mv {root / found[1]} {root / f'.{found[1]}'}",
+                f"put them together, or hide one: {_move(root, found[1], '.' + found[1])}",
             )
         if found:
             yield part, found[0]
@@ -133,18 +134,20 @@ def _pass_over_beside(root: Path, name: str, parts: Sequence[str], passed: Count
     if not _files(root / name, here):
         passed += here
         return
+    hide = _move(root, name, f".{name}")
     if len(parts) > 1:
-        fix = f"move it into the parts, or hide it: mv {root / name} {root / f'.{name}'}"
+        fix = f"move it into the parts, or hide it: {hide}"
     else:
-        fix = (
-            f"if {parts[0]} is a class: mv {root / parts[0]} {root / f'{parts[0]}_'}; "
-            f"if it is a part: mv {root / name} {root / f'.{name}'} hides the folder"
-        )
+        fix = f"if {parts[0]} is a class: {_move(root, parts[0], f'{parts[0]}_')}; if it is a part, hide {name}: {hide}"
     raise refuse(
         f"{root} has {name} with images beside {', '.join(parts)}",
         f"Folders called {', '.join(parts)} are parts, and then all classes are inside the parts.",
         fix,
     )
+
+
+def _move(root: Path, name: str, to: str) -> str:
+    return shlex.join(["mv", str(root / name), str(root / to)])
 
 
 def _class_problems(
