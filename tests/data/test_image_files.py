@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,16 @@ def test_greys_that_state_their_range_need_no_option(tmp_path: Path) -> None:
     for bits in (12, 16):
         found = pixels(tmp_path / "stated.pgm", 2, grey_bits=bits)[..., 0].ravel()
         np.testing.assert_allclose(found, np.array([0, 2048, 4080, 4095]) / 4095 * 255, atol=1)
+
+
+def test_tiff_of_12_bits(tmp_path: Path) -> None:
+    """By hand, since Pillow writes none: two rows of two values, in three bytes each."""
+    strip = bytes([0x12, 0x3F, 0xFF, 0x80, 0x00, 0x10])
+    tags = [(256, 2), (257, 2), (258, 12), (259, 1), (262, 1), (273, 8), (277, 1), (278, 2), (279, 6)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    (tmp_path / "packed.tif").write_bytes(b"II*\0" + struct.pack("<I", 14) + strip + directory)
+    assert pixels(tmp_path / "packed.tif", 2)[..., 0].tolist() == [[0x12, 0xFF], [0x80, 0x01]]
 
 
 def test_tiff_where_white_is_zero(tmp_path: Path) -> None:

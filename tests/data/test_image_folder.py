@@ -85,7 +85,7 @@ def test_a_part_that_is_missing_is_told_and_the_fix_works(tmp_path: Path) -> Non
     paint(tmp_path / "Valid", 4)
     with pytest.raises(UserError, match=f"data.root={tmp_path}/Valid, which is split"):
         ImageFolder(str(tmp_path)).load()
-    assert len(ImageFolder(str(tmp_path / "Testing")).load().train) == 18
+    assert len(ImageFolder(str(tmp_path / "Testing")).load().train) == 17
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lossbook.data.image_tree import DOCUMENTS
+from lossbook.data.image_listing import DOCUMENTS
 from lossbook.errors import UserError, refuse
 
 if TYPE_CHECKING:
@@ -162,10 +162,10 @@ def stated_bits(file: ImageFile) -> int | None:
     """How many bits its greys use by its format; None where 16 may hold fewer, as cameras and microscopes write."""
     if file.format in ("PPM", "JPEG2000"):  # Pillow scales these to 16
         return 16
-    return 12 if _tag(file, 258) == (12,) else None
+    return 12 if tag(file, 258) == (12,) else None
 
 
-def _tag(file: ImageFile, number: int) -> Any:
+def tag(file: ImageFile, number: int) -> Any:
     """A tag of a TIFF file."""
     return getattr(file, "tag_v2", {}).get(number)
 
@@ -200,7 +200,7 @@ def _shallow(image: Image, file: ImageFile, bits: int) -> Image:
             f"has a grey of {largest:,}", f"Greys of {bits} bits reach to {2**bits - 1:,}.", "data.grey_bits=16"
         )
     greys = (levels >> (bits - 8)).astype(np.uint8)
-    if _tag(file, 262) == 0:  # white is zero, which Pillow minds in 8 bits alone
+    if tag(file, 262) == 0:  # white is zero, which Pillow minds in 8 bits alone
         greys = 255 - greys
     if isinstance(clear := file.info.get("transparency"), int):
         greys[levels == clear] = 255

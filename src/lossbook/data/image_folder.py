@@ -13,8 +13,9 @@ import torch
 
 from lossbook.data.digits import PARTS
 from lossbook.data.image_files import ImageFiles
+from lossbook.data.image_listing import counted
 from lossbook.data.image_scan import Scan, largest_grey, scan
-from lossbook.data.image_tree import Tree, counted, read_tree
+from lossbook.data.image_tree import Tree, read_tree
 from lossbook.data.schema import Schema
 from lossbook.data.source import Normalise, Parts, Source
 from lossbook.data.split import FRACTIONS, stratified_split

@@ -22,6 +22,7 @@ from lossbook.data.image_files import (
     regular,
     require_pixels,
     stated_bits,
+    tag,
     unusable,
 )
 from lossbook.errors import refuse
@@ -123,7 +124,7 @@ def _read(path: Path) -> tuple[int, int, list[str]]:
         content = _digest(source)
         with Image.open(source) as file:
             require_pixels(file)
-            if isinstance(source, BytesIO) and not _ends(file.format, source.getvalue(), source.tell()):
+            if isinstance(source, BytesIO) and not _whole(file, source.getvalue(), source.tell()):
                 file.load()  # raises where pixels are missing
             return content, status.st_mtime_ns, list(_kinds(file))
 
@@ -136,10 +137,26 @@ def _digest(stream: BinaryIO) -> int:
     return int.from_bytes(content.digest(), "little")
 
 
-def _ends(kind: str | None, data: bytes, header: int) -> bool:
-    """Whether the mark of the end is there, as far as that is cheap to know; a file that was cut off lacks it."""
-    mark = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}.get(kind or "")
-    return mark is None or data.rfind(mark, header) >= 0  # from the end: often other data follows
+def _whole(file: ImageFile, data: bytes, header: int) -> bool:
+    """Whether nothing is cut off at the end, as far as that can be told cheaply; False where it has to be decoded.
+
+    Args:
+        file, data: the image, and its bytes.
+        header: how many of them were read to open it.
+    """
+    if file.format in ("JPEG", "PNG"):  # other data may follow, and other images be before
+        return data.rfind(b"IEND" if file.format == "PNG" else b"\xff\xd9", header) >= 0
+    if file.format == "GIF":
+        return data.endswith(b";")
+    if file.format == "TIFF":
+        offsets, sizes = ((tag(file, strips) or tag(file, tiles) or (0,)) for strips, tiles in ((273, 324), (279, 325)))
+        end = max(map(sum, zip(offsets, sizes, strict=False)))
+    elif file.format == "PPM":
+        end = file.tile[0][2] + file.width * file.height * len(file.getbands())
+    else:
+        start, more = {"BMP": (2, 0), "WEBP": (4, 8)}.get(file.format or "", (0, 0))
+        end = int.from_bytes(data[start : start + 4], "little") + more if start else 0
+    return end <= len(data)
 
 
 def _kinds(file: ImageFile) -> Iterator[str]:
@@ -147,6 +164,8 @@ def _kinds(file: ImageFile) -> Iterator[str]:
 
     if has_deep_greys(file) and stated_bits(file) is None:
         yield DEEP
+    elif file.format in ("PNG", "TIFF") and ";16" in str(file.tile[:1]):
+        yield "of 16-bit colours (the upper 8 are taken)"
     if file.has_transparency_data:
         yield "transparent (on white)"
     if getattr(file, "is_animated", False):
@@ -154,7 +173,7 @@ def _kinds(file: ImageFile) -> Iterator[str]:
     exif = Image.Exif()
     try:
         exif.load(file.info.get("exif", b""))
-        orientation = exif.get(ORIENTATION, getattr(file, "tag_v2", {}).get(ORIENTATION))
+        orientation = exif.get(ORIENTATION, tag(file, ORIENTATION))
     except Exception:  # whatever its parser meets
         yield "with damaged EXIF (taken as they lie)"
     else:

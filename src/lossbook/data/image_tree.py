@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from lossbook.data.image_listing import AGAIN, counted, folders_in, images_in
 from lossbook.errors import Problem, UserError, refuse
 
 PART_NAMES = {  # in any case
@@ -18,18 +17,6 @@ PART_NAMES = {  # in any case
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
-# which Pillow always reads; it is asked for others where they occur
-EXTENSIONS = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm"),
-}
-# Pillow identifies these, but cannot draw them, or runs another program to do so
-DOCUMENTS = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"}
-_UNREAD = {  # images all the same
-    *(".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".svg", ".exr", ".hdr"),
-    *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2"),
-}
-_SYSTEM = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
 _SHOWN = 20
 
 
@@ -71,47 +58,37 @@ def read_tree(root: Path) -> Tree:
         UserError: parts or classes are ambiguous, missing or empty, or a folder cannot be read.
     """
     passed: Counter[str] = Counter()
-    folders = _folders(root, passed)
+    folders = folders_in(root, passed)
     parts: dict[str | None, str] = dict(_parts(root, folders))
     for name in sorted(set(folders) - set(parts.values())) if parts else ():
         _pass_over_beside(root, name, list(parts.values()), passed)
-    classes = {part: _folders(root / name, passed) for part, name in parts.items()} or {None: folders}
+    classes = {part: folders_in(root / name, passed) for part, name in parts.items()} or {None: folders}
     parts = parts or {None: ""}
     problems = list(_class_problems(root, parts, classes))
-    if problems:
-        raise UserError(*problems)
+    _raise(problems)
     samples: list[Sample] = []
     for part, names in classes.items():
         first: dict[str, Sample] = {}  # by the real path
         for label, name in enumerate(names):
             here: Counter[str] = Counter()
             prefix = f"{parts[part]}/{name}/" if parts[part] else f"{name}/"
-            found = sorted(_files(root / prefix, here), key=lambda pair: pair[0].split("/"))
+            found = sorted(images_in(root / prefix, here), key=lambda pair: pair[0].split("/"))
             for file, real in found:
                 sample = Sample(prefix + file, label, part)
                 before = first.setdefault(real, sample)
                 if before is sample:
                     samples.append(sample)
                 elif before.label == label:
-                    here[_AGAIN] += 1
+                    here[AGAIN] += 1
                 else:
                     problems.append(_two_classes(root, before, sample))
             if not found:
                 problems.append(_no_image(root / prefix, here))
             passed += here
-    if problems:
-        raise UserError(*problems[:_SHOWN])
+    if None in parts:
+        problems.extend(_parts_inside(root, samples))
+    _raise(problems)
     return Tree(root, tuple(next(iter(classes.values()))), tuple(samples), passed)
-
-
-_AGAIN = "linked a second time"
-
-
-def counted(numbers: Mapping[str, int], most: int = 8) -> str:
-    """Reasons and how often each holds, the most frequent first: ``3 hidden, 2 .txt (not an image)``."""
-    kinds = sorted(((count, kind) for kind, count in numbers.items() if count), key=lambda pair: (-pair[0], pair[1]))
-    more = sum(count for count, _ in kinds[most:])
-    return ", ".join([f"{count:,} {kind}" for count, kind in kinds[:most]] + [f"{more:,} others"] * bool(more))
 
 
 def _parts(root: Path, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -131,7 +108,7 @@ def _parts(root: Path, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _pass_over_beside(root: Path, name: str, parts: Sequence[str], passed: Counter[str]) -> None:
     """A folder beside those of the parts: other files may stand there, images may not."""
     here: Counter[str] = Counter()
-    if not _files(root / name, here):
+    if not images_in(root / name, here):
         passed += here
         return
     hide = _move(root, name, f".{name}")
@@ -158,16 +135,18 @@ def _class_problems(
         for name in names:
             if not name.isprintable():
                 yield Problem(
-                    f"{root / parts[part]} has a class folder {name!r}", "Names are printable UTF-8.", "mv it"
+                    f"{root / parts[part]} has a class folder {name!r}", "A name has printable characters.", "rename it"
                 )
     names = classes[first]
     if len(names) < 2:
         folder = root / parts[first]
         inside = folder / names[0] if names else folder
-        deeper = _folders(inside, Counter()) if names else []
+        loose: Counter[str] = Counter()
+        deeper = folders_in(inside, loose)
+        images = f" {loose['in no class folder']:,} images are in none." if not names and loose else ""
         yield Problem(
             f"{folder} has {len(names)} class folder{'' if len(names) == 1 else 's'}",
-            "Classification needs at least two classes, a folder each.",
+            f"Classification needs at least two classes, a folder each.{images}",
             f"data.root={inside}" if len(deeper) > 1 and first is None else f"{folder}/CLASS/IMAGE",
         )
     for part in others:
@@ -178,6 +157,19 @@ def _class_problems(
                 "All parts have the same class folders.",
                 "add or remove these folders",
             )
+
+
+def _parts_inside(root: Path, samples: Sequence[Sample]) -> Iterator[Problem]:
+    """Parts within the classes instead of around them: split anew, they would be mixed."""
+    deep = [sample.name.split("/") for sample in samples if sample.name.count("/") > 1]
+    inside = {folder.lower(): f"{name}/{folder}" for name, folder, *_ in deep}
+    found = {part: inside[name] for part, names in PART_NAMES.items() for name in names if name in inside}
+    if {"train", "test"} <= found.keys():
+        yield Problem(
+            f"{root} has {' and '.join(found.values())}",
+            "Parts are around the classes, not inside them.",
+            f"move them to {root}/train/CLASS and {root}/test/CLASS",
+        )
 
 
 def _no_image(folder: Path, passed: Mapping[str, int]) -> Problem:
@@ -195,83 +187,9 @@ def _two_classes(root: Path, first: Sample, second: Sample) -> Problem:
     )
 
 
-def _folders(folder: Path, passed: Counter[str]) -> list[str]:
-    """The names of the folders in it, sorted; files beside them are passed over."""
-    names = []
-    for entry in _entries(str(folder), passed):
-        if _is_folder(entry):
-            names.append(entry.name)
-        else:
-            passed[_reason(entry) or "in no class folder"] += 1
-    return names
-
-
-def _files(folder: Path, passed: Counter[str]) -> list[tuple[str, str]]:
-    """The images anywhere in a folder and in what is linked into it: names below the folder, and real paths."""
-    found, seen = [], set()
-    folders, links = [("", os.path.realpath(folder))], []
-    while folders or links:
-        prefix, real = folders.pop() if folders else links.pop(0)  # a folder itself before links to it
-        if real in seen:
-            passed[_AGAIN] += 1
-            continue
-        seen.add(real)
-        for entry in _entries(real, passed):
-            path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-            if _is_folder(entry):
-                (links if entry.is_symlink() else folders).append((f"{prefix}{entry.name}/", path))
-            elif reason := _reason(entry):
-                passed[reason] += 1
-            else:
-                found.append((prefix + entry.name, path))
-    return found
-
-
-def _entries(folder: str, passed: Counter[str]) -> list[os.DirEntry[str]]:
-    """What is in a folder, sorted by name, but for hidden files and those of file managers."""
-    try:
-        with os.scandir(folder) as scanned:
-            entries = sorted(scanned, key=lambda entry: entry.name)
-    except OSError as error:
-        raise refuse(f"{folder} cannot be read", str(error.strerror), f"chmod u+rx {folder}") from error
-    shown = []
-    for entry in entries:
-        if not entry.name.startswith(".") and entry.name.lower() not in _SYSTEM:
-            shown.append(entry)
-        elif _is_folder(entry):
-            passed["hidden"] += sum(len(files) for _, _, files in os.walk(entry.path))
-        else:
-            passed["hidden"] += 1
-    return shown
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _reason(entry: os.DirEntry[str]) -> str | None:
-    """Why a file is no image by its name; None if it is one."""
-    extension = os.path.splitext(entry.name)[1].lower()
-    if readable(extension):
-        return None
-    if entry.is_symlink() and not os.path.exists(entry.path):
-        return "broken link"
-    if not extension:
-        return "without an extension"
-    return f"{extension} ({'Pillow cannot read it' if extension in _UNREAD else 'not an image'})"
-
-
-@lru_cache(maxsize=1000)
-def readable(extension: str) -> bool:
-    """Whether files of this extension, in lower case and with its dot, are images that Pillow can read."""
-    if extension in EXTENSIONS:
-        return True
-    if not extension:
-        return False
-    from PIL import Image
-
-    kind = Image.registered_extensions().get(extension)
-    return kind in Image.OPEN and kind not in DOCUMENTS
+def _raise(problems: Sequence[Problem]) -> None:
+    """Raise them together, where there are any: the first twenty, and a count of the rest."""
+    more = len(problems) - _SHOWN
+    if problems:
+        rest = [Problem(f"and {more:,} more", f"These are the first {_SHOWN}.")] if more > 0 else []
+        raise UserError(*problems[:_SHOWN], *rest)
