@@ -27,7 +27,10 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from lossbook.objectives.objective import every_target_ignored
 from lossbook.objectives.step import Step
@@ -42,7 +45,7 @@ class EffectiveBatch:
 
     def __init__(self, summed: bool) -> None:
         self.summed = summed
-        self.count: int | Tensor = 1  # what the mean divides by, of the batch that goes backward next
+        self.count: float | Tensor = 1  # what the mean divides by, of the batch that goes backward next
         self._nothing: Tensor | None = None
         self.start()
 
@@ -90,7 +93,7 @@ class EffectiveBatch:
         several = len(self._counts) > 1
         total = _over_processes(torch.stack(self._counts).sum(), processes) if several else self._unit
         self.start()
-        if isinstance(self.count, Tensor):  # an int counts pairs, of which a step may have none
+        if isinstance(self.count, Tensor):  # a number is of pairs, of which a step may have none
             if total.device.type == "cpu" and total == 0:
                 raise every_target_ignored()
             self._nothing = total == 0 if self._nothing is None else self._nothing | (total == 0)
@@ -117,6 +120,34 @@ def share_buffers(model: nn.Module, processes: int) -> None:
         value = buffer.contiguous()
         torch.distributed.broadcast(value, src=0)
         buffer.copy_(value)
+
+
+def notes(trainer: L.Trainer, module: nn.Module, inputs: str, target: str) -> list[str]:
+    """What a run of several batches a step, or processes, should say: where it is not one of one large batch.
+
+    Args:
+        inputs, target: of the loss's contract, and the kind of the data's.
+    """
+    processes, batches = trainer.world_size, trainer.accumulate_grad_batches
+    if processes == batches == 1:
+        return []
+    per = " and ".join(["process"] * (processes > 1) + ["batch"] * (batches > 1))
+    kinds = [type(part) for part in module.modules()]
+    said = []
+    if any(issubclass(kind, _BatchNorm) and not issubclass(kind, nn.SyncBatchNorm) for kind in kinds):
+        kept = "; those of the first process are kept" if processes > 1 else ""
+        said.append(f"Batch norm takes its statistics per {per}, not from all samples of a step{kept}.")
+    if processes > 1 and any(issubclass(kind, _DropoutNd) for kind in kinds):
+        said.append("Dropout is drawn per process.")
+    if inputs in ("pairs", "triplets") and target not in ("pair", "triplet"):
+        said.append(f"{inputs.capitalize()} are formed per {per}, not among all samples of a step.")
+    if inputs == "views":
+        among = "their batches in all processes" if processes > 1 else "their own batch"
+        said.append(f"Views are formed per {per}; they find their negatives in {among}.")
+    if processes > 1 and not isinstance(trainer.strategy, DDPStrategy):
+        name = type(trainer.strategy).__name__
+        said.append(f"That a step is the same as on one process is known of ddp, and not of {name}.")
+    return said
 
 
 def _over_processes(count: Tensor, processes: int) -> Tensor:

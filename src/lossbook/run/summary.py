@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from lossbook import effective_batch
 from lossbook.composing.options import Options, conf_folder
 from lossbook.data.source import sample_count
 from lossbook.objectives.contract import Contract
@@ -64,7 +65,8 @@ def print_plan(
     for label, name, text in rows:
         out.print(f"[dim]{label:<7}[/dim] [bold]{name:<{width}}[/bold]  {text}")
     out.print(f"[dim]folder [/dim] {folder}")
-    for note in (*assembly.data.notes, *notes(config)):
+    several = effective_batch.notes(trainer, assembly.module, contract.inputs, schema.target)
+    for note in (*assembly.data.notes, *notes(config), *several):
         out.print(f"[dim]note   [/dim] {note}")
     for line in resumed:
         out.print(f"[dim]resume [/dim] {line}")
