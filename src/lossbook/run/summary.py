@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lossbook import effective_batch
 from lossbook.composing.options import Options, conf_folder
 from lossbook.data.fitted import FittedData, changes
 from lossbook.data.source import sample_count
@@ -66,7 +67,8 @@ def print_plan(
     for label, name, text in rows:
         out.print(f"[dim]{label:<7}[/dim] [bold]{name:<{width}}[/bold]  {text}")
     out.print(f"[dim]folder [/dim] {folder}")
-    for note in (*assembly.data.notes, *notes(config)):
+    several = effective_batch.notes(trainer, assembly.module, contract.inputs, schema.target)
+    for note in (*assembly.data.notes, *notes(config), *several):
         out.print(f"[dim]note   [/dim] {escape(note)}")
     for line in resumed:
         out.print(f"[dim]resume [/dim] {line}")
@@ -106,7 +108,7 @@ def print_scored(config: Mapping[str, Any], assembly: Assembly, known: FittedDat
     name = config["choices"]["data"] + (f", {root}" if root else "")
     out.print(f"[dim]data   [/dim] {name}: {count:,} sample{'s' if count != 1 else ''} of the test part are scored")
     for note in (*assembly.data.notes, *changes(known, assembly.fitted)):
-        out.print(f"[dim]note   [/dim] {note}")
+        out.print(f"[dim]note   [/dim] {escape(note)}")
 
 
 def print_figures(figures: Mapping[str, float], primary: tuple[str, str]) -> None:
