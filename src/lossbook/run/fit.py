@@ -165,8 +165,7 @@ def close_loggers(trainer: L.Trainer) -> None:
 
 def latest_figures(trainer: L.Trainer) -> dict[str, float]:
     """Of training and validation; those of the checkpoint where this process has trained nothing."""
-    kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
-    return _figures(trainer, "train/", "val/") or dict(kept.last_figures if kept is not None else {})
+    return _figures(trainer, "train/", "val/")
 
 
 def _figures(trainer: L.Trainer, *stages: str) -> dict[str, float]:
