@@ -38,7 +38,7 @@ def claim(base: Path) -> Path:
 def claimed(base: Path) -> Iterator[Path]:
     """The folder ``base`` for a new run, made where it is not there, and kept from all other runs within the block.
 
-    It may hold anything but a run. Where it holds one, or another process is about to, it is ``base-2``, ``base-3``, ...
+    It may hold anything but a run. Where it holds one, or another process has it, it is ``base-2``, ``base-3``, ...
     """
     for folder in _names(base):
         try:

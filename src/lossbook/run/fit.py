@@ -137,13 +137,9 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
     """Train from scratch or from a checkpoint, then test the best weights that were kept (the last ones otherwise)."""
     module, data = assembly.module, assembly.data
     make_lean(trainer, module)
-    with quiet():
+    with quiet(), ctrl_c_itself():
         try:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
-        except SystemExit as error:  # Lightning's answer to Ctrl-C, which would end a whole sweep
-            if isinstance(error.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None
-            raise
         except MisconfigurationException as error:
             raise refuse("The run cannot start like this.", says(error)) from error
         outcome = Outcome.of(trainer)
@@ -154,6 +150,17 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
             trainer.test(module, datamodule=data, ckpt_path=path, verbose=False)
             outcome.figures.update(_figures(trainer, "test/"))
     return outcome
+
+
+@contextmanager
+def ctrl_c_itself() -> Iterator[None]:
+    """Raises Ctrl-C as such; Lightning exits instead, as if something had gone wrong, and would end a whole sweep."""
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
 
 
 def close_loggers(trainer: L.Trainer) -> None:

@@ -17,12 +17,10 @@ from lossbook.shown import duration, plural
 from lossbook.sweeping import ledger
 from lossbook.sweeping.plan import Job, Plan
 from lossbook.sweeping.progress import Progress
-from lossbook.sweeping.stopping import sigterm_as_ctrl_c
 
 Launch = Callable[[Path, Sequence[Job]], None]
 
 
-@sigterm_as_ctrl_c()
 def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
     """Run what is due of a sweep, and write its report.
 
