@@ -63,7 +63,9 @@ def test_it_grows_by_jobs_behind_its_own() -> None:
     with pytest.raises(UserError, match=r"Without seed=2\.(?s:.*)none is changed(?s:.*)Fix: seed=0,1,2, or"):
         grown.grown(begun, configs)
     other = replace(asked, jobs=tuple(replace(job, overrides=(*job.overrides, "optim.lr=0.1")) for job in jobs))
-    with pytest.raises(UserError, match=r"Without seed=0, seed=1, seed=2\.(?s:.*)a new sweep with optim\.lr, or"):
+    with pytest.raises(
+        UserError, match=r"Without seed=0, seed=1, seed=2\.(?s:.*)Fix: seed=0,1,2 optim\.lr=0\.003,0\.1, or"
+    ):
         grown.grown(other, configs)
 
 

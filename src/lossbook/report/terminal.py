@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lossbook.report.content import Report, counts
+from lossbook.report.content import Report, counts, different_data, winner_of
 from lossbook.report.leaderboard import Board, Row
 from lossbook.report.markdown import megabytes, seconds
 from lossbook.report.verdict import verdict
@@ -26,6 +26,8 @@ def print_short(report: Report, console: Console | None = None) -> None:
     from rich.markup import escape
 
     out = console or Console(width=WIDTH, highlight=False)
+    if note := different_data(report):
+        out.print(f"[dim]note   [/dim] {escape(note)}\n")
     for board in report.boards[:_BOARDS]:
         out.print(f"[bold]{escape(board.title)}[/bold]  {escape(verdict(board))}\n")
         if len(board.rows) > 1:
@@ -33,6 +35,11 @@ def print_short(report: Report, console: Console | None = None) -> None:
             out.print(_table(board, rows))
             if len(rows) < len(board.rows):
                 out.print(f"[dim]and {len(board.rows) - len(rows)} more[/dim]")
+            out.print()
+        if (best := winner_of(board, report)) is not None:
+            out.print(f"[dim]best   [/dim] {escape(str(best.checkpoint or best.folder))}", soft_wrap=True)
+            if best.command:
+                out.print(f"[dim]again  [/dim] {escape(best.command)}", soft_wrap=True)
             out.print()
     if len(report.boards) > _BOARDS:
         out.print(f"[dim]and {len(report.boards) - _BOARDS} more leaderboards[/dim]\n")

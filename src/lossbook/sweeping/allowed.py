@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def with_reasons(jobs: Sequence[Job], folders: Sequence[Path]) -> list[Job]:
             marked.append(refused(job, str(error)))
             continue
         fine.update(job.overrides)
+        job = replace(job, data=str(config.choices.data))
         try:
             check(plain(config), options)
         except UserError as error:

@@ -27,12 +27,14 @@ class Job:
         name: what sets it apart from the others (``loss=mse,seed=1``); empty where nothing does.
         overrides: its arguments, as on a command line.
         refused: why its choices do not fit together; None where they do.
+        data: the option that it trains on, typed or not; empty where that is not known.
     """
 
     number: int
     name: str
     overrides: tuple[str, ...]
     refused: str | None = None
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Plan:
             given = f"Without {', '.join(left_out[:3])}{', ...' if left_out[3:] else ''}."
             raise refuse(given, rule, f"{_together(self.jobs, asked.jobs, composed)}, or sweep.resume alone")
         own = [
-            replace(job, name=same[key].name, overrides=same.pop(key).overrides)
+            replace(same.pop(key), number=job.number, refused=job.refused)
             for job, key in zip(self.jobs, before, strict=True)
         ]
         more = list(same.values())

@@ -68,6 +68,13 @@ def _tell(
         for reason, names in _by_reason(shut).items():
             out.print(f"        [bold]{escape(names)}[/bold]")
             out.print("\n".join(f"          {escape(line)}" for line in reason.splitlines()))
+    data = Counter(job.data for job in plan.allowed if job.data).most_common()
+    if len(data) > 1 and not any(one.lstrip("+").startswith("data=") for job in plan.jobs for one in job.overrides):
+        counted = ", ".join(f"{name} ({count})" for name, count in data)
+        out.print(
+            f"[dim]note   [/dim] jobs run on different data, which each loss chose, and are not compared: {counted};"
+        )
+        out.print(f"        data={data[0][0]} is for all that take it")
     states = Counter(ending.status for ending in before.values())
     done = ", ".join(f"{count} {status}" for status, count in states.items() if status != "waiting")
     if done:
