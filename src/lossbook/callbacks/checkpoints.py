@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from lossbook.callbacks.interrupt import InterruptRequest
@@ -63,7 +64,7 @@ class Checkpoints(Checkpoint):
         self.best_loss = math.inf  # val/loss at the best value
         self.best_epoch: int | None = None  # from 0
         self.best_figures: dict[str, float] = {}  # all of train/ and val/ that was logged by then
-        self.last_figures: dict[str, float] = {}  # the same, of when last.ckpt was written
+        self.last_figures: dict[str, float] = {}  # the same, of when a checkpoint was last written
         self.best_path: Path | None = None  # None until there is such a file in this run's folder
         self.last_path: Path | None = None
         self._validated = False  # since the best was last judged
@@ -100,6 +101,9 @@ class Checkpoints(Checkpoint):
         self._interrupt.attach(trainer)
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        # Lightning forgets them, and a validation within an epoch has no others of training than the epoch's before
+        carried = {} if self._changed else self.last_figures
+        trainer.callback_metrics.update({tag: torch.tensor(value) for tag, value in carried.items()})
         if trainer.ckpt_path is not None and self.best_value is not None:
             self._take_over_best(trainer, Path(trainer.ckpt_path).parent / "best.ckpt")
         if trainer.ckpt_path is not None and self.folder is not None:
@@ -179,7 +183,7 @@ class Checkpoints(Checkpoint):
             assert self.folder is not None
             _refuse_not_finite(trainer)
             self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
-            self.best_figures = _figures(trainer)
+            self.best_figures = self.last_figures = _figures(trainer)
             trainer.save_checkpoint(self.folder / "best.ckpt")
             self.best_path = self.folder / "best.ckpt"
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from lossbook.report.content import Picture, Report, counts
+from lossbook.report.content import Picture, Report, counts, different_data, winner_of
 from lossbook.report.leaderboard import UNKNOWN, Board, Row, content_unknown
 from lossbook.report.markdown import escaped, few, link, megabytes, seconds, table
 from lossbook.report.plan import Job
@@ -29,8 +29,10 @@ def page(report: Report) -> str:
     parts = [f"# {_headline(report)}", f"{counts(report)}."]
     if len(report.boards) > 1:
         parts += ["Runs are ranked only among those that watched the same metric on the same data.", _overview(report)]
+    if note := different_data(report):
+        parts.append(escaped(note))
     for board, pictures in zip(report.boards, report.pictures, strict=True):
-        parts += [f"## {escaped(board.title)}", *_section(board, pictures)]
+        parts += [f"## {escaped(board.title)}", *_section(board, pictures), *_best(board, report)]
     parts += [*_lost(report), *_refused(report.refused), *_missing(report.missing), *_made(report)]
     names = [picture.path.name for pictures in report.pictures for picture in pictures]
     return "\n\n".join([*parts, f"<!-- pictures: {json.dumps(names)} -->"]) + "\n"
@@ -88,6 +90,17 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     for one in pictures:
         parts += [f"![{escaped(f'{one.name}: {board.title}')}]({one.path.name})", one.caption]
     return parts
+
+
+def _best(board: Board, report: Report) -> list[str]:
+    """The winner's best run: where it lies, and the command that gives it again."""
+    best = winner_of(board, report)
+    if best is None:
+        return []
+    weights = f", its weights are in `{best.checkpoint}`" if best.checkpoint else ""
+    if not best.command:
+        return [f"The best run is `{best.folder}`{weights}."]
+    return [f"The best run is `{best.folder}`{weights}. This gives it again:", f"    {best.command}"]
 
 
 def _by_loss(rows: Sequence[Row]) -> bool:

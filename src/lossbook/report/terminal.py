@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lossbook.report.content import Report, counts
+from lossbook.report.content import Report, counts, different_data, winner_of
 from lossbook.report.leaderboard import UNKNOWN, Board, Row, content_unknown
 from lossbook.report.markdown import megabytes, seconds
 from lossbook.report.verdict import verdict
@@ -26,6 +26,8 @@ def print_short(report: Report, console: Console | None = None) -> None:
     from rich.markup import escape
 
     out = console or Console(width=WIDTH, highlight=False)
+    if note := different_data(report):
+        out.print(f"[dim]note   [/dim] {escape(note)}\n")
     for board in report.boards[:_BOARDS]:
         out.print(f"[bold]{escape(board.title)}[/bold]  {escape(verdict(board))}\n")
         if len(board.rows) > 1:
@@ -35,6 +37,11 @@ def print_short(report: Report, console: Console | None = None) -> None:
                 out.print(f"[dim]and {len(board.rows) - len(rows)} more[/dim]")
             if unknown := sum(row.unknown for row in rows):
                 out.print(f"[dim]{UNKNOWN} {content_unknown(unknown)}[/dim]")
+            out.print()
+        if (best := winner_of(board, report)) is not None:
+            out.print(f"[dim]best   [/dim] {escape(str(best.checkpoint or best.folder))}", soft_wrap=True)
+            if best.command:
+                out.print(f"[dim]again  [/dim] {escape(best.command)}", soft_wrap=True)
             out.print()
     if len(report.boards) > _BOARDS:
         out.print(f"[dim]and {len(report.boards) - _BOARDS} more leaderboards[/dim]\n")

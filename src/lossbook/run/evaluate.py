@@ -42,7 +42,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     contract = check(values)
 
     from lossbook.run.assemble import assemble
-    from lossbook.run.fit import quiet
+    from lossbook.run.fit import ctrl_c_itself, quiet
     from lossbook.run.processes import launching
     from lossbook.run.summary import print_figures, print_scored
     from lossbook.run.trainer import test_trainer
@@ -58,7 +58,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
             f"The checkpoint's weights do not fit: {shorten(str(error).splitlines()[-1], 200, placeholder=' ...')}",
             "data of the shape and classes that it was trained on",
         ) from None
-    with quiet(), launching():
+    with quiet(), launching(), ctrl_c_itself():
         trainer = test_trainer(values["trainer"])
         trainer.test(assembly.module, datamodule=assembly.data, verbose=False)
     figures = {tag: float(value) for tag, value in trainer.callback_metrics.items()}

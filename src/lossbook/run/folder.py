@@ -12,6 +12,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from lossbook.composing.folders import CONFIG
 from lossbook.errors import Pruned, UserError
 from lossbook.files import now, write_whole
 from lossbook.ranks import is_first
@@ -41,7 +42,7 @@ class RunFolder:
         if not is_first():
             return
         text = OmegaConf.to_yaml(OmegaConf.create(dict(self.config)))
-        write_whole(self.folder / "config.yaml", lambda file: file.write(text.encode()))
+        write_whole(self.folder / CONFIG, lambda file: file.write(text.encode()))
         (self.folder / FIGURES).unlink(missing_ok=True)
 
     def finish(self, outcome: Outcome, seconds: float, memory: Mapping[str, float]) -> None:
