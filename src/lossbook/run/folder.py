@@ -13,6 +13,7 @@ import lightning as L
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lossbook.composing.folders import CONFIG
+from lossbook.data.fitted import FittedData
 from lossbook.errors import Pruned, UserError
 from lossbook.files import now, write_whole
 from lossbook.ranks import is_first
@@ -28,12 +29,18 @@ class RunFolder:
         folder: of the run.
         config: whole and resolved.
         primary: tag of the metric that the run watches, and its direction.
+        fitted: what the run knows of its data.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], primary: tuple[str, str]) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, Any], primary: tuple[str, str], fitted: FittedData) -> None:
         self.folder = folder
         self.config = config
         self.primary = primary
+        self.data = {
+            "name": config["choices"]["data"],
+            "fingerprint": fitted.fingerprint,
+            "samples": dict(fitted.samples),
+        }
 
     def start(self) -> None:
         """Write the config, before training starts; what an earlier attempt in this folder came to no longer holds."""
@@ -86,6 +93,7 @@ class RunFolder:
             **({"resumable": True} if resumable else {}),
             "primary": self.primary[0],
             "mode": self.primary[1],
+            "data": self.data,
             "best_epoch": outcome.best_epoch,
             "epochs": outcome.epochs,
             "steps": outcome.steps,

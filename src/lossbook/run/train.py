@@ -126,7 +126,7 @@ def _train(
         else:
             assert folder is not None
             made = Path(folder)
-        record = RunFolder(made, values, assembly.module.primary)
+        record = RunFolder(made, values, assembly.module.primary, assembly.fitted)
         trainer = make(made)
         memory.watch(trainer.strategy.root_device)
         resumed = changes(known, assembly.fitted) if values["ckpt"] else []
