@@ -131,18 +131,18 @@ def test_greys_of_16_bits_become_8(tmp_path: Path, name: str) -> None:
     np.testing.assert_array_equal(pixels(tmp_path / name, 3), np.stack([expected] * 3, 2))
 
 
-@pytest.mark.parametrize("kind", ["<u2", ">u2"])
+@pytest.mark.parametrize(("kind", "name"), [("<u2", "grey.tif"), (">u2", "grey.tif"), ("<u2", "grey.pgm")])
 @pytest.mark.parametrize("bits", [8, 10, 12, 14])
-def test_greys_of_fewer_bits_in_16(tmp_path: Path, kind: str, bits: int) -> None:
+def test_greys_of_fewer_bits_in_16(tmp_path: Path, kind: str, name: str, bits: int) -> None:
     levels = np.linspace(0, 2**bits - 1, 9).astype(kind).reshape(3, 3)
-    Image.fromarray(levels).save(tmp_path / "grey.tif")
-    found = pixels(tmp_path / "grey.tif", 3, grey_bits=bits)
+    Image.fromarray(levels).save(tmp_path / name)
+    found = pixels(tmp_path / name, 3, grey_bits=bits)
     np.testing.assert_array_equal(found[..., 0], np.floor(levels / 2.0 ** (bits - 8)))
     assert found.max() == 255
     levels[1, 1] = 2**bits
-    Image.fromarray(levels).save(tmp_path / "grey.tif")
-    with pytest.raises(UserError, match=f"grey.tif has a grey of {2**bits:,}\n"):
-        pixels(tmp_path / "grey.tif", 3, grey_bits=bits)
+    Image.fromarray(levels).save(tmp_path / name)
+    with pytest.raises(UserError, match=f"{name} has a grey of {2**bits:,}\n"):
+        pixels(tmp_path / name, 3, grey_bits=bits)
 
 
 def test_greys_that_state_their_range_need_no_option(tmp_path: Path) -> None:

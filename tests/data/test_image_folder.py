@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lossbook.data.image_folder import ImageFolder
+from lossbook.data.image_folder import ImageFiles, ImageFolder
 from lossbook.data.split import stratified_split
 from lossbook.errors import UserError
 
@@ -178,6 +178,7 @@ def test_digests_go_with_the_files(tmp_path: Path) -> None:
     paint(tmp_path, 20)
     parts = ImageFolder(str(tmp_path)).load()
     for part in (parts.train, parts.val, parts.test):
+        assert isinstance(part, ImageFiles)
         expected = [hashlib.blake2b(path.read_bytes(), digest_size=8).digest() for path in part.paths]
         assert part.digests.dtype == np.uint64
         assert [int(digest).to_bytes(8, "little") for digest in part.digests] == expected
@@ -216,6 +217,12 @@ def test_dark_greys_of_16_bits_are_asked_about_and_the_fixes_work(tmp_path: Path
             int(part[row]["input"].max()) for part in (parts.train, parts.test, parts.val) for row in range(len(part))
         }
         assert found == {100 >> (chosen - 8), top >> (chosen - 8)}
+
+
+def test_too_few_grey_bits_are_refused_before_training(tmp_path: Path) -> None:
+    deep(tmp_path, 4096)
+    with pytest.raises(UserError, match=r"data.grey_bits=12\n.* up to 4,096 in 16 of 20"):
+        ImageFolder(str(tmp_path), grey_bits=12).load()
 
 
 def test_greys_that_use_their_16_bits_pass(tmp_path: Path) -> None:

@@ -116,13 +116,14 @@ def decode(path: Path, size: int, grey_bits: int) -> np.ndarray:
 
     with own_limit(), Image.open(path) as file:
         require_pixels(file)
+        bits = (stated_bits(file) or grey_bits) if has_deep_greys(file) else None
         file.load()  # before it is turned: Pillow turns TIFF by itself
         image = _turned(file)
         side = min(image.size)
         left, top = ((length - side) // 2 for length in image.size)
         square = image.crop((left, top, left + side, top + side))
-        if has_deep_greys(file):
-            square = _shallow(square, file, stated_bits(file) or grey_bits)
+        if bits is not None:
+            square = _shallow(square, file, bits)
         return np.array(_on_white(square).resize((size, size), Image.Resampling.BILINEAR))
 
 
@@ -159,8 +160,12 @@ def has_deep_greys(file: ImageFile) -> bool:
 
 
 def stated_bits(file: ImageFile) -> int | None:
-    """How many bits its greys use by its format; None where 16 may hold fewer, as cameras and microscopes write."""
-    if file.format in ("PPM", "JPEG2000"):  # Pillow scales these to 16
+    """How many bits its greys use by its header; None where 16 may hold fewer, as cameras and microscopes write.
+
+    Neither sBIT of PNG nor MaxSampleValue of TIFF tells: both leave white where it is. To be asked before it is loaded.
+    """
+    arguments = file.tile[0][3]
+    if file.format == "PPM" and isinstance(arguments, tuple) and arguments[1] < 65535:  # Pillow scales these to 16
         return 16
     return 12 if tag(file, 258) == (12,) else None
 

@@ -95,21 +95,25 @@ class ImageFolder(Source):
         return mean, scale
 
     def _grey_bits(self, paths: Sequence[Path], scanned: Scan) -> int:
-        """The bits that all greys of 16 bits are taken to use."""
-        deep = [paths[row] for row in scanned.deep]
-        if not deep and self.grey_bits is not None:
+        """The bits that all greys of 16 bits are taken to use; some are looked at, since their headers do not tell."""
+        bits, deep = self.grey_bits, [paths[row] for row in scanned.deep]
+        if bits is not None and not deep:
             rule = "No image has greys of 16 bits, or they say how many they use."
-            raise refuse(f"data.grey_bits={self.grey_bits} has no effect", rule, "data.grey_bits=null")
-        if deep and self.grey_bits is None:
-            largest, looked_at = largest_grey(deep)
-            if largest < _DARK:
-                bits = next(bits for bits in (8, 10, 12, 14) if largest < 2**bits)
-                raise refuse(
-                    f"{deep[0]} has greys of 16 bits, up to {largest:,} in {looked_at} of {len(deep)} such files",
-                    "65,535 would be white, and these would come out dark.",
-                    f"data.grey_bits={bits} makes {2**bits - 1:,} white; data.grey_bits=16 leaves them dark",
-                )
-        return self.grey_bits or 16
+            raise refuse(f"data.grey_bits={bits} has no effect", rule, "data.grey_bits=null")
+        if not deep or bits == 16:
+            return 16
+        largest, looked_at = largest_grey(deep)
+        found = f"greys of 16 bits, up to {largest:,} in {looked_at} of {len(deep):,} such files"
+        if bits is None and largest < _DARK:
+            least = next(bits for bits in (8, 10, 12, 14) if largest < 2**bits)
+            raise refuse(
+                f"{deep[0]} has {found}",
+                "65,535 would be white, and these would come out dark.",
+                f"data.grey_bits={least} makes {2**least - 1:,} white; data.grey_bits=16 leaves them dark",
+            )
+        if bits is not None and largest >> bits:
+            raise refuse(f"data.grey_bits={bits}", f"There are {found}.", "data.grey_bits=16")
+        return bits or 16
 
 
 def assigned(parts: Sequence[str | None], targets: np.ndarray, seed: int) -> dict[str, np.ndarray]:
@@ -120,10 +124,9 @@ def assigned(parts: Sequence[str | None], targets: np.ndarray, seed: int) -> dic
         targets: (N,) class indices.
         seed: fixes split and order.
     """
-    given = np.array([part or "" for part in parts])
-    if not given.any():
+    if not any(parts):
         return dict(zip(PARTS, stratified_split(targets, seed), strict=True))
-    rows = {}
+    given, rows = np.array(parts), {}
     for part in PARTS:
         if len(found := np.flatnonzero(given == part)):
             rows[part] = found[np.random.Generator(np.random.PCG64(seed)).permutation(len(found))]

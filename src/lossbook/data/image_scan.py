@@ -124,9 +124,11 @@ def _read(path: Path) -> tuple[int, int, list[str]]:
         content = _digest(source)
         with Image.open(source) as file:
             require_pixels(file)
-            if isinstance(source, BytesIO) and not _whole(file, source.getvalue(), source.tell()):
+            whole = not isinstance(source, BytesIO) or _whole(file, source.getvalue(), source.tell())
+            kinds = list(_kinds(file))
+            if not whole:
                 file.load()  # raises where pixels are missing
-            return content, status.st_mtime_ns, list(_kinds(file))
+            return content, status.st_mtime_ns, kinds
 
 
 def _digest(stream: BinaryIO) -> int:
