@@ -72,7 +72,6 @@ def test_new_rows_are_shared_out_in_training_and_scored_in_a_test() -> None:
 def test_other_data_counts_whole_in_a_test_and_is_split_anew_in_training() -> None:
     other = DIGESTS + np.uint64(1)
     assert to_evaluate(KNOWN, other).rows["test"].tolist() == list(range(100))
-    assert to_evaluate(None, other).rows["test"].tolist() == list(range(100))
     found = to_resume(KNOWN, other, STRATA, seed=5)
     assert found.rows["train"].tolist() == fresh(STRATA, 5).rows["train"].tolist()
     assert "split anew" in found.notes[0]

@@ -32,6 +32,8 @@ def aligned(parts: Parts, known: FittedData) -> Parts:
     notes = list(parts.notes)
     if old.input_shape != new.input_shape:
         notes.append(f"inputs are {_shape(new)}, those of the checkpoint's training {_shape(old)}")
+    if parts.normalise != known.normalise:
+        notes.append("channels are normalised by the checkpoint's statistics")
     found = {name: getattr(parts, name) for name in PARTS}
     names, given = _names(old), _names(new)
     if names != given and names and given:

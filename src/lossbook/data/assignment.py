@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossbook.data.fitted import KnownSamples
+from lossbook.data.fitted import FittedData, KnownSamples
 from lossbook.data.source import PARTS
 from lossbook.data.split import FRACTIONS, stratified_split
 from lossbook.errors import refuse
 
 UNIQUE = 0.5  # share of samples that no other one equals, from which on equal inputs mean the same sample
+_OTHERS = "other samples than the checkpoint's, split anew; they are scaled as the checkpoint's were"
 SAME = 0.9  # share of the samples that makes other data the same, changed
 Rows = dict[str, np.ndarray]  # part -> places of its samples in the data's own order
 
@@ -28,6 +29,35 @@ class Assignment:
 
     rows: Rows
     notes: tuple[str, ...] = ()
+
+
+def assigned(
+    parts: Mapping[str, np.ndarray],
+    strata: np.ndarray,
+    seed: int,
+    known: FittedData | None = None,
+    digests: np.ndarray | None = None,
+    evaluating: bool = False,
+) -> Assignment:
+    """The parts of a user's own data, whatever says which they are.
+
+    Args:
+        parts: that the user gives, part -> places; empty where none are given.
+        strata: of all samples, to be shared out alike.
+        seed: of draws and orders.
+        known: what the checkpoint knows of its data; None where there is no checkpoint.
+        digests: of the inputs, in the order of the data; needed where there is one.
+        evaluating: the checkpoint is only tested.
+    """
+    if known is None:
+        return given(parts, strata, seed) if parts else fresh(strata, seed)
+    assert digests is not None
+    if parts and evaluating:
+        return to_test(parts, known.known, digests)
+    if parts:
+        return given(parts, strata, seed)
+    samples = known.known or KnownSamples(digests[:0], {name: np.arange(0) for name in PARTS})
+    return to_evaluate(samples, digests) if evaluating else to_resume(samples, digests, strata, seed)
 
 
 def fresh(strata: np.ndarray, seed: int) -> Assignment:
@@ -61,8 +91,7 @@ def to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed
     """
     rows, new = _recognised(known, digests)
     if not any(map(len, rows.values())):
-        note = "other samples than the checkpoint's, split anew; they are scaled as the checkpoint's were"
-        return Assignment(fresh(strata, seed).rows, (note,))
+        return Assignment(fresh(strata, seed).rows, (_OTHERS,))
     notes = []
     if gone := len(known.digests) - sum(map(len, rows.values())):
         notes.append(
@@ -76,22 +105,37 @@ def to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed
     return Assignment(rows, tuple(notes))
 
 
-def to_evaluate(known: KnownSamples | None, digests: np.ndarray) -> Assignment:
+def to_test(parts: Mapping[str, np.ndarray], known: KnownSamples | None, digests: np.ndarray) -> Assignment:
+    """The parts that the user gives, of which the test part is scored."""
+    if "test" not in parts:
+        raise refuse(
+            f"Data of the parts {', '.join(parts)} alone.",
+            "A checkpoint is scored on the test part where there are parts.",
+            "add a test part, or data.root=PATH of data without parts, which is scored whole",
+        )
+    notes = []
+    if known is not None and (seen := int(np.isin(digests[parts["test"]], known.trained_on()).sum())):
+        notes.append(
+            f"the checkpoint was trained or validated on {seen:,} of these {len(parts['test']):,} test samples"
+        )
+    return Assignment(dict(parts), tuple(notes))
+
+
+def to_evaluate(known: KnownSamples, digests: np.ndarray) -> Assignment:
     """What a checkpoint may be tested on: the samples of its test part, and all that it has never seen.
 
     Args:
-        known: to the checkpoint; None where it does not know.
+        known: to the checkpoint.
         digests: of the inputs, (N,), in the order of the data.
 
     Raises:
         UserError: the checkpoint was trained or validated on every sample.
     """
     every = np.arange(len(digests))
-    rows, new = ({}, every) if known is None else _recognised(known, digests)
-    if known is not None and len(new) < len(every):  # copies of a sample that it was trained on are no test either
-        seen_before = np.concatenate([known.digests[known.parts[name]] for name in ("train", "val")])
-        new = new[~np.isin(digests[new], seen_before)]
-    tested = len(rows.get("test", ()))
+    rows, new = _recognised(known, digests)
+    if len(new) < len(every):  # copies of a sample that it was trained on are no test either
+        new = new[~np.isin(digests[new], known.trained_on())]
+    tested = len(rows["test"])
     left_out = len(every) - tested - len(new)
     if not tested + len(new):
         raise refuse(
@@ -99,7 +143,7 @@ def to_evaluate(known: KnownSamples | None, digests: np.ndarray) -> Assignment:
             "A test on them would say nothing about new data.",
             "data.root=PATH of data that the checkpoint has not seen",
         )
-    rows["test"] = np.concatenate([rows.get("test", new[:0]), new])
+    rows["test"] = np.concatenate([rows["test"], new])
     if len(new) == len(every):
         return Assignment(rows, (f"all {len(new):,} samples are new to the checkpoint, and scored",))
     scored = [f"{tested:,} of the checkpoint's test part"] if tested else []

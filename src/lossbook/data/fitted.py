@@ -32,6 +32,10 @@ class KnownSamples:
     digests: np.ndarray
     parts: Mapping[str, np.ndarray]
 
+    def trained_on(self) -> np.ndarray:
+        """The digests of what was trained or validated on."""
+        return self.digests[np.concatenate([self.parts["train"], self.parts["val"]])]
+
 
 @dataclass(frozen=True)
 class FittedData:

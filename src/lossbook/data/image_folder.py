@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from lossbook.data.digits import PARTS
+from lossbook.data.assignment import assigned
+from lossbook.data.fitted import FittedData
 from lossbook.data.image_files import ImageFiles
 from lossbook.data.image_listing import counted
 from lossbook.data.image_scan import Scan, largest_grey, scan
 from lossbook.data.image_tree import Tree, read_tree
 from lossbook.data.schema import Schema
-from lossbook.data.source import Normalise, Parts, Source
-from lossbook.data.split import FRACTIONS, stratified_split
+from lossbook.data.source import PARTS, Normalise, Parts, Source
+from lossbook.data.split_table import read_split
 from lossbook.data.statistics import described_parts
 from lossbook.errors import refuse
 
@@ -42,6 +43,7 @@ class ImageFolder(Source):
         normalise: mean and standard deviation of each channel, of values in [0, 1].
         grey_bits: that greys of 16 bits use, 8 to 16: 12 for the values 0 to 4095. None: 16, and refused where they
             would all be dark.
+        split: a table of parts (``split_table``), for a root without folders of parts.
         seed: fixes splits and the order of samples within the parts.
     """
 
@@ -49,23 +51,45 @@ class ImageFolder(Source):
     image_size: int = 64
     normalise: Sequence[Sequence[float]] = IMAGENET
     grey_bits: int | None = None
+    split: str | None = None
     seed: int = 0
 
     def load(self) -> Parts:
+        return self._load(None, False)
+
+    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
+        return self._load(known, evaluating)
+
+    def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
         normalise = self._checked()
-        tree = read_tree(Path(os.path.expanduser(str(self.root))))
-        _require_train_and_test(tree)
+        tree = read_tree(Path(os.path.expanduser(str(self.root))), None if known is None else known.schema.class_names)
+        given = self._given(tree)
+        if not evaluating:
+            _require_train_and_test(tree, given, self.split)
         paths = [tree.root / sample.name for sample in tree.samples]
         scanned = scan(paths)
-        bits = self._grey_bits(paths, scanned)
+        bits = self._grey_bits(paths, scanned, known is not None)
         targets = np.array([sample.label for sample in tree.samples])
         files = ImageFiles(paths, torch.from_numpy(targets), self.image_size, bits, scanned)
-        rows = assigned([sample.part for sample in tree.samples], targets, self.seed)
+        assignment = assigned(given, targets, self.seed, known, scanned.digests, evaluating)
+        rows = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
         shape = (3, self.image_size, self.image_size)
         schema = Schema("class", shape, 0, classes=len(tree.classes), class_names=tree.classes)
         parts = {part: files.rows(chosen) for part, chosen in rows.items()}
         per_part = {part: np.bincount(targets[chosen], minlength=len(tree.classes)) for part, chosen in rows.items()}
-        return described_parts(schema, parts, normalise, list(_notes(tree, scanned, per_part)))
+        notes = [*_notes(tree, scanned, per_part), *assignment.notes]
+        return replace(described_parts(schema, parts, normalise, notes), rows=rows)
+
+    def _given(self, tree: Tree) -> dict[str, np.ndarray]:
+        """The places of the samples of each part, where folders or a table say; empty where nothing does."""
+        parts = np.array([sample.part or "" for sample in tree.samples])
+        found = {part: np.flatnonzero(parts == part) for part in PARTS if (parts == part).any()}
+        if self.split is None:
+            return found
+        if found:
+            rule = f"{tree.root} has folders of parts already: {', '.join(found)}."
+            raise refuse(f"data.split={self.split}", rule, "data.split=null, or a folder of classes alone")
+        return read_split(str(self.split), len(tree.samples), [sample.name for sample in tree.samples])
 
     def _checked(self) -> Normalise:
         """The options, in range."""
@@ -94,10 +118,10 @@ class ImageFolder(Source):
             )
         return mean, scale
 
-    def _grey_bits(self, paths: Sequence[Path], scanned: Scan) -> int:
+    def _grey_bits(self, paths: Sequence[Path], scanned: Scan, known: bool) -> int:
         """The bits that all greys of 16 bits are taken to use; some are looked at, since their headers do not tell."""
         bits, deep = self.grey_bits, [paths[row] for row in scanned.deep]
-        if bits is not None and not deep:
+        if bits is not None and not deep and not known:
             rule = "No image has greys of 16 bits, or they say how many they use."
             raise refuse(f"data.grey_bits={bits} has no effect", rule, "data.grey_bits=null")
         if not deep or bits == 16:
@@ -116,33 +140,13 @@ class ImageFolder(Source):
         return bits or 16
 
 
-def assigned(parts: Sequence[str | None], targets: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Rows of ``train``, ``val`` and ``test``, each in random order.
-
-    Args:
-        parts: (N,) that each sample was given; all None to be split, and without ``val`` it is taken from ``train``.
-        targets: (N,) class indices.
-        seed: fixes split and order.
-    """
-    if not any(parts):
-        return dict(zip(PARTS, stratified_split(targets, seed), strict=True))
-    given, rows = np.array(parts), {}
-    for part in PARTS:
-        if len(found := np.flatnonzero(given == part)):
-            rows[part] = found[np.random.Generator(np.random.PCG64(seed)).permutation(len(found))]
-    if "val" not in rows:
-        train, val = stratified_split(targets[rows["train"]], seed, (1 - FRACTIONS[1], FRACTIONS[1]))
-        rows |= {"train": rows["train"][train], "val": rows["train"][val]}
-    return rows
-
-
-def _require_train_and_test(tree: Tree) -> None:
-    present = {sample.part: tree.root / sample.name.split("/")[0] for sample in tree.samples}
-    if None in present:
-        return
-    missing = [part for part in ("train", "test") if part not in present]
+def _require_train_and_test(tree: Tree, given: Mapping[str, np.ndarray], split: str | None) -> None:
+    missing = [part for part in ("train", "test") if given and part not in given]
+    if missing and split is not None:
+        rule = "Training and test need samples; without any in val, 15 % of train are taken."
+        raise refuse(f"data.split={split} has no sample in {' or in '.join(missing)}.", rule, f"correct {split}")
     if missing:
-        folder = next(iter(present.values()))
+        folder = tree.root / tree.samples[next(iter(given.values()))[0]].name.split("/")[0]
         raise refuse(
             f"{tree.root} has {folder.name} but no {' and no '.join(missing)}",
             "Where parts are given, train and test are; val may be missing.",
@@ -154,20 +158,21 @@ def _require_train_and_test(tree: Tree) -> None:
 def _notes(tree: Tree, scanned: Scan, per_part: Mapping[str, np.ndarray]) -> Iterator[str]:
     """What was found, a line each: classes, those that a part lacks, what is passed over, kinds of images."""
     total = np.sum(list(per_part.values()), 0)
+    present = [part for part in PARTS if per_part[part].any()]  # a test alone needs no other
 
     def numbers(label: int) -> str:
-        return f"{tree.classes[label]} ({', '.join(f'{part} {per_part[part][label]:,}' for part in PARTS)})"
+        return f"{tree.classes[label]} ({', '.join(f'{part} {per_part[part][label]:,}' for part in present)})"
 
     if len(tree.classes) <= _CLASSES_SHOWN:
         yield f"classes  {', '.join(map(numbers, range(len(tree.classes))))}"
     else:
         ends = f"smallest {numbers(int(total.argmin()))}, largest {numbers(int(total.argmax()))}"
         yield f"{len(tree.classes):,} classes  {', '.join(tree.classes[:3])}, ...; {ends}"
-    for part in PARTS:
+    for part in present:
         if len(without := np.flatnonzero(per_part[part] == 0)):
             named = ", ".join(tree.classes[label] for label in without[:_CLASSES_SHOWN])
             more = f" and {len(without) - _CLASSES_SHOWN:,} more" if len(without) > _CLASSES_SHOWN else ""
-            yield f"no image in {part} of {named}{more}: too few to be in every part"
+            yield f"no image in {part} of {named}{more}"
     if passed := counted(tree.passed_over):
         yield f"passed over: {passed}"
     if kinds := counted(scanned.kinds):

@@ -10,13 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lossbook.data.image_listing import AGAIN, counted, folders_in, images_in
-from lossbook.errors import Problem, UserError, refuse
+from lossbook.data.part_names import PART_NAMES
+from lossbook.errors import Problem, UserError, nearest, refuse
 
-PART_NAMES = {  # in any case
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing"),
-}
 _SHOWN = 20
 
 
@@ -51,8 +47,12 @@ class Tree:
     passed_over: Mapping[str, int]
 
 
-def read_tree(root: Path) -> Tree:
+def read_tree(root: Path, known: Sequence[str] | None = None) -> Tree:
     """Find parts, classes and images by their names; no file is opened.
+
+    Args:
+        root: the folder.
+        known: the classes of a checkpoint, in its order: none but these may be there, and any of them may be missing.
 
     Raises:
         UserError: parts or classes are ambiguous, missing or empty, or a folder cannot be read.
@@ -64,12 +64,14 @@ def read_tree(root: Path) -> Tree:
         _pass_over_beside(root, name, list(parts.values()), passed)
     classes = {part: folders_in(root / name, passed) for part, name in parts.items()} or {None: folders}
     parts = parts or {None: ""}
-    problems = list(_class_problems(root, parts, classes))
+    problems = list(_class_problems(root, parts, classes) if known is None else _unknown(root, parts, classes, known))
     _raise(problems)
     samples: list[Sample] = []
+    every = tuple(known or next(iter(classes.values())))
     for part, names in classes.items():
         first: dict[str, Sample] = {}  # by the real path
-        for label, name in enumerate(names):
+        for name in names:
+            label = every.index(name)
             here: Counter[str] = Counter()
             prefix = f"{parts[part]}/{name}/" if parts[part] else f"{name}/"
             found = sorted(images_in(root / prefix, here), key=lambda pair: pair[0].split("/"))
@@ -88,7 +90,7 @@ def read_tree(root: Path) -> Tree:
     if None in parts:
         problems.extend(_parts_inside(root, samples))
     _raise(problems)
-    return Tree(root, tuple(next(iter(classes.values()))), tuple(samples), passed)
+    return Tree(root, every, tuple(samples), passed)
 
 
 def _parts(root: Path, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -156,6 +158,26 @@ def _class_problems(
                 f"{root / parts[part]} has other classes than {parts[first]}: {', '.join(different[:_SHOWN])}{more}",
                 "All parts have the same class folders.",
                 "add or remove these folders",
+            )
+
+
+def _unknown(
+    root: Path, parts: Mapping[str | None, str], classes: Mapping[str | None, Sequence[str]], known: Sequence[str]
+) -> Iterator[Problem]:
+    """Classes that the checkpoint does not know."""
+    for part, names in classes.items():
+        folder = root / parts[part]
+        if not names:
+            yield Problem(
+                f"{folder} has no class folder", "Each class has a folder of its own.", f"{folder}/CLASS/IMAGE"
+            )
+        if other := [name for name in names if name not in known]:
+            near = nearest(other[0], known)
+            yield Problem(
+                f"{folder} has {', '.join(other[:_SHOWN])}, which the checkpoint does not know.",
+                f"Its classes are {', '.join(known[:_SHOWN])}{' ...' if len(known) > _SHOWN else ''}.",
+                (f"{_move(folder, other[0], near)}, or " if near else "")
+                + f"hide it: {_move(folder, other[0], '.' + other[0])}",
             )
 
 

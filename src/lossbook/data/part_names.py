@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-_NAMES = {
+PART_NAMES = {  # in any case
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
-PART_OF = {name: part for part, names in _NAMES.items() for name in names}
+PART_OF = {name: part for part, names in PART_NAMES.items() for name in names}
 
 
 def part_of(name: str) -> str | None:
