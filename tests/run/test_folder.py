@@ -40,6 +40,7 @@ def test_a_run_that_ended_by_itself(tmp_path: Path) -> None:
     assert abs(datetime.fromisoformat(record.pop("ended")).timestamp() - time.time()) < 60
     assert record == {
         "status": "completed",
+        "loss": "nll",
         "primary": "val/acc",
         "mode": "max",
         "best_epoch": 2,
@@ -99,6 +100,23 @@ def test_an_earlier_attempts_figures_no_longer_hold(tmp_path: Path) -> None:
     assert is_completed(tmp_path)
     run_folder(tmp_path).start()
     assert not (tmp_path / "metrics.json").exists()
+
+
+def test_the_record_says_what_the_run_was(tmp_path: Path) -> None:
+    choices = {"loss": "mse", "data": "diabetes", "model": "mlp", "optim": "adam", "callbacks": "ema"}
+    RunFolder(tmp_path, {"choices": choices}, ("val/r2", "max"), {"rows": 442}).finish(Outcome(), 1.0, {})
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert list(record)[:6] == ["status", "loss", "data", "model", "optim", "rows"]
+    assert record["data"] == "diabetes"
+
+
+def test_what_a_killed_attempt_was_writing_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    left = [".metrics.json.123.part", ".config.yaml.7.part", "checkpoints/.last.ckpt.123.part", ".somebody.else.part"]
+    for name in left:
+        (tmp_path / name).touch()
+    run_folder(tmp_path).start()
+    assert [name for name in left if (tmp_path / name).exists()] == [".somebody.else.part"]
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"status": "failed"}', "{}"])

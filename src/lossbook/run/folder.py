@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lossbook.composing.folders import CONFIG
 from lossbook.errors import Pruned, UserError
-from lossbook.files import now, write_whole
+from lossbook.files import now, remove_parts, write_whole
 from lossbook.ranks import is_first
 from lossbook.run.fit import Outcome, latest_figures
 
@@ -28,15 +28,28 @@ class RunFolder:
         folder: of the run.
         config: whole and resolved.
         primary: tag of the metric that the run watches, and its direction.
+        about: what else ``metrics.json`` says of the run, in JSON's types, after the choices of its config.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], primary: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Mapping[str, Any],
+        primary: tuple[str, str],
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
         self.folder = folder
         self.config = config
         self.primary = primary
+        choices = config.get("choices") or {}
+        self.about = {key: choices[key] for key in ("loss", "data", "model", "optim") if key in choices}
+        self.about |= about or {}
 
     def start(self) -> None:
-        """Write the config, before training starts; what an earlier attempt in this folder came to no longer holds."""
+        """Write the config, before training starts; what an earlier attempt in this folder came to no longer holds.
+
+        Files that it was killed over are removed: nobody else writes into this folder.
+        """
         from omegaconf import OmegaConf
 
         if not is_first():
@@ -44,6 +57,8 @@ class RunFolder:
         text = OmegaConf.to_yaml(OmegaConf.create(dict(self.config)))
         write_whole(self.folder / CONFIG, lambda file: file.write(text.encode()))
         (self.folder / FIGURES).unlink(missing_ok=True)
+        for name in (CONFIG, FIGURES, "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+            remove_parts(self.folder / name)
 
     def finish(self, outcome: Outcome, seconds: float, memory: Mapping[str, float]) -> None:
         """Write the figures of a run that ended by itself; ``memory`` as ``PeakMemory.figures`` gives it."""
@@ -84,6 +99,7 @@ class RunFolder:
             "status": status,
             **({"message": message} if message else {}),
             **({"resumable": True} if resumable else {}),
+            **self.about,
             "primary": self.primary[0],
             "mode": self.primary[1],
             "best_epoch": outcome.best_epoch,
