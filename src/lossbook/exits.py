@@ -94,7 +94,7 @@ def _outliving(stream: Any) -> Any:
         return stream
     file = _Outliving(number, "w", closefd=False)
     made: TextIO = io.TextIOWrapper(
-        file if stream.write_through else io.BufferedWriter(file),  # type: ignore[arg-type, type-var]
+        file if stream.write_through else io.BufferedWriter(file),
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,
