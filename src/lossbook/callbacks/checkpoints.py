@@ -91,8 +91,10 @@ class Checkpoints(Checkpoint):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         record = next((c for c in trainer.callbacks if isinstance(c, Record)), None)  # type: ignore[attr-defined]
-        now, before = record.entry["config"] if record else {}, checkpoint[ENTRY]["config"]
+        now, before = record.entry if record else {"config": {}}, checkpoint[ENTRY]
         self._changed = [group for group in ("loss", "data") if _measured(now, group) != _measured(before, group)]
+        marks = {_fingerprint(entry) for entry in (now, before)} - {None}
+        self._changed += ["data"] if len(marks) > 1 and "data" not in self._changed else []
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         if self.folder is None:
@@ -228,8 +230,14 @@ def _figures(trainer: lightning.Trainer) -> dict[str, float]:
     return {tag: float(figure) for tag, figure in trainer.callback_metrics.items() if tag.startswith(stages)}
 
 
-def _measured(config: Mapping[str, Any], group: str) -> dict[str, Any]:
-    return {key: value for key, value in (config.get(group) or {}).items() if f"{group}.{key}" not in NOT_MEASURED}
+def _measured(entry: Mapping[str, Any], group: str) -> dict[str, Any]:
+    node = entry["config"].get(group) or {}
+    return {key: value for key, value in node.items() if f"{group}.{key}" not in NOT_MEASURED}
+
+
+def _fingerprint(entry: Mapping[str, Any]) -> str | None:
+    mark: str | None = (entry.get("data") or {}).get("fingerprint")
+    return mark
 
 
 def is_better(value: float, loss: float, best: float | None, best_loss: float, mode: str) -> bool:

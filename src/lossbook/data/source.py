@@ -5,16 +5,35 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from lossbook.data.schema import Schema
 
+if TYPE_CHECKING:
+    from lossbook.data.fitted import FittedData
+
+PARTS = ("train", "val", "test")
 Columns: TypeAlias = Mapping[str, "Tensor | tuple[Tensor, ...]"]
 Part: TypeAlias = Columns | Dataset[dict[str, Any]]
 Normalise: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Features:
+    """The columns of a table that a network reads, in order, and what they are standardised by.
+
+    Args:
+        names: of the columns.
+        mean, scale: of each column on the training part; a value less the mean and over the scale is what is read.
+    """
+
+    names: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -29,6 +48,9 @@ class Parts:
             part of it.
         normalise: mean and standard deviation of each channel, of inputs scaled to [0, 1]; None leaves them as they
             are. Inputs of type uint8 are always divided by 255 first.
+        features: of a table.
+        rows: part -> the place of each of its samples in the user's own data (a row of a file, a file of a folder), for
+            data that may be changed under a checkpoint; None for data that is what it is.
         notes: what the source found and decided that a user should know, a line each; printed at the start of a run.
     """
 
@@ -37,6 +59,8 @@ class Parts:
     val: Part
     test: Part
     normalise: Normalise | None = None
+    features: Features | None = None
+    rows: Mapping[str, np.ndarray] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -50,6 +74,19 @@ class Source(ABC):
         Raises:
             UserError: the files are missing, unreadable or break a rule.
         """
+
+    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
+        """Load the set for a checkpoint that knows its data.
+
+        For data of the user's own, which may be another or have changed since: names of features and classes are those
+        of the checkpoint, statistics too, and a sample that it knows stays in its part.
+
+        Args:
+            known: what the checkpoint's data was fitted to.
+            evaluating: only ``test`` is needed; data that the checkpoint does not know, and that has no parts of its
+                own, is all of it test.
+        """
+        return self.load()
 
 
 def sample_count(part: Part) -> int:

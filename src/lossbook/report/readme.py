@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from lossbook.report.content import Picture, Report, counts, different_data, winner_of
-from lossbook.report.leaderboard import Board, Row
+from lossbook.report.leaderboard import UNKNOWN, Board, Row, content_unknown
 from lossbook.report.markdown import escaped, few, link, megabytes, seconds, table
 from lossbook.report.plan import Job
 from lossbook.report.ranks import rounded
@@ -81,6 +81,8 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     chose += " Equal figures are ordered by val/loss." if _by_loss(rows) else ""
     more = f" The other {len(board.rows) - len(rows)} are in leaderboard.csv." if len(rows) < len(board.rows) else ""
     parts.append(f"{chose} Time is a run's mean, memory its largest peak.{more}")
+    if unknown := sum(row.unknown for row in rows):
+        parts.append(f"{UNKNOWN} {content_unknown(unknown)}")
     if board.repeats:
         are = "are" if board.repeats > 1 else "is"
         runs = f"{board.repeats} run{'s' if board.repeats > 1 else ''}"
@@ -115,7 +117,7 @@ def _cells(board: Board, row: Row, tested: bool, on_gpu: bool) -> list[str]:
     values = [escaped(value) for value in (row.values if board.keys else [row.label])]
     figures = [f"**{row.figure}**" if row.rank == 1 else str(row.figure), *([row.told_test] if tested else [])]
     memory = [megabytes(row.memory), *([megabytes(row.gpu_memory)] if on_gpu else [])]
-    return [str(row.rank or ""), *values, *figures, row.seeds, seconds(row.wall), *memory]
+    return [str(row.rank or ""), *values, *figures, row.seeds + row.mark, seconds(row.wall), *memory]
 
 
 def _lost(report: Report) -> list[str]:

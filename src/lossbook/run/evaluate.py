@@ -35,6 +35,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
             "ckpt is not given.", "A checkpoint is what is evaluated.", "ckpt=outputs/.../checkpoints/best.ckpt"
         )
     from lossbook.checkpoint import ENTRY, read
+    from lossbook.data.fitted import known_data
 
     checkpoint = read(values["ckpt"])
     _refuse_without_effect(values["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :])
@@ -43,11 +44,12 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     from lossbook.run.assemble import assemble
     from lossbook.run.fit import ctrl_c_itself, quiet
     from lossbook.run.processes import launching
-    from lossbook.run.summary import print_figures
+    from lossbook.run.summary import print_figures, print_scored
     from lossbook.run.trainer import test_trainer
     from lossbook.trust import Trust
 
-    assembly = assemble(values, contract, Trust.of(values))
+    known = known_data(checkpoint)
+    assembly = assemble(values, contract, Trust.of(values), known=known, evaluating=True)
     try:
         assembly.module.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
@@ -61,6 +63,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         trainer.test(assembly.module, datamodule=assembly.data, verbose=False)
     figures = {tag: float(value) for tag, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
+        print_scored(values, assembly, known)
         print_figures(figures, assembly.module.primary)
     return figures
 

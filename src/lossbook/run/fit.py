@@ -105,7 +105,7 @@ def make_trainer(
         place = {"save_dir": str(folder), "folder": folder, "curves": attempt.curves}
         place |= {"name": name} if name else {}
         logging_to = [build(node, key=f"logger.{key}", trust=trust, offered=place) for key, node in loggers.items()]
-        record = Record({"config": dict(saved)}, seconds, attempt.stopped)
+        record = Record({"config": dict(saved), "data": assembly.fitted.state()}, seconds, attempt.stopped)
         frozen = not all(parameter.requires_grad for parameter in assembly.module.parameters())
         staged = [Stages()] if frozen or any("frozen_until" in group for group in assembly.groups) else []
         averaging = [] if can.averages is None else [OptimizerAverages(can.averages)]

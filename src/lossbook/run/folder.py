@@ -13,6 +13,7 @@ import lightning as L
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lossbook.composing.folders import CONFIG
+from lossbook.data.fitted import FittedData
 from lossbook.errors import Pruned, UserError
 from lossbook.files import now, remove_parts, write_whole
 from lossbook.ranks import is_first
@@ -28,22 +29,18 @@ class RunFolder:
         folder: of the run.
         config: whole and resolved.
         primary: tag of the metric that the run watches, and its direction.
-        about: what else ``metrics.json`` says of the run, in JSON's types, after the choices of its config.
+        fitted: what the run knows of its data.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        config: Mapping[str, Any],
-        primary: tuple[str, str],
-        about: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, Any], primary: tuple[str, str], fitted: FittedData) -> None:
         self.folder = folder
         self.config = config
         self.primary = primary
-        choices = config.get("choices") or {}
-        self.about = {key: choices[key] for key in ("loss", "data", "model", "optim") if key in choices}
-        self.about |= about or {}
+        self.data = {
+            "name": config["choices"]["data"],
+            "fingerprint": fitted.fingerprint,
+            "samples": dict(fitted.samples),
+        }
 
     def start(self) -> None:
         """Write the config, before training starts; what an earlier attempt in this folder came to no longer holds.
@@ -99,9 +96,9 @@ class RunFolder:
             "status": status,
             **({"message": message} if message else {}),
             **({"resumable": True} if resumable else {}),
-            **self.about,
             "primary": self.primary[0],
             "mode": self.primary[1],
+            "data": self.data,
             "best_epoch": outcome.best_epoch,
             "epochs": outcome.epochs,
             "steps": outcome.steps,

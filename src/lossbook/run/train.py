@@ -73,6 +73,8 @@ def _train(
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from lossbook.callbacks.record import Attempt
+    from lossbook.checkpoint import read
+    from lossbook.data.fitted import changes, known_data
     from lossbook.run.assemble import assemble
     from lossbook.run.fit import close_loggers, fit, make_trainer
     from lossbook.run.folder import RunFolder
@@ -101,8 +103,9 @@ def _train(
 
     trust = Trust.of(values)
     loading = loading_of(values)
+    known = known_data(read(values["ckpt"])) if values["ckpt"] else None
     with no_traces(bool(values["trainer"].get("compile"))):
-        assembly = assemble(values, contract, trust, loading)
+        assembly = assemble(values, contract, trust, loading, known)
         # refuses what cannot be before a folder is there
         make = make_trainer(
             values,
@@ -123,10 +126,11 @@ def _train(
         else:
             assert folder is not None
             made = Path(folder)
-        record = RunFolder(made, values, assembly.module.primary)
+        record = RunFolder(made, values, assembly.module.primary, assembly.fitted)
         trainer = make(made)
         memory.watch(trainer.strategy.root_device)
-        print_plan(values, contract, assembly, trainer, made, told(values, assembly.groups, loading))
+        resumed = changes(known, assembly.fitted) if values["ckpt"] else []
+        print_plan(values, contract, assembly, trainer, made, [*resumed, *told(values, assembly.groups, loading)])
         record.start()
         try:
             with launching(made):
