@@ -50,6 +50,18 @@ def test_a_command_ends_with_one_of_few_codes(error: BaseException, code: int) -
     assert exit_code(ends_with(error)) == code
 
 
+def test_an_interrupt_is_one_however_it_was_worded_on_its_way() -> None:
+    def command() -> int:
+        try:
+            raise Stopped(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            raise RuntimeError("Error calling __set_name__") from error  # as Python does until 3.12
+
+    assert exit_code(command) == 143
+    with pytest.raises(ZeroDivisionError):
+        exit_code(ends_with(ZeroDivisionError()))
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_raised_wherever_the_command_is_and_afterwards_is_what_it_was(sent: signal.Signals) -> None:
     def command() -> int:

@@ -34,14 +34,23 @@ def exit_code(command: Callable[[], int]) -> int:
     with _stopping(), _printing_on():
         try:
             return command()
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, Exception) as error:
+            if (stopped := stopped_by(error)) is None:
+                raise
             print("Stopped.", file=sys.stderr)
-            return 128 + getattr(error, "number", signal.SIGINT)
+            return 128 + getattr(stopped, "number", signal.SIGINT)
         except SystemExit as error:
             if isinstance(error.code, str):
                 print(error.code, file=sys.stderr)
             code = error.code or 0
             return code if isinstance(code, int) and code in _CODES else 1
+
+
+def stopped_by(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The interrupt behind an error: it is raised wherever the program is, and what is there may word it otherwise."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def stop(number: int, frame: FrameType | None) -> None:
@@ -85,7 +94,7 @@ def _outliving(stream: Any) -> Any:
         return stream
     file = _Outliving(number, "w", closefd=False)
     made: TextIO = io.TextIOWrapper(
-        file if stream.write_through else io.BufferedWriter(file),  # type: ignore[arg-type, type-var]
+        file if stream.write_through else io.BufferedWriter(file),
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,

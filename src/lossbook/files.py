@@ -42,6 +42,12 @@ def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
             beside.unlink(missing_ok=True)
 
 
+def remove_parts(path: Path) -> None:
+    """Removes what processes have left that were killed while they wrote ``path``; nobody may be writing it now."""
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        part.unlink(missing_ok=True)
+
+
 def now() -> str:
     """The time as records have it: ISO 8601 with the offset from UTC, in milliseconds."""
     return datetime.now().astimezone().isoformat(timespec="milliseconds")

@@ -107,6 +107,15 @@ def test_an_earlier_attempts_figures_no_longer_hold(tmp_path: Path) -> None:
     assert not (tmp_path / "metrics.json").exists()
 
 
+def test_what_a_killed_attempt_was_writing_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    left = [".metrics.json.123.part", ".config.yaml.7.part", "checkpoints/.last.ckpt.123.part", ".somebody.else.part"]
+    for name in left:
+        (tmp_path / name).touch()
+    run_folder(tmp_path).start()
+    assert [name for name in left if (tmp_path / name).exists()] == [".somebody.else.part"]
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"status": "failed"}', "{}"])
 def test_only_a_record_that_says_so_is_of_a_completed_run(text: str, tmp_path: Path) -> None:
     assert not is_completed(tmp_path)

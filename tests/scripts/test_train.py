@@ -98,7 +98,7 @@ def test_the_tab_key_completes_options(probed: tuple[subprocess.CompletedProcess
 def test_a_run_that_is_stopped_is_saved_and_says_so_to_the_shell(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "scripts" / "train.py"), "trainer=cpu", "trainer.max_epochs=2000"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    codes = {signal.SIGINT: 130, signal.SIGTERM: 143}
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
     runs = {
         sent: subprocess.Popen(
             [*command, f"hydra.run.dir={sent.name}"], cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE
@@ -114,3 +114,16 @@ def test_a_run_that_is_stopped_is_saved_and_says_so_to_the_shell(tmp_path: Path)
         assert run.returncode == codes[sent]
         assert f"ckpt={sent.name}/checkpoints/last.ckpt" in said
         assert json.loads((tmp_path / sent.name / "metrics.json").read_text())["status"] == "interrupted"
+
+
+def test_a_run_that_nobody_reads_trains_to_its_end(tmp_path: Path) -> None:
+    arguments = ["trainer=cpu", "data.limit=40", "trainer.max_epochs=2", "hydra.run.dir=run"]
+    command = [sys.executable, "-W", "error", str(ROOT / "scripts" / "train.py"), *arguments]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert run.stdout.readline().startswith("loss")
+        run.stdout.close()
+        assert run.stderr.read() == ""
+    assert run.returncode == 0
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["status"] == "completed"

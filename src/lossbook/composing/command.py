@@ -21,7 +21,7 @@ from lossbook.composing.completion import candidates, installation
 from lossbook.composing.options import Options, conf_folder
 from lossbook.composing.sweep_keys import brings_a_sweep
 from lossbook.errors import UserError, nearest, refuse
-from lossbook.exits import exit_code
+from lossbook.exits import exit_code, stopped_by
 from lossbook.ranks import is_first
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _command(name: str, job: Job, sweeper: str | None, own: Collection[str]) -> 
             print(*candidates(os.environ.get("COMP_LINE", ""), [*own, *(sweep_keys.KEYS if sweeper else ())]))
         return _run(name, job, flags, given, sweeper)
     except UserError as error:
-        if full_error:
+        if stopped_by(error) or full_error:
             raise
         print(error, file=sys.stderr)
         return 1

@@ -15,7 +15,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lossbook.composing.folders import CONFIG
 from lossbook.data.fitted import FittedData
 from lossbook.errors import Pruned, UserError
-from lossbook.files import now, write_whole
+from lossbook.files import now, remove_parts, write_whole
 from lossbook.ranks import is_first
 from lossbook.run.fit import Outcome, latest_figures
 
@@ -43,7 +43,10 @@ class RunFolder:
         }
 
     def start(self) -> None:
-        """Write the config, before training starts; what an earlier attempt in this folder came to no longer holds."""
+        """Write the config, before training starts; what an earlier attempt in this folder came to no longer holds.
+
+        Files that it was killed over are removed: nobody else writes into this folder.
+        """
         from omegaconf import OmegaConf
 
         if not is_first():
@@ -51,6 +54,8 @@ class RunFolder:
         text = OmegaConf.to_yaml(OmegaConf.create(dict(self.config)))
         write_whole(self.folder / CONFIG, lambda file: file.write(text.encode()))
         (self.folder / FIGURES).unlink(missing_ok=True)
+        for name in (CONFIG, FIGURES, "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+            remove_parts(self.folder / name)
 
     def finish(self, outcome: Outcome, seconds: float, memory: Mapping[str, float]) -> None:
         """Write the figures of a run that ended by itself; ``memory`` as ``PeakMemory.figures`` gives it."""

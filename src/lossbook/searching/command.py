@@ -16,7 +16,7 @@ from lossbook.composing.folders import OUTPUTS, claim, discarding, missing, swee
 from lossbook.composing.options import Options, conf_folder
 from lossbook.composing.own_keys import taken
 from lossbook.errors import UserError, nearest, refuse
-from lossbook.exits import exit_code
+from lossbook.exits import exit_code, stopped_by
 from lossbook.searching.space import overrides
 
 OPTIONS: dict[str, Any] = {
@@ -53,7 +53,7 @@ def _command() -> int:
             return _with_hydra(flags, others, given)
         return _search(typed, how, flags, given)
     except UserError as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        if stopped_by(error) or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
         print(error, file=sys.stderr)
         return 1

@@ -153,7 +153,9 @@ def named(expanded: Sequence[Sequence[str]]) -> tuple[list[str], list[Job]]:
 
 def _same(config: Mapping[str, Any] | None) -> str | None:
     """What two jobs have in common that train the same, however that was typed."""
-    return config and json.dumps({key: config[key] for key in config if key != "overrides"}, sort_keys=True)
+    if config is None:
+        return None
+    return json.dumps({key: config[key] for key in config if key != "overrides"}, sort_keys=True)
 
 
 def _together(before: Sequence[Job], asked: Sequence[Job], configs: Sequence[Mapping[str, Any] | None]) -> str:
