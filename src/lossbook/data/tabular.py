@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +16,16 @@ from lossbook.data.split import stratified_split, value_strata
 from lossbook.data.statistics import described_parts, mean_and_scale
 
 
-def standardised_parts(schema: Schema, features: dict[str, np.ndarray], targets: dict[str, np.ndarray]) -> Parts:
+def standardised_parts(
+    schema: Schema, features: dict[str, np.ndarray], targets: dict[str, np.ndarray], notes: Sequence[str] = ()
+) -> Parts:
     """Parts from tables, each feature less its mean and over its standard deviation on the training part.
 
     Args:
         schema: without statistics.
         features: part -> (N, F).
         targets: part -> the target as the schema's kind has it.
+        notes: what a user should know.
     """
     mean, scale = mean_and_scale(features["train"])
     parts = {
@@ -31,7 +35,7 @@ def standardised_parts(schema: Schema, features: dict[str, np.ndarray], targets:
         }
         for part in PARTS
     }
-    return described_parts(schema, parts)
+    return described_parts(schema, parts, notes=notes)
 
 
 @dataclass(frozen=True)

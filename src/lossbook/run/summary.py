@@ -10,6 +10,7 @@ import lightning as L
 import torch
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lossbook.composing.options import Options, conf_folder
@@ -65,7 +66,7 @@ def print_plan(
         out.print(f"[dim]{label:<7}[/dim] [bold]{name:<{width}}[/bold]  {text}")
     out.print(f"[dim]folder [/dim] {folder}")
     for note in (*assembly.data.notes, *notes(config)):
-        out.print(f"[dim]note   [/dim] {note}")
+        out.print(f"[dim]note   [/dim] {escape(note)}")
     for line in resumed:
         out.print(f"[dim]resume [/dim] {line}")
     out.print()
