@@ -21,7 +21,7 @@ from lossbook.data.source import Parts, Source
 from lossbook.data.split import stratified_split, value_strata
 from lossbook.data.statistics import mean_and_scale
 from lossbook.data.tabular import standardised_parts
-from lossbook.errors import Problem, UserError, refuse
+from lossbook.errors import Problem, UserError, refuse, typed
 
 KINDS = ("class", "multilabel", "value", "count")
 
@@ -71,7 +71,7 @@ def read_tables(root: object, delimiter: object) -> list[Table]:
         UserError: a file is missing or no table; all of them together.
     """
     if isinstance(root, bool) or not isinstance(root, (str, int, Path)) or not str(root).strip():
-        raise refuse(f"data.root={root}", "It is the path of a file or a folder, as a text.", "data.root=PATH")
+        raise refuse(f"data.root={typed(root)}", "It is the path of a file or a folder, as a text.", "data.root=PATH")
     path = Path(os.path.expanduser(str(root)))
     if not os.path.isdir(path):
         table = read_table(path, delimiter)
@@ -82,7 +82,8 @@ def read_tables(root: object, delimiter: object) -> list[Table]:
                 "add rows",
             )
         return [table]
-    tables, problems = [], []
+    tables: list[Table] = []
+    problems: list[Problem] = []
     for part in PARTS:
         try:
             tables.append(read_table(path / f"{part}.csv", delimiter))

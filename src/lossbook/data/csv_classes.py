@@ -97,7 +97,9 @@ def doubtful(table: Table, column: str, names: Sequence[str]) -> Iterator[str]:
 def absent(names: Sequence[str], parts: dict[str, np.ndarray]) -> list[str]:
     """What is said where a part lacks classes, which are the classes of few rows."""
     lacks = {
-        part: [names[index] for index in np.flatnonzero(np.bincount(targets, minlength=len(names)) == 0)]
+        part: [
+            name for name, count in zip(names, np.bincount(targets, minlength=len(names)), strict=True) if count == 0
+        ]
         for part, targets in parts.items()
     }
     said = [f"{part} lacks {listed(missing, 5)}" for part, missing in lacks.items() if missing]

@@ -26,7 +26,7 @@ def lost_features(table: Table, names: Sequence[str], train: np.ndarray) -> Iter
     """
     largest, spread = np.abs(train).max(0), np.ptp(train, 0)
     _, scale = mean_and_scale(train)
-    for number in np.flatnonzero((spread > 4 * np.spacing(largest)) & (scale == 1)):
+    for number in np.flatnonzero((spread > 4 * np.spacing(largest)) & (scale == 1)).tolist():
         deviation = train[:, number].std()
         if deviation <= NEGLIGIBLE * largest[number]:
             yield Problem(
@@ -81,7 +81,7 @@ def distant(
     """
     deviations = np.abs(values - mean) / scale
     faults, notes = [], []
-    for number in np.flatnonzero(deviations.max(0, initial=0.0) > FAR):
+    for number in np.flatnonzero(deviations.max(0, initial=0.0) > FAR).tolist():
         name, column = quoted(names[number])[1:-1], deviations[:, number]
         row = int(column.argmax())
         cell = quoted(table.cells(names[number])[row])

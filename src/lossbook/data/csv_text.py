@@ -31,6 +31,8 @@ MARKS = {  # longest first
     b"\xfe\xff": "UTF-16",
 }
 
+CONTROL = bytes((*range(9), *range(14, 32)))  # characters that no text has
+
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, without a byte order mark; ends of lines stay as they are.
@@ -62,6 +64,8 @@ def read_text(path: Path) -> str:
     try:
         return content.decode("utf-8-sig").lstrip("\ufeff")
     except UnicodeDecodeError as error:
+        if any(content[:1000].count(mark) for mark in CONTROL):
+            raise refuse(f"{path} is not text", "A CSV file is text in UTF-8.", "save it as CSV, UTF-8") from error
         line = content.count(b"\n", 0, error.start) + 1
         raise refuse(
             f"{path} line {line} is not UTF-8: byte 0x{error.object[error.start]:02x}",

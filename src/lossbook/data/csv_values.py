@@ -105,7 +105,7 @@ def _of_another_kind(table: Table, names: Sequence[str], matrix: np.ndarray, tar
         holds, rule = (matrix >= 0) & (matrix == np.round(matrix)), "Counts are whole, from 0 on."
     else:
         return
-    for number in np.flatnonzero(~holds.all(0)):
+    for number in np.flatnonzero(~holds.all(0)).tolist():
         yield _fault(table, names[number], np.flatnonzero(~holds[:, number]), rule, "data.target=value")
 
 
