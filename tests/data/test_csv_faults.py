@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lossbook.data.csv_faults import Fault, listed, quoted, told
+from lossbook.data.csv_faults import Fault, few, listed, quoted, told
 
 
 def test_twenty_lines_are_told_over_all_faults_and_the_rest_is_counted() -> None:
@@ -23,6 +23,11 @@ def test_one_fault_of_one_line() -> None:
     assert str(told([Fault(Path("t.csv"), [3], "a is empty", "Rule.", "fix")])) == (
         "t.csv line 3: a is empty\n  Rule.\n  Fix: fix"
     )
+
+
+def test_of_many_notes_the_first_are_told() -> None:
+    assert few(map(str, range(5))) == ["0", "1", "2", "3", "4"]
+    assert few(map(str, range(2000))) == ["0", "1", "2", "3", "4", "1,995 more like the last"]
 
 
 def test_texts_stay_on_one_line_and_short() -> None:

@@ -46,6 +46,7 @@ def test_aligned_columns_have_blanks_between_them(tmp_path: Path) -> None:
         ("a,b\n1,2,\n1,2,\n", "line 2 has 3 cells\n  The header has 2: all other lines end with a delimiter"),
         ("a,b\nx,1,2\ny,1,2\n", "line 2 has 3 cells\n.*like the row names that R writes\n*.*"),
         ('a,b\n1,"2\n', "line 2 is not CSV\n  A quote opens there"),
+        (f"a,b\n1,{'2' * 140_000}\n", "line 2 is not CSV\n  A cell has more than 131,072 characters"),
         ('a,b\n1,"2"3\n', "line 2 is not CSV\n  After a closing quote"),
         ("sep=;\na;b\n1;2\n", "begins with sep=;"),
         ("a\n1\n2\n", "has one column with the delimiter ','\n.*this has 'a'"),

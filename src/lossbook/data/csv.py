@@ -12,7 +12,7 @@ import numpy as np
 from lossbook.data.csv_classes import absent
 from lossbook.data.csv_columns import Columns, chosen
 from lossbook.data.csv_extremes import distant, lost_features, unfit_targets
-from lossbook.data.csv_faults import listed, told
+from lossbook.data.csv_faults import few, listed, told
 from lossbook.data.csv_suspicions import numbering, suspicions
 from lossbook.data.csv_table import Table, read_table
 from lossbook.data.csv_values import Values, values
@@ -130,18 +130,19 @@ def checked(tables: Sequence[Table], columns: Columns, data: Values, train: tupl
         problems += unfit_targets(tables[number], columns.targets, y, kind)
     if problems:
         raise UserError(*problems)
-    notes = [*numbering(columns.features, data.features[number]), *suspicions(columns.features, x, columns.targets, y)]
-    faults = []
+    notes = few(numbering(columns.features, data.features[number]))
+    notes += few(suspicions(columns.features, x, columns.targets, y))
+    faults, far = [], []
     for names, matrices, part in ((columns.features, data.features, x), (columns.targets, data.targets, y)):
         if matrices is data.features or kind in ("value", "count"):
             mean, scale = mean_and_scale(part)
             for table, matrix in zip(tables, matrices, strict=True):
                 wrong, said = distant(table, names, matrix, mean, scale)
                 faults += wrong
-                notes += said
+                far += said
     if faults:
         raise told(faults)
-    return notes
+    return [*notes, *few(far)]
 
 
 def _strata(target: np.ndarray, kind: str) -> np.ndarray:

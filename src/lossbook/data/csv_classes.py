@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lossbook.data.csv_faults import TOLD, Fault, listed, quoted, told
+from lossbook.data.csv_faults import Fault, listed, quoted, told
 from lossbook.data.csv_numbers import MISSING, exact, is_number
 from lossbook.data.csv_table import Table
 from lossbook.errors import refuse
@@ -71,7 +71,7 @@ def class_indices(tables: Sequence[Table], column: str, names: Sequence[str]) ->
         for cell, line in zip(table.cells(column), table.lines, strict=True):
             if cell not in index:
                 unknown.setdefault(cell, []).append(line)
-        for cell, lines in sorted(unknown.items())[: TOLD + 1]:
+        for cell, lines in sorted(unknown.items()):
             what = f"column {quoted(column)[1:-1]} holds {listed([cell])}"
             fix = f"add rows of it to {tables[0].path}"
             faults.append(Fault(table.path, lines, what, "Each class occurs in the training part.", fix))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lossbook.data.csv_faults import TOLD, listed, quoted
+from lossbook.data.csv_faults import TOLD, few, listed, quoted
 from lossbook.data.csv_numbers import is_number
 from lossbook.data.csv_table import UNNAMED, Table
 from lossbook.errors import Problem, UserError, refuse
@@ -47,7 +47,7 @@ def chosen(table: Table, target: str, target_columns: Any, feature_columns: Any)
     targets = names("data.target_columns", target_columns)
     if not targets or (target == "class" and len(targets) != 1):
         rule = "Classes stand in one column." if target == "class" else "A target has at least one column."
-        raise refuse(f"data.target_columns={targets}", rule, "data.target_columns=[NAME]")
+        raise refuse(f"data.target_columns={as_typed(targets)}", rule, "data.target_columns=[NAME]")
     given = None if feature_columns is None else names("data.feature_columns", feature_columns)
     if unknown := [name for name in (*targets, *(given or ())) if name not in table.places]:
         raise UserError(*[table.lacks(name) for name in unknown[:TOLD]], *_rest(len(unknown) - TOLD))
@@ -64,7 +64,7 @@ def chosen(table: Table, target: str, target_columns: Any, feature_columns: Any)
             rule = f"Of the columns beside the target, {quoted(number)} holds only the row number."
             raise refuse(f"{table.path} has no feature", rule, typed("data.feature_columns", [number]) + " takes it")
         raise refuse(f"{table.path} has no feature", "There must be a column beside the target.", "add a column")
-    return Columns(features, targets, tuple(notes))
+    return Columns(features, targets, tuple(few(notes)))
 
 
 def names(key: str, given: Any) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,13 @@ def told(faults: Sequence[Fault]) -> UserError:
 
 def _lines(numbers: Sequence[int]) -> str:
     return f"{'lines' if len(numbers) > 1 else 'line'} {', '.join(map(str, numbers))}"
+
+
+def few(notes: Iterable[str], most: int = 5) -> list[str]:
+    """Notes of one kind, the first of many, and how many more there are."""
+    notes = list(notes)
+    more = len(notes) - most
+    return [*notes[:most], f"{more:,} more like the last"] if more > 0 else notes
 
 
 def quoted(text: str, longest: int = 40) -> str:

@@ -114,11 +114,13 @@ def _rows(path: Path, text: str, mark: str) -> list[tuple[list[str], int]]:
             line = reader.line_num + 1
     except csv.Error as error:
         rule = f"{error}."
-        if "field larger" in str(error) or "end of data" in str(error):
+        if "field larger" in str(error):
+            rule = f"A cell has more than {csv.field_size_limit():,} characters, as after a quote that nothing closes."
+        elif "end of data" in str(error):
             rule = "A quote opens there that nothing closes."
         elif "expected after" in str(error):
             rule = "After a closing quote comes the delimiter; a quote within quotes is written twice."
-        raise refuse(f"{path} line {line} is not CSV", rule, 'close it, or write it twice: ""') from error
+        raise refuse(f"{path} line {line} is not CSV", rule, 'close the quote, or write it twice: ""') from error
     return found
 
 
