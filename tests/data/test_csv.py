@@ -72,7 +72,7 @@ def test_a_folder_brings_its_own_parts(tmp_path: Path) -> None:
     assert [len(part["target"]) for part in (parts.train, parts.val, parts.test)] == [40, 8, 12]
     assert sorted(parts.test["target"].tolist()) == [0] * 6 + [1] * 3 + [2] * 3
     write(tmp_path / "val.csv", 8, kind=["2", "attic"] * 4)
-    with pytest.raises(UserError, match=r"val.csv: column kind holds attic"):
+    with pytest.raises(UserError, match=r"val.csv line 3: column kind holds attic; likewise lines 5, 7, 9\n"):
         Csv(str(tmp_path), "class", "kind", ["size"]).load()
     (tmp_path / "val.csv").write_text("size,kind\n1,2\n")
     with pytest.raises(UserError, match=r"val.csv has other columns than"):
@@ -93,8 +93,8 @@ def test_a_folder_brings_its_own_parts(tmp_path: Path) -> None:
         (("value", "price", []), "has no feature"),
         (("value", "price"), "line 4: kind is 'flat'"),
         (("value", "kind", ["size"]), "line 4: kind is 'flat'"),
-        (("count", "price", ["size"]), "(?s)line 2: price=.*whole"),
-        (("multilabel", ["garden", "rooms"], ["size"]), "(?s)rooms=.*A label is 0 or 1"),
+        (("count", "price", ["size"]), "(?s)line 2: price is .*whole"),
+        (("multilabel", ["garden", "rooms"], ["size"]), "(?s)rooms is .*A label is 0 or 1"),
         (("class", "size", ["price"]), "holds 40 different classes in 40 rows"),
     ],
 )
@@ -159,7 +159,9 @@ def test_targets_that_float32_cannot_tell_apart_are_refused(tmp_path: Path, kind
 
 def test_targets_beyond_float32_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", price=[f"{row}e38" for row in range(ROWS)])
-    with pytest.raises(UserError, match=r"(?s)numbers up to 3\.\de\+39.*numbers below 3\.4e\+38"):
+    with pytest.raises(
+        UserError, match=r"(?s)line 6: price is '4e38'; likewise lines 7, .* and 16 more.*below 3\.4e\+38"
+    ):
         Csv(path, "value", "price", ["size"]).load()
 
 
@@ -185,7 +187,7 @@ def test_one_class_spelt_in_two_ways_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", kind=["1", "2", "1.0", "2"] * (ROWS // 4))
     with pytest.raises(UserError, match=r"holds both 1 and 1.0\n  They are the same number"):
         Csv(path, "class", "kind", ["size"]).load()
-    path = write(tmp_path / "t.csv", kind=["1", "1_0", "10", "nan"] * (ROWS // 4))  # to Python 1_0 is 10, to a user not
+    path = write(tmp_path / "t.csv", kind=["1", "1_0", "10", "inf"] * (ROWS // 4))  # to Python 1_0 is 10, to a user not
     assert len(Csv(path, "class", "kind", ["size"]).load().schema.class_names) == 4
 
 
@@ -193,3 +195,92 @@ def test_too_few_rows_are_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("size,price\n1,2\n2,3\n")
     with pytest.raises(UserError, match=r"t.csv has 2 rows"):
         Csv(str(tmp_path / "t.csv"), "value", "price").load()
+
+
+def test_an_index_that_pandas_wrote_is_left_out_and_said(tmp_path: Path) -> None:
+    rows = [(random, "ab"[row > ROWS // 2]) for row, random in enumerate(np.random.default_rng(0).normal(size=ROWS))]
+    (tmp_path / "t.csv").write_text("noise,y\n" + "".join(f"{noise},{kind}\n" for noise, kind in rows))
+    plain = Csv(str(tmp_path / "t.csv"), "class", "y").load()
+    (tmp_path / "t.csv").write_text(",noise,y\n" + "".join(f"{i},{n},{kind}\n" for i, (n, kind) in enumerate(rows)))
+    indexed = Csv(str(tmp_path / "t.csv"), "class", "y").load()
+    assert torch.equal(plain.train["input"], indexed.train["input"])
+    assert plain.notes == ()
+    assert indexed.notes == ("row numbers are no feature: column 1, which has no name, is left out",)
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_numbers_of_another_size_are_refused_in_every_part(tmp_path: Path, part: str) -> None:
+    for name in ("train", "val", "test"):
+        write(tmp_path / f"{name}.csv")
+    Csv(str(tmp_path), "class", "kind", ["size", "price"]).load()
+    random = np.random.default_rng(0).normal(size=ROWS)
+    write(tmp_path / f"{part}.csv", price=["1e39", *random[1:]])
+    with pytest.raises(UserError, match=rf"(?s){part}.csv line 2: price is '1e39'\n.*below 3.4e\+38"):
+        Csv(str(tmp_path), "class", "kind", ["size", "price"]).load()
+    if part != "train":  # there it is part of the deviation
+        write(tmp_path / f"{part}.csv", price=[*random[1:], "-1e15"])
+        for kind, target, features in (("class", "kind", ["size", "price"]), ("value", "price", ["size"])):
+            with pytest.raises(UserError, match=rf"(?s){part}.csv line 41: price is '-1e15'\n.*about 5"):
+                Csv(str(tmp_path), kind, target, features).load()
+        write(tmp_path / f"{part}.csv", price=[*random[1:], "-1e6"])
+        (note,) = Csv(str(tmp_path), "class", "kind", ["size", "price"]).load().notes
+        assert f"{part}.csv line 41: price is '-1e6'" in note
+
+
+def test_tiny_numbers_are_standardised_like_others(tmp_path: Path) -> None:
+    size = np.random.default_rng(1).normal(size=ROWS)
+    tiny, usual = (
+        Csv(write(tmp_path / "t.csv", size=[f"{x:.6f}{exponent}" for x in size]), "class", "kind", ["size"]).load()
+        for exponent in ("e-200", "")
+    )
+    np.testing.assert_allclose(tiny.train["input"], usual.train["input"], rtol=1e-6)
+
+
+def test_classes_that_parts_lack_are_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", kind=["flat", *["house", "hut"] * (ROWS // 2)][:ROWS])
+    (note,) = Csv(path, "class", "kind", ["size"]).load().notes
+    assert note.startswith("not every part has a row of each class: ")
+    assert note.count("lacks flat") == 2
+
+
+def test_the_order_of_classes_does_not_depend_on_the_process(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", kind=["1", "10", "2", "nan"] * (ROWS // 4))
+    with pytest.raises(UserError, match=r"line 5: kind is 'nan'; likewise lines 9, .*, 41\n.*missing value"):
+        Csv(path, "class", "kind", ["size"]).load()
+    names = ["inf", "1e999", "-1", "10", "2", "١", "Nan"]
+    path = write(tmp_path / "t.csv", kind=(names * ROWS)[:ROWS])
+    assert Csv(path, "class", "kind", ["size"]).load().schema.class_names == (
+        "-1",
+        "2",
+        "10",
+        "1e999",
+        "Nan",
+        "inf",
+        "١",
+    )
+
+
+def test_parts_with_other_columns_say_which(tmp_path: Path) -> None:
+    for name in ("train", "val", "test"):
+        write(tmp_path / f"{name}.csv")
+    (tmp_path / "val.csv").write_text("size,attic\n1,2\n")
+    text = (tmp_path / "test.csv").read_text()
+    (tmp_path / "test.csv").write_text(text.replace("size,rooms", "rooms,size", 1))
+    with pytest.raises(UserError) as caught:
+        Csv(str(tmp_path), "class", "kind", ["size"]).load()
+    assert [problem.rule.partition("; ")[2] for problem in caught.value.problems] == [
+        "it lacks garden, kind, lift, price, rooms, and it has attic besides.",
+        "its columns stand in another order.",
+    ]
+
+
+@pytest.mark.parametrize("root", [None, True, ["a"], "", "no\0where", "~nobody-of-this-name/x.csv", "x" * 5000])
+def test_what_is_no_path_is_refused(root: object) -> None:
+    with pytest.raises(UserError, match=r"data\.root"):
+        Csv(root, "class", "kind").load()  # type: ignore[arg-type]
+
+
+def test_a_file_may_be_called_by_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "2020")
+    assert Csv(2020, "class", "kind", ["size"]).load().schema.classes == 3  # type: ignore[arg-type]

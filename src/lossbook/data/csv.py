@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lossbook.data.csv_table import Table, read_table
-from lossbook.data.digits import PARTS
+from lossbook.data.assignment import assigned
+from lossbook.data.csv_classes import absent
+from lossbook.data.csv_columns import Columns, chosen
+from lossbook.data.csv_extremes import distant, lost_features, unfit_targets
+from lossbook.data.csv_faults import few, listed, told
+from lossbook.data.csv_parts import WHOLE, read_tables
+from lossbook.data.csv_suspicions import numbering, suspicions
+from lossbook.data.csv_table import Table
+from lossbook.data.csv_values import Values, values
+from lossbook.data.digests import input_digests
+from lossbook.data.fitted import FittedData
 from lossbook.data.schema import Schema
-from lossbook.data.source import Parts, Source
-from lossbook.data.split import stratified_split, value_strata
-from lossbook.data.tabular import standardised_parts
-from lossbook.errors import refuse
+from lossbook.data.source import PARTS, Features, Parts, Source
+from lossbook.data.split import value_strata
+from lossbook.data.split_table import read_split
+from lossbook.data.statistics import mean_and_scale
+from lossbook.data.tabular import measured, standardised, standardised_parts
+from lossbook.errors import UserError, refuse, typed
 
-STEPS = 1000  # of float32 at least in a standard deviation of the targets
 KINDS = ("class", "multilabel", "value", "count")
 
 
@@ -30,8 +38,9 @@ class Csv(Source):
         target: ``class`` (one column of any names), ``multilabel`` (columns of 0 and 1), ``value`` (numbers) or
             ``count`` (whole numbers from 0 on).
         target_columns: name, or names, of the target's columns.
-        feature_columns: names of the features; None for all other columns.
-        delimiter: the character between cells.
+        feature_columns: names of the features; None for all other columns but row numbers.
+        delimiter: the character between cells, or its name (``csv_delimiter.NAMES``).
+        split: a table of parts (``split_table``), for a single file.
         seed: fixes the split, or the order of samples within parts that are given.
     """
 
@@ -40,156 +49,119 @@ class Csv(Source):
     target_columns: str | Sequence[str]
     feature_columns: Sequence[str] | None = None
     delimiter: str = ","
+    split: str | None = None
     seed: int = 0
 
     def load(self) -> Parts:
+        return self._load(None, False)
+
+    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
+        return self._load(known, evaluating)
+
+    def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
         if self.target not in KINDS:
             raise refuse(f"data.target={self.target}", f"A CSV file gives {', '.join(KINDS)}.", "data.target=class")
-        targets = _column_names(self.target_columns)
-        if not targets or (self.target == "class" and len(targets) != 1):
-            rule = "Classes stand in one column." if self.target == "class" else "A target has at least one column."
-            raise refuse(f"data.target_columns={targets}", rule, "data.target_columns=[NAME]")
-        tables = self._tables()
-        features = self._features(tables[0], targets)
-        x = [np.stack([table.numbers(name) for name in features], 1) for table in tables]
-        schema = Schema(self.target, (len(features),), 0)
+        found = read_tables(self.root, self.delimiter, evaluating)
+        tables = list(found.values())
+        columns = self._columns(tables[0], known)
+        named = self.feature_columns is not None or known is not None
+        data = values(tables, columns, self.target, named, () if known is None else known.schema.class_names)
+        x, y = np.concatenate(data.features), np.concatenate(data.targets)
+        by = None if known is None else known.features
+        digests = None if by is None else input_digests({"input": standardised(x, by)})
+        given = self._given(found, len(x))
+        assignment = assigned(given, _strata(y, self.target), self.seed, known, digests, evaluating)
+        rows = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
+        notes = [*columns.notes, *data.notes, *assignment.notes]
+        if known is None:
+            notes += checked(tables[0], columns, self.target, data.features[0], data.targets[0], rows["train"])
+            by = measured(columns.features, x[rows["train"]])
+        assert by is not None
+        notes += few(far_out(tables, columns, data, by, None if known is None else known.schema, rows["train"]))
+        targets = {part: y[chosen] for part, chosen in rows.items()}
         if self.target == "class":
-            schema, y = _classes(tables, targets[0], len(features))
+            notes += absent(data.schema.class_names, {part: one for part, one in targets.items() if len(one)})
         else:
-            y = [np.stack([_checked(table, name, self.target) for name in targets], 1) for table in tables]
-            if self.target == "multilabel":
-                schema = Schema(self.target, (len(features),), 0, classes=len(targets), class_names=tuple(targets))
-            else:
-                schema = Schema(self.target, (len(features),), 0, width=len(targets))
-        if len(tables) == 1:
-            rows = stratified_split(_strata(y[0], self.target), self.seed)
-            x, y = [x[0][chosen] for chosen in rows], [y[0][chosen] for chosen in rows]
-        else:
-            rows = [np.random.Generator(np.random.PCG64(self.seed)).permutation(len(part)) for part in y]
-            x, y = ([part[chosen] for part, chosen in zip(parts, rows, strict=True)] for parts in (x, y))
-        if self.target in ("value", "count"):
-            for name, column in zip(targets, y[0].T, strict=True):
-                _require_spread(f"{tables[0].path}: column {name}", column, self.target)
-        if self.target != "class":
-            y = [part.astype(np.float32) for part in y]
-        return standardised_parts(schema, dict(zip(PARTS, x, strict=True)), dict(zip(PARTS, y, strict=True)))
+            targets = {part: one.astype(np.float32) for part, one in targets.items()}
+        parts = standardised_parts(data.schema, {part: x[chosen] for part, chosen in rows.items()}, targets, by)
+        return replace(parts, features=by, rows=rows, notes=tuple(notes))
 
-    def _tables(self) -> list[Table]:
-        root = Path(self.root).expanduser()
-        if not root.is_dir():
-            table = read_table(root, self.delimiter)
-            if len(table.rows) < len(PARTS):
-                raise refuse(
-                    f"{root} has {len(table.rows)} row{'s' if len(table.rows) != 1 else ''}",
-                    "Training, validation and test each need one at least.",
-                    "add rows",
-                )
-            return [table]
-        tables = [read_table(root / f"{part}.csv", self.delimiter) for part in PARTS]
-        for table in tables[1:]:
-            if table.header != tables[0].header:
-                raise refuse(
-                    f"{table.path} has other columns than {tables[0].path}",
-                    "All parts have the same header line.",
-                    f"header: {self.delimiter.join(tables[0].header)}",
-                )
-        return tables
-
-    def _features(self, table: Table, targets: list[str]) -> list[str]:
-        for name in targets:
-            table.column(name)
-        if self.feature_columns is None:
-            features = [name for name in table.header if name not in targets]
-        else:
-            features = _column_names(self.feature_columns)
-            if shared := sorted(set(features) & set(targets)):
-                raise refuse(
-                    f"data.feature_columns has {', '.join(shared)}",
-                    "A target must not be a feature: the network would read the answer.",
-                    "leave it out of data.feature_columns",
-                )
-        if not features:
-            raise refuse(f"{table.path} has no feature", "There must be a column beside the target.", "add a column")
-        return features
-
-
-def _column_names(given: str | Sequence[str]) -> list[str]:
-    """As text: a column called 2020 comes as a number."""
-    one = isinstance(given, str) or not isinstance(given, Sequence)
-    return [str(name) for name in ([given] if one else given)]
-
-
-def _classes(tables: list[Table], column: str, features: int) -> tuple[Schema, list[np.ndarray]]:
-    names = sorted(set(tables[0].cells(column)), key=_by_number)
-    if len(names) < 2:
-        raise refuse(
-            f"{tables[0].path}: column {column} holds one class, {names[0]}",
-            "Classification needs at least two.",
-            "data.target_columns=[ANOTHER]" + ("" if _by_number(names[0])[0] else ", or data.target=value"),
-        )
-    if len(names) > max(20, len(tables[0].rows) // 2):
-        raise refuse(
-            f"{tables[0].path}: column {column} holds {len(names)} different classes in {len(tables[0].rows)} rows",
-            "Classes repeat; this looks like numbers or names.",
-            "data.target=value, or data.target_columns=[ANOTHER]",
-        )
-    for name, other in pairwise(names):  # sorted by their numbers
-        if "_" not in name + other and not _by_number(name)[0] and _by_number(name)[:2] == _by_number(other)[:2]:
+    def _columns(self, table: Table, known: FittedData | None) -> Columns:
+        """Which columns are read: those of the checkpoint, or as the user says."""
+        if known is None:
+            return chosen(table, self.target, self.target_columns, self.feature_columns)
+        if known.features is None:
             raise refuse(
-                f"{tables[0].path}: column {column} holds both {name} and {other}",
-                "They are the same number, and would be two classes.",
-                "write each class in one way",
+                f"data.root={self.root} with a checkpoint that was not trained on a table.",
+                "Columns are scaled by the statistics that the checkpoint keeps of them.",
+                "the data that it was trained on",
             )
-    number = {name: index for index, name in enumerate(names)}
-    for table in tables[1:]:
-        if unknown := sorted(set(table.cells(column)) - set(names)):
-            raise refuse(
-                f"{table.path}: column {column} holds {', '.join(unknown[:3])}",
-                "Each class occurs in the training part.",
-                f"add rows of it to {tables[0].path}",
-            )
-    targets = [np.array([number[cell] for cell in table.cells(column)], np.int64) for table in tables]
-    return Schema("class", (features,), 0, classes=len(names), class_names=tuple(names)), targets
+        names = known.features.names
+        columns = chosen(table, self.target, self.target_columns, names)
+        if self.feature_columns is not None and list(map(str, self.feature_columns)) != list(names):
+            given = chosen(table, self.target, self.target_columns, self.feature_columns).features
+            if set(given) != set(names):
+                rule = f"The checkpoint reads {listed(list(names), 12)}."
+                raise refuse(f"data.feature_columns={typed(given)}", rule, "data.feature_columns=null")
+        others = [name for name in table.header if name and name not in (*names, *columns.targets)]
+        left_out = (f"columns that the checkpoint does not read: {listed(others, 5)}",) if others else ()
+        return Columns(columns.features, columns.targets, left_out)
+
+    def _given(self, tables: Mapping[str, Table], count: int) -> dict[str, np.ndarray]:
+        """The rows of each part, of all tables one after the other, where files or a table of parts say."""
+        if self.split is not None:
+            if WHOLE not in tables:
+                rule = f"{self.root} has a file for each part already."
+                raise refuse(f"data.split={self.split}", rule, "data.split=null, or data.root=FILE")
+            return read_split(str(self.split), count)
+        ends = np.cumsum([len(table.rows) for table in tables.values()])
+        places = np.split(np.arange(count), ends[:-1])
+        return {} if WHOLE in tables else dict(zip(tables, places, strict=True))
 
 
-def _by_number(name: str) -> tuple[bool, float, str]:
-    try:
-        return (False, float(name), name)  # 2 before 10
-    except ValueError:
-        return (True, 0.0, name)
+def checked(table: Table, columns: Columns, kind: str, x: np.ndarray, y: np.ndarray, train: np.ndarray) -> list[str]:
+    """What a user should know of features and targets, now that the training part is known.
+
+    Args:
+        table: that holds the training part.
+        columns: of it.
+        kind: of the target.
+        x, y: features and targets of its rows.
+        train: the rows of the training part.
+
+    Raises:
+        UserError: they cannot be trained on.
+    """
+    problems = list(lost_features(table, columns.features, x[train]))
+    if kind != "class":
+        problems += unfit_targets(table, columns.targets, y[train], kind)
+    if problems:
+        raise UserError(*problems)
+    notes = few(numbering(columns.features, x))
+    return [*notes, *few(suspicions(columns.features, x[train], columns.targets, y[train]))]
 
 
-def _checked(table: Table, name: str, kind: str) -> np.ndarray:
-    values = table.numbers(name)
-    rules = {
-        "multilabel": (np.isin(values, (0, 1)), "A label is 0 or 1.", "data.target=value"),
-        "count": ((values >= 0) & (values == np.round(values)), "Counts are whole, from 0 on.", "data.target=value"),
-        "value": (np.ones(len(values), bool), "", ""),
-    }
-    holds, rule, fix = rules[kind]
-    if not holds.all():
-        row = int(np.flatnonzero(~holds)[0])
-        raise refuse(f"{table.path} line {table.lines[row]}: {name}={table.cells(name)[row]}", rule, fix)
-    return values
+def far_out(
+    tables: Sequence[Table], columns: Columns, data: Values, by: Features, known: Schema | None, train: np.ndarray
+) -> list[str]:
+    """Numbers far from those of the training part, or of the checkpoint's.
 
-
-def _require_spread(where: str, values: np.ndarray, kind: str) -> None:
-    """Refuse training targets that never change, or would not as the float32 that they are trained in."""
-    if kind == "value" and np.ptp(values) == 0:
-        raise refuse(
-            f"{where} is {values[0]:g} in every row of the training part",
-            "A target that never changes cannot be learnt.",
-            "data.target_columns=[ANOTHER]",
-        )
-    with np.errstate(over="ignore", invalid="ignore"):
-        step = np.spacing(np.abs(values).max().astype(np.float32))  # nan beyond float32's range
-    if np.ptp(values) and not step * STEPS <= values.std():
-        raise refuse(
-            f"{where} holds numbers up to {np.abs(values).max():g} with a deviation of {values.std():g}",
-            "Training is in float32, which holds about seven digits"
-            + (f": here its steps are {step:g}." if np.isfinite(step) else ", and numbers below 3.4e+38."),
-            "subtract an offset from the column, or divide it",
-        )
+    Raises:
+        UserError: so far that they must be of another unit.
+    """
+    looked_at = [(columns.features, data.features, np.array(by.mean), np.array(by.scale))]
+    if data.schema.target in ("value", "count"):
+        mean, scale = (known.mean, known.scale) if known else mean_and_scale(np.concatenate(data.targets)[train])
+        looked_at.append((columns.targets, data.targets, np.array(mean), np.array(scale)))
+    faults, notes = [], []
+    for names, matrices, mean, scale in looked_at:
+        for table, matrix in zip(tables, matrices, strict=True):
+            wrong, said = distant(table, names, matrix, mean, scale)
+            faults += wrong
+            notes += said
+    if faults:
+        raise told(faults)
+    return notes
 
 
 def _strata(target: np.ndarray, kind: str) -> np.ndarray:

@@ -1,16 +1,23 @@
-"""A CSV file as columns of text or numbers, with errors that name file, line and column."""
+"""A CSV file as columns of text, with errors that name file and line."""
 
 from __future__ import annotations
 
 import csv
+import io
+import re
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from lossbook.data.csv_delimiter import character, probable, setting
+from lossbook.data.csv_faults import TOLD, listed, quoted
+from lossbook.data.csv_numbers import is_number
+from lossbook.data.csv_text import read_text
+from lossbook.errors import Problem, UserError, nearest, refuse
 
-from lossbook.errors import UserError, nearest, refuse
-
-SEMICOLON = "\"data.delimiter=';'\""  # as the shell and Hydra's grammar both want it quoted
+UNNAMED = re.compile(r"|Unnamed: \d+(\.\d+)?")  # as pandas writes the index, and as it calls it when it reads it
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Table:
 
     Args:
         path: of the file.
-        header: column names.
+        header: column names, of which only unnamed ones may be alike.
         rows: cells of each row, as many as the header's.
         lines: the line of each row in the file.
     """
@@ -29,93 +36,113 @@ class Table:
     rows: list[list[str]]
     lines: list[int]
 
-    def column(self, name: str) -> int:
-        """The number of a column."""
-        if name not in self.header:
-            close = nearest(str(name), self.header)
-            for mark in ";|" if len(self.header) == 1 else "":
-                if mark in self.header[0]:
-                    rule = f"The whole header line is one column: {self.header[0][:80]}."
-                    raise refuse(f"{self.path} has no column {name}", rule, SEMICOLON.replace(";", mark))
-            raise refuse(
-                f"{self.path} has no column {name}",
-                f"Its columns: {', '.join(self.header[:12])}{', ...' if len(self.header) > 12 else ''}.",
-                f"{close}?" if close else "take a name from the header line",
-            )
-        return self.header.index(name)
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The number of each column; the first of those that are unnamed."""
+        return {name: number for number, name in reversed(list(enumerate(self.header)))}
 
-    def cells(self, name: str) -> list[str]:
-        """A column's text; an empty cell is refused."""
-        column = self.column(name)
-        values = [row[column].strip() for row in self.rows]
-        if "" in values:
-            raise self._refusal(
-                values.index(""), name, "is empty", "Every cell has a value.", "fill it or delete the row"
-            )
-        return values
+    def cells(self, column: str | int) -> list[str]:
+        """The text of a column, given by its name or number, without blanks around it."""
+        number = column if isinstance(column, int) else self.places[column]
+        return [row[number].strip() for row in self.rows]
 
-    def numbers(self, name: str) -> np.ndarray:
-        """A column's finite numbers, (N,) float64."""
-        values = self.cells(name)
-        try:
-            numbers = np.array(values, dtype=np.float64)
-        except ValueError:
-            row = next(row for row, value in enumerate(values) if not _is_number(value))
-            raise self._refusal(
-                row,
-                name,
-                f"is {values[row]!r}",
-                "Features and all targets but classes are numbers.",
-                "write it as numbers, or name the columns to use with data.feature_columns=[...]",
-            ) from None
-        if not np.isfinite(numbers).all():
-            row = int(np.flatnonzero(~np.isfinite(numbers))[0])
-            raise self._refusal(row, name, f"is {values[row]}", "Numbers are finite.", "fill it or delete the row")
-        return numbers
-
-    def _refusal(self, row: int, name: str, what: str, rule: str, fix: str) -> UserError:
-        return refuse(f"{self.path} line {self.lines[row]}: {name} {what}", rule, fix)
+    def lacks(self, name: str) -> Problem:
+        """The mistake of a name that no column has."""
+        given, held = f"{self.path} has no column {listed([name])}", listed(self.header, 12)
+        if sum(map(is_number, self.header)) * 2 >= len(self.header):
+            return Problem(given, f"Its first line looks like a row, not like names: {held}.", "add a header line")
+        close = nearest(name, self.header)
+        return Problem(given, f"Its columns: {held}.", f"{close}?" if close else "take a name from the header line")
 
 
-def read_table(path: Path, delimiter: str) -> Table:
+def read_table(path: Path, delimiter: Any) -> Table:
     """The cells of a UTF-8 file with a header line; empty lines are passed over.
+
+    Args:
+        path: of the file.
+        delimiter: as ``csv_delimiter.character`` takes it.
 
     Raises:
         UserError: the file is missing, not text, empty, or not a rectangle.
     """
-    if not isinstance(delimiter, str) or len(delimiter) != 1:
-        raise refuse(f"data.delimiter={delimiter!r}", "The delimiter is a single character.", SEMICOLON)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            numbered = [(row, reader.line_num) for row in reader if row]
-    except OSError as error:
-        raise refuse(
-            f"data.root: {path} cannot be read ({error.strerror})",
-            "It is a CSV file, or a folder with train.csv, val.csv and test.csv.",
-            "data.root=PATH",
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise refuse(f"{path} is not a CSV file in UTF-8", str(error), "save it as CSV, UTF-8") from error
+    text = read_text(path)
+    first, *others = text[:20_000].lstrip("\r\n").splitlines()[:4] or [""]
+    mark = character(delimiter, first)
+    numbered = _rows(path, text, mark)
+    if re.fullmatch(r"sep=.", first):
+        rule = "Excel's first line says the delimiter; here it is the header line with the columns' names."
+        raise refuse(f"{path} begins with {first}", rule, f"delete this line, and {setting(first[-1])}")
     if len(numbered) < 2:
         raise refuse(f"{path} has no rows", "A header line with the columns' names comes first, then rows.", "add rows")
     header = [name.strip() for name in numbered[0][0]]
-    if len(set(header)) < len(header):
-        twice = next(name for name in header if header.count(name) > 1)
-        raise refuse(f"{path} has two columns {twice!r}", "Every column has a name of its own.", "rename one")
-    for row, line in numbered[1:]:
-        if len(row) != len(header):
-            raise refuse(
-                f"{path} line {line} has {len(row)} cells",
-                f"The header has {len(header)}.",
-                f"mend the line, or {SEMICOLON}",
-            )
-    return Table(path, header, [row for row, _ in numbered[1:]], [line for _, line in numbered[1:]])
+    if len(header) == 1:
+        other = probable(first, others)
+        raise refuse(
+            f"{path} has one column with the delimiter {quoted(mark)}",
+            f"The whole header line is one column: {quoted(first, 80)[1:-1]}."
+            if other
+            else f"A table has a target's and a feature's column at least; this has {quoted(header[0])}.",
+            setting(other) if other else "add a column",
+        )
+    rows = [row for row, _ in numbered[1:]]
+    lines = [line for _, line in numbered[1:]]
+    if problem := _ragged(path, header, rows, lines, mark):
+        raise UserError(problem)
+    if twice := [name for name, count in Counter(header).items() if count > 1 and not UNNAMED.fullmatch(name)]:
+        rule = "Every column has a name of its own."
+        if all(map(is_number, twice)):
+            rule = f"{rule[:-1]}; this looks like a row, not like the header line."
+        raise refuse(f"{path} has two columns {', '.join(map(quoted, twice[:TOLD]))}", rule, "rename one")
+    return Table(path, header, rows, lines)
 
 
-def _is_number(value: str) -> bool:
+def _rows(path: Path, text: str, mark: str) -> list[tuple[list[str], int]]:
+    """The cells of each line that is not blank, and the number of the line on which they begin."""
+    lines = io.StringIO(text, newline="")
+    blank = mark == " "  # several count as one, as in columns that are aligned by blanks
+    reader = csv.reader(
+        (re.sub(" +", " ", line.strip(" \r\n")) + "\n" for line in lines) if blank else lines,
+        delimiter=mark,
+        strict=True,
+        skipinitialspace=not blank,
+    )
+    found, line = [], 1
     try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+        for row in reader:
+            if len(row) > 1 or (row and row[0].strip()):
+                found.append((row, line))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        rule = f"{error}."
+        if "field larger" in str(error):
+            rule = f"A cell has more than {csv.field_size_limit():,} characters, as after a quote that nothing closes."
+        elif "end of data" in str(error):
+            rule = "A quote opens there that nothing closes."
+        elif "expected after" in str(error):
+            rule = "After a closing quote comes the delimiter; a quote within quotes is written twice."
+        raise refuse(f"{path} line {line} is not CSV", rule, 'close the quote, or write it twice: ""') from error
+    return found
+
+
+def _ragged(path: Path, header: list[str], rows: list[list[str]], lines: list[int], mark: str) -> Problem | None:
+    """Lines with more or fewer cells than the header."""
+    wide = len(header)
+    wrong = [(len(row), line) for row, line in zip(rows, lines, strict=True) if len(row) != wide]
+    if not wrong:
+        return None
+    cells, line = wrong[0]
+    given = f"{path} line {line} has {cells} cell{'s' * (cells != 1)}"
+    if len(wrong) == len(rows) and {cells for cells, _ in wrong} == {wide + 1}:
+        if not any(row[-1].strip() for row in rows):
+            fix = f"delete the {quoted(mark)} at the ends of the lines, or add it to the header line"
+            return Problem(given, f"The header has {wide}: all other lines end with a delimiter.", fix)
+        rule = f"The header has {wide}: all rows have one more, like the row names that R writes; or decimal commas."
+        return Problem(given, rule, f"name the first column, too: row{mark}{listed(header[:1])}...")
+    others = [f"{line} ({cells})" for cells, line in wrong[1:TOLD]]
+    given += f"; likewise lines {', '.join(others)}" if others else ""
+    given += f" and {len(wrong) - TOLD:,} more" if len(wrong) > TOLD else ""
+    other = probable(mark.join(header).replace(mark, ""))
+    fix = "correct the lines: a cell that holds the delimiter stands in double quotes"
+    if other is not None and other != " ":
+        fix += f"; or {setting(other)}"
+    return Problem(given, f"The header has {wide}.", fix)

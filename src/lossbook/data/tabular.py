@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from lossbook.data.digits import PARTS
 from lossbook.data.packaged import read_breast_cancer, read_diabetes
 from lossbook.data.schema import Schema
-from lossbook.data.source import Parts, Source
+from lossbook.data.source import PARTS, Features, Parts, Source
 from lossbook.data.split import stratified_split, value_strata
 from lossbook.data.statistics import described_parts, mean_and_scale
 
 
-def standardised_parts(schema: Schema, features: dict[str, np.ndarray], targets: dict[str, np.ndarray]) -> Parts:
-    """Parts from tables, each feature less its mean and over its standard deviation on the training part.
+def standardised_parts(
+    schema: Schema, features: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], by: Features | None = None
+) -> Parts:
+    """Parts from tables, each feature less its mean and over its standard deviation.
 
     Args:
         schema: without statistics.
         features: part -> (N, F).
         targets: part -> the target as the schema's kind has it.
+        by: mean and deviation; None: those of the training part.
     """
-    mean, scale = mean_and_scale(features["train"])
+    by = by or measured((), features["train"])
     parts = {
-        part: {
-            "input": torch.from_numpy(((features[part] - mean) / scale).astype(np.float32)),
-            "target": torch.from_numpy(targets[part]),
-        }
-        for part in PARTS
+        part: {"input": standardised(features[part], by), "target": torch.from_numpy(targets[part])} for part in PARTS
     }
     return described_parts(schema, parts)
+
+
+def measured(names: Sequence[str], train: np.ndarray) -> Features:
+    """What the features of a training part, (N, F), are standardised by."""
+    mean, scale = mean_and_scale(train)
+    return Features(tuple(names), tuple(mean.tolist()), tuple(scale.tolist()))
+
+
+def standardised(features: np.ndarray, by: Features) -> Tensor:
+    """Features (N, F) as the network reads them, float32."""
+    return torch.from_numpy(((features - np.array(by.mean)) / np.array(by.scale)).astype(np.float32))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,315 @@
+"""Broken and odd tables, drawn at random from a seed, with what may come of each: trained, or refused in words."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustness_drafts import LOSSES, PARTS, Draft, draft, write
+
+TRAINED, REFUSED = ("trained",), ("refused",)
+EITHER = TRAINED + REFUSED
+
+
+@dataclass(frozen=True)
+class Case:
+    """A table, or a folder of tables, in a folder of its own.
+
+    Args:
+        kind: the faults, joined by ``+``.
+        folder: holds the files.
+        overrides: for ``lossbook.compose`` or the command line, without a shell's quotes.
+        allowed: ``trained``, ``refused`` or both; anything else is a fault of ours.
+    """
+
+    kind: str
+    folder: Path
+    overrides: list[str]
+    allowed: tuple[str, ...]
+
+
+Fault = Callable[[Draft, random.Random], None]
+
+
+def _cell(text: str) -> Fault:
+    """One or several cells of the first feature hold this text."""
+
+    def spoil(d: Draft, r: random.Random) -> None:
+        chosen = set(r.sample(range(len(d.rows)), min(r.choice((1, 1, 2, 25)), len(d.rows))))
+        d.column("x0", lambda row, cell: text if row in chosen else cell)
+
+    return spoil
+
+
+def _column(change: Callable[[int, str], object]) -> Fault:
+    return lambda d, r: d.column("x0", change)
+
+
+def _target(change: Callable[[int, str], object]) -> Fault:
+    return lambda d, r: d.column("y", change)
+
+
+def _option(key: str, value: str) -> Fault:
+    return lambda d, r: d.options.update({key: value})
+
+
+def _bytes(change: Callable[[bytes], bytes]) -> Fault:
+    return lambda d, r: d.everywhere(change)
+
+
+def _written(**how: object) -> Fault:
+    return lambda d, r: d.__dict__.update(how)
+
+
+def _line(text: str) -> Fault:
+    """Another line somewhere after the header."""
+
+    def spoil(d: Draft, r: random.Random) -> None:
+        place = r.randint(1, 12)
+
+        def add(content: bytes) -> bytes:
+            lines = content.split(b"\n")
+            return b"\n".join([*lines[:place], text.encode(), *lines[place:]])
+
+        d.everywhere(add)
+
+    return spoil
+
+
+def _shuffled(d: Draft, r: random.Random) -> None:
+    order = r.sample(range(len(d.rows)), len(d.rows))
+    d.insert(0, "id", lambda row: order[row])
+
+
+def _garbage(d: Draft, r: random.Random) -> None:
+    d.everywhere(lambda content: bytes(r.randrange(256) for _ in range(r.randint(1, 400))))
+
+
+def _flipped(d: Draft, r: random.Random) -> None:
+    def flip(content: bytes) -> bytes:
+        place = r.randrange(len(content))
+        return content[:place] + bytes([content[place] ^ 1 << r.randrange(8)]) + content[place + 1 :]
+
+    d.everywhere(flip)
+
+
+def _cut(d: Draft, r: random.Random) -> None:
+    d.everywhere(lambda content: content[: r.randrange(len(content))])
+
+
+def _only(rows: int) -> Fault:
+    return lambda d, r: d.rows.__delitem__(slice(rows, None))
+
+
+def _wide(d: Draft, r: random.Random) -> None:
+    for number in range(r.choice((300, 1500))):
+        d.insert(0, f"w{number}", lambda row: r.randint(-99, 99))
+
+
+def _leak(d: Draft, r: random.Random) -> None:
+    cells = [row[d.header.index("y")] for row in d.rows]
+    d.insert(0, "copy", lambda row: cells[row])
+
+
+def _headless(d: Draft, r: random.Random) -> None:
+    d.everywhere(lambda content: content.partition(b"\n")[2])
+
+
+def _renamed(*names: str) -> Fault:
+    def rename(d: Draft, r: random.Random) -> None:
+        d.header[0] = r.choice(names)
+
+    return rename
+
+
+def _swap_header(content: bytes) -> bytes:
+    first, _, rest = content.partition(b"\n")
+    return b",".join(reversed(first.split(b","))) + b"\n" + rest
+
+
+def _without_rows(content: bytes) -> bytes:
+    return content.partition(b"\n")[0] + b"\n"
+
+
+def _one_row(content: bytes) -> bytes:
+    return b"\n".join(content.split(b"\n")[:2]) + b"\n"
+
+
+def _in_part(change: Callable[[bytes], bytes | None]) -> Fault:
+    return lambda d, r: d.at(r.choice(PARTS), change)
+
+
+def _far(content: bytes) -> bytes:
+    lines = content.split(b"\n")
+    lines[1] = b"-1e30" + lines[1][lines[1].index(b",") :]
+    return b"\n".join(lines)
+
+
+def _strange_class(content: bytes) -> bytes:
+    lines = content.split(b"\n")
+    lines[1] = lines[1].rpartition(b",")[0] + b",never seen"
+    return b"\n".join(lines)
+
+
+ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
+    # kind -> what it does, what may come of it, and the kind of target that it is for (None: any)
+    "sound": (lambda d, r: None, TRAINED, None),
+    **{
+        f"cell {name}": (_cell(text), REFUSED, None)
+        for name, text in {
+            "empty": "", "blank": "  ", "NA": "NA", "nan": "nan", "None": "None", "text": "tall", "inf": "-inf",
+            "1e999": "1e999", "1e39": "1e39", "underscore": "1_000", "full width": "１２", "Arabic digits": "١٢",
+            "decimal comma": '"1,5"', "thousands": '"1,234.5"', "currency": "$3", "percent": "12%", "hex": "0x1f",
+            "date": "2020-01-31", "true": "true", "minus sign": "−5", "unit": "12 kg", "long": "7" * 5000,
+            "longest": "7" * 200_000, "formula": "=SUM(A1)", "two lines": '"1\n2"', "zero width": "1\u200b",
+        }.items()
+    },
+    "cell padded": (_column(lambda row, cell: f" \u00a0{cell} "), TRAINED, None),
+    "cell quoted": (_column(lambda row, cell: f'"{cell}"'), TRAINED, None),
+    "cell negative zero": (_cell("-0"), TRAINED, None),
+    "column 1e200": (_column(lambda row, cell: f"{cell}e200"), REFUSED, None),
+    "column 1e-200": (_column(lambda row, cell: f"{cell}e-200"), TRAINED, None),
+    "column 1e-320": (_column(lambda row, cell: f"{cell}e-320"), TRAINED, None),
+    "column 1e15": (_column(lambda row, cell: 10**15 + row * row % 7), REFUSED, None),
+    "column constant": (_column(lambda row, cell: 0.1), TRAINED, None),
+    "column nearly constant": (_column(lambda row, cell: (0.3, 0.1 + 0.2)[row % 2]), TRAINED, None),
+    "column Arabic": (_column(lambda row, cell: str(row).translate(ARABIC)), REFUSED, None),
+    "column outlier": (_cell("1e8"), TRAINED, None),
+    "one class": (_target(lambda row, cell: "a"), REFUSED, "class"),
+    "class a row": (_target(lambda row, cell: f"name{row}"), EITHER, "class"),
+    "class once": (_target(lambda row, cell: "once" if row == 3 else cell), TRAINED, "class"),
+    "class in two cases": (_target(lambda row, cell: cell.upper() if row % 2 else cell), TRAINED, "class"),
+    "class padded": (_target(lambda row, cell: f"{cell} " if row % 2 else cell), TRAINED, "class"),
+    "class 1 and 1.0": (_target(lambda row, cell: ("1", "1.0", "2")[row % 3]), REFUSED, "class"),
+    "class nan": (_target(lambda row, cell: "nan" if row == 2 else cell), REFUSED, "class"),
+    "class empty": (_target(lambda row, cell: "" if row % 5 == 0 else cell), REFUSED, "class"),
+    "class like a number": (_target(lambda row, cell: ("inf", "1e999", "1_0", "１")[row % 4]), TRAINED, "class"),
+    "class of many letters": (_target(lambda row, cell: cell * 3000), TRAINED, "class"),
+    "class with marks": (_target(lambda row, cell: ("[/b]", "日本", '"a,b"', "{x}", "é")[row % 5]), TRAINED, "class"),
+    "class of two lines": (_target(lambda row, cell: f'"{cell}\n{cell}"'), TRAINED, "class"),
+    "class long digits": (_target(lambda row, cell: f"123456789012345678{row % 2}"), TRAINED, "class"),
+    "value constant": (_target(lambda row, cell: "3"), REFUSED, "value"),
+    "value far from 0": (_target(lambda row, cell: 1_700_000_000 + row), REFUSED, "value"),
+    "value 1e39": (_target(lambda row, cell: f"{row}e38"), EITHER, "value"),
+    "value tiny": (_target(lambda row, cell: f"{cell}e-60"), REFUSED, "value"),
+    "value missing": (_target(lambda row, cell: "NaN" if row == 1 else cell), REFUSED, "value"),
+    "count negative": (_target(lambda row, cell: f"-{1 + row % 3}"), REFUSED, "count"),
+    "count fraction": (_target(lambda row, cell: row / 4), REFUSED, "count"),
+    "count large": (_target(lambda row, cell: 2**24 + 1 + row**4), TRAINED, "count"),
+    "count zero": (_target(lambda row, cell: "-0"), EITHER, "count"),
+    "label 2": (_target(lambda row, cell: row % 3), REFUSED, "multilabel"),
+    "label constant": (_target(lambda row, cell: "1"), TRAINED, "multilabel"),
+    "label true": (_target(lambda row, cell: ("true", "false")[row % 2]), REFUSED, "multilabel"),
+    "index unnamed": (lambda d, r: d.insert(0, "", lambda row: row), TRAINED, None),
+    "index Unnamed: 0": (lambda d, r: d.insert(0, "Unnamed: 0", lambda row: row), TRAINED, None),
+    "index of texts": (lambda d, r: d.insert(0, "", lambda row: f"r{row}"), TRAINED, None),
+    "index named": (lambda d, r: d.insert(r.randrange(3), "any", lambda row: row + 1), TRAINED, None),
+    "index shuffled": (_shuffled, TRAINED, None),
+    "unnamed in the middle": (lambda d, r: d.insert(1, " ", lambda row: row % 5), REFUSED, None),
+    "delimiter after all lines": (lambda d, r: d.insert(len(d.header), "", lambda row: ""), TRAINED, None),
+    "delimiter after rows": (_bytes(lambda text: text.replace(b"\n", b",\n").replace(b",\n", b"\n", 1)), REFUSED, None),
+    "names of rows without a name": (_bytes(lambda text: text.replace(b"\n", b"\nr,").rstrip(b"r,")), REFUSED, None),
+    "leak": (_leak, TRAINED, "value"),
+    "many columns": (_wide, TRAINED, None),
+    "header of two names alike": (_renamed("x1", "y"), REFUSED, None),
+    "header with marks": (_renamed("[b]", "é", "a b", "a=b", "$x", "x" * 9000, "true", "2020"), TRAINED, None),
+    "header missing": (_headless, REFUSED, None),
+    "header alone": (_only(0), REFUSED, None),
+    "header after a comment": (_bytes(lambda text: b"# a comment\n" + text), REFUSED, None),
+    "header after sep=": (_bytes(lambda text: b"sep=,\n" + text), REFUSED, None),
+    "header after empty lines": (_bytes(lambda text: b"\n\n" + text), TRAINED, None),
+    "one row": (_only(1), REFUSED, None),
+    "two rows": (_only(2), REFUSED, None),
+    "five rows": (_only(5), EITHER, None),
+    "line short": (_line("1"), REFUSED, None),
+    "line long": (_line("1,2,3,4,5,6,7,8,9,0"), REFUSED, None),
+    "line empty": (_line(""), TRAINED, None),
+    "line of blanks": (_line("   "), TRAINED, None),
+    "line of delimiters": (_line(",,,,,,"), REFUSED, None),
+    "quote open": (_cell('"1'), REFUSED, None),
+    "quote amid": (_cell('"1"2'), REFUSED, None),
+    **{
+        f"written with {name}": (_written(mark=mark, delimiter=typed), TRAINED, None)
+        for name, mark, typed in (
+            ("tab", "\t", "tab"), (r"\t", "\t", "'\\t'"), ("tab dropped", "\t", ""), ("semicolon", ";", "';'"),
+            ("pipe", "|", "pipe"), ("space", " ", "' '"), ("colon", ":", "':'"),
+        )
+    },
+    **{f"taken for commas {mark!r}": (_written(mark=mark), REFUSED, None) for mark in "\t;| :"},
+    **{
+        f"delimiter {typed!r}": (_written(delimiter=typed), REFUSED, None)
+        for typed in ("", "x", "';;'", "tab", "null", "1", "'\"'", "[a]")
+    },
+    **{f"in {encoding}": (_written(encoding=encoding), TRAINED, None) for encoding in ("utf-8-sig", "ascii")},
+    **{f"in {code}": (_written(encoding=code), REFUSED, None) for code in ("utf-16", "utf-16-le", "utf-32")},
+    "in latin-1": (_bytes(lambda text: text.replace(b"x0", b"\xe9", 1)), REFUSED, None),
+    "ends of lines \\r": (_written(end="\r"), TRAINED, None),
+    "ends of lines \\r\\n": (_written(end="\r\n"), TRAINED, None),
+    "no end of the last line": (_bytes(lambda text: text.rstrip(b"\n")), TRAINED, None),
+    "NUL": (_cell("\0"), REFUSED, None),
+    "gzip": (_bytes(gzip.compress), REFUSED, None),
+    "xlsx": (_bytes(lambda text: b"PK\3\4" + text), REFUSED, None),
+    "parquet": (_bytes(lambda text: b"PAR1" + text), REFUSED, None),
+    "garbage": (_garbage, REFUSED, None),
+    "empty file": (_bytes(lambda text: b""), REFUSED, None),
+    "bit flipped": (_flipped, EITHER, None),
+    "cut": (_cut, EITHER, None),
+    "file missing": (lambda d, r: d.edits.append(lambda name, content: None), REFUSED, None),
+    "file with an odd name": (_written(name="é [1] it's,=$.csv"), TRAINED, None),
+    "parts": (_written(parts=True), EITHER, None),
+    "part missing": (_in_part(lambda text: None), REFUSED, None),
+    "part empty": (_in_part(lambda text: b""), REFUSED, None),
+    "part without rows": (_in_part(_without_rows), REFUSED, None),
+    "part of one row": (lambda d, r: d.at(r.choice(PARTS[1:]), _one_row), EITHER, None),
+    "part with columns in another order": (_in_part(_swap_header), REFUSED, None),
+    "part with another column": (_in_part(lambda text: text.replace(b"x0", b"q", 1)), REFUSED, None),
+    "part far out": (lambda d, r: d.at(r.choice(PARTS[1:]), _far), REFUSED, None),
+    "part with a class of its own": (lambda d, r: d.at(r.choice(PARTS[1:]), _strange_class), REFUSED, "class"),
+    **{
+        f"target_columns={value}": (_option("data.target_columns", value), REFUSED, None)
+        for value in ("[y,y]", "[q,w]", "[[y]]", "null", "{a:y}", "[]", "1", "[1.50]", "true", "''")
+    },
+    **{
+        f"feature_columns={value}": (_option("data.feature_columns", value), REFUSED, None)
+        for value in ("[x0,x0]", "[y]", "[]", "[q]", "{x0:1}", "[[x0]]", "1", "''")
+    },
+    "feature named": (_option("data.feature_columns", "x1"), TRAINED, None),
+    **{
+        f"root={value}": (_option("data.root", value), REFUSED, None)
+        for value in ("null", "[a]", "''", "1.5", "/dev/zero")
+    },
+    "kind mask": (_option("data.target", "mask"), REFUSED, None),
+}  # fmt: skip
+
+
+def tables(seed: int, count: int, folder: Path) -> Iterator[Case]:
+    """Cases with their files written, each kind of fault once before any comes again, a third mixed with another.
+
+    Args:
+        seed: fixes all of it.
+        count: of cases.
+        folder: where each case has its own.
+    """
+    r = random.Random(seed)
+    order: list[str] = []
+    for number in range(count):
+        order = order or r.sample(list(FAULTS), len(FAULTS))
+        kinds = [order.pop()]
+        _, allowed, target = FAULTS[kinds[0]]
+        target = target or r.choice(list(LOSSES))
+        if r.random() < 1 / 3:
+            fits = [kind for kind, (_, _, wanted) in FAULTS.items() if wanted in (None, target) and kind not in kinds]
+            kinds.insert(0, r.choice(fits))
+            allowed = EITHER  # one may undo the other
+        spoilt = draft(r, target)
+        for kind in kinds:
+            with suppress(ValueError, IndexError):  # the first took away what the second changes
+                FAULTS[kind][0](spoilt, r)
+        where = folder / f"{number:05d}"
+        where.mkdir(parents=True)
+        yield Case(" + ".join(kinds), where, write(spoilt, where), allowed)

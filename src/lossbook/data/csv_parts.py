@@ -1,0 +1,75 @@
+"""The files of a table: one, or one for each part."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lossbook.data.csv_faults import listed
+from lossbook.data.csv_table import Table, read_table
+from lossbook.data.part_names import part_of
+from lossbook.data.source import PARTS
+from lossbook.errors import Problem, UserError, refuse, typed
+
+WHOLE = "whole"  # the one table of all parts
+
+
+def read_tables(root: object, delimiter: object, evaluating: bool = False) -> dict[str, Table]:
+    """One table, under ``WHOLE``, or those of the parts, the training part first; all have the same columns.
+
+    Args:
+        root: of the data.
+        delimiter: between cells.
+        evaluating: only a test part is needed.
+
+    Raises:
+        UserError: a file is missing or no table; all of them together.
+    """
+    if isinstance(root, bool) or not isinstance(root, (str, int, Path)) or not str(root).strip():
+        raise refuse(f"data.root={typed(root)}", "It is the path of a file or a folder, as a text.", "data.root=PATH")
+    path = Path(os.path.expanduser(str(root)))
+    if not os.path.isdir(path):
+        table = read_table(path, delimiter)
+        if len(table.rows) < len(PARTS) and not evaluating:
+            raise refuse(
+                f"{path} has {len(table.rows)} row{'s' if len(table.rows) != 1 else ''}",
+                "Training, validation and test each need one at least.",
+                "add rows",
+            )
+        return {WHOLE: table}
+    files = part_files(path)
+    tables: dict[str, Table] = {}
+    problems: list[Problem] = []
+    for part in PARTS:
+        if evaluating and part != "test" and part not in files:
+            continue
+        try:
+            tables[part] = read_table(files.get(part, path / f"{part}.csv"), delimiter)
+        except UserError as error:
+            problems += error.problems
+    first = next(iter(tables.values()), None)
+    problems += [_unlike(table, first) for table in tables.values() if first and table.header != first.header]
+    if problems:
+        raise UserError(*problems)
+    return tables
+
+
+def part_files(folder: Path) -> dict[str, Path]:
+    """The file of each part, by any of its names (``Train.csv``, ``valid.csv``)."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        part = part_of(path.stem) if path.suffix.lower() == ".csv" else None
+        if part in found:
+            rule = f"Both name the {part} part, which has one file."
+            raise refuse(f"{folder} has {found[part].name} and {path.name}", rule, "remove one, or put them together")
+        if part is not None:
+            found[part] = path
+    return found
+
+
+def _unlike(table: Table, first: Table) -> Problem:
+    """A part with another header line."""
+    lacks, adds = (sorted(set(a.header) - set(b.header)) for a, b in ((first, table), (table, first)))
+    how = [f"it lacks {listed(lacks, 5)}"] * bool(lacks) + [f"it has {listed(adds, 5)} besides"] * bool(adds)
+    rule = f"All parts have the same header line; {', and '.join(how) or 'its columns stand in another order'}."
+    return Problem(f"{table.path} has other columns than {first.path}", rule, f"copy the header line of {first.path}")

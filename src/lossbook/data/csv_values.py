@@ -1,0 +1,117 @@
+"""The features and targets of tables as arrays, every cell checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lossbook.data.csv_classes import class_indices, class_names, doubtful, missing_labels
+from lossbook.data.csv_columns import Columns, typed
+from lossbook.data.csv_faults import Fault, quoted, told
+from lossbook.data.csv_numbers import faults, floats
+from lossbook.data.csv_table import Table
+from lossbook.data.schema import Schema
+
+LARGEST = float(np.finfo(np.float32).max)
+WHOLE = 2**24  # up to here float32 holds every whole number
+
+
+@dataclass(frozen=True)
+class Values:
+    """What tables hold, a row a sample, in the order of the file.
+
+    Args:
+        schema: without statistics.
+        features: (N, F) float64 a table.
+        targets: (N,) int64 class indices, or (N, W) float64, a table.
+        notes: what a user should know.
+    """
+
+    schema: Schema
+    features: list[np.ndarray]
+    targets: list[np.ndarray]
+    notes: tuple[str, ...] = ()
+
+
+def values(tables: Sequence[Table], columns: Columns, target: str, named: bool, known: Sequence[str] = ()) -> Values:
+    """The columns' cells as numbers and class indices.
+
+    Args:
+        tables: training part first.
+        columns: which.
+        target: kind.
+        named: whether the user named the features.
+        known: the classes of a checkpoint, in order.
+
+    Raises:
+        UserError: cells that are empty, or hold something else; all of them together.
+    """
+    found: list[Fault] = []
+    features = [_numbers(table, columns.features, found, not named) for table in tables]
+    width, count = len(columns.features), len(columns.targets)
+    if target == "class":
+        (column,) = columns.targets
+        found += [fault for table in tables for fault in missing_labels(table, column)]
+        _require_none(found)
+        classes = tuple(known or class_names(tables[0], column))
+        schema = Schema(target, (width,), 0, classes=len(classes), class_names=classes)
+        notes = tuple(doubtful(tables[0], column, classes))
+        return Values(schema, features, class_indices(tables, column, classes, bool(known)), notes)
+    targets = [_numbers(table, columns.targets, found) for table in tables]
+    for table, matrix in zip(tables, targets, strict=True):
+        found += _of_another_kind(table, columns.targets, matrix, target)
+    _require_none(found)
+    if target == "multilabel":
+        schema = Schema(target, (width,), 0, classes=count, class_names=tuple(columns.targets))
+    else:
+        schema = Schema(target, (width,), 0, width=count)
+    largest = max(matrix.max() for matrix in targets)
+    rounded = f"counts go up to {largest:,.0f}; float32 rounds whole numbers beyond {WHOLE:,}"
+    return Values(schema, features, targets, (rounded,) if target == "count" and largest > WHOLE else ())
+
+
+def _require_none(found: Sequence[Fault]) -> None:
+    if found:
+        raise told(found)
+
+
+def _numbers(table: Table, names: Sequence[str], found: list[Fault], optional: bool = False) -> np.ndarray:
+    """Columns as (N, C) float64; what is no number that float32 could hold joins the faults, and is 0.
+
+    Args:
+        optional: all of these columns were taken because none was named: a fault may be answered by naming others.
+    """
+    columns = {name: floats(table.cells(name)) for name in names}
+    rest = [name for name, column in columns.items() if column is not None]
+    fix = "write it as numbers, or name the columns to use with data.feature_columns=[...]"
+    if optional and 0 < len(rest) <= 20:
+        fix = f"write it as numbers, or leave it out: {typed('data.feature_columns', rest)}"
+    for name, column in columns.items():
+        if column is None or not np.isfinite(column).all():
+            found += faults(table, name, table.cells(name), fix)
+        elif (rows := np.flatnonzero(np.abs(column) > LARGEST)).size:
+            rule = "Numbers are below 3.4e+38: training is in float32."
+            found.append(_fault(table, name, rows, rule, "divide the column, or correct the cell"))
+    zeros = np.zeros(len(table.rows))
+    return np.stack([zeros if column is None else column for column in columns.values()], 1)
+
+
+def _of_another_kind(table: Table, names: Sequence[str], matrix: np.ndarray, target: str) -> Iterator[Fault]:
+    """Cells that are numbers, but no label or count."""
+    if target == "multilabel":
+        holds, rule = np.isin(matrix, (0, 1)), "A label is 0 or 1."
+    elif target == "count":
+        holds, rule = (matrix >= 0) & (matrix == np.round(matrix)), "Counts are whole, from 0 on."
+    else:
+        return
+    for number in np.flatnonzero(~holds.all(0)).tolist():
+        yield _fault(table, names[number], np.flatnonzero(~holds[:, number]), rule, "data.target=value")
+
+
+def _fault(table: Table, name: str, rows: np.ndarray, rule: str, fix: str) -> Fault:
+    """A fault of these rows' cells."""
+    cell = table.cells(name)[rows[0]]
+    lines = [table.lines[row] for row in rows]
+    return Fault(table.path, lines, f"{quoted(name)[1:-1]} is {quoted(cell)}", rule, fix)
