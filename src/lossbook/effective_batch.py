@@ -82,9 +82,9 @@ class EffectiveBatch:
         if not module.trainer.fit_loop._should_accumulate():
             self._complete(module.parameters(), unit, processes)
 
-    def logged(self, step: Step, processes: int) -> Step:
+    def logged(self, module: L.LightningModule, step: Step) -> Step:
         """A batch as the figures of an epoch take it: a sum is one over all processes."""
-        if not self.summed or processes == 1:
+        if not self.summed or (processes := module.trainer.world_size) == 1:
             return step
         return replace(step, loss=step.loss * processes, weight=step.weight / processes)
 
