@@ -346,8 +346,8 @@ def test_gradients_of_any_kind_are_scaled() -> None:
         ("pairs", "class", Net(), {"devices": 2}, ["Pairs are formed per process, not"]),
         ("pairs", "pair", Net(), {"devices": 2}, []),
         ("triplets", "class", Net(), {"devices": 2, "accumulate_grad_batches": 2}, ["formed per process and batch"]),
-        ("views", "none", Net(), {"devices": 2}, ["Views are formed per process; .* in all processes"]),
-        ("views", "none", Net(), {"accumulate_grad_batches": 2}, ["Views are formed per batch; .* own batch"]),
+        ("views", "none", Net(), {"devices": 2}, ["Views are formed per process; .* all processes"]),
+        ("views", "none", Net(), {"accumulate_grad_batches": 2}, ["Views are formed per batch; .* that batch alone"]),
     ],
 )
 def test_a_run_says_where_it_is_not_one_of_large_batches(

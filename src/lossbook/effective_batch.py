@@ -142,11 +142,11 @@ def notes(trainer: L.Trainer, module: nn.Module, inputs: str, target: str) -> li
     if inputs in ("pairs", "triplets") and target not in ("pair", "triplet"):
         said.append(f"{inputs.capitalize()} are formed per {per}, not among all samples of a step.")
     if inputs == "views":
-        among = "their batches in all processes" if processes > 1 else "their own batch"
-        said.append(f"Views are formed per {per}; they find their negatives in {among}.")
+        among = "the batches of all processes" if processes > 1 else "that batch alone"
+        said.append(f"Views are formed per {per}; their negatives come from {among}.")
     if processes > 1 and not isinstance(trainer.strategy, DDPStrategy):
         name = type(trainer.strategy).__name__
-        said.append(f"That a step is the same as on one process is known of ddp, and not of {name}.")
+        said.append(f"That a step equals one of a single process was checked under ddp, not under {name}.")
     return said
 
 
