@@ -141,6 +141,18 @@ def test_of_sums_it_is_the_mean_over_batches(loss):
     assert found["loss"] == pytest.approx(float(torch.stack(sums).mean()), rel=1e-5)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_other_figures_are_means_over_samples(reduction):
+    outputs, targets = drawn(LABELS)
+    found = epoch(
+        objective(LABELS, "loss=multilabel_margin", f"loss.criterion.reduction={reduction}"), outputs, targets
+    )
+    labels = targets.sum(1)
+    expected = ((labels == 0) | (labels == targets.shape[1])).float().mean()
+    assert 0 < expected < 1
+    assert found["untaught"] == pytest.approx(float(expected))
+
+
 @pytest.mark.parametrize("flush_at", [(), (0,), (1, 3), (0, 1, 2, 3, 4)])
 def test_metrics_are_exact_whenever_they_are_brought_up_to_date(flush_at, monkeypatch):
     outputs, targets = drawn(CLASS)

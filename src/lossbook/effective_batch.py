@@ -82,9 +82,9 @@ class EffectiveBatch:
         if not module.trainer.fit_loop._should_accumulate():
             self._complete(module.parameters(), unit, processes)
 
-    def logged(self, step: Step, processes: int) -> Step:
+    def logged(self, module: L.LightningModule, step: Step) -> Step:
         """A batch as the figures of an epoch take it: a sum is one over all processes."""
-        if not self.summed or processes == 1:
+        if not self.summed or (processes := module.trainer.world_size) == 1:
             return step
         return replace(step, loss=step.loss * processes, weight=step.weight / processes)
 
@@ -142,11 +142,11 @@ def notes(trainer: L.Trainer, module: nn.Module, inputs: str, target: str) -> li
     if inputs in ("pairs", "triplets") and target not in ("pair", "triplet"):
         said.append(f"{inputs.capitalize()} are formed per {per}, not among all samples of a step.")
     if inputs == "views":
-        among = "their batches in all processes" if processes > 1 else "their own batch"
-        said.append(f"Views are formed per {per}; they find their negatives in {among}.")
+        among = "the batches of all processes" if processes > 1 else "that batch alone"
+        said.append(f"Views are formed per {per}; their negatives come from {among}.")
     if processes > 1 and not isinstance(trainer.strategy, DDPStrategy):
         name = type(trainer.strategy).__name__
-        said.append(f"That a step is the same as on one process is known of ddp, and not of {name}.")
+        said.append(f"That a step equals one of a single process was checked under ddp, not under {name}.")
     return said
 
 

@@ -81,9 +81,11 @@ class Meter(nn.Module):
         if not steps:
             return
         losses = torch.stack([step.loss for step in steps])
-        weights = self._weights(steps, losses)
+        weights = self._weights([step.weight for step in steps], losses)
         self._nothing = self._nothing.to(losses.device) | (losses.isnan() & (weights == 0)).any()
         self.means["loss"].update(losses, weights)
+        if any(step.count is not None for step in steps):
+            weights = self._weights([step.weight if step.count is None else step.count for step in steps], losses)
         for name in dict.fromkeys(name for step in steps for name in step.figures):
             having = [i for i, step in enumerate(steps) if name in step.figures]
             if name not in self.means:
@@ -174,11 +176,11 @@ class Meter(nn.Module):
         self.means = nn.ModuleDict({**means, **rest})
 
     @staticmethod
-    def _weights(steps: list[Step], like: Tensor) -> Tensor:
-        if any(isinstance(step.weight, Tensor) for step in steps):
-            return torch.stack([torch.as_tensor(step.weight, device=like.device).float() for step in steps])
+    def _weights(weights: list[float | Tensor], like: Tensor) -> Tensor:
+        if any(isinstance(weight, Tensor) for weight in weights):
+            return torch.stack([torch.as_tensor(weight, device=like.device).float() for weight in weights])
         # the default dtype is the trainer's precision here: bfloat16 has no 257
-        return torch.tensor([float(step.weight) for step in steps], dtype=torch.float32, device=like.device)
+        return torch.tensor([float(weight) for weight in weights], dtype=torch.float32, device=like.device)
 
 
 def _over_processes(sums: Tensor) -> Tensor:

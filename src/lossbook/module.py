@@ -187,7 +187,7 @@ class LossbookModule(L.LightningModule):
         output, lengths = self._output(batch)
         step: Step = self.objective(output, batch, lengths)
         if stage is not None:
-            self.meter(stage).add(self._effective.logged(step, self.trainer.world_size))
+            self.meter(stage).add(self._effective.logged(self, step))
         return step
 
     def _pass_over_ignored(self) -> None:

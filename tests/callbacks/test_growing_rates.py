@@ -75,5 +75,11 @@ def test_a_run_without_a_step_is_no_curve() -> None:
     growing = GrowingRates(Range(1e-6, 1e-2, 20), 0.1)
     with pytest.raises(UserError, match="No step could be made"):
         growing.curve()
-    growing._batches = [[1.0]] * 4
+    growing._batches = [[(1.0, 24.0)]] * 4
     assert growing.curve() == Curve(1.0, [growing.range.rate(step) for step in range(3)], [1.0] * 3, False)
+
+
+def test_the_batches_of_a_step_count_by_what_their_means_divide_by() -> None:
+    growing = GrowingRates(Range(1e-6, 1e-2, 20), 0.1)
+    growing._batches = [[(1.0, 3.0), (5.0, 1.0)], [(2.0, 4.0)], [(0.0, 0.0), (6.0, 2.0)], [(0.0, 0.0)]]
+    assert (growing.curve().start, *growing.curve().losses) == (2.0, 2.0, 6.0, 0.0)

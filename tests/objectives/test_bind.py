@@ -55,6 +55,21 @@ def test_a_function_that_does_not_reduce_is_averaged(schema):
     torch.testing.assert_close(step.loss, step.losses.mean())
 
 
+class Summed(nn.Module):
+    def __init__(self, reduction: str = "sum") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return F.mse_loss(input, target, reduction=self.reduction)
+
+
+def test_a_reduction_that_is_not_given_is_the_criterions_own(schema):
+    node = {"criterion": {"_target_": f"{__name__}.Summed"}, "accepts": {"multilabel": "one_hot"}}
+    assert bind(read("mine", node), schema("multilabel")).reduction == "sum"
+    assert bind(read("focal", FOCAL), schema("multilabel")).reduction == "mean"
+
+
 @pytest.mark.parametrize("given", [None, 7])
 def test_width_of_an_embedding(objective, given):
     bound = objective("class", "loss=triplet_margin", embedding_dim=given)

@@ -15,7 +15,7 @@ def test_read_fills_in_what_is_usual():
     contract = read("mine", MSE)
     assert contract == Contract("mine", MSE["criterion"], {"value": {"name": "standardised"}})
     assert (contract.inputs, contract.activation, contract.mean_over) == ("single", "none", "samples")
-    assert (contract.reduction, contract.views, contract.rules) == ("mean", 1, ())
+    assert (contract.views, contract.rules) == (1, ())
 
 
 def test_read_keeps_what_is_given():
@@ -30,7 +30,7 @@ def test_read_keeps_what_is_given():
         "rules": [{"need": {"loss.criterion.margin": "> 0"}, "why": "Because."}],
     }
     contract = read("mine", node)
-    assert (contract.reduction, contract.views) == ("sum", 2)
+    assert contract.views == 2
     assert contract.accepts == node["accepts"]
     assert contract.rules[0].need == {"loss.criterion.margin": "> 0"}
 

@@ -87,6 +87,20 @@ def test_and_one_of_classes_without_weight(objective):
         bound(torch.randn(3, 3), {"target": torch.zeros(3, dtype=torch.int64)})
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll"])
+@pytest.mark.parametrize("reduction", ["mean", "none", "sum"])
+def test_where_there_are_more_to_a_step_such_a_batch_counts_as_nothing(objective, loss, reduction):
+    bound = objective("class", f"loss={loss}", f"loss.criterion.reduction={reduction}", "loss.criterion.weight=[0,1,1]")
+    bound.passes_over_ignored = True
+    output = torch.randn(3, 3, requires_grad=True)
+    step = bound(output, {"target": torch.zeros(3, dtype=torch.int64)})
+    step.loss.backward()
+    assert float(step.loss.detach()) == 0
+    assert not output.grad.any()
+    assert float(step.weight if reduction != "sum" else step.count) == 0
+    assert str(bound.none_counted(train=False)).startswith("Every target")
+
+
 def test_check_knows_the_ignored_index(objective):
     objective("class", "loss=cross_entropy").check({"target": tensor([0, -100])}, "it")
     objective("class", "loss=nll", "loss.criterion.ignore_index=7").check({"target": tensor([0, 7])}, "it")

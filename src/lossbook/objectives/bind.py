@@ -51,7 +51,9 @@ def bind(contract: Contract, schema: Schema, embedding_dim: int | None = None, t
         raise UserError(*problems)
     criterion = _criterion({**contract.criterion, **weights}, trust)
     inputs = _inputs(contract, encoding, criterion)
-    return Objective(schema, encoding, criterion, inputs, contract.activation, contract.reduction)
+    # a function or class of the user's own may have another default than mean
+    reduction = contract.criterion.get("reduction", getattr(criterion, "reduction", "mean"))
+    return Objective(schema, encoding, criterion, inputs, contract.activation, str(reduction))
 
 
 def _criterion(node: Mapping[str, Any], trust: Trust) -> Any:

@@ -72,10 +72,6 @@ class Contract:
     rules: tuple[Rule, ...] = ()
 
     @property
-    def reduction(self) -> str:
-        return str(self.criterion.get("reduction", "mean"))
-
-    @property
     def views(self) -> int:
         """How many views of a sample the training batches must hold."""
         return 2 if self.inputs == "views" else 1

@@ -117,8 +117,9 @@ class Objective(nn.Module):
         count, target = arguments.count, arguments.target
         if losses.ndim > 0:
             return Step(losses.sum() / count, count, kept, target, arguments.figures, losses.detach())
-        weight: int | Tensor = 1 if self.reduction == "sum" else count
-        return Step(losses, weight, kept, target, arguments.figures)
+        if self.reduction == "sum":
+            return Step(losses, 1, kept, target, arguments.figures, count=count)
+        return Step(losses, count, kept, target, arguments.figures)
 
     def _unless_ignored(self, arguments: Arguments, count: Tensor, kept: Tensor) -> Step:
         """A batch's outcome, with loss and gradient 0 in place of nan where its targets are ignored; no waiting."""

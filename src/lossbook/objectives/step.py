@@ -16,8 +16,9 @@ class Step:
         weight: the batch's share in the mean of an epoch.
         scores: what metrics decide upon, without gradient.
         target: the data's own target, or None.
-        figures: further figures of the batch, scalars without gradient, of the same weight.
+        figures: further figures of the batch, scalars without gradient.
         losses: the losses of single samples or elements where the criterion does not reduce them, or None.
+        count: the batch's share in the means of the figures where that is not ``weight``, or None.
     """
 
     loss: Tensor
@@ -26,3 +27,4 @@ class Step:
     target: Tensor | None
     figures: dict[str, Tensor] = field(default_factory=dict)
     losses: Tensor | None = None
+    count: float | Tensor | None = None
