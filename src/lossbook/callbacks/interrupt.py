@@ -44,7 +44,7 @@ class InterruptRequest:
         connector = trainer._signal_connector
         connector._sigterm_notifier_fn = self._sigterm  # type: ignore[method-assign, assignment]
         known = (None, signal.SIG_DFL, stop)  # Lightning calls another one as well, and stop() would not wait
-        connector._has_already_handler = lambda number: signal.getsignal(number) not in known  # type: ignore[method-assign]
+        connector._has_already_handler = lambda signum: signal.getsignal(signum) not in known  # type: ignore[method-assign]
         loop = trainer.fit_loop.epoch_loop
         loop._broadcast_sigterm_tensor = lambda: self.agree(trainer)  # type: ignore[method-assign]
 
