@@ -1,7 +1,8 @@
-"""Prints which loss takes which data, or what optimizers can do, as Markdown.
+"""Prints which loss takes which data, what optimizers can do, or what metrics mean, as Markdown.
 
 python scripts/pairings.py > docs/pairings.md
 python scripts/pairings.py optimizers > docs/optimizers.md
+python scripts/pairings.py metrics > docs/metrics.md
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import argparse
 
 from lossbook.composing import optimizers, pairings
+from lossbook.objectives.metrics import definitions
 
-PAGES = {"pairings": pairings.page, "optimizers": optimizers.page}
+PAGES = {"pairings": pairings.page, "optimizers": optimizers.page, "metrics": definitions.page}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

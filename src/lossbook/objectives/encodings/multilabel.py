@@ -11,6 +11,7 @@ from torchmetrics.classification import (
 )
 
 from lossbook.data.schema import Schema
+from lossbook.objectives.encodings.classes import MAP
 from lossbook.objectives.encodings.encoding import Encoding, Measure, Scores, squash
 from lossbook.objectives.metrics.precision import MeanAveragePrecision
 from lossbook.objectives.metrics.threshold import BestF1
@@ -44,9 +45,18 @@ class MultiHot(Encoding):
     def measures(self) -> dict[str, Measure]:
         labels = self.width
         return {
-            "acc": Measure(MultilabelExactMatch(labels, validate_args=False), self._decided, train=True),
-            "f1": Measure(MultilabelF1Score(labels, average="macro", validate_args=False), self._decided),
-            "map": Measure(MeanAveragePrecision(), ranked),
+            "acc": Measure(
+                MultilabelExactMatch(labels, validate_args=False),
+                self._decided,
+                train=True,
+                hint="exact match: all labels of a sample right",
+            ),
+            "f1": Measure(
+                MultilabelF1Score(labels, average="macro", validate_args=False),
+                self._decided,
+                hint="mean over the labels",
+            ),
+            "map": Measure(MeanAveragePrecision(), ranked, hint=MAP),
         }
 
     def _decided(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
@@ -83,8 +93,12 @@ class PaddedIndices(MultiHot):
         labels = self.width
         return {
             "lrap": Measure(MultilabelRankingAveragePrecision(labels, validate_args=False), ranked, train=True),
-            "map": Measure(MeanAveragePrecision(), ranked),
-            "f1": Measure(BestF1(labels), lambda scores, target: (scores, target.long())),
+            "map": Measure(MeanAveragePrecision(), ranked, hint=MAP),
+            "f1": Measure(
+                BestF1(labels),
+                lambda scores, target: (scores, target.long()),
+                hint="mean over the labels, at the threshold that is best on validation",
+            ),
         }
 
 
