@@ -102,6 +102,9 @@ class Objective(nn.Module):
             every = torch.cat(scores) if isinstance(scores, tuple) else scores
             return Step(every.sum() * 0.0, 0, kept, target)
         losses = self.criterion(*arguments.args)
+        if not isinstance(losses, Tensor):
+            rule = "It gives a tensor: a number, or one for each sample or element."
+            raise refuse(f"loss.criterion gave {'None' if losses is None else f'a {type(losses).__name__}'}.", rule)
         count = arguments.count
         # a GPU would have to wait for the count; there the meter finds out when it is read
         if isinstance(count, Tensor) and count.device.type == "cpu" and count == 0:

@@ -22,6 +22,7 @@ from lossbook.optim.checks import sparse_gradients
 from lossbook.optim.make import OptimizerFactory
 from lossbook.optim.resume import Loading
 from lossbook.optim.schedules.make import scheduler_factory
+from lossbook.run.trial import require_module, try_batch
 from lossbook.trust import Trust
 
 
@@ -76,6 +77,7 @@ def assemble(
         check_targets=not in_memory,
         repeats=make_optimizer.capability.closure,
     )
+    try_batch(module, data, config)
     return Assembly(data, objective, module, make_optimizer.plan(module), directions)
 
 
@@ -104,8 +106,7 @@ def build_model(node: Mapping[str, Any], objective: Objective, trust: Trust) -> 
         "vocabulary": objective.schema.vocabulary,
     }
     arguments = {key: value for key, value in node.items() if key not in ours}
-    model: nn.Module = build(arguments, key="model", trust=trust, offered=offered)
-    return model
+    return require_module(build(arguments, key="model", trust=trust, offered=offered), str(node.get("_target_")))
 
 
 def check_in_memory(data: DataModule, objective: Objective) -> bool:
