@@ -109,7 +109,7 @@ def train(
             assert folder is not None
             made = Path(folder)
         with discarding(new):
-            record = RunFolder(made, values, assembly.module.primary)
+            record = RunFolder(made, values, assembly.module.primary, assembly.objective.hints())
             trainer = make(made)
             memory.watch(trainer.strategy.root_device)
             print_plan(values, contract, assembly, trainer, made, told(values, assembly.groups, loading))
@@ -137,7 +137,7 @@ def train(
         finally:
             close_loggers(trainer)
     if trainer.is_global_zero:
-        print_outcome(outcome, assembly.module.primary, made, seconds())
+        print_outcome(outcome, assembly.module.primary, made, seconds(), assembly.objective.hints())
     return dict(outcome.figures)
 
 

@@ -15,8 +15,6 @@ from lossbook.objectives.encodings.encoding import Encoding, Measure, Scores, sq
 from lossbook.objectives.metrics.f1 import ClassF1
 from lossbook.objectives.metrics.precision import MeanAveragePrecision
 
-MAP = "mean of the average precisions"
-
 
 class ClassEncoding(Encoding):
     """What all encodings of a class share: the decision is the class of the highest score."""
@@ -94,7 +92,7 @@ class OneHot(ClassEncoding):
         return (scores[:, 0] > self.threshold).long() if self.single else super().decide(scores)
 
     def measures(self) -> dict[str, Measure]:
-        return {**super().measures(), "map": Measure(MeanAveragePrecision(), self._ranked, hint=MAP)}
+        return {**super().measures(), "map": Measure(MeanAveragePrecision(), self._ranked)}
 
     def _ranked(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
         ranks = squash(scores)

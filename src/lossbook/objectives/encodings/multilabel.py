@@ -11,7 +11,6 @@ from torchmetrics.classification import (
 )
 
 from lossbook.data.schema import Schema
-from lossbook.objectives.encodings.classes import MAP
 from lossbook.objectives.encodings.encoding import Encoding, Measure, Scores, squash
 from lossbook.objectives.metrics.precision import MeanAveragePrecision
 from lossbook.objectives.metrics.threshold import BestF1
@@ -56,7 +55,7 @@ class MultiHot(Encoding):
                 self._decided,
                 hint="mean over the labels",
             ),
-            "map": Measure(MeanAveragePrecision(), ranked, hint=MAP),
+            "map": Measure(MeanAveragePrecision(), ranked),
         }
 
     def _decided(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
@@ -93,7 +92,7 @@ class PaddedIndices(MultiHot):
         labels = self.width
         return {
             "lrap": Measure(MultilabelRankingAveragePrecision(labels, validate_args=False), ranked, train=True),
-            "map": Measure(MeanAveragePrecision(), ranked, hint=MAP),
+            "map": Measure(MeanAveragePrecision(), ranked),
             "f1": Measure(
                 BestF1(labels),
                 lambda scores, target: (scores, target.long()),
