@@ -196,8 +196,9 @@ def _watched(primary: Any) -> Iterator[Problem]:
             and chosen.keys() <= {"name", "mode"}
             and chosen.get("mode") in (None, "min", "max")
         ):
+            name = chosen.get("name", "NAME") if isinstance(chosen, Mapping) else "NAME"
             rule = "It is the name of a metric, or {name: ..., mode: min} (or max)."
-            yield Problem(f"{key}={typed(chosen)}", rule, f"'{key}={{name: acc, mode: max}}'")
+            yield Problem(f"{key}={typed(chosen)}", rule, f"'{key}={{name: {name}, mode: min}}'")
 
 
 def _pairing(inputs: str, node: Mapping[str, Any]) -> Iterator[Problem]:

@@ -84,7 +84,7 @@ def training(config: Mapping[str, Any], assembly: Assembly, trainer: L.Trainer) 
     """How long the run is planned to be, of which batches, and what is done to their gradients."""
     together = trainer.accumulate_grad_batches
     batches: float = math.ceil(len(assembly.data.train_dataloader()) / max(1, trainer.world_size))
-    limit = trainer.overfit_batches or trainer.limit_train_batches
+    limit = getattr(trainer, "overfit_batches", 0) or trainer.limit_train_batches
     batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
     steps = plural(math.ceil(batches / together), "step")
     size, epochs = config["data"]["batch_size"], trainer.max_epochs or -1
