@@ -1,7 +1,8 @@
-"""Prints which loss takes which data, or what optimizers can do, as Markdown.
+"""Prints which loss takes which data, what optimizers can do, or what metrics mean, as Markdown.
 
 python scripts/pairings.py > docs/pairings.md
 python scripts/pairings.py optimizers > docs/optimizers.md
+python scripts/pairings.py metrics > docs/metrics.md
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import sys
 
 from lossbook.composing import optimizers, pairings
 from lossbook.exits import exit_code
+from lossbook.objectives.metrics import definitions
 
-PAGES = {"pairings": pairings.page, "optimizers": optimizers.page}
+PAGES = {"pairings": pairings.page, "optimizers": optimizers.page, "metrics": definitions.page}
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Literal, cast
 
@@ -16,6 +16,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lossbook.divergence import loss_not_finite
 from lossbook.effective_batch import EffectiveBatch, share_buffers
+from lossbook.errors import UserError, refuse
 from lossbook.meter import Meter
 from lossbook.objectives.metrics.retrieval import Retrieval
 from lossbook.objectives.objective import Objective, every_target_ignored
@@ -184,7 +185,7 @@ class LossbookModule(L.LightningModule):
 
     def _step(self, batch: dict[str, Any], stage: Stage | None) -> Step:
         """The objective of a batch, added to the figures of the stage; None: they hold this batch already."""
-        output, lengths = self._output(batch)
+        output, lengths = self.output_of(batch)
         step: Step = self.objective(output, batch, lengths)
         if stage is not None:
             self.meter(stage).add(self._effective.logged(self, step))
@@ -195,16 +196,28 @@ class LossbookModule(L.LightningModule):
         several = self.trainer.world_size > 1 or self.trainer.accumulate_grad_batches > 1
         self.objective.passes_over_ignored = several
 
-    def _output(self, batch: dict[str, Any]) -> tuple[Tensor | tuple[Tensor, ...], Tensor | None]:
-        """The model's output for a batch, a tuple for a tuple of inputs, and the lengths of sequences."""
+    def output_of(self, batch: dict[str, Any]) -> tuple[Tensor | tuple[Tensor, ...], Tensor | None]:
+        """The model's output for a batch, a tuple for a tuple of inputs, and the lengths of sequences.
+
+        Raises:
+            UserError: it gave something else.
+        """
         inputs = batch["input"]
         if not isinstance(inputs, tuple):
             output = self(inputs, batch.get("input_lengths"))
-            return output if isinstance(output, tuple) else (output, None)
+            if isinstance(output, Tensor):
+                return output, None
+            sequence = self.objective.schema.output == "sequence"
+            if not (sequence and isinstance(output, tuple) and len(output) == 2 and isinstance(output[0], Tensor)):
+                raise no_tensor(output, sequence)
+            return output
         if "clean" in batch:
             inputs = (*inputs, batch["clean"])
         # one pass for all views: faster, and batch norm sees them together
-        return self(torch.cat(inputs)).chunk(len(inputs)), None
+        output = self(torch.cat(inputs))
+        if not isinstance(output, Tensor):
+            raise no_tensor(output)
+        return output.chunk(len(inputs)), None
 
     def _log_window(self) -> None:
         loss = self.train_meter.window()
@@ -251,3 +264,14 @@ class LossbookModule(L.LightningModule):
             rows, classes = (torch.cat(gather_all_tensors(share)) for share in (rows, classes))
         for metric in metrics:
             metric.gallery = (rows, classes)
+
+
+def no_tensor(output: Any, sequence: bool = False) -> UserError:
+    """The refusal of a model's output that is no tensor, nor one with the lengths of its sequences."""
+    what = "None" if output is None else f"a {type(output).__name__}"
+    if isinstance(output, Mapping):
+        what += f" of {', '.join(map(str, output))}"
+    elif isinstance(output, (tuple, list)):
+        what += f" of {len(output)}"
+    rule = "It gives one tensor, the scores" + (", or a tuple of it and the lengths (N,)." if sequence else ".")
+    return refuse(f"The model gave {what}.", rule, "return the scores alone, such as output['logits'] or output[0]")

@@ -75,6 +75,20 @@ def run(
     return checkpoints
 
 
+def test_it_is_known_whether_the_loss_decided_between_equal_values(tmp_path: Path) -> None:
+    for name, figures, tied in (
+        ("lower", [(0.5, 2.0), (0.5, 1.0)], True),
+        ("higher", [(0.5, 1.0), (0.5, 2.0)], True),
+        ("better", [(0.5, 2.0), (0.5, 1.0), (0.6, 3.0)], False),
+        ("nan", [(0.5, 2.0), (0.5, math.nan)], False),
+    ):
+        assert run(tmp_path / name, figures).best_by_loss == tied, name
+    resumed = run(
+        tmp_path / "on", [(0.5, 9.0)] * 2 + [(0.4, 1.0)], ckpt=tmp_path / "lower" / "checkpoints" / "last.ckpt"
+    )
+    assert resumed.best_by_loss
+
+
 def steps(path: Path) -> float:
     return float(read(path)["state_dict"]["weight"])
 

@@ -75,6 +75,15 @@ def test_a_file_gets_a_row_an_epoch(tmp_path: Path) -> None:
     assert "\x1b" not in "".join(lines)
 
 
+def test_a_best_by_the_loss_alone_says_so(tmp_path: Path) -> None:
+    class Tied(Module):
+        def validation_step(self, batch: Any, batch_idx: int) -> None:
+            self.log_dict({"val/recall_at_1": 0.5, "val/loss": 1.0 - self.current_epoch % 2})
+
+    lines = run(tmp_path, Tied(), terminal=False).splitlines()
+    assert [line.partition(" s  ")[2] for line in lines[1:]] == ["best", "best (tie: val/loss)", ""]
+
+
 def test_epochs_without_validation_show_none(tmp_path: Path) -> None:
     lines = run(tmp_path, Module(), terminal=False, check_val_every_n_epoch=2).splitlines()
     heading, first, *others = (line.split() for line in lines)

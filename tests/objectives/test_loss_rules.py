@@ -33,7 +33,11 @@ RULES = [
     ("loss=mse loss.activation=softmax", "loss.activation=none"),
     ("loss=l1 loss.activation=softplus", "loss.activation=none"),
     ("loss=smooth_l1 loss.activation=sigmoid", "loss.activation=none"),
-    ("loss=mse data=scene_counts loss.activation=sigmoid", "loss.activation=none or loss.activation=softplus"),
+    ("loss=mse data=scene_counts loss.activation=softplus", "loss.activation=none"),
+    (
+        "loss=mse data=scene_counts loss.accepts.count=plain loss.activation=sigmoid",
+        "loss.activation=none or loss.activation=softplus",
+    ),
     ("loss=mse data=digits loss.activation=log_softmax", "loss.activation=softmax"),
     ("loss=l1 data=scene_labels loss.activation=softmax", "loss.activation=none or loss.activation=sigmoid"),
     ("loss=margin_ranking loss.activation=softmax", "loss.activation=none"),
@@ -89,7 +93,8 @@ RULES = [
 ALLOWED = [
     "loss=mse data=digits loss.activation=softmax",
     "loss=mse data=scene_labels loss.activation=sigmoid",
-    "loss=l1 data=scene_counts loss.activation=softplus",
+    "loss=l1 data=scene_counts loss.accepts.count=plain loss.activation=softplus",
+    "loss=poisson_nll loss.accepts.count.start=zero",
     "loss=cross_entropy loss.criterion.ignore_index=0",
     "loss=cross_entropy data=digit_mixtures",
 ]

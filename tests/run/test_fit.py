@@ -19,7 +19,7 @@ from lossbook.composing.plain import plain
 from lossbook.composing.resume import to_save
 from lossbook.errors import UserError
 from lossbook.run.assemble import assemble
-from lossbook.run.fit import fit, make_trainer, quiet
+from lossbook.run.fit import _watching, fit, make_trainer, quiet
 from lossbook.trust import OWN_CONFIG
 
 SHORT = ("data.limit=48", "data.batch_size=24", "trainer=cpu", "logger=none", "loss=nll")
@@ -58,6 +58,20 @@ def test_a_mistake_in_a_callback_is_said_before_there_is_a_folder(tmp_path: Path
     with pytest.raises(UserError, match="patienc"):
         fitted(tmp_path / "run", "callbacks=early_stopping", "+callbacks.early_stopping.patienc=3")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "watched"),
+    [
+        ({"monitor": "primary", "mode": "primary"}, ("val/acc", "max")),
+        ({"monitor": "val/loss", "mode": "primary"}, ("val/loss", "min")),  # and not the max, as accuracy has it
+        ({"monitor": "val/loss", "mode": "max"}, ("val/loss", "max")),
+        ({"monitor": "primary", "mode": "min"}, ("val/acc", "min")),
+    ],
+)
+def test_what_early_stopping_watches(given: dict[str, str], watched: tuple[str, str]) -> None:
+    found = _watching(given, "val/acc", {"acc": "max", "loss": "min"}, "callbacks.early_stopping")
+    assert (found["monitor"], found["mode"]) == watched
 
 
 @pytest.mark.parametrize("bar", ["RichProgressBar", "TQDMProgressBar"])

@@ -55,6 +55,17 @@ def test_a_trial_is_taken_once_and_settled_with_its_figures(tmp_path: Path, plan
     assert claim(study, plan, tmp_path, None) is None  # that one is still taken
 
 
+def test_a_run_that_took_the_other_end_of_its_metric_for_best_does_not_count(tmp_path: Path, plan: Plan) -> None:
+    study = begin(tmp_path, 2)
+    trial = end(study, tmp_path, taken(study, plan, tmp_path), mode="min")
+    assert trial is not None
+    assert (trial.status, trial.message) == (
+        "failed",
+        "The run took the min of val/acc for its best, the search looks for the max.",
+    )
+    assert end(study, tmp_path, taken(study, plan, tmp_path), mode="max").status == "completed"  # type: ignore[union-attr]
+
+
 def test_a_trial_whose_process_is_gone_is_taken_over_as_it_was(tmp_path: Path, plan: Plan) -> None:
     study = begin(tmp_path, 2)
     left = taken(study, plan, tmp_path)

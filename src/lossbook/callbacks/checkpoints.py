@@ -63,6 +63,7 @@ class Checkpoints(Checkpoint):
         self.best_value: float | None = None
         self.best_loss = math.inf  # val/loss at the best value
         self.best_epoch: int | None = None  # from 0
+        self.best_by_loss = False  # other epochs have the best value, too: the lower val/loss has decided
         self.best_figures: dict[str, float] = {}  # all of train/ and val/ that was logged by then
         self.last_figures: dict[str, float] = {}  # the same, of when a checkpoint was last written
         self.best_path: Path | None = None  # None until there is such a file in this run's folder
@@ -78,6 +79,7 @@ class Checkpoints(Checkpoint):
             "best_value": self.best_value,
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
+            "best_by_loss": self.best_by_loss,
             "best_figures": self.best_figures,
             "last_figures": self.last_figures,
         }
@@ -86,6 +88,7 @@ class Checkpoints(Checkpoint):
         self.best_value, self.best_loss = state_dict["best_value"], state_dict["best_loss"]
         self.best_epoch, self.best_figures = state_dict["best_epoch"], state_dict["best_figures"]
         self.last_figures = state_dict.get("last_figures", {})  # older checkpoints have none
+        self.best_by_loss = state_dict.get("best_by_loss", False)  # nor this
 
     def on_load_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
@@ -181,10 +184,13 @@ class Checkpoints(Checkpoint):
         if name not in metrics:
             self._say_that_it_is_missing(trainer, name)
         value, loss = float(metrics.get(name, math.nan)), float(metrics.get(TIE_BREAKER, 0.0))
+        tied = value == self.best_value and math.isfinite(loss) and name != TIE_BREAKER
+        self.best_by_loss |= tied
         if is_better(value, loss, self.best_value, self.best_loss, mode):
             assert self.folder is not None
             _refuse_not_finite(trainer)
             self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
+            self.best_by_loss = tied
             self.best_figures = self.last_figures = _figures(trainer)
             trainer.save_checkpoint(self.folder / "best.ckpt")
             self.best_path = self.folder / "best.ckpt"
@@ -216,6 +222,7 @@ class Checkpoints(Checkpoint):
     def _drop_best(self, trainer: lightning.Trainer, why: str) -> None:
         trainer.print(f"{why} ({self.best_value:.4g}): the best from here on counts.")
         self.best_value, self.best_loss, self.best_epoch, self.best_figures = None, math.inf, None, {}
+        self.best_by_loss = False
 
     def _is_our_best(self, path: Path) -> bool:
         try:

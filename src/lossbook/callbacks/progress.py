@@ -25,6 +25,8 @@ TERMINAL_SECONDS, FILE_SECONDS = 0.1, 300.0  # between two signs of life within 
 class Progress(ProgressBar):
     """Prints a row an epoch: number, losses, primary metric, accuracy, seconds; ``best`` where best.ckpt was written.
 
+    Between equal values of the primary metric ``val/loss`` has decided, which the mark says.
+
     Within an epoch a terminal shows a bar, redrawn ten times a second at most and without a thread; a file gets a line
     every five minutes. A step costs one look at the clock.
 
@@ -122,11 +124,12 @@ class Progress(ProgressBar):
             self._columns = found
             heading = "  ".join(["   epoch", *(f"{name:>{_width(name)}}" for name in self._columns), "    time"])
             self.console.print(Text(heading, style="bold"), soft_wrap=True)
-        best = any(isinstance(c, Checkpoints) and c.best_epoch == epoch for c in trainer.callbacks)  # type: ignore[attr-defined]
+        kept = [c for c in trainer.callbacks if isinstance(c, Checkpoints) and c.best_epoch == epoch]  # type: ignore[attr-defined]
         values = [metrics.get(name) if validated or name.startswith("train/") else None for name in self._columns]
         cells = [f"{figure(value):>{_width(name)}}" for name, value in zip(self._columns, values, strict=True)]
         row = "  ".join([f"{_count(trainer, epoch):>8}", *cells, f"{duration(seconds):>8}"])
-        mark = Text("  best", style="bold green") if best else Text("")
+        mark = Text("  best" if kept else "", style="bold green")
+        mark += Text(" (tie: val/loss)" if any(c.best_by_loss for c in kept) else "", style="green")
         self.console.print(Text(row) + mark, soft_wrap=True)
 
     def _sign(self, trainer: lightning.Trainer, stage: str, done: int, total: float, before: int, start: float) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
+from lossbook.data.schema import TARGET_KINDS
 from lossbook.errors import Problem, nearest, typed
 
 RULE = "A value must have the type of its default (null takes any)"
@@ -16,7 +17,8 @@ _WORDS: dict[str, tuple[str | None, ...]] = {
     "trainer.check_val_every_n_epoch": (None,),  # val_check_interval counts across epochs then
 }
 _PRECISIONS = {16: "16-mixed", 32: "32-true", 64: "64-true"}
-_TYPES = {"trainer.devices": list}
+# a metric to watch is a name, or {name: ..., mode: ...}
+_TYPES: dict[str, Any] = {"trainer.devices": list, **{f"loss.primary.{kind}": (str, Mapping) for kind in TARGET_KINDS}}
 _NAMES = {
     bool: "true or false",
     int: "a whole number",

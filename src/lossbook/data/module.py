@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import lightning
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
 from lossbook.data.dataset_loader import DatasetLoader
@@ -110,6 +110,17 @@ class DataModule(lightning.LightningDataModule):
             self._galleries[place] = PreparedLoader(self._loader("train"), self._plain, self._device())
         return self._galleries[place]
 
+    def few(self, samples: int) -> Batch:
+        """The first samples of the training part on the CPU, as a validation would see them; for a look at them.
+
+        Of the test part where there is nothing to train on.
+        """
+        part = limited(self._parts["train" if sample_count(self._parts["train"]) else "test"], samples)
+        order = BatchOrder(sample_count(part), "all", False, self.seed)
+        loader = TensorLoader(part, order) if isinstance(part, Mapping) else DatasetLoader(part, order)
+        batch = self.preparing.evaluation(next(iter(loader)))
+        return {key: _default_type(column) for key, column in batch.items()}
+
     @property
     def fewest_inputs(self) -> int:
         """Inputs that the model sees at once in the smallest training batch: two a sample for pairs, and so on."""
@@ -170,6 +181,14 @@ class DataModule(lightning.LightningDataModule):
             return batch
         converted: Batch = self.trainer.precision_plugin.convert_input(batch)
         return converted
+
+
+def _default_type(column: Any) -> Any:
+    """Numbers of torch's default type; tokens and other whole ones stay."""
+    if isinstance(column, tuple):
+        return tuple(map(_default_type, column))
+    floating = isinstance(column, Tensor) and column.is_floating_point()
+    return column.to(torch.get_default_dtype()) if floating else column
 
 
 def limited(part: Part, limit: int | None) -> Part:

@@ -34,6 +34,7 @@ class Schema:
         mean, scale: of each target column on the training part (value, count).
         class_counts: of the training part: samples of each class (class), samples that bear each
             label (multilabel), pixels of each class (mask).
+        positive: of two classes, the index of the one that counts as positive (class); None: the last.
         vocabulary: inputs are tokens, indices from 0 to below this; None: inputs are numbers.
     """
 
@@ -49,6 +50,7 @@ class Schema:
     scale: tuple[float, ...] = ()
     class_counts: tuple[int, ...] = ()
     vocabulary: int | None = None
+    positive: int | None = None
 
     def __post_init__(self) -> None:
         assert self.target in TARGET_KINDS, self.target

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lossbook.data.schema import TARGET_KINDS
-from lossbook.errors import Problem, UserError, nearest
+from lossbook.errors import Problem, UserError, nearest, typed
 from lossbook.objectives.rules import Rule
 
 INPUTS = {
@@ -56,7 +56,8 @@ class Contract:
         inputs: how a batch becomes the criterion's arguments, one of ``INPUTS``.
         activation: between the model's raw output and the criterion, one of ``ACTIVATIONS``.
         mean_over: what the criterion's mean divides by, one of those that ``MEAN_OVER`` lists for the inputs.
-        primary: target kind -> the metric that checkpoints and sweeps watch; the encoding's first by default.
+        primary: target kind -> the metric that checkpoints and sweeps watch; the encoding's first by default. A name,
+            or ``{name: ..., mode: min}`` (or max) for a metric that does not say itself which value is best.
         pairing: how pairs, triplets or views are formed, see ``PAIRING``.
         rules: constraints between values of the config, see ``Rule``.
     """
@@ -67,9 +68,14 @@ class Contract:
     inputs: str = "single"
     activation: str = "none"
     mean_over: str = "samples"
-    primary: Mapping[str, str] = field(default_factory=dict)
+    primary: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     pairing: Mapping[str, Any] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+
+    def watched(self, kind: str) -> tuple[str | None, str | None]:
+        """The name of the metric to watch on targets of a kind, and ``min`` or ``max``, as far as this says."""
+        chosen = self.primary.get(kind)
+        return (chosen["name"], chosen.get("mode")) if isinstance(chosen, Mapping) else (chosen, None)
 
     @property
     def views(self) -> int:
@@ -127,6 +133,7 @@ def read(name: str, node: Mapping[str, Any]) -> Contract:
         for kind, encoding in node["accepts"].items()
         if not isinstance(encoding, str) and not (isinstance(encoding, Mapping) and "name" in encoding)
     ]
+    problems += _watched(node.get("primary") or {})
     if inputs in INPUTS and not problems:
         problems += [*_accepted(inputs, node["accepts"]), *_pairing(inputs, node)]
     reduction, path = node["criterion"].get("reduction", "mean"), str(node["criterion"].get("_target_"))
@@ -166,6 +173,28 @@ def _accepted(inputs: str, accepts: Mapping[str, Any]) -> Iterator[Problem]:
         if wanted != given:
             takes = f"'{wanted}'" if wanted != "target" else f"an encoding with a target for each output, not '{name}'"
             yield Problem(f"loss.accepts.{kind}={name}{_with(inputs)}", f"They take {takes}.")
+
+
+def _watched(primary: Any) -> Iterator[Problem]:
+    """What is wrong with the choice of the metrics to watch, as far as the contract alone can tell."""
+    if not isinstance(primary, Mapping):
+        yield Problem(f"loss.primary={primary}", "It is a mapping, target kind: metric.", "primary: {class: acc}")
+        return
+    for kind, chosen in primary.items():
+        key = f"loss.primary.{kind}"
+        if kind not in TARGET_KINDS:
+            near = nearest(str(kind), TARGET_KINDS)
+            fix = f"'{near}'?" if near else "remove it"
+            yield Problem(f"{key}={typed(chosen)}", f"Target kinds are {', '.join(TARGET_KINDS)}.", fix)
+        elif not isinstance(chosen, str) and not (
+            isinstance(chosen, Mapping)
+            and isinstance(chosen.get("name"), str)
+            and chosen.keys() <= {"name", "mode"}
+            and chosen.get("mode") in (None, "min", "max")
+        ):
+            name = chosen.get("name", "NAME") if isinstance(chosen, Mapping) else "NAME"
+            rule = "It is the name of a metric, or {name: ..., mode: min} (or max)."
+            yield Problem(f"{key}={typed(chosen)}", rule, f"'{key}={{name: {name}, mode: min}}'")
 
 
 def _pairing(inputs: str, node: Mapping[str, Any]) -> Iterator[Problem]:

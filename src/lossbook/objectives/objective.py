@@ -107,11 +107,18 @@ class Objective(nn.Module):
         count = arguments.count
         if self.passes_over_ignored and isinstance(count, Tensor):
             return self._unless_ignored(arguments, count, kept)
-        losses = self.criterion(*arguments.args)
+        losses = self._losses(arguments)
         # a GPU would have to wait for the count; there the meter finds out when it is read
         if isinstance(count, Tensor) and count.device.type == "cpu" and count == 0:
             raise every_target_ignored()
         return self._reduced(losses, arguments, kept)
+
+    def _losses(self, arguments: Arguments) -> Tensor:
+        losses = self.criterion(*arguments.args)
+        if not isinstance(losses, Tensor):
+            rule = "It gives a tensor: a number, or one for each sample or element."
+            raise refuse(f"loss.criterion gave {'None' if losses is None else f'a {type(losses).__name__}'}.", rule)
+        return losses
 
     def _reduced(self, losses: Tensor, arguments: Arguments, kept: Tensor) -> Step:
         count, target = arguments.count, arguments.target
@@ -127,14 +134,14 @@ class Objective(nn.Module):
         scores = arguments.args[0]
         if scores.requires_grad:
             scores.register_hook(lambda gradient: gradient.masked_fill(ignored, 0.0))
-        step = self._reduced(self.criterion(*arguments.args), arguments, kept)
+        step = self._reduced(self._losses(arguments), arguments, kept)
         return replace(step, loss=step.loss.masked_fill(ignored, 0.0))
 
     def activate(self, output: Tensor) -> Tensor:
         """The criterion's input from the model's raw output, in float32 at least: few losses know less."""
         output = output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
         dim = 2 if output.ndim == 3 and self.schema.output == "sequence" else 1
-        return _ACTIVATIONS[self.activation](output, dim)
+        return self.encoding.placed(_ACTIVATIONS[self.activation](output, dim))
 
     def check(self, batch: dict[str, Any], where: str) -> None:
         """Refuse targets outside of what their kind promises; ``where`` names the batch in the message."""
@@ -151,10 +158,17 @@ class Objective(nn.Module):
         found: Callable[[], UserError] | None = getattr(self.inputs, "none_counted", None)
         return found() if train and found is not None else None
 
-    def watchable(self) -> list[str]:
-        """The names under which figures are logged that may choose the best checkpoint, the most telling first."""
-        names = [name for key, measure in self.measures().items() for name in getattr(measure.metric, "gives", (key,))]
-        return [*names, *getattr(self.inputs, "gives", ()), "loss"]
+    def directions(self) -> dict[str, str | None]:
+        """What may choose the best checkpoint, the most telling first: name -> ``max``, ``min``, or None: unknown."""
+        found: dict[str, bool | None] = {}
+        for key, measure in self.measures().items():
+            found |= measure.directions(key)
+        found |= {**getattr(self.inputs, "gives", {}), "loss": False}
+        return {name: None if larger is None else "max" if larger else "min" for name, larger in found.items()}
+
+    def hints(self) -> dict[str, str]:
+        """What the names of metrics alone would not tell, in a few words each."""
+        return {name: hint for key, measure in self.measures().items() for name, hint in measure.hints(key).items()}
 
     def _look_at_output(self, output: Tensor | tuple[Tensor, ...]) -> None:
         """Refuse a network that ends in a softmax: a second one flattens it, and it learns hardly anything."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lossbook.errors import Problem, refuse
+from lossbook.errors import Problem, refuse, typed
 
 _BOUND = re.compile(r"(<=|>=|<|>)\s*(-?[\d.]+(?:e-?\d+)?)$")
 _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -51,11 +51,13 @@ class Rule:
         for key, condition in self.need.items():
             found, given = look_up(config, key)
             if found and not _holds(given, condition):
-                broken.append(Problem(f"{key}={_show(given)}{self._given()}", self.why or "", _fix(key, condition)))
+                broken.append(
+                    Problem(f"{key}={typed(given)}{self._given(config)}", self.why or "", _fix(key, condition))
+                )
         return broken
 
-    def _given(self) -> str:
-        others = [f"{key}={_show(value)}" for key, value in self.when.items()]
+    def _given(self, config: Mapping[str, Any]) -> str:
+        others = [f"{key}={typed(look_up(config, key)[1])}" for key in self.when]
         return f" with {', '.join(others)}" if others else ""
 
 
@@ -86,13 +88,4 @@ def _as_list(value: Any) -> Sequence[Any]:
 def _fix(key: str, condition: Any) -> str:
     if isinstance(condition, str):
         return f"{key} {condition}"
-    return " or ".join(f"{key}={_show(value)}" for value in condition)
-
-
-def _show(value: Any) -> str:
-    """A value as it is typed on the command line."""
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(_show, value)) + "]"
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    return str(value)
+    return " or ".join(f"{key}={typed(value)}" for value in condition)

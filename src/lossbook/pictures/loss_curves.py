@@ -78,6 +78,9 @@ def _compares(objective: Objective) -> bool:
 
 def _rate(objective: Objective, count: Tensor) -> Tensor:
     """The output that predicts this count: the count, or what its logarithm or softplus is taken from."""
+    count = (
+        count / objective.encoding.placed(torch.ones(1, 1)).squeeze()
+    )  # rates behind softplus are in units of a mean
     if objective.activation == "softplus":
         return count.expm1().log().reshape(1, 1)
     logarithm = getattr(objective.criterion, "log_input", False)
@@ -101,7 +104,7 @@ FAMILIES = {
     ),
     "count": Family(
         "counts", f"predicted count, of which {COUNT:g} is true",
-        Schema("count", (1,), 2, width=1, mean=(COUNT,), scale=(1.0,)), (0.25, 8.0),
+        Schema("count", (1,), 2, width=1, mean=(0.0,), scale=(1.0,)), (0.25, 8.0),
         _batch(target=torch.full((1, 1), COUNT)), _rate,
     ),
     "margin": Family(

@@ -14,18 +14,19 @@ from lossbook.data.aligning import aligned
 from lossbook.data.digests import content, overlaps
 from lossbook.data.fitted import FittedData
 from lossbook.data.module import DataModule
+from lossbook.data.positive import with_positive
 from lossbook.data.source import PARTS, Parts
-from lossbook.errors import Problem, UserError, nearest, refuse
+from lossbook.errors import Problem, UserError, nearest, refuse, typed
 from lossbook.models.batch_norm import require_statistics
 from lossbook.module import LossbookModule
 from lossbook.objectives.bind import bind
 from lossbook.objectives.contract import Contract
-from lossbook.objectives.metrics.direction import better
 from lossbook.objectives.objective import Objective
 from lossbook.optim.checks import sparse_gradients
 from lossbook.optim.make import OptimizerFactory
 from lossbook.optim.resume import Loading
 from lossbook.optim.schedules.make import scheduler_factory
+from lossbook.run.trial import require_module, try_batch
 from lossbook.trust import Trust
 
 
@@ -38,6 +39,7 @@ class Assembly:
     module: LossbookModule
     fitted: FittedData
     groups: list[dict[str, Any]]  # of parameters, as OptimizerFactory plans them
+    directions: Mapping[str, str | None]  # which value of each metric is best: max, min, or None for unknown
 
 
 def assemble(
@@ -64,23 +66,29 @@ def assemble(
     L.seed_everything(config["seed"], verbose=False)
     make_optimizer = OptimizerFactory(config, trust, loading)
     data, fitted = build_data(config["data"], config["seed"], trust, known, evaluating)
-    objective = bind(contract, data.schema, config["model"].get("embedding_dim"), trust)
+    positive = config["data"].get("positive_class")
+    objective = bind(contract, with_positive(data.schema, positive), config["model"].get("embedding_dim"), trust)
+    if positive is not None and "f1" not in objective.directions():
+        rule = f"f1 alone depends on it, and loss={contract.name} has none: it would have no effect."
+        raise refuse(f"data.positive_class={typed(positive)}", rule, "leave it out")
     in_memory = check_in_memory(data, objective)
     wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
     model = build_model({**config["model"], **wanted}, objective, trust)
     if not evaluating:
         require_statistics(model, data.schema.input_shape, data.fewest_inputs)
     watched, mode = primary(contract, objective)
+    directions = {**objective.directions(), watched: mode}
     module = LossbookModule(
         model,
         objective,
         primary=(watched, mode),
         make_optimizer=make_optimizer,
-        make_scheduler=scheduler_factory(config["scheduler"], trust, (f"val/{watched}", mode)),
+        make_scheduler=scheduler_factory(config["scheduler"], trust, (f"val/{watched}", mode), directions),
         check_targets=not in_memory,
         repeats=make_optimizer.capability.closure,
     )
-    return Assembly(data, objective, module, fitted, make_optimizer.plan(module))
+    try_batch(module, data, config)
+    return Assembly(data, objective, module, fitted, make_optimizer.plan(module), directions)
 
 
 def build_data(
@@ -137,8 +145,7 @@ def build_model(node: Mapping[str, Any], objective: Objective, trust: Trust) -> 
         "vocabulary": objective.schema.vocabulary,
     }
     arguments = {key: value for key, value in node.items() if key not in ours}
-    model: nn.Module = build(arguments, key="model", trust=trust, offered=offered)
-    return model
+    return require_module(build(arguments, key="model", trust=trust, offered=offered), str(node.get("_target_")))
 
 
 def check_in_memory(data: DataModule, objective: Objective) -> bool:
@@ -159,8 +166,9 @@ def check_in_memory(data: DataModule, objective: Objective) -> bool:
 
 def primary(contract: Contract, objective: Objective) -> tuple[str, str]:
     """The metric to watch and whether its largest or smallest value is best; a UserError where it is not measured."""
-    kind, names = objective.schema.target, objective.watchable()
-    name = contract.primary.get(kind) or names[0]
+    kind, names = objective.schema.target, objective.directions()
+    name, mode = contract.watched(kind)
+    name = name or next(iter(names))
     if name not in names:
         near = nearest(str(name), names)
         raise refuse(
@@ -168,4 +176,11 @@ def primary(contract: Contract, objective: Objective) -> tuple[str, str]:
             f"Measured on these targets are {', '.join(names)}.",
             f"loss.primary.{kind}={near}" if near else "",
         )
-    return name, better(name)
+    mode = mode or names[name]
+    if mode is None:
+        raise refuse(
+            f"loss.primary.{kind}={name}",
+            "This metric does not say whether its smallest or its largest value is best.",
+            f"'loss.primary.{kind}={{name: {name}, mode: min}}' or 'loss.primary.{kind}={{name: {name}, mode: max}}'",
+        )
+    return name, mode

@@ -64,7 +64,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     figures = {tag: float(value) for tag, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
         print_scored(values, assembly, known)
-        print_figures(figures, assembly.module.primary)
+        print_figures(figures, assembly.module.primary, assembly.objective.hints())
     return figures
 
 

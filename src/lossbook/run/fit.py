@@ -25,6 +25,7 @@ from lossbook.callbacks.stages import Stages
 from lossbook.checkpoint import AtomicCheckpointIO
 from lossbook.errors import refuse
 from lossbook.loggers import TensorBoard
+from lossbook.objectives.metrics.direction import mode_of
 from lossbook.optim.capabilities import capability
 from lossbook.run.assemble import Assembly
 from lossbook.run.lean import make_lean
@@ -42,12 +43,14 @@ class Outcome:
         figures: by tag: ``train/`` and ``val/`` of the best epoch, ``test/`` under its weights.
             Without a best checkpoint the latest ones.
         best_epoch: counted from 1, or None where no checkpoint was kept.
+        best_by_loss: other epochs have the same value of the watched metric; the lower ``val/loss`` decided.
         best_path, last_path: the files, or None.
         epochs, steps: how far training went.
     """
 
     figures: dict[str, float] = field(default_factory=dict)
     best_epoch: int | None = None
+    best_by_loss: bool = False
     best_path: Path | None = None
     last_path: Path | None = None
     epochs: int = 0
@@ -61,6 +64,7 @@ class Outcome:
         if kept is not None:
             found.figures = dict(kept.best_figures)
             found.best_path, found.last_path = kept.best_path, kept.last_path
+            found.best_by_loss = kept.best_by_loss
             found.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
         return found
 
@@ -89,8 +93,11 @@ def make_trainer(
         seconds: that the run has taken so far.
     """
     attempt = attempt or Attempt()
-    monitor, mode = assembly.module.primary
-    callbacks = {key: _watching(node, monitor, mode) for key, node in _nodes(config["callbacks"])}
+    monitor, _ = assembly.module.primary
+    callbacks = {
+        key: _watching(node, monitor, assembly.directions, f"callbacks.{key}")
+        for key, node in _nodes(config["callbacks"])
+    }
     loggers = dict(_nodes(config["logger"]))
     for group, nodes in (("callbacks", callbacks), ("logger", loggers)):
         for key, node in nodes.items():
@@ -195,10 +202,16 @@ def _callback(name: str, node: Mapping[str, Any], trust: Trust, folder: Path) ->
     return made
 
 
-def _watching(node: Mapping[str, Any], monitor: str, mode: str) -> Mapping[str, Any]:
-    """A callback's node with ``primary`` replaced by the metric that this run watches."""
-    words = {"monitor": monitor, "mode": mode}
-    return {key: words[key] if key in words and value == "primary" else value for key, value in node.items()}
+def _watching(
+    node: Mapping[str, Any], primary: str, directions: Mapping[str, str | None], key: str
+) -> Mapping[str, Any]:
+    """A callback's node with ``monitor: primary`` replaced by this run's, ``mode: primary`` by that of its metric."""
+    words: dict[str, str] = {}
+    if node.get("monitor") == "primary":
+        words["monitor"] = primary
+    if node.get("mode") == "primary":
+        words["mode"] = mode_of(str(words.get("monitor") or node.get("monitor") or primary), directions, key)
+    return {**node, **words}
 
 
 @contextmanager

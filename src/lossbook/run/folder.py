@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import lightning as L
@@ -30,12 +31,21 @@ class RunFolder:
         config: whole and resolved.
         primary: tag of the metric that the run watches, and its direction.
         fitted: what the run knows of its data.
+        hints: what the names of metrics alone do not tell, by name.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], primary: tuple[str, str], fitted: FittedData) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Mapping[str, Any],
+        primary: tuple[str, str],
+        fitted: FittedData,
+        hints: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.folder = folder
         self.config = config
         self.primary = primary
+        self.hints = hints
         self.data = {
             "name": config["choices"]["data"],
             "fingerprint": fitted.fingerprint,
@@ -92,6 +102,8 @@ class RunFolder:
     ) -> None:
         if not is_first():
             return
+        measured = {tag.partition("/")[2] for tag in outcome.figures}
+        notes = {name: hint for name, hint in self.hints.items() if name in measured}
         record = {
             "status": status,
             **({"message": message} if message else {}),
@@ -100,6 +112,7 @@ class RunFolder:
             "mode": self.primary[1],
             "data": self.data,
             "best_epoch": outcome.best_epoch,
+            **({"best_by": "val/loss"} if outcome.best_by_loss else {}),
             "epochs": outcome.epochs,
             "steps": outcome.steps,
             "wall_time_s": round(seconds, 3),
@@ -107,6 +120,7 @@ class RunFolder:
             **memory,
             # JSON knows neither nan nor infinity
             "metrics": {tag: value if math.isfinite(value) else None for tag, value in outcome.figures.items()},
+            **({"notes": notes} if notes else {}),
         }
         text = json.dumps(record, indent=2, allow_nan=False)
         write_whole(self.folder / FIGURES, lambda file: file.write(text.encode()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from lossbook.data.fitted import FittedData, changes
 from lossbook.data.source import sample_count
 from lossbook.objectives.contract import Contract
 from lossbook.optim.checks import notes
+from lossbook.run import header
 from lossbook.run.assemble import Assembly
 from lossbook.run.fit import Outcome
 
@@ -33,56 +36,65 @@ def print_plan(
     folder: Path,
     resumed: Sequence[str] = (),
 ) -> None:
-    """Loss, data, model, optimizer, device and folder, with what was decided about each.
+    """Loss, data, model, optimizer, length, device and folder, a line each, with what was decided about it.
 
     ``resumed``: what changed since the checkpoint, a line each.
     """
     if not trainer.is_global_zero:
         return
-    choices = config["choices"]
-    schema = assembly.data.schema
+    choices, objective = config["choices"], assembly.objective
+    schema = objective.schema
     encoding = contract.accepts[schema.target]["name"]
-    rows: list[tuple[str, str, str]] = []
     criterion = contract.criterion["_target_"].rpartition(".")[2]
     behind = "" if contract.activation == "none" else f" after {contract.activation}"
-    watched = assembly.module.primary[0]
-    rows.append(("loss", choices["loss"], f"{criterion}{behind}, {schema.target} as {encoding}, watching {watched}"))
+    watched, mode = assembly.module.primary
     counts = " + ".join(f"{sample_count(assembly.data.part(part)):,}" for part in ("train", "val", "test"))
-    natural = ", natural to the loss" if _natural("loss", "data", config) else ""
-    rows.append(
-        ("data", choices["data"], f"{counts} samples of {_shape(schema.input_shape)}{_classes(schema)}{natural}")
-    )
-    parameters = sum(p.numel() for p in assembly.module.parameters() if p.requires_grad)
-    natural = ", natural to the data" if _natural("data", "model", config) else ""
-    rows.append(("model", choices["model"], f"{parameters:,} parameters{natural}"))
-    rows.append(("optim", choices["optim"], _optimizer(config, assembly)))
+    samples = f"{header.place(config)}{counts} samples of {_shape(schema.input_shape)}{_classes(schema)}"
     device = trainer.strategy.root_device
     threads = torch.get_num_threads()
     where = f"{threads} thread{'s' if threads != 1 else ''}"
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else where
     more = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
-    rows.append(("device", device.type, f"{where}{more}, precision {trainer.precision}"))
+    natural = [", natural to the loss" if _natural("loss", "data", config) else ""]
+    natural += [", natural to the data" if _natural("data", "model", config) else ""]
+    loss = f"{criterion}{behind}, {schema.target} as {encoding}, watching {watched} ({mode})"
+    rows: list[tuple[str, str, str]] = [
+        ("loss", choices["loss"], loss),
+        *(("weights", "", text) for text in header.weights(objective, contract.criterion)),
+        ("data", choices["data"], samples + natural[0]),
+        ("symbols" if schema.target == "text" else "classes", "", header.classes(objective)),
+        ("augment", "", header.augmentation(config)),
+        ("model", choices["model"], header.model(config, assembly) + natural[1]),
+        ("optim", choices["optim"], _optimizer(config, assembly)),
+        ("average", "", header.averaging(trainer)),
+        ("train", "", header.training(config, assembly, trainer)),
+        ("device", device.type, f"{where}{more}, precision {trainer.precision}"),
+    ]
     out = console()
     width = max(len(name) for _, name, _ in rows)
     for label, name, text in rows:
-        out.print(f"[dim]{label:<7}[/dim] [bold]{name:<{width}}[/bold]  {text}")
-    out.print(f"[dim]folder [/dim] {folder}")
+        if text:
+            _print_row(out, label, name, text, 8 + (width + 2 if name else 0), width)
+    out.print(f"[dim]folder [/dim] {escape(str(folder))}")
     several = effective_batch.notes(trainer, assembly.module, contract.inputs, schema.target)
-    for note in (*assembly.data.notes, *notes(config), *several):
-        out.print(f"[dim]note   [/dim] {escape(note)}")
+    for note in (*assembly.data.notes, *objective.encoding.notes, *notes(config), *several):
+        _print_row(out, "note", "", note, 8, 0)
     for line in resumed:
-        out.print(f"[dim]resume [/dim] {line}")
+        _print_row(out, "resume", "", line, 8, 0)
     out.print()
     if len(assembly.groups) > 1:
         console(width=120).print(groups_table(config, assembly.groups))  # patterns of rules are long
 
 
-def print_outcome(outcome: Outcome, primary: tuple[str, str], folder: Path, seconds: float) -> None:
+def print_outcome(
+    outcome: Outcome, primary: tuple[str, str], folder: Path, seconds: float, hints: Mapping[str, str]
+) -> None:
     """A table of the final figures, the files written, and the next command."""
     out = console()
     out.print()
-    print_figures(outcome.figures, primary)
-    epoch = "" if outcome.best_epoch is None else f"best epoch {outcome.best_epoch} of {outcome.epochs}, "
+    print_figures(outcome.figures, primary, hints)
+    tie = f" (equal {primary[0]}: the lowest val/loss)" if outcome.best_by_loss else ""
+    epoch = "" if outcome.best_epoch is None else f"best epoch {outcome.best_epoch} of {outcome.epochs}{tie}, "
     out.print(f"{epoch}{outcome.steps:,} step{'s' if outcome.steps != 1 else ''}, {seconds:.1f} s")
     if outcome.best_path is not None:
         out.print(f"checkpoints  {outcome.best_path}")
@@ -106,13 +118,14 @@ def print_scored(config: Mapping[str, Any], assembly: Assembly, known: FittedDat
     count = sample_count(assembly.data.part("test"))
     root = config["data"].get("root")
     name = config["choices"]["data"] + (f", {root}" if root else "")
-    out.print(f"[dim]data   [/dim] {name}: {count:,} sample{'s' if count != 1 else ''} of the test part are scored")
+    counted = f"{count:,} sample{'s' if count != 1 else ''} of the test part are scored"
+    _print_row(out, "data", "", f"{name}: {counted}", 8, 0)
     for note in (*assembly.data.notes, *changes(known, assembly.fitted)):
-        out.print(f"[dim]note   [/dim] {escape(note)}")
+        _print_row(out, "note", "", note, 8, 0)
 
 
-def print_figures(figures: Mapping[str, float], primary: tuple[str, str]) -> None:
-    """A row a figure, a column a part, the watched one first."""
+def print_figures(figures: Mapping[str, float], primary: tuple[str, str], hints: Mapping[str, str]) -> None:
+    """A row a figure, a column a part, the watched one first; below, what the name of one alone does not tell."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     watched = primary[0].partition("/")[2]
@@ -124,12 +137,26 @@ def print_figures(figures: Mapping[str, float], primary: tuple[str, str]) -> Non
         cells = [figures.get(f"{stage}/{name}") for stage in stages]
         text = ["" if cell is None else f"{cell:.4f}" for cell in cells]
         table.add_row(name, *text, style="bold" if name == watched else "")
-    console().print(table)
+    out = console()
+    out.print(table)
+    for name in names:
+        if name in hints:
+            out.print(f"[dim]{escape(name)}: {escape(hints[name])}[/dim]")
 
 
 def console(width: int | None = None) -> Console:
     """A console that neither wraps paths nor paints numbers, as wide as the terminal where ``width`` is None."""
     return Console(highlight=False, soft_wrap=True, width=width)
+
+
+def _print_row(out: Console, label: str, name: str, text: str, indent: int, width: int) -> None:
+    """A line of the plan; on a terminal too narrow for it, broken between words and indented."""
+    room = max(24, out.width - indent) if out.is_terminal else sys.maxsize
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    shown = f"[bold]{escape(name):<{width}}[/bold]  " if name else ""
+    out.print(f"[dim]{escape(label):<7}[/dim] {shown}{escape(lines[0])}")
+    for line in lines[1:]:
+        out.print(" " * indent + escape(line))
 
 
 def _natural(group: str, other: str, config: Mapping[str, Any]) -> bool:

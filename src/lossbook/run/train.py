@@ -126,7 +126,7 @@ def _train(
         else:
             assert folder is not None
             made = Path(folder)
-        record = RunFolder(made, values, assembly.module.primary, assembly.fitted)
+        record = RunFolder(made, values, assembly.module.primary, assembly.fitted, assembly.objective.hints())
         trainer = make(made)
         memory.watch(trainer.strategy.root_device)
         resumed = changes(known, assembly.fitted) if values["ckpt"] else []
@@ -155,7 +155,7 @@ def _train(
         finally:
             close_loggers(trainer)
     if trainer.is_global_zero:
-        print_outcome(outcome, assembly.module.primary, made, seconds())
+        print_outcome(outcome, assembly.module.primary, made, seconds(), assembly.objective.hints())
     return dict(outcome.figures)
 
 

@@ -102,8 +102,11 @@ def settle(study: Study, folder: Path, claimed: Claim, ending: Ending, primary: 
         found = figures(folder / str(claimed.number)) or {}
         metrics = found.get("metrics") or {}
         figure, state, message = metrics.get(primary), TrialState.FAIL, ending.message
+        mode = "max" if study.direction.name == "MAXIMIZE" else "min"
         if ending.status == "pruned":
             state = TrialState.PRUNED
+        elif found.get("mode", mode) != mode:
+            message = f"The run took the {found['mode']} of {primary} for its best, the search looks for the {mode}."
         elif ending.status == "completed" and figure is not None:
             state = TrialState.COMPLETE
         elif ending.status == "completed":

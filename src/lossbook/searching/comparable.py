@@ -10,7 +10,7 @@ from typing import Any
 from lossbook.composing.options import Options
 from lossbook.errors import UserError, refuse
 from lossbook.objectives.contract import Contract
-from lossbook.objectives.metrics.direction import better
+from lossbook.objectives.metrics.definitions import direction
 from lossbook.objectives.rules import look_up
 from lossbook.report.contests import OF_TRAINING, OF_VALIDATION, WITHIN_A_BATCH, batch, samples
 from lossbook.searching.fitting import Combination, Fitting, allowed, left, probed
@@ -102,7 +102,7 @@ def _primary(combinations: Mapping[Combination, Fitting]) -> tuple[str, str]:
     """The metric that all combinations watch on the same samples; else it is said what sets these apart."""
     chosen = {str(config["choices"]["data"]) for config, _ in combinations.values()}
     common = set.intersection(*(set(samples(config)) for config, _ in combinations.values()))
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[tuple[str, str], str], list[str]] = {}
     for one, (config, contract) in combinations.items():
         own = " ".join(f"{key}={value}" for key, value in samples(config) if (key, value) not in common)
         data = own if own and len(chosen) == 1 else f"data={config['choices']['data']}"
@@ -110,8 +110,8 @@ def _primary(combinations: Mapping[Combination, Fitting]) -> tuple[str, str]:
         names.append(" ".join(group.override(name) for group, name in one))
     if len(found) > 1:
         raise _not_comparable(found, combinations)
-    ((name, _),) = found
-    return f"val/{name}", better(name)
+    (((name, mode), _),) = found
+    return f"val/{name}", mode
 
 
 def _refuse_batch_sizes(sweeps: Sequence[Any], configs: Sequence[Fitting], of_a_batch: bool) -> None:
@@ -134,7 +134,9 @@ def _refuse_batch_sizes(sweeps: Sequence[Any], configs: Sequence[Fitting], of_a_
         raise refuse(one.input_line, rule, "data.batch_size=VALUE")
 
 
-def _not_comparable(found: Mapping[tuple[str, str], Sequence[str]], combinations: Iterable[Any]) -> UserError:
+def _not_comparable(
+    found: Mapping[tuple[tuple[str, str], str], Sequence[str]], combinations: Iterable[Any]
+) -> UserError:
     """The refusal of choices that watch several metrics, or train on several data.
 
     Args:
@@ -144,9 +146,10 @@ def _not_comparable(found: Mapping[tuple[str, str], Sequence[str]], combinations
     most = max(found, key=lambda kind: len(found[kind]))
     place, verb = (1, "trains on") if len({data for _, data in found}) > 1 else (0, "watches")
     other = next(kind for kind in found if kind[place] != most[place])
-    rule = (
-        f"{found[most][0]} {verb} {most[place]}, {found[other][0]} {verb} {other[place]}: such figures do not compare."
-    )
+    told = (most[1], other[1]) if place else (most[0][0], other[0][0])
+    if told[0] == told[1]:
+        told = (" ".join(most[0]), " ".join(other[0]))
+    rule = f"{found[most][0]} {verb} {told[0]}, {found[other][0]} {verb} {told[1]}: such figures do not compare."
     keys = dict.fromkeys(group.key for one in combinations for group, _ in one)
     if place == 1 and "data" not in keys:
         return refuse(f"{' '.join(keys)} with data that each brings along.", rule, f"{most[1]}, for all of them")
@@ -159,16 +162,24 @@ def _not_comparable(found: Mapping[tuple[str, str], Sequence[str]], combinations
     return refuse(f"{' '.join(keys)} with several {'data' if place else 'metrics'}.", rule, fix)
 
 
-def _watched(config: Mapping[str, Any], contract: Contract) -> str:
+def _watched(config: Mapping[str, Any], contract: Contract) -> tuple[str, str]:
+    """The metric that is watched, and which of its values is best."""
     kind = str(config["data"].get("target"))
-    name = contract.primary.get(kind)
+    name, mode = contract.watched(kind)
     if name is None:  # measured alone would tell
         raise refuse(
             f"loss={contract.name} does not say which metric it watches on targets of the kind '{kind}'.",
             "A search must know what it looks for before it trains.",
             f"a line 'primary: {{{kind}: acc}}' in {contract.name}.yaml, with the metric's name",
         )
-    return name
+    mode = mode or direction(name)
+    if mode is None:  # a metric of the user's own may say it, once it is built
+        raise refuse(
+            f"loss.primary.{kind}={name}",
+            "A search must know whether its smallest or its largest value is best before it trains.",
+            f"'loss.primary.{kind}={{name: {name}, mode: min}}' or 'loss.primary.{kind}={{name: {name}, mode: max}}'",
+        )
+    return name, mode
 
 
 def _only(

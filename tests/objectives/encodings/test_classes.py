@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -109,6 +111,25 @@ def test_metrics_against_scikit_learn(classes, scale):
     averaged = f1_score(target, decided, average="binary" if classes == 2 else "macro")
     precision = average_precision_score(np.eye(classes)[target], scores, average="macro")
     assert found == pytest.approx({"acc": accuracy_score(target, decided), "f1": averaged, "map": precision}, abs=1e-6)
+
+
+@pytest.mark.parametrize("positive", [0, 1])
+@pytest.mark.parametrize("single", [False, True])
+def test_f1_is_of_the_positive_class(positive, single):
+    generator = np.random.default_rng(2)
+    target, scores = generator.integers(0, 2, 50), generator.normal([1, 0], size=(50, 2)).astype("float32")
+    scores = scores[:, 1:] - scores[:, :1] if single else scores
+    decided = scores[:, 0] > 0 if single else scores.argmax(1)
+    encoding = OneHot(replace(of(2), positive=positive, class_names=("no", "yes")), binary=single)
+    found = figures(encoding, torch.from_numpy(scores), torch.from_numpy(target))
+    assert found["f1"] == pytest.approx(f1_score(target, decided, pos_label=positive), abs=1e-6)
+    assert encoding.measures()["f1"].hint.startswith(f"of the class {('no', 'yes')[positive]}")
+
+
+def test_classes_that_do_not_occur_are_left_out_of_a_mean_as_in_scikit_learn():
+    target, decided = tensor([0, 0, 1, 3]), tensor([0, 1, 1, 0])  # 2 and 4 occur nowhere, 3 is never decided for
+    found = figures(Index(of(5)), F.one_hot(decided, 5).float(), target)
+    assert found["f1"] == pytest.approx(f1_score(target, decided, average="macro"), abs=1e-6)
 
 
 def test_metrics_of_one_output():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import d2_tweedie_score, mean_absolute_error, r2_score, root_mean_squared_error
 from torch import tensor
+from torch.nn import functional as F
 
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
@@ -59,6 +60,42 @@ def test_rates(log):
     expected["d2"] = d2_tweedie_score(target.flatten(), rates.flatten(), power=1)
     assert found == pytest.approx(expected, rel=1e-4)
     torch.testing.assert_close(Rates(COUNTS, log_input=log).decide(scores), rates)
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_rates_start_at_the_mean_of_each_column(log):
+    """A column of zeros has no logarithm of its mean, and starts at 1."""
+    schema = Schema("count", (1,), 10, width=3, mean=(4748.0, 0.25, 0.0), scale=(9.0, 1.0, 1.0))
+    encoding = Rates(schema, log_input=log, start="mean")
+    output = torch.zeros(2, 3) if log else F.softplus(torch.zeros(2, 3))
+    rates = encoding.decide(encoding.placed(output))
+    torch.testing.assert_close(rates, tensor([[4748.0, 0.25, 1.0]] * 2), rtol=1e-5, atol=0)
+    assert torch.equal(
+        Rates(schema, log_input=log).placed(output), output
+    )  # as checkpoints of earlier versions have it
+
+
+def test_a_start_at_the_mean_needs_a_mean():
+    with pytest.raises(UserError, match=r"Fix: loss.accepts.count.start=zero"):
+        Rates(COUNTS, start="mean")
+    with pytest.raises(UserError, match=r"loss.accepts.count.start=median\n.*mean, zero"):
+        Rates(COUNTS, start="median")
+
+
+def test_counts_are_standardised_and_measured_in_original_units():
+    schema = Schema("count", (1,), 4, width=1, mean=(4748.0,), scale=(1500.0,))
+    found = figures(Standardised(schema), tensor([[0.0], [1.0]]), tensor([[4700], [6300]]))
+    assert found["mae"] == pytest.approx((48 + 52) / 2)
+    assert found["r2"] == pytest.approx(1 - (48**2 + 52**2) / (2 * 800**2), rel=1e-6)
+
+
+def test_large_targets_that_are_taken_as_they_are_are_noted():
+    large = Schema("count", (1,), 4, width=1, mean=(4748.0,), scale=(1500.0,))
+    assert "mean or deviation of 4,748" in Numbers(large).notes[0]
+    assert "loss.accepts.count=standardised" in Numbers(large).notes[0]
+    assert "start: mean" in Rates(large).notes[0]
+    for quiet in (Standardised(large), Rates(large, start="mean"), Ranking(large), Numbers(COUNTS)):
+        assert quiet.notes == ()
 
 
 def test_ranking():

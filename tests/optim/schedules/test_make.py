@@ -16,6 +16,7 @@ from lossbook.optim.schedules.plateau import Plateau
 from lossbook.trust import OWN_CONFIG, Trust
 
 ACC = ("val/acc", "max")
+DIRECTIONS: dict[str, str | None] = {"acc": "max", "f1": "max", "loss": "min", "own": None}
 LENGTH = Length(30, 7)
 TORCH = "torch.optim.lr_scheduler."
 OURS = "lossbook.optim.schedules."
@@ -26,13 +27,13 @@ class MyPlateau(torch.optim.lr_scheduler.ReduceLROnPlateau):
 
 
 def made(node: dict[str, Any], optimizer: Any, length: Length = LENGTH, trust: Trust = OWN_CONFIG) -> Any:
-    make = scheduler_factory(node, trust, ACC)
+    make = scheduler_factory(node, trust, ACC, DIRECTIONS)
     assert make is not None
     return make(optimizer, length)
 
 
 def test_none() -> None:
-    assert scheduler_factory({"_target_": None}, OWN_CONFIG, ACC) is None
+    assert scheduler_factory({"_target_": None}, OWN_CONFIG, ACC, DIRECTIONS) is None
 
 
 def test_ours_is_stepped_once_a_step(groups: Any) -> None:
@@ -64,12 +65,12 @@ def test_torchs_plateau_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mine", mine)
     for path in (f"{TORCH}ReduceLROnPlateau", "mine.MyPlateau"):
         with pytest.raises(UserError, match="scheduler=plateau"):
-            scheduler_factory({"_target_": path}, OWN_CONFIG, ACC)
+            scheduler_factory({"_target_": path}, OWN_CONFIG, ACC, DIRECTIONS)
 
 
 def test_names_that_it_does_not_have_are_refused_before_there_is_an_optimizer() -> None:
     with pytest.raises(UserError, match=r"scheduler\.gamma"):
-        scheduler_factory({"_target_": f"{OURS}decay.Step", "gama": 0.1}, OWN_CONFIG, ACC)
+        scheduler_factory({"_target_": f"{OURS}decay.Step", "gama": 0.1}, OWN_CONFIG, ACC, DIRECTIONS)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,13 @@ def test_what_a_plateau_watches(node: dict[str, Any], watched: tuple[str, str], 
     schedule = made({"_target_": f"{OURS}plateau.Plateau", **node}, groups())["scheduler"]
     assert isinstance(schedule, Plateau)
     assert (schedule.monitor, schedule.mode) == watched
+
+
+def test_a_plateau_on_a_metric_that_does_not_say_which_value_is_best() -> None:
+    """It is refused before there is an optimizer, or told."""
+    node = {"_target_": f"{OURS}plateau.Plateau", "monitor": "val/own"}
+    with pytest.raises(
+        UserError, match=r"scheduler.monitor=val/own\n.*\n  Fix: scheduler.mode=min or scheduler.mode=max"
+    ):
+        scheduler_factory(node, OWN_CONFIG, ACC, DIRECTIONS)
+    assert scheduler_factory({**node, "mode": "min"}, OWN_CONFIG, ACC, DIRECTIONS) is not None

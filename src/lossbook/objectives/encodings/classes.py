@@ -7,14 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.classification import (
-    BinaryF1Score,
-    MulticlassAccuracy,
-    MulticlassF1Score,
-)
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from lossbook.data.positive import class_names
 from lossbook.data.schema import Schema
 from lossbook.objectives.encodings.encoding import Encoding, Measure, Scores, squash
+from lossbook.objectives.metrics.f1 import ClassF1
 from lossbook.objectives.metrics.precision import MeanAveragePrecision
 
 
@@ -34,11 +32,15 @@ class ClassEncoding(Encoding):
         classes = self.schema.classes
         assert classes
         kwargs: dict[str, Any] = {"validate_args": False, "ignore_index": self.ignore_index}
-        f1 = BinaryF1Score(**kwargs) if classes == 2 else MulticlassF1Score(classes, average="macro", **kwargs)
-        return {
-            "acc": Measure(MulticlassAccuracy(classes, average="micro", **kwargs), self._decided, train=True),
-            "f1": Measure(f1, self._decided),
-        }
+        acc = Measure(MulticlassAccuracy(classes, average="micro", **kwargs), self._decided, train=True)
+        if classes == 2:
+            positive = 1 if self.schema.positive is None else self.schema.positive
+            name = class_names(self.schema)[positive]
+            f1 = Measure(ClassF1(positive, **kwargs), self._decided, hint=f"of the class {name} (data.positive_class)")
+        else:
+            macro = MulticlassF1Score(classes, average="macro", **kwargs)
+            f1 = Measure(macro, self._decided, hint="mean over the classes")
+        return {"acc": acc, "f1": f1}
 
     def _decided(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
         return self.decide(scores), target

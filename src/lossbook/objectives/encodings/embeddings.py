@@ -13,6 +13,8 @@ from lossbook.objectives.encodings.encoding import Encoding, Measure, Scores
 from lossbook.objectives.metrics.retrieval import Retrieval, Verification
 from lossbook.objectives.metrics.threshold import PairVerification
 
+BALANCED = {"pair_acc": "balanced, at the threshold that is best on validation"}
+
 
 class Embedding(Encoding):
     """An embedding (N, D) for each input; class labels stay as they are.
@@ -47,7 +49,9 @@ class Embedding(Encoding):
             return {}
         measures = {"retrieval": Measure(Retrieval(self.distance), lambda scores, target: (scores, target))}
         if self.verify:
-            measures["verification"] = Measure(Verification(self.distance), lambda scores, target: (scores, target))
+            measures["verification"] = Measure(
+                Verification(self.distance), lambda scores, target: (scores, target), hint=BALANCED
+            )
         return measures
 
 
@@ -61,7 +65,7 @@ class PairEmbedding(Embedding):
         return target.float() * 2 - 1
 
     def measures(self) -> dict[str, Measure]:
-        return {"verification": Measure(PairVerification(), lambda scores, target: (scores, target))}
+        return {"verification": Measure(PairVerification(), lambda scores, target: (scores, target), hint=BALANCED)}
 
 
 class TripletEmbedding(Embedding):
@@ -71,7 +75,13 @@ class TripletEmbedding(Embedding):
     """
 
     def measures(self) -> dict[str, Measure]:
-        closer = Measure(MeanMetric(), lambda scores, _: ((scores[:, 0] < scores[:, 1]).float(),), train=True)
+        closer = Measure(
+            MeanMetric(),
+            lambda scores, _: ((scores[:, 0] < scores[:, 1]).float(),),
+            train=True,
+            higher_is_better=True,
+            hint="positives nearer than negatives",
+        )
         return {"acc": closer}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +21,29 @@ class Measure:
     """A metric and the view of scores and targets that it is updated with.
 
     Args:
-        metric: its ``compute`` gives a scalar, or a dict of them by name.
+        metric: its ``compute`` gives a scalar, or a dict of them by name; then ``gives`` says of each name whether
+            larger is better.
         view: (scores, target) -> the arguments of ``metric.update``.
         train: whether it is cheap and telling enough to follow the training batches, too.
+        higher_is_better: where the metric itself (torchmetrics' ``higher_is_better``) does not say.
+        hint: what the name alone would not tell, in a few words, shown beside the values; or by name, as ``gives``.
     """
 
     metric: Metric
     view: Callable[[Scores, Tensor], tuple[Tensor, ...]]
     train: bool = False
+    higher_is_better: bool | None = None
+    hint: str | Mapping[str, str] = ""
+
+    def directions(self, key: str) -> dict[str, bool | None]:
+        """Whether larger is better, for each name that is logged; None where nobody says. ``key``: its own name."""
+        gives = getattr(self.metric, "gives", (key,))
+        stated = self.metric.higher_is_better if self.higher_is_better is None else self.higher_is_better
+        return dict(gives) if isinstance(gives, Mapping) else dict.fromkeys(gives, stated)
+
+    def hints(self, key: str) -> dict[str, str]:
+        """The hints by the names that are logged."""
+        return dict(self.hint) if isinstance(self.hint, Mapping) else {key: self.hint} if self.hint else {}
 
 
 class Encoding(ABC):
@@ -62,6 +77,15 @@ class Encoding(ABC):
     @abstractmethod
     def measures(self) -> dict[str, Measure]:
         """Fresh metrics by name, the primary first."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of these targets before training, a line each."""
+        return ()
+
+    def placed(self, scores: Scores) -> Tensor:
+        """The activated output, moved to where the criterion wants it to start; as it is by default."""
+        return scores
 
     def figures(self, target: Tensor) -> dict[str, Tensor]:
         """Figures of a batch's target that belong beside the loss, by name: what of it the loss cannot use."""

@@ -19,8 +19,15 @@ class MaskIndex(Index):
         classes = self.width
         kwargs: dict[str, Any] = {"validate_args": False, "ignore_index": self.ignore_index}
         return {
-            "iou": Measure(MulticlassJaccardIndex(classes, average="macro", **kwargs), self._decided, train=True),
-            "acc": Measure(MulticlassAccuracy(classes, average="micro", **kwargs), self._decided, train=True),
+            "iou": Measure(
+                MulticlassJaccardIndex(classes, average="macro", **kwargs),
+                self._decided,
+                train=True,
+                hint="mean over the classes, of the whole part at once",
+            ),
+            "acc": Measure(
+                MulticlassAccuracy(classes, average="micro", **kwargs), self._decided, train=True, hint="of the pixels"
+            ),
         }
 
     def expected_shape(self, target: Tensor) -> tuple[int, ...]:

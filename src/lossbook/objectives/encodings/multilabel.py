@@ -44,8 +44,17 @@ class MultiHot(Encoding):
     def measures(self) -> dict[str, Measure]:
         labels = self.width
         return {
-            "acc": Measure(MultilabelExactMatch(labels, validate_args=False), self._decided, train=True),
-            "f1": Measure(MultilabelF1Score(labels, average="macro", validate_args=False), self._decided),
+            "acc": Measure(
+                MultilabelExactMatch(labels, validate_args=False),
+                self._decided,
+                train=True,
+                hint="exact match: all labels of a sample right",
+            ),
+            "f1": Measure(
+                MultilabelF1Score(labels, average="macro", validate_args=False),
+                self._decided,
+                hint="mean over the labels",
+            ),
             "map": Measure(MeanAveragePrecision(), ranked),
         }
 
@@ -84,7 +93,11 @@ class PaddedIndices(MultiHot):
         return {
             "lrap": Measure(MultilabelRankingAveragePrecision(labels, validate_args=False), ranked, train=True),
             "map": Measure(MeanAveragePrecision(), ranked),
-            "f1": Measure(BestF1(labels), lambda scores, target: (scores, target.long())),
+            "f1": Measure(
+                BestF1(labels),
+                lambda scores, target: (scores, target.long()),
+                hint="mean over the labels, at the threshold that is best on validation",
+            ),
         }
 
 

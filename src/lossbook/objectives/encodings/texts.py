@@ -53,7 +53,11 @@ class Symbols(Encoding):
         alphabet = self.schema.alphabet or tuple(map(str, range(self.schema.classes or 0)))
         return {
             "acc": Measure(
-                MeanMetric(), lambda scores, target: (exact_matches(self.decide(scores), target),), train=True
+                MeanMetric(),
+                lambda scores, target: (exact_matches(self.decide(scores), target),),
+                train=True,
+                higher_is_better=True,
+                hint="whole texts read right",
             ),
             "errors": Measure(TextErrors(alphabet), lambda scores, target: (self.decide(scores), target)),
         }

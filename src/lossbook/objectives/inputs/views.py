@@ -28,7 +28,7 @@ class Views:
         positives: ``views``, or ``labels`` for all samples of the same class (Khosla et al. 2020).
     """
 
-    gives = ("top1",)
+    gives = {"top1": True}  # noqa: RUF012
 
     def __init__(self, encoding: Encoding, criterion: InfoNCELoss, positives: str = "views") -> None:
         self.encoding = encoding

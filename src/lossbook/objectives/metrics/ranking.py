@@ -16,9 +16,8 @@ class Ordering(Metric):
     wrong. Both are nan where all targets are equal, Spearman's also where all scores are. O(N log N).
     """
 
-    gives = ("acc", "spearman")
+    gives = {"acc": True, "spearman": True}  # noqa: RUF012  (name -> whether larger is better)
     full_state_update = False
-    higher_is_better = True
     scores: list[Tensor]
     targets: list[Tensor]
 

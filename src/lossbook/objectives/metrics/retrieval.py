@@ -26,9 +26,8 @@ class Retrieval(Metric):
         distance: ``euclidean`` or ``cosine``.
     """
 
-    gives = ("recall_at_1", "map_at_r")
+    gives = {"recall_at_1": True, "map_at_r": True}  # noqa: RUF012
     full_state_update = False
-    higher_is_better = True
     embeddings: list[Tensor]
     labels: list[Tensor]
 

@@ -25,7 +25,7 @@ class TextErrors(Metric):
         alphabet: the symbol of each index.
     """
 
-    gives = ("cer", "wer")
+    gives = {"cer": False, "wer": False}  # noqa: RUF012
     full_state_update = False
 
     def __init__(self, alphabet: Sequence[str]) -> None:

@@ -75,7 +75,7 @@ class PairVerification(Thresholded):
     pairs are different ones, so that plain accuracy favours the constant. Both are nan with one kind of pair only.
     """
 
-    gives = ("pair_acc", "auroc")
+    gives = {"pair_acc": True, "auroc": True}  # noqa: RUF012
 
     def compute(self) -> dict[str, Tensor]:
         distances, same = dim_zero_cat(self.scores), dim_zero_cat(self.targets).bool()

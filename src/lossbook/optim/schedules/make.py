@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lossbook.build import bind, build, target
 from lossbook.errors import UserError
-from lossbook.objectives.metrics.direction import better
+from lossbook.objectives.metrics.direction import mode_of
 from lossbook.optim.schedules.checks import torch_plateau
 from lossbook.optim.schedules.length import Length
 from lossbook.optim.schedules.plateau import Plateau
@@ -20,7 +20,9 @@ from lossbook.trust import Trust
 MakeScheduler = Callable[[Optimizer, Length], dict[str, Any]]
 
 
-def scheduler_factory(node: Mapping[str, Any], trust: Trust, primary: tuple[str, str]) -> MakeScheduler | None:
+def scheduler_factory(
+    node: Mapping[str, Any], trust: Trust, primary: tuple[str, str], directions: Mapping[str, str | None]
+) -> MakeScheduler | None:
     """(optimizer, length of the run) -> Lightning's scheduler config; None where the learning rate stays.
 
     A schedule of ours is stepped once a step. Any other class of torch's kind is stepped as the node's ``interval``
@@ -30,9 +32,10 @@ def scheduler_factory(node: Mapping[str, Any], trust: Trust, primary: tuple[str,
         node: of the config; names that it cannot have are refused here, before there is an optimizer.
         trust: what the config may build.
         primary: tag and mode of the metric that ``monitor: primary`` means, such as ``("val/acc", "max")``.
+        directions: which value of other metrics is best, as ``Objective.directions`` gives it.
 
     Raises:
-        UserError: as ``lossbook.build.build``, and for torch's ``ReduceLROnPlateau``.
+        UserError: as ``lossbook.build.build``; for torch's ``ReduceLROnPlateau``; it is not known which value is best.
     """
     if node.get("_target_") is None:
         return None
@@ -47,7 +50,7 @@ def scheduler_factory(node: Mapping[str, Any], trust: Trust, primary: tuple[str,
     else:
         arguments = {key: value for key, value in node.items() if key not in times}
     if issubclass(kind, Plateau):
-        arguments |= _watched(node, primary)
+        arguments |= _watched(node, primary, directions)
     bind(arguments, key="scheduler", trust=trust, optimizer=None)
 
     def make(optimizer: Optimizer, length: Length) -> dict[str, Any]:
@@ -61,8 +64,8 @@ def scheduler_factory(node: Mapping[str, Any], trust: Trust, primary: tuple[str,
     return make
 
 
-def _watched(node: Mapping[str, Any], primary: tuple[str, str]) -> dict[str, str]:
+def _watched(node: Mapping[str, Any], primary: tuple[str, str], directions: Mapping[str, str | None]) -> dict[str, str]:
     """The tag that a plateau watches, and which of its values is best where the node does not say."""
     monitor = primary[0] if node.get("monitor", "primary") == "primary" else str(node["monitor"])
-    natural = primary[1] if monitor == primary[0] else better(monitor.rpartition("/")[2])
-    return {"monitor": monitor, "mode": node.get("mode") or natural}
+    mode = node.get("mode") or (primary[1] if monitor == primary[0] else mode_of(monitor, directions, "scheduler"))
+    return {"monitor": monitor, "mode": mode}
