@@ -51,8 +51,11 @@ class Meter(nn.Module):
 
     @property
     def none_counted(self) -> bool:
-        """Whether no step since the last reset counted: no batch held a pair or triplet to learn from."""
-        return not bool(self.means["loss"].weight)
+        """Whether no step of any process since the last reset counted: no batch held a pair or triplet."""
+        weight = self.means["loss"].weight.clone()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(weight)
+        return not bool(weight)
 
     def add(self, step: Step) -> None:
         """Put the outcome of a batch aside, without the graph behind its loss."""

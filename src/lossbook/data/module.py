@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import lightning
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
 from lossbook.data.dataset_loader import DatasetLoader
@@ -80,6 +80,12 @@ class DataModule(lightning.LightningDataModule):
     def part(self, name: str) -> Part:
         """The part ``train``, ``val`` or ``test`` that is used, as its source gave it: not scaled, not augmented."""
         return self._parts[name]
+
+    def targets(self, name: str) -> Tensor | None:
+        """The targets (N, ...) of a part that is used, where they are in memory; None where they are not."""
+        part = self._parts[name]
+        found = part.get("target") if isinstance(part, Mapping) else getattr(part, "targets", None)
+        return found if isinstance(found, Tensor) else None
 
     def train_dataloader(self) -> Loader:
         """The training part in a new order each epoch; always in the same one for ``trainer.overfit_batches``."""

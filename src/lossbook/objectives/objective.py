@@ -125,9 +125,15 @@ class Objective(nn.Module):
         """Fresh metrics by name, the encoding's most telling first."""
         return self.encoding.measures()
 
+    def require_inputs(self, target: Tensor) -> None:
+        """Refuse targets (N, ...) of a training part of which no batch could form a pair or triplet."""
+        forms: Callable[[Tensor], bool] | None = getattr(self.inputs, "forms", None)
+        if forms is not None and not forms(target) and (error := self.none_counted()):
+            raise error
+
     def none_counted(self) -> UserError | None:
         """The error for an epoch in which no batch had anything to learn from, where that is one."""
-        found: Callable[[], UserError] | None = getattr(self.inputs, "none_counted", None)
+        found: Callable[[], UserError | None] | None = getattr(self.inputs, "none_counted", None)
         return found() if found is not None else None
 
     def watchable(self) -> list[str]:

@@ -57,6 +57,8 @@ def assemble(
     data = build_data(config["data"], config["seed"], trust)
     objective = bind(contract, data.schema, config["model"].get("embedding_dim"), trust)
     in_memory = check_in_memory(data, objective)
+    if (target := data.targets("train")) is not None:
+        objective.require_inputs(target)
     wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
     model = build_model({**config["model"], **wanted}, objective, trust)
     require_statistics(model, data.schema.input_shape, data.fewest_inputs)

@@ -80,6 +80,8 @@ def print_outcome(outcome: Outcome, primary: tuple[str, str], folder: Path, seco
     print_figures(outcome.figures, primary)
     epoch = "" if outcome.best_epoch is None else f"best epoch {outcome.best_epoch} of {outcome.epochs}, "
     out.print(f"{epoch}{outcome.steps:,} step{'s' if outcome.steps != 1 else ''}, {seconds:.1f} s")
+    for note in outcome.notes:
+        out.print(f"note         {note}")
     if outcome.best_path is not None:
         out.print(f"checkpoints  {outcome.best_path}")
     out.print(f"figures      {folder / 'metrics.json'}")
