@@ -153,17 +153,25 @@ def _train(given: Sequence[str]) -> None:
 
     config = lossbook.compose(*given)
     last = given[-1]
-    key = last.lstrip("+~").partition("=")[0]
-    if last.startswith("+") or (last.startswith("~") and "=" not in last):
-        with contextlib.suppress(Exception):  # without it there may be nothing to compare with
-            before = plain(lossbook.compose(*given[:-1]))
-            assert {**plain(config), "overrides": []} != {**before, "overrides": []}, "accepted without effect"
+    changed = plain(config) | {"overrides": None} != _before(given[:-1])
     lossbook.train(config, "run")
     status = json.loads(Path("run/metrics.json").read_text())["status"]
     if status != "completed":
         raise RuntimeError(f"status {status}")
-    if key.endswith(".robustness"):
+    if last.partition("=")[0].endswith(".robustness") or (last.startswith("~") and not changed):
         raise RuntimeError(f"{last} was accepted without effect")
+
+
+def _before(given: Sequence[str]) -> dict[str, object] | None:
+    """The config without the last override; None where there is none."""
+    import lossbook
+    from lossbook.composing.plain import plain
+    from lossbook.errors import UserError
+
+    try:
+        return plain(lossbook.compose(*given)) | {"overrides": None}
+    except UserError:
+        return None
 
 
 def _evaluate(given: Sequence[str]) -> None:
