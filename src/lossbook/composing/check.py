@@ -16,6 +16,7 @@ from lossbook.optim.schedules.checks import problems as schedule_problems
 
 _USUAL = ("cross_entropy", "bce_logits", "mse", "poisson_nll")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
+_EVALUATED = ("seed", "data.", "model.")  # what an evaluation reads
 # groups whose values are compared with one another, which takes values within their ranges
 _COMPARED = ("optim.", "param_groups.", "scheduler.", "trainer.", "model.")
 
@@ -37,7 +38,8 @@ def check(config: Mapping[str, Any], options: Options | None = None, *, trains: 
     choices = config.get("choices", {})
     contract = read(str(choices.get("loss", "loss")), config["loss"])
     options = options or Options([conf_folder()])
-    ranges = range_problems(config, options.declared(choices)) if trains else []
+    ranges = range_problems(config, options.declared(choices))
+    ranges = [problem for problem in ranges if trains or _key(problem).startswith(_EVALUATED)]
     outside = set(map(_key, ranges))
     problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config)]
     problems += [*_inputs(config), *_accelerator(config)]
