@@ -211,7 +211,7 @@ def test_a_class_of_the_users_own_is_not_bound() -> None:
 def test_an_evaluation_does_not_ask_how_a_checkpoint_came_about() -> None:
     whole = put(config("optim=sgd"), "optim.lr", 0)
     assert check(whole, trains=False)
-    with pytest.raises(UserError, match="data.seed=-1"):
+    with pytest.raises(UserError, match=r"data\.seed=-1"):
         check(put(whole, "data.seed", -1), trains=False)
     with pytest.raises(UserError):
         check(whole)
