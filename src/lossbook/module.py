@@ -238,8 +238,10 @@ class LossbookModule(L.LightningModule):
         figures = {f"{stage}/{name}": value for name, value in self.meter(stage).compute().items()}
         if self.meter(stage).met_nothing:
             raise every_target_ignored()
-        if self.meter(stage).none_counted and (error := self.objective.none_counted(stage == "train")):
-            raise error
+        if self.meter(stage).none_counted and (error := self.objective.none_counted()):
+            if stage == "train" or not self.objective.forms_inputs:
+                raise error
+            del figures[f"{stage}/loss"]  # the mean over nothing is no 0.0
         self.log_dict(figures)
         self.meter(stage).reset()
         return figures

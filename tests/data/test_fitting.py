@@ -23,7 +23,7 @@ TOKENS = Schema("class", (30,), 0, classes=2, vocabulary=9)
         ((0, 1, None, 0, True), "data.batch_size=0"),
         (("most", 1, None, 0, True), "data.batch_size=most"),
         ((2.5, 1, None, 0, True), "data.batch_size=2.5"),
-        ((True, 1, None, 0, True), "data.batch_size=True"),
+        ((True, 1, None, 0, True), "data.batch_size=true"),
         ((64, 0, None, 0, True), "data.views=0"),
         ((64, 3, None, 0, True), "data.views=3"),
         ((64, 1, 0, 0, True), "data.limit=0"),

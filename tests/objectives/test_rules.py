@@ -56,7 +56,11 @@ COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator
 def test_bounds(sign, bound, value):
     broken = Rule.read({"need": {"x": f"{sign} {bound}"}}).problems({"x": value})
     assert bool(broken) == (not COMPARE[sign](value, bound))
-    assert all(problem.fix == f"x {sign} {bound}" for problem in broken)
+    fixes = {f"x {sign} {bound}", f"x={bound}", f"x={bound + 1}", f"x={bound - 1}"}
+    assert all(problem.fix in fixes for problem in broken)
+    for problem in broken:
+        _, typed, fix = problem.fix.partition("=") if " " not in problem.fix else ("", "", "")
+        assert not typed or COMPARE[sign](float(fix), bound)
 
 
 @pytest.mark.parametrize("value", [None, "auto", True, [0.0]])

@@ -126,33 +126,6 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, An
         ("optim.fused=true with trainer.precision=16-mixed", "too late for them to be clipped", "optim.fused=null"),
         {"optim__fused": None},
     ),
-    "three betas": (
-        "adam", {"optim__betas": [0.9, 0.99, 0.999]},
-        ("optim.betas=[0.9,0.99,0.999]", "Adam takes 2 values", "optim.betas with 2 values"),
-        {"optim__betas": [0.9, 0.99]},
-    ),
-    "three betas of the rest": (
-        "muon", {"optim__rest__betas": [0.9, 0.99, 0.999]},
-        ("optim.rest.betas=", "AdamW takes 2 values", "optim.rest.betas with 2 values"),
-        {"optim__rest__betas": [0.9, 0.99]},
-    ),
-    "etas": (
-        "rprop", {"optim__etas": [0.5]},
-        ("optim.etas=[0.5]", "Rprop takes 2 values", "with 2"), {"optim__etas": [0.5, 1.1]},
-    ),
-    "step sizes": (
-        "rprop", {"optim__step_sizes": [1, 2, 3]},
-        ("optim.step_sizes=[1,2,3]", "Rprop takes 2 values", "with 2"), {"optim__step_sizes": [0.1, 1]},
-    ),
-    "coefficients": (
-        "muon", {"optim__ns_coefficients": [2.0, -1.5]},
-        ("optim.ns_coefficients=[2.0,-1.5]", "Muon takes 3 values", "with 3"),
-        {"optim__ns_coefficients": [2.0, -1.5, 0.5]},
-    ),
-    "two epsilons": (
-        "adafactor", {"optim__eps": [None, 0.001, 1.0]},
-        ("optim.eps=[null,0.001,1.0]", "Adafactor takes 2 values", "with 2"), {"optim__eps": [None, 0.1]},
-    ),
     "sparse gradients": (
         "adam", {"model__sparse": True},
         ("optim=adam with model.sparse=true", "Adam takes no sparse gradients", "or model.sparse=false"),

@@ -86,7 +86,7 @@ def test_a_run_has_a_row_beside_its_curves(tmp_path: Path) -> None:
 
 def test_a_run_that_failed_and_one_within_its_first_epoch_have_rows(tmp_path: Path) -> None:
     with pytest.raises(UserError):
-        lossbook.train(lossbook.compose(*SHORT, "optim=sgd", "optim.lr=1e39"), tmp_path / "a")
+        lossbook.train(lossbook.compose(*SHORT, "optim=sgd", "optim.lr=1e4", "trainer.max_epochs=20"), tmp_path / "a")
     assert (row(tmp_path / "a")["status"], succeeded(tmp_path / "a")) == ("failed", False)
     lossbook.train(lossbook.compose(*SHORT, "trainer.max_steps=1"), tmp_path / "b")
     assert row(tmp_path / "b")["status"] == "completed"

@@ -120,7 +120,7 @@ DOUBLE = ("trainer.precision=64-true", "trainer.benchmark=true", "logger=[tensor
 def test_a_run_leaves_no_trace(error: Any, options: tuple[str, ...], tmp_path: Path) -> None:
     config = lossbook.compose(*SHORT, *options)
     if error is UserError:
-        config = lossbook.compose(*SHORT, *options, "optim=sgd", "optim.lr=1e39")
+        config = lossbook.compose(*SHORT, *options, "optim=sgd", "optim.lr=1e4", "trainer.max_epochs=20")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a test runner's worker may have another
     before = state()
     if error is None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from lossbook.composing.options import Options, conf_folder
-from lossbook.data.fitting import option_problems
+from lossbook.composing.ranges import range_problems
 from lossbook.data.schema import TARGET_KINDS, Schema
 from lossbook.errors import Problem, UserError, nearest
 from lossbook.objectives.contract import Contract, read
@@ -15,16 +15,19 @@ from lossbook.optim.checks import problems as optimizer_problems
 from lossbook.optim.schedules.checks import problems as schedule_problems
 
 _USUAL = ("cross_entropy", "bce_logits", "mse", "poisson_nll")
-LARGEST_SEED = 2**32 - 1  # numpy's
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
+_EVALUATED = ("seed", "data.", "model.")  # what an evaluation reads
+# groups whose values are compared with one another, which takes values within their ranges
+_COMPARED = ("optim.", "param_groups.", "scheduler.", "trainer.", "model.")
 
 
-def check(config: Mapping[str, Any], options: Options | None = None) -> Contract:
-    """Hold a config against the contract of its loss, and against what its optimizer can do.
+def check(config: Mapping[str, Any], options: Options | None = None, *, trains: bool = True) -> Contract:
+    """Hold a config against the contract of its loss, the ranges of its values, and what its optimizer can do.
 
     Args:
         config: whole and resolved, as plain containers.
         options: where data that would fit is looked for; our own ``conf`` where None.
+        trains: whether it is to be trained; an evaluation does not ask how a checkpoint came about.
 
     Returns:
         The contract.
@@ -35,10 +38,16 @@ def check(config: Mapping[str, Any], options: Options | None = None) -> Contract
     choices = config.get("choices", {})
     contract = read(str(choices.get("loss", "loss")), config["loss"])
     options = options or Options([conf_folder()])
-    problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config), *_seeds(config)]
-    problems += [*_inputs(config), *_numbers(config["data"]), *_accelerator(config)]
+    ranges = range_problems(config, options.declared(choices))
+    ranges = [problem for problem in ranges if trains or _key(problem).startswith(_EVALUATED)]
+    outside = set(map(_key, ranges))
+    problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config)]
+    problems += [*_inputs(config), *_accelerator(config)]
     problems += [problem for rule in contract.rules for problem in rule.problems(config)]
-    problems += [*optimizer_problems(config), *schedule_problems(config), *_ckpt_lr(config)]
+    problems = [*(problem for problem in problems if _key(problem) not in outside), *ranges]
+    if trains and not any(key.startswith(_COMPARED) for key in outside):
+        problems += [*optimizer_problems(config), *schedule_problems(config)]
+    problems += _ckpt_lr(config)
     if problems:
         raise UserError(*problems)
     return contract
@@ -118,15 +127,9 @@ def _model(config: Mapping[str, Any]) -> Iterable[Problem]:
     )
 
 
-def _seeds(config: Mapping[str, Any]) -> Iterable[Problem]:
-    for key, seed in (("seed", config.get("seed", 0)), ("data.seed", config["data"].get("seed", 0))):
-        if not (isinstance(seed, int) and 0 <= seed <= LARGEST_SEED):
-            yield Problem(f"{key}={seed}", f"A seed is a whole number from 0 to {LARGEST_SEED}.", f"{key}=0")
-
-
-def _numbers(data: Mapping[str, Any]) -> Iterable[Problem]:
-    sizes = data.get("batch_size", "all"), data.get("views", 1), data.get("limit")
-    return option_problems(*sizes, data.get("num_workers", 0), in_memory=False)
+def _key(problem: Problem) -> str:
+    """The key that a problem is about: one of which a range says that it is wrong needs no second message."""
+    return problem.given.lstrip("+").partition("=")[0]
 
 
 def _accelerator(config: Mapping[str, Any]) -> Iterable[Problem]:
@@ -146,8 +149,6 @@ def _embedding(contract: Contract, config: Mapping[str, Any]) -> Iterable[Proble
             "The output's width follows from the targets here; only losses that train an embedding leave it open.",
             "model.embedding_dim=null",
         )
-    if width is not None and (isinstance(width, bool) or not isinstance(width, int) or width < 1):
-        yield Problem(f"model.embedding_dim={width}", "A width is a whole number from 1 on.", "model.embedding_dim=64")
 
 
 def _ckpt_lr(config: Mapping[str, Any]) -> Iterable[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lossbook.data.ranges import KEYS
 from lossbook.data.schema import Schema
 from lossbook.errors import Problem
 
@@ -16,19 +17,10 @@ PLACED = {"mask": "a class for each pixel", "text": "a width in columns"}  # kin
 
 def option_problems(batch_size: Any, views: Any, limit: Any, num_workers: Any, in_memory: bool) -> Iterator[Problem]:
     """What is wrong with the numbers, whatever the data."""
-    if batch_size != "all" and not _whole(batch_size, 1):
-        yield Problem(
-            f"data.batch_size={batch_size}", "A batch size is a whole number from 1 on, or all.", "data.batch_size=64"
-        )
-    if not _whole(views, 1) or views > 2:
-        yield Problem(f"data.views={views}", "A sample has 1 view, or 2 for loss=info_nce.", "data.views=1")
-    if limit is not None and not _whole(limit, 1):
-        yield Problem(f"data.limit={limit}", "A part keeps at least one sample; null keeps all.", "data.limit=null")
-    if not _whole(num_workers, 0):
-        yield Problem(
-            f"data.num_workers={num_workers}", "It is a number of processes, from 0 on.", "data.num_workers=0"
-        )
-    elif num_workers and in_memory:
+    given = {"batch_size": batch_size, "views": views, "limit": limit, "num_workers": num_workers}
+    found = [KEYS[f"data.{key}"](f"data.{key}", value) for key, value in given.items()]
+    yield from (problem for problem in found if problem is not None)
+    if in_memory and num_workers and found[-1] is None:
         yield Problem(
             f"data.num_workers={num_workers}",
             "This data is held in memory and indexed a batch at a time: workers have no effect.",
@@ -81,7 +73,3 @@ def _module_problems(schema: Schema, module: nn.Module) -> Iterator[Problem]:
             f"It moves pixels, but the target holds {PLACED[schema.target]}, which would stay behind.",
             "leave it out; GaussianNoise and BrightnessContrast fit",
         )
-
-
-def _whole(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -85,6 +85,12 @@ class DataModule(lightning.LightningDataModule):
         """The part ``train``, ``val`` or ``test`` that is used, as its source gave it: not scaled, not augmented."""
         return self._parts[name]
 
+    def targets(self, name: str) -> Tensor | None:
+        """The targets (N, ...) of a part that is used, where they are in memory; None where they are not."""
+        part = self._parts[name]
+        found = part.get("target") if isinstance(part, Mapping) else getattr(part, "targets", None)
+        return found if isinstance(found, Tensor) else None
+
     def train_dataloader(self) -> Loader:
         """The training part in a new order each epoch; always in the same one for ``trainer.overfit_batches``."""
         overfit = self.trainer is not None and getattr(self.trainer, "overfit_batches", 0) > 0

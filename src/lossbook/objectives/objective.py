@@ -151,12 +151,23 @@ class Objective(nn.Module):
         """Fresh metrics by name, the encoding's most telling first."""
         return self.encoding.measures()
 
-    def none_counted(self, train: bool) -> UserError | None:
-        """The error for an epoch in which no batch, of training or not, had anything that counts, where that is one."""
+    def require_inputs(self, target: Tensor) -> None:
+        """Refuse targets (N, ...) of a training part of which no batch could form a pair or triplet."""
+        forms: Callable[[Tensor], bool] | None = getattr(self.inputs, "forms", None)
+        if forms is not None and not forms(target) and (error := self.none_counted()):
+            raise error
+
+    @property
+    def forms_inputs(self) -> bool:
+        """Whether pairs or triplets are formed within a batch, of which there may be none."""
+        return hasattr(self.inputs, "forms")
+
+    def none_counted(self) -> UserError | None:
+        """The error for an epoch in which no batch had anything that counts, where that is one."""
         if self.passes_over_ignored and isinstance(self.inputs, Single):
             return every_target_ignored()
-        found: Callable[[], UserError] | None = getattr(self.inputs, "none_counted", None)
-        return found() if train and found is not None else None
+        found: Callable[[], UserError | None] | None = getattr(self.inputs, "none_counted", None)
+        return found() if found is not None else None
 
     def directions(self) -> dict[str, str | None]:
         """What may choose the best checkpoint, the most telling first: name -> ``max``, ``min``, or None: unknown."""

@@ -52,7 +52,7 @@ class Rule:
             found, given = look_up(config, key)
             if found and not _holds(given, condition):
                 broken.append(
-                    Problem(f"{key}={typed(given)}{self._given(config)}", self.why or "", _fix(key, condition))
+                    Problem(f"{key}={typed(given)}{self._given(config)}", self.why or "", _fix(key, given, condition))
                 )
         return broken
 
@@ -85,7 +85,13 @@ def _as_list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, (list, tuple)) else [value]
 
 
-def _fix(key: str, condition: Any) -> str:
+def _fix(key: str, given: Any, condition: Any) -> str:
+    """A value that will do, as it is typed; between numbers that are not whole there is no nearest."""
     if isinstance(condition, str):
-        return f"{key} {condition}"
+        match = _BOUND.match(condition)
+        assert match
+        bound = float(match[2])
+        if match[1] in ("<=", ">="):
+            return f"{key}={bound:g}"
+        return f"{key}={bound + (1 if match[1] == '>' else -1):g}" if isinstance(given, int) else f"{key} {condition}"
     return " or ".join(f"{key}={typed(value)}" for value in condition)

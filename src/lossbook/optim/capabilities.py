@@ -20,7 +20,6 @@ class Capability:
         full_batch: meant for steps on all data at once.
         averages: key of the averaged weights in its state, None where it keeps none.
         takes: ``all`` parameters, or ``matrices`` alone: weights of two dimensions.
-        lengths: number of values of each hyperparameter that is a list.
         share_of_run: hyperparameters that count steps, and the share of the run's that a null stands for.
     """
 
@@ -33,7 +32,6 @@ class Capability:
     full_batch: bool = False
     averages: str | None = None
     takes: Literal["all", "matrices"] = "all"
-    lengths: tuple[tuple[str, int], ...] = ()
     share_of_run: tuple[tuple[str, float], ...] = ()
 
     @property
@@ -42,26 +40,22 @@ class Capability:
         return self.takes != "all" or self.sparse == "only"
 
 
-_BETAS = (("betas", 2),)
-
 CAPABILITIES = {
     "torch.optim.ASGD": Capability(averages="ax", share_of_run=(("t0", 0.5),)),
     "torch.optim.Adadelta": Capability(),
-    "torch.optim.Adafactor": Capability(lengths=(("eps", 2),)),
+    "torch.optim.Adafactor": Capability(),
     "torch.optim.Adagrad": Capability(fused=True, sparse="accepts"),
-    "torch.optim.Adam": Capability(fused=True, lengths=_BETAS),
-    "torch.optim.AdamW": Capability(fused=True, lengths=_BETAS),
-    "torch.optim.Adamax": Capability(lengths=_BETAS),
+    "torch.optim.Adam": Capability(fused=True),
+    "torch.optim.AdamW": Capability(fused=True),
+    "torch.optim.Adamax": Capability(),
     "torch.optim.LBFGS": Capability(groups=False, weight_decay=False, sparse="accepts", closure=True, full_batch=True),
-    "torch.optim.Muon": Capability(takes="matrices", lengths=(("ns_coefficients", 3),)),
-    "torch.optim.NAdam": Capability(lengths=_BETAS),
-    "torch.optim.RAdam": Capability(lengths=_BETAS),
+    "torch.optim.Muon": Capability(takes="matrices"),
+    "torch.optim.NAdam": Capability(),
+    "torch.optim.RAdam": Capability(),
     "torch.optim.RMSprop": Capability(),
-    "torch.optim.Rprop": Capability(
-        weight_decay=False, schedule=False, full_batch=True, lengths=(("etas", 2), ("step_sizes", 2))
-    ),
+    "torch.optim.Rprop": Capability(weight_decay=False, schedule=False, full_batch=True),
     "torch.optim.SGD": Capability(fused=True, sparse="accepts"),
-    "torch.optim.SparseAdam": Capability(weight_decay=False, sparse="only", lengths=_BETAS),
+    "torch.optim.SparseAdam": Capability(weight_decay=False, sparse="only"),
 }
 UNKNOWN = Capability(sparse="accepts")  # no kernel is taken that may not be there, and nothing refused on a guess
 

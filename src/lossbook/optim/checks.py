@@ -28,7 +28,7 @@ def problems(config: Node) -> list[Problem]:
     found += [*_processes(config, can), *_averages(config, can)]
     for key, part in (("optim", node), ("optim.rest", node.get("rest"))):
         if isinstance(part, Mapping):
-            found += [*_flags(key, part, config), *_lengths(key, part)]
+            found += _flags(key, part, config)
     if not can.groups:
         found += group_problems(config)
     return [*found, *rule_problems(config)]
@@ -201,14 +201,6 @@ def _flags(key: str, node: Node, config: Node) -> Iterator[Problem]:
         given = f"{key}.fused=true with trainer.precision={trainer['precision']} and trainer.gradient_clip_val."
         rule = "A fused step unscales the gradients itself, too late for them to be clipped."
         yield Problem(given, rule, f"{key}.fused=null")
-
-
-def _lengths(key: str, node: Node) -> Iterator[Problem]:
-    for name, length in capability(str(node.get("_target_"))).lengths:
-        value = node.get(name)
-        if isinstance(value, list) and len(value) != length:
-            rule = f"{_name(node)} takes {length} values here, and would pass over others or stop at its first step."
-            yield Problem(f"{key}.{name}={typed(value)}", rule, f"{key}.{name} with {length} values")
 
 
 def _averages(config: Node, can: Capability) -> Iterator[Problem]:

@@ -7,12 +7,12 @@ from typing import Any
 
 from lossbook.errors import Problem, nearest
 from lossbook.optim.capabilities import CAPABILITIES, capability
-from lossbook.optim.schedules.ranges import number
+from lossbook.optim.ranges import RULES, hyperparameter
+from lossbook.ranges import FLAG, Range, is_number
 
 SELECTORS = ("match", "type", "vectors", "part")
 UNTIL = ("until_epoch", "until_step", "until_share")
 KEYS = (*SELECTORS, "name", "lr_scale", "freeze", *UNTIL)  # beside the optimizer's hyperparameters
-PARTS = ("backbone", "head")
 OF_LAYERS = ("layer_decay", "unfrozen_by")  # what a preset says of all layers in turn
 OF_THE_WHOLE = ("_target_", "rest", "fused", "foreach", "capturable", "differentiable")  # no group has its own
 
@@ -102,49 +102,34 @@ def _unknown(said: str, key: str, more: tuple[str, ...], own: Mapping[str, Any])
 def _values(said: str, rule: Mapping[str, Any], own: Mapping[str, Any], optim: Mapping[str, Any]) -> Iterator[Problem]:
     """Values of the wrong type, length or range."""
     rest = optim.get("rest")
+    targets = [str(node.get("_target_")) for node in (optim, rest) if isinstance(node, Mapping)]
     for key, value in rule.items():
-        wants = _wanted(key, value, own)
-        if wants is None and isinstance(value, list):
-            lengths = {**(_lengths(rest) if isinstance(rest, Mapping) else {}), **_lengths(optim)}
-            if len(value) != lengths.get(key, len(value)):
-                wants = f"{lengths[key]} values"
-        if wants is not None:
-            typed = f"param_groups.{key}=" if key in OF_LAYERS else f"{key}: "
-            yield Problem(f"{said} has {key}: {value}.", f"{key} is {wants}.", f"{typed}{_example(key, own)}")
+        inside = RULES.get(key) or hyperparameter(targets, key) or _of_a_stranger(own.get(key))
+        if inside is None or inside.admits(value):
+            continue
+        default = own.get(key)
+        fix = default if key not in RULES and inside.admits(default) else inside.example
+        shown = str(fix).lower() if isinstance(fix, bool) else str(fix).replace("None", "null")
+        yield Problem(
+            f"{said} has {key}: {value}.",
+            f"{key} is {inside.words}. {inside.why}".rstrip(),
+            f"param_groups.{key}={shown}" if key in OF_LAYERS else f"{key}: {shown}",
+        )
 
 
-def _wanted(key: str, value: Any, own: Mapping[str, Any]) -> str | None:
-    """What ``key`` takes, where ``value`` is not that."""
-    if key in ("match", "type", "name"):
-        return None if isinstance(value, str) and value else "a text"
-    if key == "part":
-        return None if value in PARTS else " or ".join(PARTS)
-    if key == "vectors":
-        return None if value is True else "true, or left out: it selects tensors of at most one dimension"
-    if key == "freeze":
-        return None if isinstance(value, bool) else "true or false"
-    if key in ("until_epoch", "until_step"):
-        whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        return None if whole else "a whole number from 1 on"
-    if key == "until_share":
-        return None if number(value) and 0 < value < 1 else "a share of the run's steps, between 0 and 1"
-    if key == "layer_decay":
-        return None if number(value) and 0 < value <= 1 else "a number above 0, at most 1"
-    if key == "unfrozen_by":
-        return None if number(value) and 0 < value < 1 else "a share of the run's steps, between 0 and 1"
-    if key == "lr_scale":
-        return None if number(value) and value > 0 else "a number above 0"
-    if key in ("lr", "weight_decay"):
-        return None if number(value) and value >= 0 else "a number from 0 on"
-    default = own.get(key)
+def _of_a_stranger(default: Any) -> Range | None:
+    """What the default of an optimizer that is not torch's tells of a hyperparameter."""
     if isinstance(default, bool):
-        return None if isinstance(value, bool) else "true or false"
-    if isinstance(default, (int, float)):
-        return None if number(value) else "a number"
+        return FLAG
+    if is_number(default):
+        return Range(is_number, "a number", default)
     if isinstance(default, list):
-        fine = isinstance(value, list) and all(item is None or number(item) for item in value)
-        return None if fine else "a list of numbers"
+        return Range(_numbers, "a list of numbers", default)
     return None
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(item is None or is_number(item) for item in value)
 
 
 def _stages(rule: Mapping[str, Any], said: str) -> Iterator[Problem]:
@@ -156,21 +141,6 @@ def _stages(rule: Mapping[str, Any], said: str) -> Iterator[Problem]:
     if len(until) > 1:
         why = "Parameters are frozen up to one moment."
         yield Problem(f"{said} has {' and '.join(until)}.", why, f"{until[0]} alone")
-
-
-def _lengths(node: Mapping[str, Any]) -> dict[str, int]:
-    return dict(capability(str(node.get("_target_"))).lengths)
-
-
-def _example(key: str, own: Mapping[str, Any]) -> str:
-    examples = {
-        "match": "model.head.*", "type": "BatchNorm*", "name": "head", "part": "head", "vectors": "true",
-        "freeze": "true", "until_epoch": "5", "until_step": "1000", "until_share": "0.5", "lr_scale": "0.1",
-        "layer_decay": "0.75", "unfrozen_by": "0.5", "weight_decay": "0.0",
-    }  # fmt: skip
-    default = own.get(key)
-    shown = str(default).lower() if isinstance(default, bool) else str(default)
-    return examples.get(key, shown.replace("None", "null").replace("'", ""))
 
 
 def _said(rule: Mapping[str, Any], where: str) -> str:

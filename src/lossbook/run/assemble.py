@@ -72,6 +72,8 @@ def assemble(
         rule = f"f1 alone depends on it, and loss={contract.name} has none: it would have no effect."
         raise refuse(f"data.positive_class={typed(positive)}", rule, "leave it out")
     in_memory = check_in_memory(data, objective)
+    if (target := data.targets("train")) is not None:
+        objective.require_inputs(target)
     wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
     model = build_model({**config["model"], **wanted}, objective, trust)
     if not evaluating:

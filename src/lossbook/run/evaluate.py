@@ -39,7 +39,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
 
     checkpoint = read(values["ckpt"])
     _refuse_without_effect(values["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :])
-    contract = check(values)
+    contract = check(values, trains=False)
 
     from lossbook.run.assemble import assemble
     from lossbook.run.fit import ctrl_c_itself, quiet

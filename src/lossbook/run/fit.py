@@ -29,6 +29,7 @@ from lossbook.objectives.metrics.direction import mode_of
 from lossbook.optim.capabilities import capability
 from lossbook.run.assemble import Assembly
 from lossbook.run.lean import make_lean
+from lossbook.run.learned import Movement, notes
 from lossbook.run.trainer import build_trainer, says, trainer_options
 from lossbook.trust import Trust
 
@@ -46,6 +47,7 @@ class Outcome:
         best_by_loss: other epochs have the same value of the watched metric; the lower ``val/loss`` decided.
         best_path, last_path: the files, or None.
         epochs, steps: how far training went.
+        notes: what looks as if nothing was learned, a sentence each.
     """
 
     figures: dict[str, float] = field(default_factory=dict)
@@ -55,6 +57,7 @@ class Outcome:
     last_path: Path | None = None
     epochs: int = 0
     steps: int = 0
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, trainer: L.Trainer) -> Outcome:
@@ -122,7 +125,7 @@ def make_trainer(
             trainer = build_trainer(
                 options,
                 default_root_dir=folder,
-                callbacks=[*staged, *built, *averaging, ChartLayout(), *more, record],
+                callbacks=[*staged, *built, *averaging, ChartLayout(), Movement(), *more, record],
                 logger=logging_to,
                 plugins=[AtomicCheckpointIO()],
                 enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in (*built, *more)),
@@ -156,6 +159,7 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
             path = str(outcome.best_path) if outcome.best_path else None
             trainer.test(module, datamodule=data, ckpt_path=path, verbose=False)
             outcome.figures.update(_figures(trainer, "test/"))
+        outcome.notes = notes(trainer, assembly, outcome.figures)
     return outcome
 
 

@@ -108,6 +108,7 @@ class RunFolder:
             "status": status,
             **({"message": message} if message else {}),
             **({"resumable": True} if resumable else {}),
+            **({"notes": outcome.notes} if outcome.notes else {}),
             "primary": self.primary[0],
             "mode": self.primary[1],
             "data": self.data,

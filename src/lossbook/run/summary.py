@@ -96,6 +96,8 @@ def print_outcome(
     tie = f" (equal {primary[0]}: the lowest val/loss)" if outcome.best_by_loss else ""
     epoch = "" if outcome.best_epoch is None else f"best epoch {outcome.best_epoch} of {outcome.epochs}{tie}, "
     out.print(f"{epoch}{outcome.steps:,} step{'s' if outcome.steps != 1 else ''}, {seconds:.1f} s")
+    for note in outcome.notes:
+        out.print(f"note         {note}")
     if outcome.best_path is not None:
         out.print(f"checkpoints  {outcome.best_path}")
     out.print(f"figures      {folder / 'metrics.json'}")

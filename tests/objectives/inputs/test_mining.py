@@ -13,7 +13,7 @@ from torch import tensor
 
 from lossbook.errors import UserError
 from lossbook.objectives.contract import MINING
-from lossbook.objectives.inputs.mining import all_pairs, triplets
+from lossbook.objectives.inputs.mining import all_pairs, forms_triplets, triplets
 
 
 @st.composite
@@ -85,3 +85,11 @@ def test_all_triplets_of_1300_digits_are_refused():
 def test_too_many_pairs_are_refused():
     with pytest.raises(UserError, match="4,498,500 pairs"):
         all_pairs(torch.zeros(3000))
+
+
+@pytest.mark.parametrize(
+    ("labels", "forms"),
+    [([], False), ([0], False), ([0, 1, 2], False), ([1, 1, 1], False), ([0, 1, 0], True), ([2, 2, 5], True)],
+)
+def test_whether_there_is_a_triplet_at_all(labels: list[int], forms: bool) -> None:
+    assert forms_triplets(torch.tensor(labels, dtype=torch.int64)) is forms

@@ -95,3 +95,23 @@ def test_too_many_ranked_pairs_are_not_told_to_mine(objective):
         objective("count", "loss=margin_ranking")(torch.zeros(3000, 1), {"target": torch.zeros(3000, 1)})
     assert "Fix: data.batch_size=256" in str(caught.value)
     assert "mine" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss", "fine", "wrong"),
+    [
+        ("class", "cosine_embedding", LABELS, tensor([3, 3, 3])),
+        ("class", "hinge_embedding", LABELS, tensor([0, 1, 2])),
+        ("value", "margin_ranking", tensor([[1.0], [2.0]]), tensor([[1.0], [1.0]])),
+    ],
+)
+def test_training_targets_without_both_kinds_of_pairs_are_refused(objective, kind, loss, fine, wrong):
+    bound = objective(kind, f"loss={loss}")
+    bound.require_inputs(fine)
+    with pytest.raises(UserError, match=r"No batch of the training part(?s:.*)data\.limit=null"):
+        bound.require_inputs(wrong)
+    assert bound.none_counted() is not None
+
+
+def test_pairs_that_the_data_gives_are_pairs_whatever_their_targets(objective):
+    objective("pair", "loss=hinge_embedding").require_inputs(tensor([1, 1, 1]))

@@ -5,6 +5,7 @@ import torch
 from torch import tensor
 from torch.nn import functional as F
 
+from lossbook.errors import UserError
 from lossbook.objectives.inputs.mining import triplets
 
 LABELS = tensor([0, 0, 1, 2, 1, 2])
@@ -98,3 +99,17 @@ def test_small_distances_far_from_the_origin_are_mined_rightly(objective):
     a, p, n = triplets(exact, labels, "hard", 0.01)
     assert torch.equal(step.scores, far)
     torch.testing.assert_close(step.loss, F.triplet_margin_loss(far[a], far[p], far[n], margin=0.01), rtol=1e-3, atol=0)
+
+
+def test_an_epoch_without_a_triplet_is_an_error_unless_the_margin_holds_for_all(objective):
+    bound = objective("class", "loss=triplet_margin", "loss.pairing.mine=all")
+    bound(torch.randn(3, 2), {"target": tensor([0, 1, 2])})
+    assert "two samples of one class and one of another" in str(bound.none_counted())
+    assert bound(tensor([[0.0], [0.0], [9.0]]), {"target": tensor([0, 0, 1])}).weight == 0
+    assert bound.none_counted() is None
+
+
+def test_training_targets_that_form_none_are_refused_and_given_triplets_have_none(objective):
+    with pytest.raises(UserError, match="No batch of the training part"):
+        objective("class", "loss=triplet_margin").require_inputs(tensor([0, 1, 2]))
+    objective("class", "loss=triplet_margin").require_inputs(LABELS)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lossbook.composing.ranges import range_problems
 from lossbook.optim.schedules.checks import problems
 
 FOLDER = Path(__file__).parents[3] / "conf" / "scheduler"
@@ -27,7 +28,8 @@ def found(option: str, optim: Any = ADAM, trainer: Any = None, rules: Any = (), 
         "param_groups": {"rules": list(rules), "preset": []},
         "choices": {"scheduler": option},
     }
-    return [str(problem) for problem in problems(config)]
+    outside = range_problems({"scheduler": config["scheduler"]}, {"scheduler": node})
+    return [str(problem) for problem in outside or problems(config)]
 
 
 @pytest.mark.parametrize("option", [path.stem for path in FOLDER.glob("*.yaml")])
@@ -47,9 +49,9 @@ WRONG = [
     ("step", {"step_size": 0}, "scheduler.step_size=0", "above 0"),
     ("step", {"gamma": 0}, "scheduler.gamma=0", "above 0"),
     ("exponential", {"gamma": -1}, "scheduler.gamma=-1", "above 0"),
-    ("multistep", {"milestones": [10, 5]}, "scheduler.milestones=[10,5]", "They increase"),
-    ("multistep", {"milestones": [0.5, 10]}, "scheduler.milestones=[0.5,10]", "of one kind"),
-    ("multistep", {"milestones": []}, "scheduler.milestones=[]", "They increase"),
+    ("multistep", {"milestones": [10, 5]}, "scheduler.milestones=[10,5]", "increases"),
+    ("multistep", {"milestones": [0.5, 10]}, "scheduler.milestones=[0.5,10]", "all of one kind"),
+    ("multistep", {"milestones": []}, "scheduler.milestones=[]", "increases"),
     ("polynomial", {"power": 0}, "scheduler.power=0", "above 0"),
     ("cosine_restarts", {"T_mult": 1.5}, "scheduler.T_mult=1.5", "whole number"),
     ("cosine_restarts", {"T_0": 2.5}, "scheduler.T_0=2.5", "whole number"),
@@ -58,10 +60,10 @@ WRONG = [
     ("one_cycle", {"max_momentum": 1.0}, "scheduler.max_momentum=1.0", "below 1"),
     ("one_cycle", {"base_momentum": 0.96}, "scheduler.base_momentum=0.96", "falls"),
     ("one_cycle", {"three_phase": True, "pct_start": 0.6}, "scheduler.pct_start=0.6", "at most half"),
-    ("one_cycle", {"div_factor": 0.5}, "scheduler.div_factor=0.5", "from 1 on"),
+    ("one_cycle", {"div_factor": 0.5}, "scheduler.div_factor=0.5", "from 1 to"),
     ("cyclic", {"mode": "sawtooth"}, "scheduler.mode=sawtooth", "triangular2"),
     ("cyclic", {"gamma": 0.9}, "scheduler.gamma=0.9", "exp_range"),
-    ("cyclic", {"gamma": 1.1, "mode": "exp_range"}, "scheduler.gamma=1.1", "above the peak"),
+    ("cyclic", {"gamma": 1.1, "mode": "exp_range"}, "scheduler.gamma=1.1", "leave the peak"),
     ("cyclic", {"step_size_down": 0}, "scheduler.step_size_down=0", "null"),
     ("plateau", {"mode": "maximum"}, "scheduler.mode=maximum", "null or min or max"),
     ("plateau", {"factor": 1.0}, "scheduler.factor=1.0", "below 1"),
@@ -135,9 +137,9 @@ def test_torchs_own_plateau_is_refused_and_its_other_classes_are_not() -> None:
     config: dict[str, Any] = {"optim": ADAM, "trainer": {}, "scheduler": {"_target_": f"{path}ReduceLROnPlateau"}}
     assert "scheduler=plateau" in str(problems(config)[0])
     config["scheduler"] = {"_target_": f"{path}StepLR", "step_size": 0, "interval": "epoch"}
-    assert problems(config) == []
+    assert problems(config) == range_problems(config, {}) == []
     config["scheduler"]["interval"] = "batch"
-    assert "scheduler.interval=batch" in str(problems(config)[0])
+    assert "scheduler.interval=batch" in str(range_problems(config, {})[0]).lstrip("+")
 
 
 def test_no_torch_is_imported() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lossbook.errors import refuse
+from lossbook.errors import UserError, refuse
 
 _MOST = 4_000_000  # pairs or triplets of one batch; beyond, memory and time run away
 
@@ -42,6 +42,21 @@ def triplets(
         return _hardest(distances, positive, ~same, swap)
     assert mine == "semi_hard", mine
     return _semi_hard(distances, positive, ~same, swap)
+
+
+def forms_triplets(labels: Tensor) -> bool:
+    """Whether two samples of a class and one of another are among these."""
+    counts = labels.unique(return_counts=True)[1]
+    return len(counts) > 1 and bool((counts > 1).any())
+
+
+def none_formed(what: str) -> UserError:
+    """The error for samples or batches without a pair or triplet."""
+    return refuse(
+        f"No batch of the training part holds {what}.",
+        "The loss is of such samples of one batch: nothing is learned without.",
+        "data.batch_size=64, and a training part that holds more of them (data.limit=null)",
+    )
 
 
 def _to_negatives(distances: Tensor, anchors: Tensor, positives: Tensor, swap: bool) -> Tensor:

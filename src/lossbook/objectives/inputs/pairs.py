@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lossbook.errors import UserError
 from lossbook.objectives.encodings.embeddings import PairEmbedding, with_distances
 from lossbook.objectives.encodings.encoding import Encoding
 from lossbook.objectives.inputs.arguments import Arguments
-from lossbook.objectives.inputs.mining import all_pairs, triplets
+from lossbook.objectives.inputs.mining import all_pairs, forms_triplets, none_formed, triplets
 from lossbook.objectives.metrics.retrieval import pairwise_distances
 
 
@@ -39,6 +40,14 @@ class Pairs:
         self.mine = mine
         self.distance = distance
         self.margin = margin
+
+    def forms(self, target: Tensor) -> bool:
+        """Whether samples of these targets make up pairs of both kinds; given ones do as they are."""
+        return isinstance(self.encoding, PairEmbedding) or forms_triplets(target)
+
+    def none_counted(self) -> UserError:
+        """The error for an epoch without a pair."""
+        return none_formed("two samples of one class and one of another")
 
     def __call__(self, scores: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
         if isinstance(scores, tuple):
@@ -81,6 +90,14 @@ class RankedPairs:
 
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
+
+    def forms(self, target: Tensor) -> bool:
+        """Whether two of these targets differ."""
+        return len(target.unique()) > 1
+
+    def none_counted(self) -> UserError:
+        """The error for an epoch without two targets of one batch that differ."""
+        return none_formed("two samples whose targets differ")
 
     def __call__(self, scores: Tensor, batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
         values = batch["target"].flatten()

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lossbook.errors import UserError
 from lossbook.objectives.encodings.embeddings import with_distances
 from lossbook.objectives.encodings.encoding import Encoding
 from lossbook.objectives.inputs.arguments import Arguments
-from lossbook.objectives.inputs.mining import triplets
+from lossbook.objectives.inputs.mining import forms_triplets, none_formed, triplets
 
 
 class Triplets:
@@ -28,6 +29,15 @@ class Triplets:
         self.p = float(getattr(criterion, "p", 2.0))
         self.swap = bool(getattr(criterion, "swap", False))
         self.mine = mine
+        self._satisfied = False  # a batch had triplets, and none of them violated the margin
+
+    def forms(self, target: Tensor) -> bool:
+        """Whether samples of these targets can make up a triplet; given ones have no target."""
+        return forms_triplets(target)
+
+    def none_counted(self) -> UserError | None:
+        """The error for an epoch without a triplet; None where the margin holds for all that there are."""
+        return None if self._satisfied else none_formed("two samples of one class and one of another")
 
     def __call__(self, scores: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
         if isinstance(scores, tuple):
@@ -47,4 +57,6 @@ class Triplets:
             away = torch.minimum(between[a, n], between[p, n]) if self.swap else between[a, n]
             active = between[a, p] + self.margin > away
             figures = {"active": active.float().mean(), "spread": scores.detach().std(dim=0).mean()}
+        elif self.mine == "all":
+            self._satisfied |= forms_triplets(labels)
         return Arguments((scores[a], scores[p], scores[n]), len(a), scores, labels, figures)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lossbook.errors import Problem, typed
-from lossbook.optim.schedules.ranges import MODES, RANGES, number
+from lossbook.ranges import is_number
 
 HERE = "lossbook.optim.schedules."
 TORCH_PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
@@ -20,7 +20,7 @@ def problems(config: Mapping[str, Any]) -> list[Problem]:
     """Everything that is wrong with ``config["scheduler"]``, also beside the trainer and the optimizer.
 
     Args:
-        config: whole and resolved, as plain containers.
+        config: whole and resolved, as plain containers; single values lie within their ranges.
     """
     node = config["scheduler"]
     path = node.get("_target_")
@@ -29,11 +29,9 @@ def problems(config: Mapping[str, Any]) -> list[Problem]:
     if path == TORCH_PLATEAU:
         return [torch_plateau()]
     if not path.startswith(HERE):
-        node = {key: node[key] for key in ("interval", "frequency") if key in node}
-        return list(_ranges(node, ""))
+        return []
     name = path.rpartition(".")[2]
-    wrong = list(_ranges(node, name))
-    return wrong or [*_together(node, name), *_beside(config, node, name)]
+    return [*_monitor(node), *_together(node, name), *_beside(config, node, name)]
 
 
 def unknown_length(what: str) -> Problem:
@@ -63,16 +61,12 @@ def torch_plateau() -> Problem:
     )
 
 
-def _ranges(node: Mapping[str, Any], name: str) -> Iterator[Problem]:
-    """What is wrong with single values."""
-    for key, value in node.items():
-        allowed, rule, example = RANGES.get(key) or (key == "mode" and MODES.get(name)) or (lambda _: True, "", "")
-        if not allowed(value):
-            yield Problem(_shown(key, value), rule, f"scheduler.{key}={example}")
-        if key == "monitor" and not (value == "primary" or str(value).startswith("val/")):
-            rule = "It is the tag of a figure of validation, or primary: the metric that checkpoints watch."
-            fix = f"scheduler.monitor=val/{str(value).rpartition('/')[2]} or scheduler.monitor=primary"
-            yield Problem(_shown(key, value), rule, fix)
+def _monitor(node: Mapping[str, Any]) -> Iterator[Problem]:
+    value = node.get("monitor", "primary")
+    if not (value == "primary" or str(value).startswith("val/")):
+        rule = "It is the tag of a figure of validation, or primary: the metric that checkpoints watch."
+        fix = f"scheduler.monitor=val/{str(value).rpartition('/')[2]} or scheduler.monitor=primary"
+        yield Problem(_shown("monitor", value), rule, fix)
 
 
 def _together(node: Mapping[str, Any], name: str) -> Iterator[Problem]:
@@ -87,9 +81,6 @@ def _together(node: Mapping[str, Any], name: str) -> Iterator[Problem]:
     if name == "Cyclic" and node.get("gamma", 1) != 1 and node.get("mode") != "exp_range":
         given = f"scheduler.gamma={node['gamma']} with scheduler.mode={node.get('mode')}."
         yield Problem(given, "Only exp_range has a gamma.", "scheduler.mode=exp_range or scheduler.gamma=1")
-    if name == "Cyclic" and node.get("gamma", 1) > 1:
-        given = f"scheduler.gamma={node['gamma']}"
-        yield Problem(given, "Cycles would rise above the peak.", "scheduler.gamma=0.999")
 
 
 def _beside(config: Mapping[str, Any], node: Mapping[str, Any], name: str) -> Iterator[Problem]:
@@ -129,7 +120,7 @@ def _endless(trainer: Mapping[str, Any]) -> bool:
 
 def _is_share(value: Any) -> bool:
     values: Sequence[Any] = value if isinstance(value, (list, tuple)) else [value]
-    return any(number(one) and 0 < one < 1 for one in values)
+    return any(is_number(one) and 0 < one < 1 for one in values)
 
 
 def _shown(key: str, value: Any) -> str:

@@ -1,0 +1,260 @@
+"""Whatever is typed or read is trained or refused in words: no traceback, no hang, no crash, nothing without effect.
+
+    python benchmarks/robustness.py                                # 100 of each kind that is here
+    python benchmarks/robustness.py --sample 5000 --kinds overrides
+    python benchmarks/robustness.py --seed 1 --kinds tables checkpoints
+
+overrides: over every key of every option, wrong types, signs, zero, infinities, sizes, structures. tables, images,
+checkpoints: broken and odd files. Each is composed, checked and, where it is accepted, trained for two steps in a
+process of its own with a time limit. Printed are the counts by kind, and each fault with its command; the exit code is
+1 where there is one. The same seed gives the same sample. About four a second with two workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parent))
+
+SECONDS = 60  # more is a hang
+RESULTS = ("trained", "refused")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One try.
+
+    Args:
+        kind: what it is counted as.
+        command: what a user would type to see the same.
+        run: does it, in a folder of its own; raises UserError where it is refused.
+        allowed: what may come of it.
+    """
+
+    kind: str
+    command: str
+    run: Callable[[], object]
+    allowed: Sequence[str] = RESULTS
+
+
+@dataclass
+class Running:
+    """A job's process."""
+
+    job: Job
+    pid: int
+    folder: Path
+    since: float = field(default_factory=time.perf_counter)
+
+
+def main() -> int:
+    """Run the sample and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", type=int, default=100, help="of each kind")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=[kind for kind in KINDS if _is_here(kind)])
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    _warm()
+    counts: Counter[tuple[str, str]] = Counter()
+    faults: list[tuple[Job, str]] = []
+    with tempfile.TemporaryDirectory(prefix="lossbook-robustness-") as place:
+        for kind in options.kinds:
+            jobs = KINDS[kind](options.seed, options.sample, Path(place))
+            # a damaged checkpoint is there until the next is asked for
+            for job, result in _results(jobs, 1 if kind == "checkpoints" else options.workers, Path(place)):
+                fault = result if result not in RESULTS else "" if result in job.allowed else f"{result}: not expected"
+                counts[job.kind, "FAULT" if fault else result] += 1
+                if fault:
+                    faults.append((job, fault))
+    for (kind, result), number in sorted(counts.items()):
+        print(f"{kind:<12} {result:<8} {number:>6,}")
+    for job, fault in faults:
+        print(f"\n{job.command}\n  {fault}")
+    return 1 if faults else 0
+
+
+def overrides(seed: int, count: int, folder: Path) -> Iterator[Job]:
+    """Over every key of every option."""
+    from robustness_overrides import overrides as drawn
+
+    for given in drawn(seed, count):
+        yield Job("overrides", _command("train", given), lambda given=given: _train(given))  # type: ignore[misc]
+
+
+def tables(seed: int, count: int, folder: Path) -> Iterator[Job]:
+    """Broken and odd tables."""
+    made = importlib.import_module("robustness_tables").tables
+    for case in made(seed, count, folder / "tables"):
+        given = (*case.overrides, "trainer=one_batch", "logger=none", "trainer.accelerator=cpu")
+        run = lambda given=given: _train(given)  # noqa: E731
+        yield Job("tables", f"{case.kind}: {_command('train', given)}", run, case.allowed)
+
+
+def images(seed: int, count: int, folder: Path) -> Iterator[Job]:
+    """Broken and odd folders of images."""
+    made = importlib.import_module("robustness_images").images
+    for case in made(seed, count, folder / "images"):
+        given = (*case.overrides, "trainer=one_batch", "logger=none", "trainer.accelerator=cpu")
+        run = lambda given=given: _train(given)  # noqa: E731
+        yield Job("images", f"{case.kind}: {_command('train', given)}", run, case.allowed)
+
+
+def checkpoints(seed: int, count: int, folder: Path) -> Iterator[Job]:
+    """Damaged and foreign checkpoints, trained on and evaluated in turns."""
+    import lossbook
+
+    made = importlib.import_module("robustness_checkpoints").checkpoints
+    small = ("data=digits", "data.limit=48", "trainer.max_epochs=2", "trainer.accelerator=cpu", "logger=none")
+    with contextlib.redirect_stdout(sys.stderr):
+        lossbook.train(lossbook.compose(*small), folder / "good")
+    good = folder / "good" / "checkpoints" / "last.ckpt"
+    for number, case in enumerate(made(seed, count, folder / "checkpoints", good)):
+        given = (f"ckpt={case.path}", *(("trainer.max_epochs=3",) if number % 2 else ()))
+        script, run = ("train", _train) if number % 2 else ("evaluate", _evaluate)
+        yield Job("checkpoints", f"{case.what}: {_command(script, given)}", lambda run=run, given=given: run(given))  # type: ignore[misc]
+
+
+KINDS: dict[str, Callable[[int, int, Path], Iterator[Job]]] = {
+    "overrides": overrides,
+    "tables": tables,
+    "images": images,
+    "checkpoints": checkpoints,
+}
+
+
+def _is_here(kind: str) -> bool:
+    return (Path(__file__).parent / f"robustness_{kind}.py").is_file()
+
+
+def _command(script: str, given: Sequence[str]) -> str:
+    return f"python scripts/{script}.py {' '.join(map(shlex.quote, given))}"
+
+
+def _train(given: Sequence[str]) -> None:
+    import lossbook
+    from lossbook.composing.plain import plain
+
+    config = lossbook.compose(*given)
+    last = given[-1]
+    changed = plain(config) | {"overrides": None} != _before(given[:-1])
+    lossbook.train(config, "run")
+    status = json.loads(Path("run/metrics.json").read_text())["status"]
+    if status != "completed":
+        raise RuntimeError(f"status {status}")
+    if last.partition("=")[0].endswith(".robustness") or (last.startswith("~") and not changed):
+        raise RuntimeError(f"{last} was accepted without effect")
+
+
+def _before(given: Sequence[str]) -> dict[str, object] | None:
+    """The config without the last override; None where there is none."""
+    import lossbook
+    from lossbook.composing.plain import plain
+    from lossbook.errors import UserError
+
+    try:
+        return plain(lossbook.compose(*given)) | {"overrides": None}
+    except UserError:
+        return None
+
+
+def _evaluate(given: Sequence[str]) -> None:
+    import lossbook
+
+    lossbook.evaluate(lossbook.compose(*given))
+
+
+def _warm() -> None:
+    """Import once, before any process is forked, what every one of them needs."""
+    import torch
+
+    torch.set_num_threads(1)
+    for module in (
+        "lossbook.run.assemble",
+        "lossbook.run.fit",
+        "lossbook.run.summary",
+        "sklearn.datasets",
+        "PIL.Image",
+    ):
+        importlib.import_module(module)
+
+
+def _results(jobs: Iterator[Job], workers: int, place: Path) -> Iterator[tuple[Job, str]]:
+    """Each job with what came of it: ``trained``, ``refused``, or a fault in words."""
+    running: list[Running] = []
+    for number, job in enumerate(jobs):
+        folder = place / f"job{number}"
+        folder.mkdir()
+        running.append(Running(job, _forked(job, folder), folder))
+        while len(running) >= workers:
+            yield from _ended(running)
+    while running:
+        yield from _ended(running)
+
+
+def _forked(job: Job, folder: Path) -> int:
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setsid()  # with whatever it starts
+    os.chdir(folder)
+    for stream, name in ((1, "stdout"), (2, "stderr")):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT, 0o644), stream)
+    (folder / "result").write_text(_outcome(job))
+    os._exit(0)
+
+
+def _outcome(job: Job) -> str:
+    from lossbook.errors import UserError
+
+    try:
+        job.run()
+    except UserError as error:
+        lines = [len(str(problem).splitlines()) for problem in error.problems]
+        return "refused" if str(error).strip() and max(lines) <= 8 else f"a message of {max(lines)} lines"
+    except BaseException as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        said = str(error).partition("\n")[0][:160]
+        return f"traceback: {type(error).__name__}: {said} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+    printed = Path("stderr").read_text(errors="replace")
+    return "traceback on stderr" if "Traceback (most recent" in printed else "trained"
+
+
+def _ended(running: list[Running]) -> Iterator[tuple[Job, str]]:
+    """Those that have ended by now, or were ended for the time they took."""
+    time.sleep(0.005)
+    for one in list(running):
+        pid, status = os.waitpid(one.pid, os.WNOHANG)
+        late = time.perf_counter() - one.since > SECONDS
+        if not pid and not late:
+            continue
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(one.pid, signal.SIGKILL)
+        if not pid:
+            os.waitpid(one.pid, 0)
+        running.remove(one)
+        result = one.folder / "result"
+        ended = f"crash: signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "crash: it wrote no result"
+        yield one.job, result.read_text() if result.is_file() else f"hang: over {SECONDS} s" if not pid else ended
+        shutil.rmtree(one.folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""What each number of the data may be: of the loaders, of our sources, of our augmentation. No torch."""
+
+from __future__ import annotations
+
+from lossbook.ranges import COUNT, Range, either, listed, number, one_of, or_null, row, whole
+
+SEED = whole(0, 2**32 - 1)  # numpy's largest
+BATCH_SIZE = either(whole(1, COUNT, example=64), one_of("all"))
+KEYS: dict[str, Range] = {
+    "data.batch_size": BATCH_SIZE,
+    "data.views": whole(1, 2).because("loss=info_nce takes 2, other losses 1."),
+    "data.limit": or_null(whole(1, COUNT), "for all samples"),
+    "data.epochs": whole(1, COUNT, example=20),
+    "data.seed": SEED,
+    "data.num_workers": whole(0, 256),
+    "data.image_size": whole(1, 4096, example=64),
+}
+"""By dotted key of the config."""
+_SEEDED = (
+    "csv.Csv", "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
+    "digit_tuples.DigitPairs", "digit_tuples.DigitTriplets", "scenes.SceneCounts", "scenes.SceneLabels",
+    "scenes.SceneMasks", "tabular.BreastCancer", "tabular.Diabetes",
+)  # fmt: skip
+CLASSES: dict[str, dict[str, Range]] = {
+    "lossbook.data.image_folder.ImageFolder": {
+        "image_size": KEYS["data.image_size"],
+        "normalise": row(
+            listed(number(-1000, 1000), 3, 3), listed(number(0, 1000, above=True), 3, 3)
+        ),
+        "seed": SEED,
+    },
+    "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},
+    **{f"lossbook.data.{name}": {"seed": SEED} for name in _SEEDED},
+    "lossbook.data.augment.Affine": {
+        "degrees": number(0, 180, example=10),
+        "scale": listed(number(0, 100, above=True, example=1.0), 2, 2),
+        "translate": number(0, 1, below=True, example=0.1),
+    },
+    "lossbook.data.augment.HorizontalFlip": {"p": number(0, 1, example=0.5)},
+    "lossbook.data.augment.PadCrop": {"padding": whole(1, 4096, example=4)},
+    "lossbook.data.augment.GaussianNoise": {"std": number(0, 1000, above=True, example=0.1)},
+    "lossbook.data.augment.BrightnessContrast": {
+        "brightness": number(0, 1, example=0.2),
+        "contrast": number(0, 1, example=0.2),
+    },
+}  # fmt: skip
+"""By class, and the name of its argument."""
