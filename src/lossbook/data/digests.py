@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -84,8 +85,10 @@ def _column_digests(column: Tensor | tuple[Tensor, ...]) -> np.ndarray:
         for other in column[1:]:
             digests = _mixed(digests * _GOLDEN + _column_digests(other))
         return digests
-    rows = column.detach().cpu().reshape(len(column), -1).contiguous().view(torch.uint8).numpy()
-    samples, size = rows.shape
+    column = column.detach().cpu()
+    values = np.ascontiguousarray((column.view(torch.int16) if column.dtype == torch.bfloat16 else column).numpy())
+    samples, size = len(column), values.itemsize * math.prod(column.shape[1:])
+    rows = values.reshape(-1).view(np.uint8).reshape(samples, size)
     digests = np.empty(samples, np.uint64)
     words = -(-size // 8)
     places = np.arange(1, words + 1, dtype=np.uint64) * _GOLDEN

@@ -21,6 +21,8 @@ def describe(schema: Schema, train: Part) -> Schema:
     Counts and means are taken over all rows of ``target`` (see ``Schema``). A column that is constant has scale 1.
     """
     samples = sample_count(train)
+    if samples == 0:  # a checkpoint is only tested, and brings them along
+        return replace(schema, samples=0)
     if not isinstance(train, Mapping):
         targets = getattr(train, "targets", None) if schema.target == "class" else None
         return replace(
