@@ -118,7 +118,7 @@ def test_an_unknown_argument_names_the_nearest() -> None:
 
 def test_all_unknown_arguments_are_said_together() -> None:
     with pytest.raises(UserError) as error:
-        build({"_target_": "torch.nn.CTCLoss", "blnk": 3, "_partial_": True, "zero_infinit": True})
+        build({"_target_": "torch.nn.CTCLoss", "blnk": 3, "_recursive_": True, "zero_infinit": True})
     assert len(error.value.problems) == 3
 
 

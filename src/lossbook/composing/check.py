@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from lossbook.composing import structure
 from lossbook.composing.options import Options, conf_folder
 from lossbook.data.fitting import option_problems
 from lossbook.data.schema import TARGET_KINDS, Schema
@@ -32,9 +33,11 @@ def check(config: Mapping[str, Any], options: Options | None = None) -> Contract
     Raises:
         UserError: everything that does not fit, at once.
     """
+    options = options or Options([conf_folder()])
+    if problems := structure.problems(config, options):
+        raise UserError(*problems)
     choices = config.get("choices", {})
     contract = read(str(choices.get("loss", "loss")), config["loss"])
-    options = options or Options([conf_folder()])
     problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config), *_seeds(config)]
     problems += [*_inputs(config), *_numbers(config["data"]), *_accelerator(config)]
     problems += [problem for rule in contract.rules for problem in rule.problems(config)]

@@ -12,7 +12,7 @@ from lossbook.composing.arguments import belongs_to_hydra, parse
 from lossbook.composing.grammar import unread
 from lossbook.composing.options import GROUPS, Options, may_list
 from lossbook.composing.types import nearest_key, unknown, wrong_type
-from lossbook.errors import UserError, nearest, refuse
+from lossbook.errors import UserError, nearest, refuse, typed
 
 _LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of packages that the base installation leaves out
 
@@ -42,8 +42,30 @@ def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) ->
         given = next((one for one in arguments if one.startswith(("hydra.run.dir=", "hydra.sweep.dir="))), "")
         rule = f"{error.filename} cannot be made or read: {error.strerror}."
         return refuse(given or str(error.filename), rule, "give a folder where you may write" if given else "")
+    if isinstance(error, (TypeError, ValueError)) and (worded := _misplaced(arguments, options)):
+        return worded
     if isinstance(error, (HydraException, OmegaConfBaseException, ValueError)):
         return _message(error, arguments, options)
+    return None
+
+
+def _misplaced(arguments: Sequence[str], options: Options) -> UserError | None:
+    """A list of lists for a group, or a key below a list, over which Hydra stumbles."""
+    for override in parse(arguments):
+        key, value = override.key_or_group, override.value()
+        if options.has_group(key):
+            if isinstance(value, list) and not all(isinstance(one, str) for one in value):
+                there = options.names(key)
+                rule = f"{key} takes the name of an option: {', '.join(there)}."
+                return refuse(override.input_line, rule, f"{key}={there[0]}")
+            continue
+        node: Any = values_of_groups(arguments, options)
+        parent, _, name = key.rpartition(".")
+        for part in parent.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        if isinstance(node, list):
+            rule = f"{parent} is a list, which is given as a whole, and has no key {name}."
+            return refuse(override.input_line, rule, f"{parent}={typed(node)}")
     return None
 
 

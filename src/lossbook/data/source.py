@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lossbook.data.schema import Schema
+from lossbook.errors import refuse
 
 Columns: TypeAlias = Mapping[str, "Tensor | tuple[Tensor, ...]"]
 Part: TypeAlias = Columns | Dataset[dict[str, Any]]
@@ -50,6 +51,38 @@ class Source(ABC):
         Raises:
             UserError: the files are missing, unreadable or break a rule.
         """
+
+
+def load(source: Any, path: str) -> Parts:
+    """The parts that a source gives, which may be any class of a user's own with the method ``load``.
+
+    Args:
+        source: built by what ``path`` names.
+        path: dotted, for messages.
+
+    Raises:
+        UserError: what came is no source, or gives no parts.
+    """
+    given, fix = f"data.source._target_={path}", "a class derived from lossbook.data.source.Source"
+    if not callable(getattr(source, "load", None)):
+        what = "A Dataset is what one of these parts may be" if isinstance(source, Dataset) else "It has no load()"
+        raise refuse(
+            given, f"A source has load(), which gives Parts: train, val and test, and their schema. {what}.", fix
+        )
+    parts = source.load()
+    if not isinstance(parts, Parts):
+        raise refuse(given, f"Its load() gave a {type(parts).__name__}, not lossbook.data.source.Parts.", fix)
+    for name in ("train", "val", "test"):
+        part = getattr(parts, name)
+        fits = (
+            "input" in part if isinstance(part, Mapping) else hasattr(part, "__len__") and hasattr(part, "__getitem__")
+        )
+        if not fits:
+            rule = (
+                f"Its {name} part is a {type(part).__name__}; a part is a mapping with 'input', or a map-style Dataset."
+            )
+            raise refuse(given, rule, fix)
+    return parts
 
 
 def sample_count(part: Part) -> int:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
 from torch import nn
 
-from lossbook.build import build
+from lossbook.build import build, of_kind
 from lossbook.data.module import DataModule
+from lossbook.data.source import load
 from lossbook.errors import Problem, UserError, nearest, refuse
 from lossbook.models.batch_norm import require_statistics
 from lossbook.module import LossbookModule
@@ -75,8 +76,11 @@ def assemble(
 
 def build_data(node: Mapping[str, Any], seed: int, trust: Trust) -> DataModule:
     """The data module of a data node."""
-    parts = build(node["source"], key="data.source", trust=trust).load()
-    augment = [build(each, key="data.augment", trust=trust) for each in node.get("augment") or ()]
+    parts = load(build(node["source"], key="data.source", trust=trust), node["source"]["_target_"])
+    augment = [
+        of_kind(build(each, key="data.augment", trust=trust), Callable, "data.augment", each)
+        for each in node.get("augment") or ()
+    ]
     return DataModule(
         parts,
         node["batch_size"],
@@ -98,7 +102,9 @@ def build_model(node: Mapping[str, Any], objective: Objective, trust: Trust) -> 
         "vocabulary": objective.schema.vocabulary,
     }
     arguments = {key: value for key, value in node.items() if key not in ours}
-    model: nn.Module = build(arguments, key="model", trust=trust, offered=offered)
+    model: nn.Module = of_kind(
+        build(arguments, key="model", trust=trust, offered=offered), nn.Module, "model", arguments
+    )
     return model
 
 

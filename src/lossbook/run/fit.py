@@ -13,10 +13,11 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
+from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.warnings import PossibleUserWarning
 
-from lossbook.build import bind, build
+from lossbook.build import bind, build, of_kind
 from lossbook.callbacks.charts import ChartLayout
 from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.callbacks.optimizer_averages import OptimizerAverages
@@ -104,7 +105,10 @@ def make_trainer(
         built = [_callback(key, node, trust, folder) for key, node in callbacks.items()]
         place = {"save_dir": str(folder), "folder": folder, "curves": attempt.curves}
         place |= {"name": name} if name else {}
-        logging_to = [build(node, key=f"logger.{key}", trust=trust, offered=place) for key, node in loggers.items()]
+        logging_to = [
+            of_kind(build(node, key=f"logger.{key}", trust=trust, offered=place), Logger, f"logger.{key}", node)
+            for key, node in loggers.items()
+        ]
         record = Record({"config": dict(saved)}, seconds, attempt.stopped)
         frozen = not all(parameter.requires_grad for parameter in assembly.module.parameters())
         staged = [Stages()] if frozen or any("frozen_until" in group for group in assembly.groups) else []
@@ -183,7 +187,8 @@ def _nodes(group: Mapping[str, Any] | None) -> Iterator[tuple[str, Mapping[str, 
 
 def _callback(name: str, node: Mapping[str, Any], trust: Trust, folder: Path) -> Callback:
     try:
-        made: Callback = build(node, key=f"callbacks.{name}", trust=trust, offered={"folder": folder / "checkpoints"})
+        key, offered = f"callbacks.{name}", {"folder": folder / "checkpoints"}
+        made: Callback = of_kind(build(node, key=key, trust=trust, offered=offered), Callback, key, node)
     except MisconfigurationException as error:
         raise refuse(f"callbacks.{name} cannot be built.", says(error)) from error
     return made
