@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,9 @@ def _option(error: Any, arguments: Sequence[str], options: Options) -> UserError
         given += f" in {where[1]}.yaml"
     if any((folder / group / f"{name}.yml").is_file() for folder in options.folders):
         return _misnamed(given, name)
+    if group == "model" and (arch := _architecture(name, options.names(group))):
+        rule = f"There is no model {name}. model=torchvision takes the architectures of torchvision's."
+        return refuse(given, rule, f"model=torchvision model.arch={arch}")
     there = sorted({*(error.options or []), *options.names(group)})
     near = nearest(name, there)
     fix = f"{group}={near}" if near else f"{group}=NAME, one of these" if there else "--help shows what there is"
@@ -90,6 +95,22 @@ def _option(error: Any, arguments: Sequence[str], options: Options) -> UserError
         fix = "pip install -e '.[sweep]', which brings it"
     said = f"There is no {group} {name}." if name else f"{group} takes the name of an option."
     return refuse(given, f"{said} There are: {_listed(there, name if near else '')}.", fix)
+
+
+def _architecture(name: str, models: Sequence[str]) -> str | None:
+    """The network of torchvision's that a name means, spelt most like it, unless one of our models is."""
+    found = nearest(name.lower().replace("-", "_"), [*models, *architectures()])
+    return found if found in architectures() else None
+
+
+@lru_cache(maxsize=1)
+def architectures() -> tuple[str, ...]:
+    """The names of torchvision's classification networks, read off its files: importing it takes seconds."""
+    spec = importlib.util.find_spec("torchvision")
+    folders = [Path(place) / "models" for place in (spec.submodule_search_locations or ())] if spec else []
+    registered = r"^@register_model\(\)\n(?:@.*\n)*def (\w+)"
+    texts = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.py"))]
+    return tuple(name for text in texts for name in re.findall(registered, text, re.MULTILINE))
 
 
 def _listed(names: Sequence[str], meant: str) -> str:
