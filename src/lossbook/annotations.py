@@ -51,7 +51,6 @@ def fit(value: Any, annotation: Any, key: str) -> Any:
 
 
 _ADMITTING: dict[type, set[str]] = {  # the kinds in an annotation that a value of the config fits
-    type(None): {"NoneType", "None"},
     bool: {"bool"},
     int: {"int", "float", "Number", "Real"},
     float: {"float", "Number", "Real"},
@@ -59,14 +58,17 @@ _ADMITTING: dict[type, set[str]] = {  # the kinds in an annotation that a value 
     list: {"list", "tuple", "Sequence", "Iterable", "Collection", "set", "Tensor"},
     dict: {"dict", "Mapping"},
 }
-_PLAIN = {"Tensor", *(kind for kinds in _ADMITTING.values() for kind in kinds)}
+_PLAIN = {"Tensor", "NoneType", "None", *(kind for kinds in _ADMITTING.values() for kind in kinds)}
 
 
 def misfit(value: Any, parameter: inspect.Parameter) -> str | None:
-    """What a parameter takes instead, where ``value`` is none of it; None where it fits, or where nothing tells."""
+    """What a parameter takes instead, where ``value`` is none of it; None where it fits, or where nothing tells.
+
+    Null fits anything: what it stands for may be filled in later.
+    """
     kinds = _kinds(parameter.annotation)
     numbers = "Tensor" in kinds and type(value) in (int, float)
-    if type(value) not in _ADMITTING or value is parameter.default or numbers or not kinds <= _PLAIN:
+    if type(value) not in _ADMITTING or numbers or not kinds <= _PLAIN:
         return None
     if kinds & _ADMITTING[type(value)]:
         return None

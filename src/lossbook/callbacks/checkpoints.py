@@ -15,7 +15,7 @@ from lossbook.callbacks.record import Record
 from lossbook.checkpoint import ENTRY, read
 from lossbook.divergence import holds_finite_weights, weights_not_finite
 from lossbook.errors import UserError, refuse
-from lossbook.files import write_whole
+from lossbook.files import gone, write_whole
 
 TIE_BREAKER = "val/loss"
 NOT_MEASURED = ("data.epochs", "data.download", "data.num_workers")  # may change: no figure of validation follows them
@@ -159,6 +159,7 @@ class Checkpoints(Checkpoint):
 
     def _write_last(self, trainer: lightning.Trainer) -> None:
         assert self.folder is not None
+        _refuse_gone(trainer)
         _refuse_not_finite(trainer)
         self.last_figures = _figures(trainer)
         trainer.save_checkpoint(self.folder / "last.ckpt")  # on every process; one of them writes
@@ -177,10 +178,16 @@ class Checkpoints(Checkpoint):
         value, loss = float(metrics.get(name, math.nan)), float(metrics.get(TIE_BREAKER, 0.0))
         if is_better(value, loss, self.best_value, self.best_loss, mode):
             assert self.folder is not None
+            _refuse_gone(trainer)
             _refuse_not_finite(trainer)
+            before = self.best_value, self.best_loss, self.best_epoch, self.best_figures
             self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
             self.best_figures = _figures(trainer)
-            trainer.save_checkpoint(self.folder / "best.ckpt")
+            try:
+                trainer.save_checkpoint(self.folder / "best.ckpt")
+            except BaseException:  # the one before is still there, and still the best of the run
+                self.best_value, self.best_loss, self.best_epoch, self.best_figures = before
+                raise
             self.best_path = self.folder / "best.ckpt"
 
     def _say_that_it_is_missing(self, trainer: lightning.Trainer, name: str) -> None:
@@ -239,6 +246,13 @@ def is_better(value: float, loss: float, best: float | None, best_loss: float, m
     if best is None or value == best:
         return best is None or loss < best_loss
     return value > best if mode == "max" else value < best
+
+
+def _refuse_gone(trainer: lightning.Trainer) -> None:
+    """A run's folder that was taken away is not made again: half a run would lie there."""
+    folder = Path(trainer.default_root_dir)
+    if trainer.is_global_zero and not folder.is_dir():
+        raise gone(folder)
 
 
 def _refuse_not_finite(trainer: lightning.Trainer) -> None:

@@ -40,7 +40,9 @@ def check(config: Mapping[str, Any], options: Options | None = None) -> Contract
     contract = read(str(choices.get("loss", "loss")), config["loss"])
     problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config), *_seeds(config)]
     problems += [*_inputs(config), *_numbers(config["data"]), *_accelerator(config)]
-    problems += [problem for rule in contract.rules for problem in rule.problems(config)]
+    stated = {"inputs": contract.inputs, "activation": contract.activation, "mean_over": contract.mean_over}
+    whole = {**config, "loss": {**stated, **config["loss"]}}  # what is left out has its default, which rules hold too
+    problems += [problem for rule in contract.rules for problem in rule.problems(whole)]
     problems += [*optimizer_problems(config), *schedule_problems(config), *_ckpt_lr(config)]
     if problems:
         raise UserError(*problems)

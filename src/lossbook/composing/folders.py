@@ -9,6 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from lossbook.errors import UserError, refuse
+
 OUTPUTS = Path("outputs")
 _SWEEP_CONFIG = "multirun.yaml"  # Hydra writes it as soon as a sweep is asked for, before its jobs are checked
 
@@ -22,10 +24,28 @@ def claim(base: Path) -> Path:
         folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
         try:
             folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
+        except FileExistsError as error:
+            if folder.exists():
+                continue
+            raise _unmade(folder, error) from error  # something else stands where a folder above it would
+        except OSError as error:
+            raise _unmade(folder, error) from error
         return folder
     raise AssertionError("count never ends")
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder that may be there already, and those above it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unmade(folder, error) from error
+
+
+def _unmade(folder: Path, error: OSError) -> UserError:
+    rule = "Every run and every sweep writes into a folder of its own."
+    given = f"{folder} cannot be made: {error.strerror or error}."
+    return refuse(given, rule, "hydra.run.dir=PATH, of a sweep hydra.sweep.dir=PATH, where you may write")
 
 
 def run_base(choices: Mapping[str, Any], outputs: Path = OUTPUTS) -> Path:

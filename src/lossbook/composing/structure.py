@@ -33,6 +33,7 @@ _TAKES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "detect_anomaly": (bool,), "compile": (bool,),
     },
 }  # fmt: skip
+_CHOICES = {"optim.line_search_fn": (None, "strong_wolfe")}  # which torch refuses at the first step
 _NEEDED = {"data": ("target", "batch_size", "source")}
 _OBJECTS = ("data.source", "model", "optim")  # nodes that name what is built of them
 _WORDS = {
@@ -72,6 +73,7 @@ def problems(config: Mapping[str, Any], options: Options) -> list[Problem]:
     found += _objects(config)
     if config.get("ckpt") is None:  # in one that a checkpoint holds they are not the user's mistakes
         found += [*_unbuilt(config, options), *_endless(config["trainer"])]
+    found += _chosen(config)
     return found or [*_time(config["trainer"].get("max_time")), *_spawned(config["trainer"])]
 
 
@@ -131,6 +133,10 @@ def _keys(group: str, node: Mapping[str, Any]) -> Iterator[Problem]:
         if key in node and not _fits(node[key], takes):
             yield _wrong(f"{group}.{key}", node[key], takes)
     items = {"data": "augment"}.get(group)
+    devices = node.get("devices")
+    if isinstance(devices, list) and not (devices and all(_fits(one, (int,)) for one in devices)):
+        rule = "As a list it holds the numbers of the devices, from 0 on."
+        yield Problem(f"{group}.devices={typed(devices)}", rule, f"{group}.devices=[0]")
     for each in node.get(items) or () if isinstance(node.get(str(items)), list) else ():
         if not (isinstance(each, Mapping) and "_target_" in each):
             rule = "Each of its elements is a mapping with a _target_."
@@ -216,6 +222,14 @@ def _endless(trainer: Mapping[str, Any]) -> Iterator[Problem]:
         given = "trainer.max_epochs=null" if "max_epochs" in trainer else "trainer.max_epochs is not given."
         rule = "Nothing says when the run ends; Lightning would train 1000 epochs."
         yield Problem(given, rule, "trainer.max_epochs=20; -1 for a run without an end")
+
+
+def _chosen(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, choices in _CHOICES.items():
+        group, _, name = key.partition(".")
+        if config[group].get(name, choices[0]) not in choices:
+            rule = f"It is {' or '.join(map(typed, choices))}."
+            yield Problem(f"{key}={typed(config[group][name])}", rule, f"{key}={typed(choices[-1])}")
 
 
 def _time(value: Any) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from lossbook.callbacks.optimizer_averages import OptimizerAverages
 from lossbook.callbacks.record import Attempt, Record
 from lossbook.callbacks.stages import Stages
 from lossbook.checkpoint import AtomicCheckpointIO
-from lossbook.errors import refuse
+from lossbook.errors import UserError, nearest, refuse
 from lossbook.loggers import TensorBoard
 from lossbook.optim.capabilities import capability
 from lossbook.run.assemble import Assembly
@@ -150,6 +151,10 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
             raise
         except MisconfigurationException as error:
             raise refuse("The run cannot start like this.", says(error)) from error
+        except RuntimeError as error:
+            if (worded := _not_measured(error)) is not None:
+                raise worded from error
+            raise
         outcome = Outcome.of(trainer)
         if outcome.best_path is None:
             outcome.figures = latest_figures(trainer)
@@ -158,6 +163,16 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
             trainer.test(module, datamodule=data, ckpt_path=path, verbose=False)
             outcome.figures.update(_figures(trainer, "test/"))
     return outcome
+
+
+def _not_measured(error: RuntimeError) -> UserError | None:
+    """The refusal of a tag that early stopping waits for, and that nothing logs."""
+    found = re.match(r"Early stopping conditioned on metric `(.*)` which is not available.*?: `(.*)`", str(error))
+    if found is None:
+        return None
+    tags = [tag for tag in found[2].split("`, `") if tag.startswith("val/")]
+    fix = f"callbacks.early_stopping.monitor={nearest(found[1], tags) or 'primary'}"
+    return refuse(f"callbacks.early_stopping.monitor={found[1]}", f"Validation measures {', '.join(tags)}.", fix)
 
 
 def close_loggers(trainer: L.Trainer) -> None:

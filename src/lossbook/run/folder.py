@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import lightning as L
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lossbook.errors import Pruned, UserError
-from lossbook.files import now, write_whole
+from lossbook.files import gone, now, write_whole
 from lossbook.ranks import is_first
 from lossbook.run.fit import Outcome, latest_figures
 
@@ -64,8 +64,10 @@ class RunFolder:
         status = "interrupted" if isinstance(error, (KeyboardInterrupt, SIGTERMException)) else "failed"
         if isinstance(error, Pruned):
             status, outcome.figures = "pruned", outcome.figures or latest_figures(trainer)
-        with suppress(UserError):  # the disk may be full, which is what the error itself says
+        try:
             self._write(status, outcome, seconds, memory, message=described(error), resumable=resumable)
+        except UserError as unwritten:
+            print(unwritten.problems[0].given, file=sys.stderr)
         return status, outcome
 
     def _write(
@@ -79,6 +81,8 @@ class RunFolder:
     ) -> None:
         if not is_first():
             return
+        if not self.folder.is_dir():
+            raise gone(self.folder)
         record = {
             "status": status,
             **({"message": message} if message else {}),
