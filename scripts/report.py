@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lossbook.errors import UserError, refuse
+from lossbook.exits import exit_code
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,4 +51,4 @@ def _read(arguments: Sequence[str]) -> tuple[list[Path], Path | None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(exit_code(lambda: main(sys.argv[1:])))

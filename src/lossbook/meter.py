@@ -51,8 +51,11 @@ class Meter(nn.Module):
 
     @property
     def none_counted(self) -> bool:
-        """Whether no step since the last reset counted: no batch held a pair or triplet to learn from."""
-        return not bool(self.means["loss"].weight)
+        """Whether no step of any process since the last reset counted: no batch held, say, a pair to learn from.
+
+        All processes ask at once.
+        """
+        return not bool(_over_processes(self.means["loss"].weight))
 
     def add(self, step: Step) -> None:
         """Put the outcome of a batch aside, without the graph behind its loss."""
@@ -62,14 +65,15 @@ class Meter(nn.Module):
             self.flush()
 
     def window(self) -> Tensor | None:
-        """The mean loss of the steps since this was last asked, or None if there were none."""
+        """The mean loss of all processes' steps since this was last asked, or None if there were none."""
         self.flush()
         mean, (updates, total, weight) = self.means["loss"], self._seen
         self._seen = self._sums()
         if mean.update_count == updates:
             return None
+        total, weight = _over_processes(torch.stack([mean.total - total, mean.weight - weight]))
         # without a pair or triplet in any batch the loss is 0, and no nan that would end the run
-        return (mean.total - total) / (mean.weight - weight).clamp_min(torch.finfo(torch.float64).tiny)
+        return total / weight.clamp_min(torch.finfo(torch.float64).tiny)
 
     def flush(self) -> None:
         """Bring the metrics up to date."""
@@ -175,6 +179,14 @@ class Meter(nn.Module):
             return torch.stack([torch.as_tensor(step.weight, device=like.device).float() for step in steps])
         # the default dtype is the trainer's precision here: bfloat16 has no 257
         return torch.tensor([float(step.weight) for step in steps], dtype=torch.float32, device=like.device)
+
+
+def _over_processes(sums: Tensor) -> Tensor:
+    """Sums over this process's steps -> over those of all."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        sums = sums.clone()
+        torch.distributed.all_reduce(sums)
+    return sums
 
 
 def _updated(metric: Metric) -> bool:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lossbook.divergence import loss_not_finite
+from lossbook.effective_batch import EffectiveBatch, share_buffers
 from lossbook.meter import Meter
 from lossbook.objectives.metrics.retrieval import Retrieval
 from lossbook.objectives.objective import Objective, every_target_ignored
@@ -71,6 +72,7 @@ class LossbookModule(L.LightningModule):
         self._losses: list[Tensor] = []
         self._evaluated = -1  # number of the batch whose figures are taken
         self._repeats = Repeats() if repeats else None
+        self._effective = EffectiveBatch(objective.reduction == "sum")
         self._schedules: list[dict[str, Any]] | None = None  # of the checkpoint that the run goes on from
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -107,11 +109,15 @@ class LossbookModule(L.LightningModule):
         # Reading the loss costs a microsecond on the CPU; a GPU would have to wait for it, and looks at each log.
         if step.loss.device.type == "cpu" and not math.isfinite(step.loss.item()):
             raise loss_not_finite(self, step.loss.detach())
+        self._effective.count = step.weight
         if step.losses is not None:
             self._losses.append(step.losses.flatten())
         if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self._log_window()
         return step.loss
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        self._effective.backward(self, loss, *args, **kwargs)
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         self._step(batch, "val")
@@ -121,6 +127,8 @@ class LossbookModule(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._evaluated = -1
+        self._effective.start()
+        self._pass_over_ignored()
 
     def on_train_epoch_end(self) -> None:
         self._log_window()
@@ -128,6 +136,8 @@ class LossbookModule(L.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.val_meter.reset()
+        self._pass_over_ignored()
+        share_buffers(self.model, self.trainer.world_size)
         self._show_gallery("val")
 
     def on_validation_epoch_end(self) -> None:
@@ -139,6 +149,8 @@ class LossbookModule(L.LightningModule):
 
     def on_test_epoch_start(self) -> None:
         self.test_meter.reset()
+        self._pass_over_ignored()
+        share_buffers(self.model, self.trainer.world_size)
         self._show_gallery("test")
 
     def on_test_epoch_end(self) -> None:
@@ -175,8 +187,13 @@ class LossbookModule(L.LightningModule):
         output, lengths = self._output(batch)
         step: Step = self.objective(output, batch, lengths)
         if stage is not None:
-            self.meter(stage).add(step)
+            self.meter(stage).add(self._effective.logged(step, self.trainer.world_size))
         return step
+
+    def _pass_over_ignored(self) -> None:
+        """A batch without a target that counts is part of a larger one, where there are several to a step."""
+        several = self.trainer.world_size > 1 or self.trainer.accumulate_grad_batches > 1
+        self.objective.passes_over_ignored = several
 
     def _output(self, batch: dict[str, Any]) -> tuple[Tensor | tuple[Tensor, ...], Tensor | None]:
         """The model's output for a batch, a tuple for a tuple of inputs, and the lengths of sequences."""
@@ -195,6 +212,8 @@ class LossbookModule(L.LightningModule):
             return
         if not torch.isfinite(loss):
             raise every_target_ignored() if self.train_meter.met_nothing else loss_not_finite(self, loss)
+        if self._effective.met_nothing:
+            raise every_target_ignored()
         for logger in self.loggers:
             logger.log_metrics({"train/loss_step": float(loss)}, step=self.global_step)
             add_histogram = getattr(getattr(logger, "experiment", None), "add_histogram", None)
@@ -206,7 +225,7 @@ class LossbookModule(L.LightningModule):
         figures = {f"{stage}/{name}": value for name, value in self.meter(stage).compute().items()}
         if self.meter(stage).met_nothing:
             raise every_target_ignored()
-        if stage == "train" and self.train_meter.none_counted and (error := self.objective.none_counted()):
+        if self.meter(stage).none_counted and (error := self.objective.none_counted(stage == "train")):
             raise error
         self.log_dict(figures)
         self.meter(stage).reset()
@@ -217,11 +236,12 @@ class LossbookModule(L.LightningModule):
         """Embed the training part, for metrics that look for neighbours in it."""
         metrics = [m for m in self.meter(stage).metrics.values() if isinstance(m, Retrieval)]
         data = getattr(self.trainer, "datamodule", None)
-        if not metrics or data is None:
+        loader = data.gallery_dataloader() if metrics and data is not None else None
+        if loader is None:
             return
         embeddings, labels = [], []
         precision = self.trainer.precision_plugin
-        for batch in data.gallery_dataloader():
+        for batch in loader:
             with precision.forward_context():
                 output = self(precision.convert_input(batch["input"].to(self.device)))
             embeddings.append(self.objective.activate(output))

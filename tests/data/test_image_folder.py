@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from lossbook.data.image_folder import ImageFiles, ImageFolder
+from lossbook.data.image_folder import ImageFolder
+from lossbook.data.split import stratified_split
 from lossbook.errors import UserError
 
 COLOURS = {"blue": (0, 0, 255), "red": (255, 0, 0)}
@@ -49,31 +54,6 @@ def test_given_parts_are_kept_and_validation_is_taken_from_training_where_missin
     assert set(parts.train.targets[:10].tolist()) == {0, 1}  # mixed, so that data.limit keeps both
 
 
-def test_the_largest_centred_square_is_taken(tmp_path: Path) -> None:
-    image = Image.new("RGB", (30, 10), (255, 0, 0))
-    image.paste((0, 0, 255), (10, 0, 20, 10))
-    image.save(tmp_path / "wide.png")
-    sample = ImageFiles([tmp_path / "wide.png"], torch.tensor([0]), 5)[0]
-    assert sample["input"].float().mean((1, 2)).tolist() == [0, 0, 255]
-
-
-@pytest.mark.parametrize("name", ["grey.png", "grey.tif", "grey.pgm"])
-def test_greys_of_16_bits_become_8(tmp_path: Path, name: str) -> None:
-    levels = np.array([[0, 255, 256], [1000, 32768, 40000], [65279, 65280, 65535]])
-    Image.fromarray(levels.astype(np.uint16)).save(tmp_path / name)
-    sample = ImageFiles([tmp_path / name], torch.tensor([0]), 3)[0]
-    expected = np.floor(levels / 256)  # the higher of the two bytes
-    for channel in sample["input"]:
-        np.testing.assert_array_equal(channel, expected)
-
-
-@pytest.mark.parametrize("kind", [np.int32, np.float32])
-def test_pixels_of_32_bits_are_refused_by_name(tmp_path: Path, kind: type) -> None:
-    Image.fromarray(np.full((4, 4), 300, kind)).save(tmp_path / "depth.tif")
-    with pytest.raises(UserError, match=r"depth.tif has pixels of 32 bits"):
-        ImageFiles([tmp_path / "depth.tif"], torch.tensor([0]), 3)[0]
-
-
 def test_bad_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not a folder"):
         ImageFolder(str(tmp_path / "nowhere")).load()
@@ -98,7 +78,152 @@ def test_bad_parts_are_refused(tmp_path: Path) -> None:
         ImageFolder(str(tmp_path)).load()
 
 
-def test_a_broken_image_is_named(tmp_path: Path) -> None:
-    (tmp_path / "torn.png").write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"torn.png cannot be read as an image"):
-        ImageFiles([tmp_path / "torn.png"], torch.tensor([0]), 5)[0]
+def test_a_part_that_is_missing_is_told_and_the_fix_works(tmp_path: Path) -> None:
+    paint(tmp_path / "Testing", 12)
+    with pytest.raises(UserError, match="has Testing but no train"):
+        ImageFolder(str(tmp_path)).load()
+    paint(tmp_path / "Valid", 4)
+    with pytest.raises(UserError, match=f"data.root={tmp_path}/Valid, which is split"):
+        ImageFolder(str(tmp_path)).load()
+    assert len(ImageFolder(str(tmp_path / "Testing")).load().train) == 17
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("image_size", True),
+        ("image_size", 10**6),
+        ("grey_bits", 7),
+        ("grey_bits", 17),
+        ("grey_bits", 12.0),
+        ("normalise", 1),
+        ("normalise", [[0.5, 0.5, 0.5]]),
+        ("normalise", [[0.5], [0.5]]),
+        ("normalise", [[0, 0, 0], [1, 1, 0]]),
+        ("normalise", [[0, 0, float("nan")], [1, 1, 1]]),
+    ],
+)
+def test_options_out_of_range_are_refused(tmp_path: Path, option: str, value: Any) -> None:
+    paint(tmp_path, 6)
+    with pytest.raises(UserError, match=f"data.(source.)?{option}="):
+        ImageFolder(str(tmp_path), **{option: value}).load()
+
+
+@pytest.mark.parametrize("root", [1, None, "", "~nobody/x", "a\0b"])
+def test_odd_roots_are_refused(root: Any) -> None:
+    with pytest.raises(UserError, match="is not a folder"):
+        ImageFolder(root).load()
+
+
+def test_the_same_split_as_ever(tmp_path: Path) -> None:
+    """Of numpy's and the module's documented draws: a folder without parts, and validation taken from training."""
+    paint(tmp_path / "train", 20)
+    paint(tmp_path / "test", 3)
+    parts = ImageFolder(str(tmp_path), seed=5).load()
+    found = sorted((tmp_path / "test").rglob("*.png"))
+    order = np.random.Generator(np.random.PCG64(5)).permutation(6)
+    assert parts.test.paths == [found[row] for row in order]
+    found = sorted((tmp_path / "train").rglob("*.png"))
+    shuffled = np.random.Generator(np.random.PCG64(5)).permutation(40)
+    train, val = stratified_split((shuffled >= 20).astype(int), 5, (0.85, 0.15))
+    assert parts.train.paths == [found[shuffled[row]] for row in train]
+    assert parts.val.paths == [found[shuffled[row]] for row in val]
+    whole = ImageFolder(str(tmp_path / "train"), seed=5).load()
+    rows = stratified_split(np.repeat([0, 1], 20), 5)
+    for part, chosen in zip((whole.train, whole.val, whole.test), rows, strict=True):
+        assert part.paths == [found[row] for row in chosen]
+
+
+def test_notes_say_what_was_found(tmp_path: Path) -> None:
+    paint(tmp_path, 20)
+    paint(tmp_path, 1, ["green"])
+    (tmp_path / "red" / ".DS_Store").touch()
+    (tmp_path / "red" / "labels.csv").touch()
+    Image.new("RGBA", (8, 8)).save(tmp_path / "red" / "0.png")
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new("RGB", (8, 8)).save(tmp_path / "red" / "1.png", exif=exif)
+    notes = ImageFolder(str(tmp_path)).load().notes
+    (counts,) = (note for note in notes if note.startswith("classes"))
+    assert "blue (train 14, val 3, test 3)" in counts
+    (green,) = re.findall(r"green \(train (\d), val (\d), test (\d)\)", counts)
+    assert sorted(green) == ["0", "0", "1"]
+    missing = [note for note in notes if note.startswith("no image in")]
+    assert len(missing) == 2
+    assert all("of green:" in note for note in missing)
+    assert "passed over: 1 .csv (not an image), 1 hidden" in notes
+    assert "images: 1 transparent (on white), 1 turned as their EXIF says" in notes
+
+
+def test_notes_on_many_classes_stay_short(tmp_path: Path) -> None:
+    for number in range(40):
+        paint(tmp_path, 9 - (number == 7) + (number == 9), [f"class{number:02}"])
+    (counts,) = ImageFolder(str(tmp_path)).load().notes
+    assert counts.startswith("40 classes  class00, class01, class02, ...; smallest class07 (train ")
+    assert "largest class09 (train " in counts
+
+
+def test_all_broken_files_of_all_parts_are_named_before_training(tmp_path: Path) -> None:
+    paint(tmp_path / "train", 20)
+    paint(tmp_path / "test", 20)
+    (tmp_path / "train" / "red" / "3.png").write_bytes(b"no image")
+    (tmp_path / "test" / "blue" / "4.png").write_bytes(b"")
+    with pytest.raises(UserError, match="2 of 80 images cannot be used") as refusal:
+        ImageFolder(str(tmp_path)).load()
+    assert "red/3.png cannot be read as an image" in str(refusal.value)
+    assert "blue/4.png is empty" in str(refusal.value)
+
+
+def test_digests_go_with_the_files(tmp_path: Path) -> None:
+    paint(tmp_path, 20)
+    parts = ImageFolder(str(tmp_path)).load()
+    for part in (parts.train, parts.val, parts.test):
+        expected = [hashlib.blake2b(path.read_bytes(), digest_size=8).digest() for path in part.paths]
+        assert part.digests.dtype == np.uint64
+        assert [int(digest).to_bytes(8, "little") for digest in part.digests] == expected
+
+
+def test_a_file_that_changes_or_disappears_is_named(tmp_path: Path) -> None:
+    paint(tmp_path, 20)
+    train = ImageFolder(str(tmp_path)).load().train
+    os.utime(train.paths[0], (1, 1))
+    train[0]  # touched, and the same
+    Image.new("RGB", (5, 5)).save(train.paths[0])
+    with pytest.raises(UserError, match=f"{train.paths[0].name} has changed"):
+        train[0]
+    train.paths[1].unlink()
+    with pytest.raises(UserError, match=f"{train.paths[1].name} is missing"):
+        train[1]
+
+
+def deep(root: Path, top: int) -> None:
+    for name in ("a", "b"):
+        (root / name).mkdir(exist_ok=True)
+        for number in range(10):
+            levels = np.full((4, 4), top if number == 3 else 100, np.uint16)
+            Image.fromarray(levels).save(root / name / f"{number}.png")
+
+
+@pytest.mark.parametrize(("top", "bits"), [(255, 8), (900, 10), (4095, 12), (4096, 14)])
+def test_dark_greys_of_16_bits_are_asked_about_and_the_fixes_work(tmp_path: Path, top: int, bits: int) -> None:
+    deep(tmp_path, top)
+    with pytest.raises(UserError, match=f"greys of 16 bits, up to {top:,} in 16 of 20") as refusal:
+        ImageFolder(str(tmp_path)).load()
+    assert f"data.grey_bits={bits} " in str(refusal.value)
+    for chosen in (bits, 16):
+        parts = ImageFolder(str(tmp_path), 4, grey_bits=chosen).load()
+        found = {
+            int(part[row]["input"].max()) for part in (parts.train, parts.test, parts.val) for row in range(len(part))
+        }
+        assert found == {100 >> (chosen - 8), top >> (chosen - 8)}
+
+
+def test_greys_that_use_their_16_bits_pass(tmp_path: Path) -> None:
+    deep(tmp_path, 2**14)
+    assert "images: 20 of 16-bit greys" in ImageFolder(str(tmp_path)).load().notes
+
+
+def test_grey_bits_without_effect_are_refused(tmp_path: Path) -> None:
+    paint(tmp_path, 6)
+    with pytest.raises(UserError, match=r"data.grey_bits=12 has no effect"):
+        ImageFolder(str(tmp_path), grey_bits=12).load()

@@ -58,7 +58,8 @@ def write_run(
     (folder / "config.yaml").write_text(yaml.safe_dump({**config, "choices": chosen, "overrides": named}))
     figures = {primary: figure, "val/loss": 0.1, **(metrics or {})}
     content = {"status": status, **({"message": message} if message else {}), "primary": primary, "mode": mode}
-    content |= {"epochs": 5, "steps": 50, "wall_time_s": 2.0, "metrics": figures, **record}
+    content |= {"epochs": 5, "steps": 50, "wall_time_s": 2.0, "metrics": figures}
+    content |= {"data": {"name": chosen["data"], "fingerprint": "0" * 16}, **record}
     (folder / "metrics.json").write_text(json.dumps(content))
     if curve:
         write_events(folder, {tag: {10 * at + 9: one for at, one in enumerate(line)} for tag, line in curve.items()})

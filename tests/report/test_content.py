@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from lossbook.report.content import counts
+from lossbook.report.content import counts, different_data, winner_of
 from lossbook.report.report import report
 
 Write = Callable[..., Path]
@@ -34,3 +34,37 @@ def test_jobs_of_a_sweep_that_were_refused_or_wait_are_counted_too(
     made = report([tmp_path])
     assert made.unfinished == "2 of 3 unfinished"
     assert counts(made).startswith("4 jobs: 1 completed, 1 interrupted, 1 refused, 1 not run yet (2 of 3 unfinished")
+
+
+def test_the_winner_is_named_by_its_folder_its_checkpoint_and_its_command(
+    tmp_path: Path, run: Write, printed: Callable[..., str]
+) -> None:
+    run(tmp_path / "worse", 0.8, optim="sgd")
+    run(tmp_path / "good", 0.90)
+    best = run(tmp_path / "better", 0.94, seed=1, overrides=["loss=cross_entropy", "optim=adam", "seed=1", "+a=[x y]"])
+    made = report([tmp_path])
+    found = winner_of(made.boards[0], made)
+    assert found is not None
+    assert (found.folder, found.checkpoint) == (best, None)
+    assert found.command == "python scripts/train.py loss=cross_entropy optim=adam seed=1 '+a=[x y]'"
+    (best / "checkpoints").mkdir()
+    (best / "checkpoints" / "best.ckpt").touch()
+    for text in (printed(made), report([tmp_path]).readme.read_text()):
+        assert str(best / "checkpoints" / "best.ckpt") in text
+        assert found.command in text
+
+
+def test_data_that_nobody_chose_is_told_where_it_differs(
+    tmp_path: Path, run: Write, printed: Callable[..., str]
+) -> None:
+    for seed in (0, 1):
+        run(tmp_path / f"digits-{seed}", seed=seed)
+    assert different_data(report([tmp_path])) == ""
+    run(tmp_path / "diabetes", loss="mse", choices={"data": "diabetes"}, primary="val/r2")
+    made = report([tmp_path])
+    told = "different data, which each loss chose: digits (2), diabetes (1); data=digits compares"
+    assert told in different_data(made)
+    assert "different data, which each loss chose: digits (2), diabetes (1)" in made.readme.read_text()
+    assert "different data" in printed(made)
+    run(tmp_path / "wine", overrides=["data=wine"], choices={"data": "wine"})
+    assert different_data(report([tmp_path])) == ""  # it was chosen

@@ -128,3 +128,31 @@ def test_two_views_find_each_other_among_those_of_their_batch(
     found, _ = grouped(tmp_path)
     views = [["views16"], ["views64"]] if apart else [["views16", "views64"]]
     assert sorted(found.values()) == [["single16", "single64"], *views]
+
+
+def content(mark: str | None) -> dict[str, str | None]:
+    return {"name": "digits", "fingerprint": mark}
+
+
+def test_runs_on_data_that_was_changed_between_them_are_not_ranked_together(tmp_path: Path, run: Write) -> None:
+    for name, mark in (("a", "1" * 16), ("b", "1" * 16), ("c", "2" * 16), ("d", None)):
+        run(tmp_path / name, data=content(mark))
+    found, unplaced = grouped(tmp_path)
+    assert not unplaced
+    assert found == {
+        "val/acc on digits (data.fingerprint=11111111)": ["a", "b"],
+        "val/acc on digits (data.fingerprint=22222222)": ["c"],
+        "val/acc on digits (data.fingerprint=unknown)": ["d"],
+    }
+
+
+def test_a_run_that_does_not_say_what_its_data_held_is_ranked_with_the_others(tmp_path: Path, run: Write) -> None:
+    for name, record in (("a", content("1" * 16)), ("b", content(None)), ("c", None), ("d", "digits")):
+        run(tmp_path / name, data=record)
+    assert grouped(tmp_path)[0] == {"val/acc on digits": ["a", "b", "c", "d"]}
+
+
+def test_a_run_that_died_early_belongs_to_its_kin_whatever_their_data_held(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "a", data=content("1" * 16))
+    run(tmp_path / "b", status="failed", primary=None, mode=None, data=None)
+    assert grouped(tmp_path)[0] == {"val/acc on digits": ["a", "b"]}

@@ -191,3 +191,16 @@ def test_a_picture_that_somebody_added_to_the_page_stays(tmp_path: Path, run: Wr
     made.readme.write_text(page.replace('<!-- pictures: ["', '<!-- pictures: ["ranking-gone.png", "'))
     report([tmp_path / "runs"], tmp_path / "out")
     assert sorted(path.name for path in made.out.glob("*.png")) == ["mine.png", "ranking-val-acc-on-digits.png"]
+
+
+def test_runs_that_do_not_say_what_their_data_held_are_marked(
+    tmp_path: Path, run: Write, printed: Callable[..., str]
+) -> None:
+    run(tmp_path / "0", 0.5, optim="adam")
+    run(tmp_path / "1", 0.6, optim="sgd", data=None)
+    made = report([tmp_path])
+    page, shown = made.readme.read_text(), printed(made)
+    for text in (page, shown):
+        assert "† One run does not say what the data held" in text
+        assert len([line for line in text.splitlines() if "1†" in line and "sgd" in line]) == 1
+        assert not [line for line in text.splitlines() if "†" in line and "adam" in line]

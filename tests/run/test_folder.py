@@ -14,13 +14,18 @@ import yaml
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lossbook.callbacks.checkpoints import Checkpoints
+from lossbook.data.fitted import FittedData
+from lossbook.data.schema import Schema
 from lossbook.errors import Pruned, refuse
 from lossbook.run.fit import Outcome
 from lossbook.run.folder import RunFolder, is_completed
 
+CONFIG = {"seed": 0, "choices": {"loss": "nll", "data": "digits"}}
+
 
 def run_folder(folder: Path) -> RunFolder:
-    return RunFolder(folder, {"seed": 0, "choices": {"loss": "nll"}}, ("val/acc", "max"))
+    fitted = FittedData(Schema("none", (1,), 7), None, None, {"train": 7, "val": 2, "test": 3}, "0123456789abcdef")
+    return RunFolder(folder, CONFIG, ("val/acc", "max"), fitted)
 
 
 def trainer(*callbacks: Any) -> Any:
@@ -29,7 +34,7 @@ def trainer(*callbacks: Any) -> Any:
 
 def test_the_config_is_whole(tmp_path: Path) -> None:
     run_folder(tmp_path).start()
-    assert yaml.safe_load((tmp_path / "config.yaml").read_text()) == {"seed": 0, "choices": {"loss": "nll"}}
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text()) == CONFIG
 
 
 def test_a_run_that_ended_by_itself(tmp_path: Path) -> None:
@@ -42,6 +47,7 @@ def test_a_run_that_ended_by_itself(tmp_path: Path) -> None:
         "status": "completed",
         "primary": "val/acc",
         "mode": "max",
+        "data": {"name": "digits", "fingerprint": "0123456789abcdef", "samples": {"train": 7, "val": 2, "test": 3}},
         "best_epoch": 2,
         "epochs": 3,
         "steps": 40,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,42 @@ def test_embedding_losses_watch_the_nearest_neighbour_in_the_training_part(tmp_p
     figures = train(tmp_path, "loss=triplet_margin")
     assert 0 <= figures["val/recall_at_1"] <= 1
     assert json.loads((tmp_path / "metrics.json").read_text())["primary"] == "val/recall_at_1"
+
+
+FEATURES = {
+    "ema": ["callbacks=ema"],
+    "accumulation": ["trainer.accumulate_grad_batches=2"],
+    "frozen": ["param_groups.rules=[{part: backbone, freeze: true, until_epoch: 1}]"],
+    "validation": ["trainer.val_check_interval=0.5"],
+}
+
+
+@pytest.mark.parametrize("names", [*((name,) for name in FEATURES), tuple(FEATURES)])
+def test_killed_within_an_epoch_and_resumed_the_record_is_that_of_an_undisturbed_run(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    class Copy(L.Callback):
+        """What a kill would leave within the second epoch, before the validation amid it."""
+
+        def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: Any, index: int) -> None:
+            if trainer.current_epoch == 1 and index == 5:
+                shutil.copytree(tmp_path / "whole" / "checkpoints", tmp_path / "killed" / "checkpoints")
+
+    options = [option for name in names for option in FEATURES[name]]
+    if "validation" in names:  # the best epoch is the one amid which the run ends, and the last figures are its own
+        options.append(f"trainer.max_steps={10 if 'accumulation' in names else 20}")
+    short = ("data.limit=96", "data.batch_size=8", "trainer=cpu", "callbacks.checkpoints.every_n_steps=2")
+    config = lossbook.compose(*short, "trainer.max_epochs=2", *options)
+    expected = lossbook.train(config, tmp_path / "whole", callbacks=[Copy()])
+    assert {"train/loss", "train/acc"} <= expected.keys()
+    ckpt = tmp_path / "killed" / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(ckpt, weights_only=True)
+    assert checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["processed"] == 4
+    for folder in ("elsewhere", "killed"):
+        assert lossbook.train(lossbook.compose(f"ckpt={ckpt}"), tmp_path / folder) == expected
+    records = [json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("whole", "killed", "elsewhere")]
+    for key in ("metrics", "best_epoch", "epochs", "steps", "status"):
+        assert [record[key] for record in records] == [records[0][key]] * 3
 
 
 def test_values_are_reported_in_original_units(tmp_path: Path) -> None:

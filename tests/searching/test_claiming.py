@@ -78,6 +78,15 @@ def test_how_a_trial_ended_is_told_apart(tmp_path: Path, plan: Plan) -> None:
     assert taken(study, plan, tmp_path).number == 3  # and is gone on with
 
 
+def test_a_trial_on_data_that_was_changed_meanwhile_does_not_count(tmp_path: Path, plan: Plan) -> None:
+    study = begin(tmp_path, 4)
+    for mark in ("1" * 16, "1" * 16, None, "2" * 16):
+        end(study, tmp_path, taken(study, plan, tmp_path), data={"name": "csv", "fingerprint": mark})
+    trials = of_study(study)
+    assert [trial.status for trial in trials] == ["completed", "completed", "completed", "failed"]
+    assert "The data was changed" in trials[3].message
+
+
 def test_values_that_do_not_fit_together_are_noted_and_do_not_count(
     tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

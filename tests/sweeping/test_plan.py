@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lossbook.errors import UserError
+from lossbook.sweeping.allowed import configs
 from lossbook.sweeping.plan import FILE, Job, Plan, named, refuse_elsewhere, refused
 
 
@@ -55,15 +56,36 @@ def test_it_grows_by_jobs_behind_its_own() -> None:
     )  # fmt: skip
     jobs = [Job(at, f"seed={seed}", (f"seed={seed}",)) for at, seed in enumerate((2, 1, 0))]
     asked = Plan(("train.py", "sweep.resume=x", "seed=2,1,0"), ("seed=2,1,0",), (), "/", ("seed",), tuple(jobs))
-    grown = begun.grown(asked)
+    grown = begun.grown(asked, configs)
     assert grown.jobs == (*begun.jobs, Job(2, "seed=2", ("seed=2",)))
     assert grown.command == ("train.py", "-m", "--config-dir=mine", "seed=2,1,0", "hydra/launcher=joblib")
     assert grown.arguments == ("seed=2,1,0", "hydra/launcher=joblib")
     with pytest.raises(UserError, match=r"Without seed=2\.(?s:.*)none is changed(?s:.*)Fix: seed=0,1,2, or"):
-        grown.grown(begun)
+        grown.grown(begun, configs)
     other = replace(asked, jobs=tuple(replace(job, overrides=(*job.overrides, "optim.lr=0.1")) for job in jobs))
-    with pytest.raises(UserError, match=r"Without seed=0, seed=1, seed=2\.(?s:.*)a new sweep with optim\.lr, or"):
-        grown.grown(other)
+    with pytest.raises(
+        UserError, match=r"Without seed=0, seed=1, seed=2\.(?s:.*)Fix: seed=0,1,2 optim\.lr=0\.003,0\.1, or"
+    ):
+        grown.grown(other, configs)
+
+
+def test_what_it_left_at_the_default_counts_as_that_value() -> None:
+    losses = [Job(at, f"loss={loss}", (f"loss={loss}", "data=digits")) for at, loss in enumerate(("mse", "nll"))]
+    begun = Plan(("train.py", "-m"), ("loss=mse,nll", "data=digits"), (), "/", ("loss",), tuple(losses))
+    expanded = [[f"loss={loss}", "data=digits", f"seed={seed}"] for loss in ("mse", "nll") for seed in (0, 1)]
+    varied, jobs = named(expanded)
+    asked = Plan(("train.py",), ("loss=mse,nll", "data=digits", "seed=0,1"), (), "/", tuple(varied), tuple(jobs))
+    grown = begun.grown(asked, configs)
+    assert [job.name for job in grown.jobs] == [
+        "loss=mse,seed=0",
+        "loss=nll,seed=0",
+        "loss=mse,seed=1",
+        "loss=nll,seed=1",
+    ]
+    assert grown.grown(asked, configs) == grown
+    without = replace(asked, jobs=tuple(job for job in jobs if "seed=1" in job.overrides))
+    with pytest.raises(UserError, match=r"Without loss=mse, loss=nll\.(?s:.*)Fix: loss=mse,nll seed=0,1, or"):
+        begun.grown(without, configs)
 
 
 def test_a_folder_without_one_is_refused_with_a_sweep_that_is_there(tmp_path: Path) -> None:

@@ -112,3 +112,18 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_figures(
     out = capsys.readouterr().out
     assert "2 completed" in out
     assert "is no report" in out
+
+
+@pytest.mark.parametrize("typed", [(), ("data=digits,diabetes",)])
+def test_jobs_on_different_data_are_told_before_they_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: tuple[str, ...]
+) -> None:
+    data = ["digits", "diabetes", "digits"]
+    jobs = [
+        Job(at, f"seed={at}", (f"seed={at}", *(f"data={one}" for _ in typed)), None, one) for at, one in enumerate(data)
+    ]
+    plan = Plan(("scripts/train.py", "-m"), ("seed=0,1,2", *typed), (), "/", ("seed",), tuple(jobs))
+    plan.write(tmp_path)
+    sweep.run(tmp_path, plan, ends(dict.fromkeys(range(3), "completed")), retry=False, how="one process")
+    told = "jobs run on different data, which each loss chose, and are not compared: digits (2), diabetes (1)"
+    assert (told in capsys.readouterr().out) == (not typed)

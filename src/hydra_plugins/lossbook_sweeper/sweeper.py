@@ -56,6 +56,7 @@ class LossbookSweeper(Sweeper):
         from lossbook.composing.arguments import belongs_to_hydra
         from lossbook.errors import refuse
         from lossbook.sweeping import ledger, sweep, task
+        from lossbook.sweeping.allowed import configs
         from lossbook.sweeping.plan import Plan
         from lossbook.sweeping.unheeded import refuse_unheeded
 
@@ -74,7 +75,7 @@ class LossbookSweeper(Sweeper):
             plan = Plan.read(folder)
             if arguments != [one for one in plan.arguments if not belongs_to_hydra(one)]:
                 with ledger.lock(folder / "plan"):
-                    plan = Plan.read(folder).grown(self._planned(arguments))
+                    plan = Plan.read(folder).grown(self._planned(arguments), configs)
                     plan.write(folder)
         job = task.Task(folder.absolute(), self.command[0], self.timeout, self.on_error == "stop", self.retry)
         how = f"hydra/launcher={self.hydra.runtime.choices['hydra/launcher']}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from lossbook.callbacks.interrupt import InterruptRequest
@@ -63,7 +64,7 @@ class Checkpoints(Checkpoint):
         self.best_loss = math.inf  # val/loss at the best value
         self.best_epoch: int | None = None  # from 0
         self.best_figures: dict[str, float] = {}  # all of train/ and val/ that was logged by then
-        self.last_figures: dict[str, float] = {}  # the same, of when last.ckpt was written
+        self.last_figures: dict[str, float] = {}  # the same, of when a checkpoint was last written
         self.best_path: Path | None = None  # None until there is such a file in this run's folder
         self.last_path: Path | None = None
         self._validated = False  # since the best was last judged
@@ -90,8 +91,10 @@ class Checkpoints(Checkpoint):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         record = next((c for c in trainer.callbacks if isinstance(c, Record)), None)  # type: ignore[attr-defined]
-        now, before = record.entry["config"] if record else {}, checkpoint[ENTRY]["config"]
+        now, before = record.entry if record else {"config": {}}, checkpoint[ENTRY]
         self._changed = [group for group in ("loss", "data") if _measured(now, group) != _measured(before, group)]
+        marks = {_fingerprint(entry) for entry in (now, before)} - {None}
+        self._changed += ["data"] if len(marks) > 1 and "data" not in self._changed else []
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         if self.folder is None:
@@ -100,6 +103,9 @@ class Checkpoints(Checkpoint):
         self._interrupt.attach(trainer)
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        # Lightning forgets them, and a validation within an epoch has no others of training than the epoch's before
+        carried = {} if self._changed else self.last_figures
+        trainer.callback_metrics.update({tag: torch.tensor(value) for tag, value in carried.items()})
         if trainer.ckpt_path is not None and self.best_value is not None:
             self._take_over_best(trainer, Path(trainer.ckpt_path).parent / "best.ckpt")
         if trainer.ckpt_path is not None and self.folder is not None:
@@ -182,7 +188,7 @@ class Checkpoints(Checkpoint):
             _refuse_not_finite(trainer)
             before = self.best_value, self.best_loss, self.best_epoch, self.best_figures
             self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
-            self.best_figures = _figures(trainer)
+            self.best_figures = self.last_figures = _figures(trainer)
             try:
                 trainer.save_checkpoint(self.folder / "best.ckpt")
             except BaseException:  # the one before is still there, and still the best of the run
@@ -231,8 +237,14 @@ def _figures(trainer: lightning.Trainer) -> dict[str, float]:
     return {tag: float(figure) for tag, figure in trainer.callback_metrics.items() if tag.startswith(stages)}
 
 
-def _measured(config: Mapping[str, Any], group: str) -> dict[str, Any]:
-    return {key: value for key, value in (config.get(group) or {}).items() if f"{group}.{key}" not in NOT_MEASURED}
+def _measured(entry: Mapping[str, Any], group: str) -> dict[str, Any]:
+    node = entry["config"].get(group) or {}
+    return {key: value for key, value in node.items() if f"{group}.{key}" not in NOT_MEASURED}
+
+
+def _fingerprint(entry: Mapping[str, Any]) -> str | None:
+    mark: str | None = (entry.get("data") or {}).get("fingerprint")
+    return mark
 
 
 def is_better(value: float, loss: float, best: float | None, best_loss: float, mode: str) -> bool:

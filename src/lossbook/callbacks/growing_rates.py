@@ -32,7 +32,7 @@ class GrowingRates(lightning.Callback):
     def __init__(self, over: Range, lr: float) -> None:
         self.range, self.lr = over, lr
         self._ratios: list[float] = []
-        self._batches: list[list[float]] = []  # losses of each step's batches
+        self._batches: list[list[tuple[float, float]]] = []  # loss and weight of each step's batches
         self._watch = Watch()
         self._diverged = False
         self._step = 0
@@ -52,7 +52,7 @@ class GrowingRates(lightning.Callback):
                 )
             rule = f"The loss diverged after {made} of {self.range.steps} steps: too few for a curve."
             raise refuse(f"find.min={self.range.least:g}", rule, f"find.min={self.range.least / 1000:g}")
-        start, *after = [sum(batches) / len(batches) for batches in self._batches]
+        start, *after = [_mean(batches) for batches in self._batches]
         return Curve(start, [self.range.rate(step) for step in range(len(after))], after, self._diverged)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -88,4 +88,10 @@ class GrowingRates(lightning.Callback):
             raise DivergedError
         if self._step == len(self._batches):
             self._batches.append([])
-        self._batches[self._step].append(loss)
+        self._batches[self._step].append((loss, float(step.weight)))
+
+
+def _mean(batches: list[tuple[float, float]]) -> float:
+    """The loss of a step's batches together, 0 where none counts."""
+    total = sum(weight for _, weight in batches)
+    return sum(loss * (weight / total) for loss, weight in batches) if total else 0.0

@@ -1,26 +1,26 @@
-"""Ctrl-C and SIGTERM as a request that is met at the next moment at which a run can be saved."""
+"""Ctrl-C, SIGTERM and SIGHUP as a request that is met at the next moment at which a run can be saved."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType
 
 import lightning
 import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from lossbook.exits import STOPPING, Stopped, stop
 from lossbook.ranks import is_first, leave_unwatched
 
-_SAYS = {
-    signal.SIGINT: b"\nCtrl-C: the run is saved after this step, then it stops (once more: it stops at once).\n",
-    signal.SIGTERM: b"\nSIGTERM: the run is saved after this step, then it stops.\n",
-}
+_CTRL_C = b"\nCtrl-C: the run is saved after this step, then it stops (once more: it stops at once).\n"
+_SAYS = b"\n%s: the run is saved after this step, then it stops.\n"
 
 
 class InterruptRequest:
-    """Holds Ctrl-C and SIGTERM back until somebody asks for them; a second Ctrl-C is not held back.
+    """Holds Ctrl-C, SIGTERM and SIGHUP back until somebody asks for them; a second Ctrl-C is not held back.
 
     Of several processes one may be told, or each at another step: they agree at the start of the next batch, so that
     all of them see the request within the same step. (Lightning's own way, a collective operation in the handler of the
@@ -41,7 +41,10 @@ class InterruptRequest:
     def attach(self, trainer: lightning.Trainer) -> None:
         """Take the place of Lightning's own handling of SIGTERM, which it sets up after the callbacks' ``setup``."""
         self._several = trainer.world_size > 1
-        trainer._signal_connector._sigterm_notifier_fn = self._sigterm  # type: ignore[method-assign, assignment]
+        connector = trainer._signal_connector
+        connector._sigterm_notifier_fn = self._sigterm  # type: ignore[method-assign, assignment]
+        known = (None, signal.SIG_DFL, stop)  # Lightning calls another one as well, and stop() would not wait
+        connector._has_already_handler = lambda number: signal.getsignal(number) not in known  # type: ignore[method-assign]
         loop = trainer.fit_loop.epoch_loop
         loop._broadcast_sigterm_tensor = lambda: self.agree(trainer)  # type: ignore[method-assign]
 
@@ -53,12 +56,20 @@ class InterruptRequest:
             return
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._ctrl_c)
+        for number in STOPPING:
+            if signal.getsignal(number) is stop:
+                signal.signal(number, self._sigterm)
 
     def release(self) -> None:
         """From now on signals act at once; harmless where none was held."""
         self._holds = False
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == self._ctrl_c:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGINT) == self._ctrl_c:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in STOPPING:
+            if signal.getsignal(number) == self._sigterm:
+                signal.signal(number, stop)
 
     def agree(self, trainer: lightning.Trainer) -> None:
         """Learn from the other processes whether one of them was told; all must call it at the same moment."""
@@ -75,11 +86,14 @@ class InterruptRequest:
         Raises:
             KeyboardInterrupt: after Ctrl-C.
             SIGTERMException: after SIGTERM.
+            Stopped: after SIGHUP.
         """
         asked, self._asked = self._asked, 0
         if asked:
             leave_unwatched(trainer)
-            raise KeyboardInterrupt if asked == signal.SIGINT else SIGTERMException
+            if asked == signal.SIGINT:
+                raise KeyboardInterrupt
+            raise SIGTERMException if asked == signal.SIGTERM else Stopped(asked)
 
     def _ctrl_c(self, number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # so that the second one stops at once
@@ -91,7 +105,7 @@ class InterruptRequest:
             return
         if not self._holds:
             self._told = number
-            raise SIGTERMException
+            raise SIGTERMException if number == signal.SIGTERM else Stopped(number)
         self._note(number)
 
     def _note(self, number: int) -> None:
@@ -102,4 +116,6 @@ class InterruptRequest:
 
     def _say(self, number: int) -> None:
         if is_first():
-            os.write(2, _SAYS[signal.Signals(number)])  # print() may be interrupted within itself, and then raises
+            said = _CTRL_C if number == signal.SIGINT else _SAYS % signal.Signals(number).name.encode()
+            with suppress(OSError):  # after SIGHUP the terminal has gone
+                os.write(2, said)  # print() may be interrupted within itself, and then raises

@@ -21,6 +21,7 @@ from lossbook.composing.completion import candidates, installation
 from lossbook.composing.options import Options, conf_folder
 from lossbook.composing.sweep_keys import brings_a_sweep
 from lossbook.errors import UserError, nearest, refuse
+from lossbook.exits import exit_code
 from lossbook.ranks import is_first
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ def command(name: str, job: Job, sweeper: str | None = None, own: Collection[str
         sweeper: Hydra's option for sweeps, which then trains by itself; None: ``job`` is called for each of a sweep.
         own: keys of the script's own, which the tab key completes as well.
     """
+    return exit_code(lambda: _command(name, job, sweeper, own))
+
+
+def _command(name: str, job: Job, sweeper: str | None, own: Collection[str]) -> int:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # a criterion, model, optimizer or dataset of one's own is found there
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -88,9 +93,6 @@ def command(name: str, job: Job, sweeper: str | None = None, own: Collection[str
             raise
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 130
 
 
 def read_flags(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:

@@ -1,7 +1,9 @@
-"""Folders of runs and sweeps: claimed by an exclusive mkdir, and handed back where nothing came of them."""
+"""Folders of runs and sweeps: claimed so that no two processes share one, handed back where nothing came of them."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -12,7 +14,10 @@ from typing import Any
 from lossbook.errors import UserError, refuse
 
 OUTPUTS = Path("outputs")
+CONFIG = "config.yaml"  # by which a folder is known to hold a run
 _SWEEP_CONFIG = "multirun.yaml"  # Hydra writes it as soon as a sweep is asked for, before its jobs are checked
+_PATIENCE_S = 2.0  # for the system to take a folder from a process that was just killed
+_descriptors: set[int] = set()  # of the folders that this process keeps
 
 
 def claim(base: Path) -> Path:
@@ -20,8 +25,7 @@ def claim(base: Path) -> Path:
 
     The mkdir is exclusive, so that no two callers, in whatever process, get the same folder.
     """
-    for number in count(1):
-        folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
+    for folder in _names(base):
         try:
             folder.mkdir(parents=True)
         except FileExistsError as error:
@@ -34,18 +38,95 @@ def claim(base: Path) -> Path:
     raise AssertionError("count never ends")
 
 
-def make_folder(folder: Path) -> None:
-    """Makes a folder that may be there already, and those above it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unmade(folder, error) from error
-
-
 def _unmade(folder: Path, error: OSError) -> UserError:
     rule = "Every run and every sweep writes into a folder of its own."
     given = f"{folder} cannot be made: {error.strerror or error}."
     return refuse(given, rule, "hydra.run.dir=PATH, of a sweep hydra.sweep.dir=PATH, where you may write")
+
+
+@contextmanager
+def claimed(base: Path) -> Iterator[Path]:
+    """The folder ``base`` for a new run, made where it is not there, and kept from all other runs within the block.
+
+    It may hold anything but a run. Where it holds one, or another process has it, it is ``base-2``, ``base-3``, ...
+    """
+    for folder in _names(base):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unmade(folder, error) from error
+        with _kept(folder) as alone:
+            if alone and not (folder / CONFIG).exists():
+                yield folder
+                return
+
+
+@contextmanager
+def going_on(folder: Path) -> Iterator[Path]:
+    """The folder of a run that goes on in it, kept from all other processes within the block.
+
+    Raises:
+        UserError: another process has it.
+    """
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        with _kept(folder) as alone:
+            if alone:
+                yield folder
+                return
+        if time.monotonic() > until:
+            rule = "Another process trains in this folder, and two would overwrite each other's checkpoints."
+            raise refuse(str(folder), rule, "wait for it, or go on in another folder: leave hydra.run.dir out")
+        time.sleep(0.05)
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[bool]:
+    """Whether this process has the folder from now on, to the end of the block, and no other has.
+
+    The folder itself is locked, so that nothing stays behind, and the system takes it back from a process that is
+    killed. Where the system or the folder's file system knows no such locks, everybody has it.
+    """
+    if os.name == "nt":
+        yield True
+        return
+    import fcntl
+
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # discarded just now
+        yield False
+        return
+    _descriptors.add(descriptor)
+    try:
+        alone = True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = os.path.samestat(os.fstat(descriptor), os.stat(folder))
+        except (BlockingIOError, FileNotFoundError):
+            alone = False
+        except OSError:
+            pass
+        yield alone
+    finally:
+        _descriptors.discard(descriptor)
+        os.close(descriptor)
+
+
+def _forget() -> None:
+    """Closes, in a process forked off, what would keep the folders after the end of the one that has them."""
+    while _descriptors:
+        os.close(_descriptors.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def _names(base: Path) -> Iterator[Path]:
+    """``base``, ``base-2``, ``base-3``, ..."""
+    yield base
+    yield from (base.with_name(f"{base.name}-{number}") for number in count(2))
 
 
 def run_base(choices: Mapping[str, Any], outputs: Path = OUTPUTS) -> Path:
@@ -72,11 +153,14 @@ def missing(folder: Path) -> list[Path]:
 def discard(folder: Path) -> None:
     """Removes a folder that holds nothing, or nothing but Hydra's note of the sweep; else leaves it as it is."""
     note = folder / _SWEEP_CONFIG
-    if not folder.is_dir() or any(path != note for path in folder.iterdir()):
+    if not folder.is_dir():
         return
-    note.unlink(missing_ok=True)
-    with suppress(OSError):  # another run has just begun there
-        folder.rmdir()
+    with _kept(folder) as alone:
+        if not alone or any(path != note for path in folder.iterdir()):
+            return
+        note.unlink(missing_ok=True)
+        with suppress(OSError):  # another run has just begun there
+            folder.rmdir()
 
 
 @contextmanager

@@ -32,8 +32,9 @@ def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) ->
     from omegaconf.errors import OmegaConfBaseException
 
     options = Options(folders)
-    if isinstance(error, UserError):
-        return error
+    for reason in (error, error.__cause__):  # OmegaConf wraps what a resolver raises
+        if isinstance(reason, UserError):
+            return reason
     if isinstance(error, OverrideParseException):
         return unread(error.override, arguments, options)
     if isinstance(error, MissingConfigException):

@@ -10,13 +10,12 @@ from torch import Tensor
 
 from lossbook.data.packaged import read_digits
 from lossbook.data.schema import Schema
-from lossbook.data.source import Parts, Source
+from lossbook.data.source import PARTS, Parts, Source
 from lossbook.data.split import stratified_split
 from lossbook.data.statistics import described_parts
 
 INK = 16  # a pixel's darkest level
 CLASS_NAMES = tuple("0123456789")
-PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

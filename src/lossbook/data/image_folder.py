@@ -2,79 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import Dataset
 
 from lossbook.data.digits import PARTS
+from lossbook.data.image_files import ImageFiles
+from lossbook.data.image_listing import counted
+from lossbook.data.image_scan import Scan, largest_grey, scan
+from lossbook.data.image_tree import Tree, read_tree
 from lossbook.data.schema import Schema
-from lossbook.data.source import Parts, Source
+from lossbook.data.source import Normalise, Parts, Source
 from lossbook.data.split import FRACTIONS, stratified_split
 from lossbook.data.statistics import described_parts
 from lossbook.errors import refuse
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
+__all__ = ["IMAGENET", "ImageFiles", "ImageFolder"]
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 # of ImageNet's training part: https://docs.pytorch.org/vision/stable/models.html
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-class ImageFiles(Dataset[dict[str, Any]]):
-    """Images as (3, size, size) uint8, the largest centred square scaled to ``size``, with their class.
-
-    Args:
-        paths: image files.
-        targets: (N,) int64 class indices.
-        size: pixels a side.
-    """
-
-    def __init__(self, paths: Sequence[Path], targets: Tensor, size: int) -> None:
-        self.paths, self.targets, self.size = list(paths), targets, size
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        from PIL import Image, UnidentifiedImageError
-
-        try:
-            with Image.open(self.paths[index]) as file:
-                side = min(file.size)
-                left, top = ((length - side) // 2 for length in file.size)
-                square = _rgb(file, self.paths[index]).crop((left, top, left + side, top + side))
-                image = square.resize((self.size, self.size), Image.Resampling.BILINEAR)
-        except (UnidentifiedImageError, OSError) as error:
-            raise refuse(
-                f"{self.paths[index]} cannot be read as an image", str(error), "repair the file or take it away"
-            ) from error
-        return {"input": torch.from_numpy(np.array(image)).permute(2, 0, 1), "target": self.targets[index]}
-
-    def rows(self, chosen: np.ndarray) -> ImageFiles:
-        """Some of the files, in this order."""
-        return ImageFiles([self.paths[row] for row in chosen], self.targets[torch.from_numpy(chosen)], self.size)
-
-
-def _rgb(file: Image, path: Path) -> Image:
-    """The image in 8 bits a channel; Pillow alone would cut greys of 16 bits at 255, and so make them white."""
-    if file.mode.startswith("I;16") or (file.mode == "I" and file.format in ("PNG", "PPM")):  # 0 to 65535
-        from PIL import Image
-
-        file = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
-    elif file.mode in ("I", "F"):
-        raise refuse(
-            f"{path} has pixels of 32 bits",
-            "Which of their values is white is not written there: images have 8 or 16 bits a channel.",
-            "save it with 8 bits, or take it away",
-        )
-    return file.convert("RGB")
+_LARGEST_SIZE = 8192
+_CLASSES_SHOWN = 8
+_DARK = 2**14  # of 16 bits: greys that all lie below a quarter of white
 
 
 @dataclass(frozen=True)
@@ -83,86 +37,135 @@ class ImageFolder(Source):
 
     Args:
         root: with folders ``train`` and ``test``, and ``val`` or 15 % of ``train`` in its place; or with a folder a
-            class, which is split 70 / 15 / 15. Files without an image's extension are passed over.
+            class, which is split 70 / 15 / 15. What is passed over is counted in the notes.
         image_size: pixels a side.
         normalise: mean and standard deviation of each channel, of values in [0, 1].
+        grey_bits: that greys of 16 bits use, 8 to 16: 12 for the values 0 to 4095. None: 16, and refused where they
+            would all be dark.
         seed: fixes splits and the order of samples within the parts.
     """
 
     root: str
     image_size: int = 64
     normalise: Sequence[Sequence[float]] = IMAGENET
+    grey_bits: int | None = None
     seed: int = 0
 
     def load(self) -> Parts:
-        if not isinstance(self.image_size, int) or self.image_size < 1:
-            raise refuse(f"data.image_size={self.image_size}", "It is a number of pixels.", "data.image_size=64")
-        root = Path(self.root).expanduser()
-        if not root.is_dir():
+        normalise = self._checked()
+        tree = read_tree(Path(os.path.expanduser(str(self.root))))
+        _require_train_and_test(tree)
+        paths = [tree.root / sample.name for sample in tree.samples]
+        scanned = scan(paths)
+        bits = self._grey_bits(paths, scanned)
+        targets = np.array([sample.label for sample in tree.samples])
+        files = ImageFiles(paths, torch.from_numpy(targets), self.image_size, bits, scanned)
+        rows = assigned([sample.part for sample in tree.samples], targets, self.seed)
+        shape = (3, self.image_size, self.image_size)
+        schema = Schema("class", shape, 0, classes=len(tree.classes), class_names=tree.classes)
+        parts = {part: files.rows(chosen) for part, chosen in rows.items()}
+        per_part = {part: np.bincount(targets[chosen], minlength=len(tree.classes)) for part, chosen in rows.items()}
+        return described_parts(schema, parts, normalise, list(_notes(tree, scanned, per_part)))
+
+    def _checked(self) -> Normalise:
+        """The options, in range."""
+        if type(self.image_size) is not int or not 1 <= self.image_size <= _LARGEST_SIZE:
+            rule = f"It is a number of pixels, from 1 to {_LARGEST_SIZE}."
+            raise refuse(f"data.image_size={self.image_size}", rule, "data.image_size=64")
+        bits = self.grey_bits
+        if bits is not None and (type(bits) is not int or not 8 <= bits <= 16):
+            raise refuse(f"data.grey_bits={bits}", "Greys of 16 bits use 8 to 16 of them.", "data.grey_bits=12")
+        if not os.path.isdir(os.path.expanduser(str(self.root))):
             raise refuse(
                 f"data.root={self.root} is not a folder",
                 "It holds train/CLASS/IMAGE and test/CLASS/IMAGE, or CLASS/IMAGE to be split.",
                 "data.root=PATH",
             )
-        names, parts = self._given(root) if (root / "train").is_dir() else self._split(root)
-        schema = Schema("class", (3, self.image_size, self.image_size), 0, classes=len(names), class_names=tuple(names))
-        mean, scale = (tuple(map(float, channel)) for channel in self.normalise)
-        return described_parts(schema, parts, (mean, scale))
-
-    def _split(self, root: Path) -> tuple[list[str], dict[str, ImageFiles]]:
-        names = _class_names(root)
-        files = self._files(root, names)
-        rows = stratified_split(files.targets.numpy(), self.seed)
-        return names, {part: files.rows(chosen) for part, chosen in zip(PARTS, rows, strict=True)}
-
-    def _given(self, root: Path) -> tuple[list[str], dict[str, ImageFiles]]:
-        if not (root / "test").is_dir():
+        try:
+            mean, scale = (tuple(map(float, channel)) for channel in self.normalise)
+            right = len(mean) == len(scale) == 3 and all(map(math.isfinite, mean + scale)) and min(scale) > 0
+        except (TypeError, ValueError):
+            right = False
+        if not right:
             raise refuse(
-                f"{root} has train but no test",
-                "With a folder train there is one for test, too; val may be missing.",
-                f"mkdir {root / 'test'} with the same classes; or root/CLASS/IMAGE without train, to be split",
+                f"data.source.normalise={self.normalise}",
+                "It is the mean and the standard deviation (above 0) of three channels.",
+                "data.source.normalise=[[0.5,0.5,0.5],[0.5,0.5,0.5]]",
             )
-        names = _class_names(root / "train")
-        parts = {}
-        for part in PARTS:
-            if (root / part).is_dir():
-                if _class_names(root / part) != names:
-                    raise refuse(
-                        f"{root / part} has other classes than train: "
-                        + ", ".join(sorted(set(_class_names(root / part)) ^ set(names))),
-                        "All parts have the same class folders.",
-                        "add or remove these folders",
-                    )
-                files = self._files(root / part, names)
-                shuffled = np.random.Generator(np.random.PCG64(self.seed)).permutation(len(files))
-                parts[part] = files.rows(shuffled)
-        if "val" not in parts:
-            targets = parts["train"].targets.numpy()
-            train, val = stratified_split(targets, self.seed, (1 - FRACTIONS[1], FRACTIONS[1]))
-            parts |= {"train": parts["train"].rows(train), "val": parts["train"].rows(val)}
-        return names, parts
+        return mean, scale
 
-    def _files(self, folder: Path, names: list[str]) -> ImageFiles:
-        paths, targets = [], []
-        for index, name in enumerate(names):
-            found = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in EXTENSIONS)
-            if not found:
+    def _grey_bits(self, paths: Sequence[Path], scanned: Scan) -> int:
+        """The bits that all greys of 16 bits are taken to use."""
+        deep = [paths[row] for row in scanned.deep]
+        if not deep and self.grey_bits is not None:
+            rule = "No image has greys of 16 bits, or they say how many they use."
+            raise refuse(f"data.grey_bits={self.grey_bits} has no effect", rule, "data.grey_bits=null")
+        if deep and self.grey_bits is None:
+            largest, looked_at = largest_grey(deep)
+            if largest < _DARK:
+                bits = next(bits for bits in (8, 10, 12, 14) if largest < 2**bits)
                 raise refuse(
-                    f"{folder / name} holds no image",
-                    f"Each class folder holds files ending in {' '.join(EXTENSIONS)}.",
-                    "add images or remove the folder",
+                    f"{deep[0]} has greys of 16 bits, up to {largest:,} in {looked_at} of {len(deep)} such files",
+                    "65,535 would be white, and these would come out dark.",
+                    f"data.grey_bits={bits} makes {2**bits - 1:,} white; data.grey_bits=16 leaves them dark",
                 )
-            paths += found
-            targets += [index] * len(found)
-        return ImageFiles(paths, torch.tensor(targets), self.image_size)
+        return self.grey_bits or 16
 
 
-def _class_names(folder: Path) -> list[str]:
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if len(names) < 2:
+def assigned(parts: Sequence[str | None], targets: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Rows of ``train``, ``val`` and ``test``, each in random order.
+
+    Args:
+        parts: (N,) that each sample was given; all None to be split, and without ``val`` it is taken from ``train``.
+        targets: (N,) class indices.
+        seed: fixes split and order.
+    """
+    given = np.array([part or "" for part in parts])
+    if not given.any():
+        return dict(zip(PARTS, stratified_split(targets, seed), strict=True))
+    rows = {}
+    for part in PARTS:
+        if len(found := np.flatnonzero(given == part)):
+            rows[part] = found[np.random.Generator(np.random.PCG64(seed)).permutation(len(found))]
+    if "val" not in rows:
+        train, val = stratified_split(targets[rows["train"]], seed, (1 - FRACTIONS[1], FRACTIONS[1]))
+        rows |= {"train": rows["train"][train], "val": rows["train"][val]}
+    return rows
+
+
+def _require_train_and_test(tree: Tree) -> None:
+    present = {sample.part: tree.root / sample.name.split("/")[0] for sample in tree.samples}
+    if None in present:
+        return
+    missing = [part for part in ("train", "test") if part not in present]
+    if missing:
+        folder = next(iter(present.values()))
         raise refuse(
-            f"{folder} has {len(names)} class folder{'' if len(names) == 1 else 's'}",
-            "Classification needs at least two classes, a folder each.",
-            f"{folder}/CLASS/IMAGE",
+            f"{tree.root} has {folder.name} but no {' and no '.join(missing)}",
+            "Where parts are given, train and test are; val may be missing.",
+            f"add {' and '.join(str(tree.root / part) for part in missing)} with the same classes;"
+            f" or data.root={folder}, which is split",
         )
-    return names
+
+
+def _notes(tree: Tree, scanned: Scan, per_part: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """What was found, a line each: classes, those that a part lacks, what is passed over, kinds of images."""
+    total = np.sum(list(per_part.values()), 0)
+
+    def numbers(label: int) -> str:
+        return f"{tree.classes[label]} ({', '.join(f'{part} {per_part[part][label]:,}' for part in PARTS)})"
+
+    if len(tree.classes) <= _CLASSES_SHOWN:
+        yield f"classes  {', '.join(map(numbers, range(len(tree.classes))))}"
+    else:
+        ends = f"smallest {numbers(int(total.argmin()))}, largest {numbers(int(total.argmax()))}"
+        yield f"{len(tree.classes):,} classes  {', '.join(tree.classes[:3])}, ...; {ends}"
+    for part in PARTS:
+        if len(without := np.flatnonzero(per_part[part] == 0)):
+            named = ", ".join(tree.classes[label] for label in without[:_CLASSES_SHOWN])
+            more = f" and {len(without) - _CLASSES_SHOWN:,} more" if len(without) > _CLASSES_SHOWN else ""
+            yield f"no image in {part} of {named}{more}: too few to be in every part"
+    if passed := counted(tree.passed_over):
+        yield f"passed over: {passed}"
+    if kinds := counted(scanned.kinds):
+        yield f"images: {kinds}"

@@ -17,7 +17,7 @@ from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
 from lossbook.data.preparing import Batch, PreparedLoader, Preparing, moved
 from lossbook.data.schema import Schema
-from lossbook.data.source import Columns, Part, Parts, sample_count
+from lossbook.data.source import PARTS, Columns, Part, Parts, sample_count
 from lossbook.data.statistics import describe
 from lossbook.errors import UserError, refuse
 
@@ -36,6 +36,8 @@ class DataModule(lightning.LightningDataModule):
         limit: at most so many samples of each part, or None.
         augment: modules of ``lossbook.data.augment``, or others that augment each sample on its own.
         num_workers: reading processes, for data that is not in memory.
+        needed: the parts that must not be empty.
+        fixed: the schema's statistics are a checkpoint's, and stay what they are under a ``limit``.
 
     Raises:
         UserError: an option is out of range, has no effect, or does not fit the target kind; or a part is empty.
@@ -51,6 +53,8 @@ class DataModule(lightning.LightningDataModule):
         limit: int | None = None,
         augment: Sequence[nn.Module] | None = None,
         num_workers: int = 0,
+        needed: Sequence[str] = PARTS,
+        fixed: bool = False,
     ) -> None:
         super().__init__()
         in_memory = isinstance(parts.train, Mapping)
@@ -63,13 +67,13 @@ class DataModule(lightning.LightningDataModule):
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
         self.notes = parts.notes
         self.preparing = Preparing(parts.normalise, augment or (), views)
-        self._parts = {name: limited(getattr(parts, name), limit) for name in ("train", "val", "test")}
+        self._parts = {name: limited(getattr(parts, name), limit) for name in PARTS}
         self._resident: dict[tuple[str, torch.device], Columns] = {}
         self._galleries: dict[tuple[int, int, torch.device], PreparedLoader] = {}
-        for name, part in self._parts.items():
-            if sample_count(part) == 0:
+        for name in needed:
+            if sample_count(self._parts[name]) == 0:
                 raise refuse(f"the {name} part is empty", "Each part needs at least one sample.", "supply more data")
-        schema = parts.schema if limit is None else describe(parts.schema, self._parts["train"])
+        schema = parts.schema if limit is None or fixed else describe(parts.schema, self._parts["train"])
         self._schema = replace(schema, views=views)
 
     @property
@@ -94,8 +98,13 @@ class DataModule(lightning.LightningDataModule):
         """The test part, in order."""
         return self._loader("test")
 
-    def gallery_dataloader(self) -> PreparedLoader:
-        """The training part in order, without augmentation, ready for the model: what queries are compared with."""
+    def gallery_dataloader(self) -> PreparedLoader | None:
+        """The training part in order, without augmentation, ready for the model: what queries are compared with.
+
+        None where there is no training part: a checkpoint is tested on data of its own.
+        """
+        if sample_count(self._parts["train"]) == 0:
+            return None
         place = (*self._process(), self._device())
         if place not in self._galleries:  # kept, since a loader's workers take seconds to start
             self._galleries[place] = PreparedLoader(self._loader("train"), self._plain, self._device())
@@ -173,6 +182,7 @@ def limited(part: Part, limit: int | None) -> Part:
             for key, column in part.items()
         }
     subset: Dataset[dict[str, Any]] = Subset(part, range(limit))
-    if (targets := getattr(part, "targets", None)) is not None:
-        subset.targets = targets[:limit]  # type: ignore[attr-defined]
+    for known in ("targets", "digests"):
+        if (values := getattr(part, known, None)) is not None:
+            setattr(subset, known, values[:limit])
     return subset

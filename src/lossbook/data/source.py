@@ -5,17 +5,36 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from lossbook.data.schema import Schema
 from lossbook.errors import refuse
 
+if TYPE_CHECKING:
+    from lossbook.data.fitted import FittedData
+
+PARTS = ("train", "val", "test")
 Columns: TypeAlias = Mapping[str, "Tensor | tuple[Tensor, ...]"]
 Part: TypeAlias = Columns | Dataset[dict[str, Any]]
 Normalise: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Features:
+    """The columns of a table that a network reads, in order, and what they are standardised by.
+
+    Args:
+        names: of the columns.
+        mean, scale: of each column on the training part; a value less the mean and over the scale is what is read.
+    """
+
+    names: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -30,6 +49,9 @@ class Parts:
             part of it.
         normalise: mean and standard deviation of each channel, of inputs scaled to [0, 1]; None leaves them as they
             are. Inputs of type uint8 are always divided by 255 first.
+        features: of a table.
+        rows: part -> the place of each of its samples in the user's own data (a row of a file, a file of a folder), for
+            data that may be changed under a checkpoint; None for data that is what it is.
         notes: what the source found and decided that a user should know, a line each; printed at the start of a run.
     """
 
@@ -38,6 +60,8 @@ class Parts:
     val: Part
     test: Part
     normalise: Normalise | None = None
+    features: Features | None = None
+    rows: Mapping[str, np.ndarray] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -52,37 +76,65 @@ class Source(ABC):
             UserError: the files are missing, unreadable or break a rule.
         """
 
+    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
+        """Load the set for a checkpoint that knows its data.
 
-def load(source: Any, path: str) -> Parts:
-    """The parts that a source gives, which may be any class of a user's own with the method ``load``.
+        For data of the user's own, which may be another or have changed since: names of features and classes are those
+        of the checkpoint, statistics too, and a sample that it knows stays in its part.
 
-    Args:
-        source: built by what ``path`` names.
-        path: dotted, for messages.
+        Args:
+            known: what the checkpoint's data was fitted to.
+            evaluating: only ``test`` is needed; data that the checkpoint does not know, and that has no parts of its
+                own, is all of it test.
+        """
+        return self.load()
+
+
+_OURS = "a class derived from lossbook.data.source.Source"
+
+
+def source_of(made: Any, path: str) -> Source:
+    """What ``path`` made, if it is a source, or at least has ``load`` as one has.
 
     Raises:
-        UserError: what came is no source, or gives no parts.
+        UserError: it has not.
     """
-    given, fix = f"data.source._target_={path}", "a class derived from lossbook.data.source.Source"
-    if not callable(getattr(source, "load", None)):
-        what = "A Dataset is what one of these parts may be" if isinstance(source, Dataset) else "It has no load()"
-        raise refuse(
-            given, f"A source has load(), which gives Parts: train, val and test, and their schema. {what}.", fix
-        )
-    parts = source.load()
-    if not isinstance(parts, Parts):
-        raise refuse(given, f"Its load() gave a {type(parts).__name__}, not lossbook.data.source.Parts.", fix)
-    for name in ("train", "val", "test"):
-        part = getattr(parts, name)
-        fits = (
-            "input" in part if isinstance(part, Mapping) else hasattr(part, "__len__") and hasattr(part, "__getitem__")
-        )
-        if not fits:
-            rule = (
-                f"Its {name} part is a {type(part).__name__}; a part is a mapping with 'input', or a map-style Dataset."
-            )
-            raise refuse(given, rule, fix)
-    return parts
+    if isinstance(made, Source):
+        return made
+    if not callable(getattr(made, "load", None)):
+        what = "A Dataset is what one of these parts may be." if isinstance(made, Dataset) else "This has none."
+        rule = f"A source has load(), which gives Parts: train, val and test, and their schema. {what}"
+        raise refuse(f"data.source._target_={path}", rule, _OURS)
+    return _Loaded(made)
+
+
+class _Loaded(Source):
+    """An object with ``load`` that knows nothing of ``Source``."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def load(self) -> Parts:
+        parts: Parts = self._source.load()
+        return parts
+
+
+def parts_of(loaded: Any, path: str) -> Parts:
+    """What the source at ``path`` loaded, if these are parts.
+
+    Raises:
+        UserError: they are not.
+    """
+    given = f"data.source._target_={path}"
+    if not isinstance(loaded, Parts):
+        raise refuse(given, f"Its load() gave a {type(loaded).__name__}, not lossbook.data.source.Parts.", _OURS)
+    for name in PARTS:
+        part = getattr(loaded, name)
+        indexed = hasattr(part, "__getitem__") and hasattr(part, "__len__")
+        if not ("input" in part if isinstance(part, Mapping) else indexed):
+            rule = f"Its {name} part is a {type(part).__name__}: no mapping with 'input', and no map-style Dataset."
+            raise refuse(given, rule, _OURS)
+    return loaded
 
 
 def sample_count(part: Part) -> int:

@@ -44,7 +44,7 @@ def described_parts(
 ) -> Parts:
     """``Parts`` from ``train``, ``val`` and ``test`` and a schema that still lacks its statistics."""
     described = describe(schema, parts["train"])
-    return Parts(described, parts["train"], parts["val"], parts["test"], normalise, tuple(notes))
+    return Parts(described, parts["train"], parts["val"], parts["test"], normalise, notes=tuple(notes))
 
 
 def _counts(targets: Tensor | Sequence[int], classes: int | None) -> tuple[int, ...]:

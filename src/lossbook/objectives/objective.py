@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from lossbook.objectives.criteria.function import FunctionCriterion
 from lossbook.objectives.encodings.classes import ClassEncoding
 from lossbook.objectives.encodings.encoding import Encoding, Measure
 from lossbook.objectives.inputs.arguments import Arguments
+from lossbook.objectives.inputs.single import Single
 from lossbook.objectives.step import Step
 from lossbook.objectives.targets import check_targets
 from lossbook.objectives.unrounded import unrounded
@@ -60,6 +62,7 @@ class Objective(nn.Module):
         self.activation = activation
         self.reduction = reduction
         self.output_seen = False
+        self.passes_over_ignored = False  # a batch of ignored targets counts as nothing, and is no error
 
     def _apply(self, fn: Any, recurse: bool = True) -> Objective:
         return super()._apply(unrounded(fn), recurse)
@@ -101,15 +104,30 @@ class Objective(nn.Module):
             # no pair or triplet in this batch: nothing to learn from it, and nothing to average
             every = torch.cat(scores) if isinstance(scores, tuple) else scores
             return Step(every.sum() * 0.0, 0, kept, target)
-        losses = self.criterion(*arguments.args)
         count = arguments.count
+        if self.passes_over_ignored and isinstance(count, Tensor):
+            return self._unless_ignored(arguments, count, kept)
+        losses = self.criterion(*arguments.args)
         # a GPU would have to wait for the count; there the meter finds out when it is read
         if isinstance(count, Tensor) and count.device.type == "cpu" and count == 0:
             raise every_target_ignored()
+        return self._reduced(losses, arguments, kept)
+
+    def _reduced(self, losses: Tensor, arguments: Arguments, kept: Tensor) -> Step:
+        count, target = arguments.count, arguments.target
         if losses.ndim > 0:
             return Step(losses.sum() / count, count, kept, target, arguments.figures, losses.detach())
         weight: int | Tensor = 1 if self.reduction == "sum" else count
         return Step(losses, weight, kept, target, arguments.figures)
+
+    def _unless_ignored(self, arguments: Arguments, count: Tensor, kept: Tensor) -> Step:
+        """A batch's outcome, with loss and gradient 0 in place of nan where its targets are ignored; no waiting."""
+        ignored = count == 0
+        scores = arguments.args[0]
+        if scores.requires_grad:
+            scores.register_hook(lambda gradient: gradient.masked_fill(ignored, 0.0))
+        step = self._reduced(self.criterion(*arguments.args), arguments, kept)
+        return replace(step, loss=step.loss.masked_fill(ignored, 0.0))
 
     def activate(self, output: Tensor) -> Tensor:
         """The criterion's input from the model's raw output, in float32 at least: few losses know less."""
@@ -125,10 +143,12 @@ class Objective(nn.Module):
         """Fresh metrics by name, the encoding's most telling first."""
         return self.encoding.measures()
 
-    def none_counted(self) -> UserError | None:
-        """The error for an epoch in which no batch had anything to learn from, where that is one."""
+    def none_counted(self, train: bool) -> UserError | None:
+        """The error for an epoch in which no batch, of training or not, had anything that counts, where that is one."""
+        if self.passes_over_ignored and isinstance(self.inputs, Single):
+            return every_target_ignored()
         found: Callable[[], UserError] | None = getattr(self.inputs, "none_counted", None)
-        return found() if found is not None else None
+        return found() if train and found is not None else None
 
     def watchable(self) -> list[str]:
         """The names under which figures are logged that may choose the best checkpoint, the most telling first."""

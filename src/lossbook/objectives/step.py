@@ -21,7 +21,7 @@ class Step:
     """
 
     loss: Tensor
-    weight: int | Tensor
+    weight: float | Tensor
     scores: Tensor
     target: Tensor | None
     figures: dict[str, Tensor] = field(default_factory=dict)

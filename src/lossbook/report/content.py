@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from lossbook.composing.arguments import config_dir
 from lossbook.report.leaderboard import Board
 from lossbook.report.plan import Job, Plan
 from lossbook.report.runs import Run
+from lossbook.report.settings import named, value_of
 
 
 @dataclass(frozen=True)
@@ -76,3 +79,40 @@ def counts(report: Report) -> str:
     parts = ", ".join(f"{number} {ending}" for ending, number in endings.items())
     note = f" ({report.unfinished}: ranks may change)" if report.unfinished else ""
     return f"{whole} {'job' if report.plans else 'run'}{'s' if whole != 1 else ''}: {parts}{note}"
+
+
+def different_data(report: Report) -> str:
+    """That the runs are on different data which nobody chose, and how they would be on the same; else empty."""
+    found = Counter(data for run in report.runs if (data := value_of(run, "data")))
+    if len(found) < 2 or named(report.runs, "data"):
+        return ""
+    counted = ", ".join(f"{data} ({number})" for data, number in found.most_common())
+    most = found.most_common(1)[0][0]
+    return f"The runs are on different data, which each loss chose: {counted}; data={most} compares those that take it."
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best run of a leaderboard's first configuration.
+
+    Args:
+        folder: of the run.
+        checkpoint: of its best epoch; None where it is not there.
+        command: that gives it again; empty where it is not known what was typed.
+    """
+
+    folder: Path
+    checkpoint: Path | None
+    command: str
+
+
+def winner_of(board: Board, report: Report) -> Winner | None:
+    """The run to go on with; None where no run gave a figure."""
+    if not board.ranked:
+        return None
+    run = min(board.ranked[0].runs, key=lambda run: board.contest.better(run.figure or 0.0))
+    checkpoint = run.folder / "checkpoints" / "best.ckpt"
+    plan = next((plan for plan in report.plans if plan.folder.resolve() == run.folder.resolve().parent), None)
+    own = config_dir(plan.command) if plan else None
+    words = ["python", "scripts/train.py", *(["--config-dir", own] if own else []), *run.overrides]
+    return Winner(run.folder, checkpoint if checkpoint.exists() else None, shlex.join(words) if run.config else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lossbook.objectives.rules import look_up
@@ -16,6 +16,7 @@ OF_TRAINING = frozenset({"batch_size", "epochs", "augment", "num_workers", "down
 # of the trainer, what leaves samples out
 OF_VALIDATION = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
 WITHIN_A_BATCH = ("val/loss", "val/top1")  # where samples are compared with those of their batch
+CONTENT = "data.fingerprint"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def contests(runs: Sequence[Run]) -> tuple[dict[Contest, list[Run]], list[Run]]:
             found[Contest(run.primary, mode, data, _details(run.config, run.primary))].append(run)
         else:
             others.append(run)
+    found = _by_content(found)
     known = {contest: list(members) for contest, members in found.items()}
     unplaced = []
     for run in others:
@@ -71,6 +73,21 @@ def contests(runs: Sequence[Run]) -> tuple[dict[Contest, list[Run]], list[Run]]:
     return {contest: sorted(members, key=lambda run: order[id(run)]) for contest, members in found.items()}, unplaced
 
 
+def _by_content(found: Mapping[Contest, Sequence[Run]]) -> dict[Contest, list[Run]]:
+    """The contests told apart by what their data held, where it was not the same in all.
+
+    A run that does not say (an earlier version's, or of data that is not known by content) stays with the others where
+    there is one such content, and by itself where there are several.
+    """
+    told: dict[Contest, list[Run]] = defaultdict(list)
+    for contest, members in found.items():
+        contents = {run.fingerprint for run in members} - {None}
+        for run in members:
+            own = ((CONTENT, (run.fingerprint or "unknown")[:8]),) if len(contents) > 1 else ()
+            told[replace(contest, details=(*contest.details, *own))].append(run)
+    return told
+
+
 def place_of(run: Configured, known: Mapping[Contest, Sequence[Configured]]) -> Contest | None:
     """The one contest in which there are runs of the same loss on the same data; None where that is not one."""
     if not run.config and not run.overrides:
@@ -81,7 +98,8 @@ def place_of(run: Configured, known: Mapping[Contest, Sequence[Configured]]) -> 
 
 def _akin(run: Configured, other: Configured, contest: Contest) -> bool:
     """Whether nothing that is known of the one run's loss and data contradicts the other's, which is in the contest."""
-    if run.config.get("data") and _details(run.config, contest.primary) != contest.details:
+    stated = tuple(one for one in contest.details if one[0] != CONTENT)
+    if run.config.get("data") and _details(run.config, contest.primary) != stated:
         return False
     typed = [key for key in _dotted(run.overrides) if key.startswith("data.")]
     keys = [key for key in typed if key.rpartition(".")[2] not in OF_TRAINING or key in dict(contest.details)]

@@ -13,6 +13,8 @@ from lossbook.report.ranks import Standing, places
 from lossbook.report.runs import Run
 from lossbook.report.settings import named, telling, text, unnamed, value_of, values
 
+UNKNOWN = "\N{DAGGER}"  # marks runs that do not say what their data held
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -32,6 +34,12 @@ class Spread:
         if self.mean is None:
             return ""
         return shown(self.mean) + ("" if self.deviation is None else f" ± {shown(self.deviation, self.mean)}")
+
+
+def content_unknown(runs: int) -> str:
+    """What the mark of such runs means."""
+    which = "One run does" if runs == 1 else f"{runs} runs do"
+    return f"{which} not say what the data held, and may have seen other data than the rest."
 
 
 def shown(value: float, beside: float | None = None) -> str:
@@ -106,6 +114,16 @@ class Row:
     def seeds(self) -> str:
         """How many seeds have a figure, and of how many where that is fewer."""
         return f"{len(self.runs)} of {len(self.runs) + len(self.lost)}" if self.lost else str(len(self.runs))
+
+    @property
+    def unknown(self) -> int:
+        """How many of its runs do not say what their data held."""
+        return sum(run.fingerprint is None for run in self.runs)
+
+    @property
+    def mark(self) -> str:
+        """Of a row whose runs may have seen other data than the rest."""
+        return UNKNOWN if self.unknown else ""
 
 
 @dataclass(frozen=True)

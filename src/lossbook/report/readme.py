@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from lossbook.report.content import Picture, Report, counts
-from lossbook.report.leaderboard import Board, Row
+from lossbook.report.content import Picture, Report, counts, different_data, winner_of
+from lossbook.report.leaderboard import UNKNOWN, Board, Row, content_unknown
 from lossbook.report.markdown import escaped, few, link, megabytes, seconds, table
 from lossbook.report.plan import Job
 from lossbook.report.ranks import rounded
@@ -29,8 +29,10 @@ def page(report: Report) -> str:
     parts = [f"# {_headline(report)}", f"{counts(report)}."]
     if len(report.boards) > 1:
         parts += ["Runs are ranked only among those that watched the same metric on the same data.", _overview(report)]
+    if note := different_data(report):
+        parts.append(escaped(note))
     for board, pictures in zip(report.boards, report.pictures, strict=True):
-        parts += [f"## {escaped(board.title)}", *_section(board, pictures)]
+        parts += [f"## {escaped(board.title)}", *_section(board, pictures), *_best(board, report)]
     parts += [*_lost(report), *_refused(report.refused), *_missing(report.missing), *_made(report)]
     names = [picture.path.name for pictures in report.pictures for picture in pictures]
     return "\n\n".join([*parts, f"<!-- pictures: {json.dumps(names)} -->"]) + "\n"
@@ -79,6 +81,8 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     chose += " Equal figures are ordered by val/loss." if _by_loss(rows) else ""
     more = f" The other {len(board.rows) - len(rows)} are in leaderboard.csv." if len(rows) < len(board.rows) else ""
     parts.append(f"{chose} Time is a run's mean, memory its largest peak.{more}")
+    if unknown := sum(row.unknown for row in rows):
+        parts.append(f"{UNKNOWN} {content_unknown(unknown)}")
     if board.repeats:
         are = "are" if board.repeats > 1 else "is"
         runs = f"{board.repeats} run{'s' if board.repeats > 1 else ''}"
@@ -86,6 +90,17 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     for one in pictures:
         parts += [f"![{escaped(f'{one.name}: {board.title}')}]({one.path.name})", one.caption]
     return parts
+
+
+def _best(board: Board, report: Report) -> list[str]:
+    """The winner's best run: where it lies, and the command that gives it again."""
+    best = winner_of(board, report)
+    if best is None:
+        return []
+    weights = f", its weights are in `{best.checkpoint}`" if best.checkpoint else ""
+    if not best.command:
+        return [f"The best run is `{best.folder}`{weights}."]
+    return [f"The best run is `{best.folder}`{weights}. This gives it again:", f"    {best.command}"]
 
 
 def _by_loss(rows: Sequence[Row]) -> bool:
@@ -102,7 +117,7 @@ def _cells(board: Board, row: Row, tested: bool, on_gpu: bool) -> list[str]:
     values = [escaped(value) for value in (row.values if board.keys else [row.label])]
     figures = [f"**{row.figure}**" if row.rank == 1 else str(row.figure), *([row.told_test] if tested else [])]
     memory = [megabytes(row.memory), *([megabytes(row.gpu_memory)] if on_gpu else [])]
-    return [str(row.rank or ""), *values, *figures, row.seeds, seconds(row.wall), *memory]
+    return [str(row.rank or ""), *values, *figures, row.seeds + row.mark, seconds(row.wall), *memory]
 
 
 def _lost(report: Report) -> list[str]:

@@ -29,6 +29,7 @@ class Run:
         message: why it is not completed.
         config: resolved; empty where it was never written or cannot be read.
         overrides: as they were typed.
+        fingerprint: of its data's content; None where it does not say.
         primary, mode: the metric that it watched, and ``max`` or ``min``.
         metrics: tag -> final value; None where it was not finite.
         wall: seconds.
@@ -44,6 +45,7 @@ class Run:
     message: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+    fingerprint: str | None = None
     primary: str | None = None
     mode: str | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
@@ -114,7 +116,7 @@ def _read(folder: Path, base: Path, job: Job | None) -> Run | None:
     choices = config.get("choices")
     if not record and not broken and not (isinstance(choices, Mapping) and "loss" in choices):
         return None  # another program's config
-    metrics = record.get("metrics")
+    metrics, data = record.get("metrics"), record.get("data")
     overrides = config.get("overrides") or (job.overrides if job else ())
     unnamed = str(folder.relative_to(base)) if folder != base else folder.name
     status = record.get("status")
@@ -129,6 +131,7 @@ def _read(folder: Path, base: Path, job: Job | None) -> Run | None:
         message=message,
         config=config,
         overrides=tuple(map(str, overrides)) if isinstance(overrides, (list, tuple)) else (),
+        fingerprint=_text(data.get("fingerprint")) if isinstance(data, Mapping) else None,
         primary=_text(record.get("primary")),
         mode=_text(record.get("mode")),
         metrics={str(tag): _number(value) for tag, value in metrics.items()} if isinstance(metrics, Mapping) else {},

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lossbook.report.content import Report, counts
-from lossbook.report.leaderboard import Board, Row
+from lossbook.report.content import Report, counts, different_data, winner_of
+from lossbook.report.leaderboard import UNKNOWN, Board, Row, content_unknown
 from lossbook.report.markdown import megabytes, seconds
 from lossbook.report.verdict import verdict
 
@@ -26,6 +26,8 @@ def print_short(report: Report, console: Console | None = None) -> None:
     from rich.markup import escape
 
     out = console or Console(width=WIDTH, highlight=False)
+    if note := different_data(report):
+        out.print(f"[dim]note   [/dim] {escape(note)}\n")
     for board in report.boards[:_BOARDS]:
         out.print(f"[bold]{escape(board.title)}[/bold]  {escape(verdict(board))}\n")
         if len(board.rows) > 1:
@@ -33,6 +35,13 @@ def print_short(report: Report, console: Console | None = None) -> None:
             out.print(_table(board, rows))
             if len(rows) < len(board.rows):
                 out.print(f"[dim]and {len(board.rows) - len(rows)} more[/dim]")
+            if unknown := sum(row.unknown for row in rows):
+                out.print(f"[dim]{UNKNOWN} {content_unknown(unknown)}[/dim]")
+            out.print()
+        if (best := winner_of(board, report)) is not None:
+            out.print(f"[dim]best   [/dim] {escape(str(best.checkpoint or best.folder))}", soft_wrap=True)
+            if best.command:
+                out.print(f"[dim]again  [/dim] {escape(best.command)}", soft_wrap=True)
             out.print()
     if len(report.boards) > _BOARDS:
         out.print(f"[dim]and {len(report.boards) - _BOARDS} more leaderboards[/dim]\n")
@@ -57,7 +66,7 @@ def _table(board: Board, rows: Sequence[Row]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         cells = [str(row.rank or ""), escape(row.label), str(row.figure), *([row.told_test] if tested else [])]
-        cells += [row.seeds, seconds(row.wall), *([megabytes(row.memory)] if sized else [])]
+        cells += [row.seeds + row.mark, seconds(row.wall), *([megabytes(row.memory)] if sized else [])]
         cells += [megabytes(row.gpu_memory)] if on_gpu else []
         table.add_row(*cells, style="bold" if row.rank == 1 else None)
     return table

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning as L
 from torch import nn
 
 from lossbook.build import build, of_kind
+from lossbook.data.aligning import aligned
+from lossbook.data.digests import content, overlaps
+from lossbook.data.fitted import FittedData
 from lossbook.data.module import DataModule
-from lossbook.data.source import load
+from lossbook.data.source import PARTS, Parts, parts_of, source_of
 from lossbook.errors import Problem, UserError, nearest, refuse
 from lossbook.models.batch_norm import require_statistics
 from lossbook.module import LossbookModule
@@ -33,6 +36,7 @@ class Assembly:
     data: DataModule
     objective: Objective
     module: LossbookModule
+    fitted: FittedData
     groups: list[dict[str, Any]]  # of parameters, as OptimizerFactory plans them
 
 
@@ -41,6 +45,8 @@ def assemble(
     contract: Contract,
     trust: Trust,
     loading: Loading = Loading(),  # noqa: B008  (frozen)
+    known: FittedData | None = None,
+    evaluating: bool = False,
 ) -> Assembly:
     """Build data, objective and module.
 
@@ -49,18 +55,21 @@ def assemble(
         contract: of its loss, checked against it.
         trust: what the config may build.
         loading: how the optimizer's state is taken over from a checkpoint.
+        known: what the checkpoint knows of its data.
+        evaluating: the checkpoint is only tested.
 
     Raises:
         UserError: what only the data or the network can tell; all that is wrong with the data's targets at once.
     """
     L.seed_everything(config["seed"], verbose=False)
     make_optimizer = OptimizerFactory(config, trust, loading)
-    data = build_data(config["data"], config["seed"], trust)
+    data, fitted = build_data(config["data"], config["seed"], trust, known, evaluating)
     objective = bind(contract, data.schema, config["model"].get("embedding_dim"), trust)
     in_memory = check_in_memory(data, objective)
     wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
     model = build_model({**config["model"], **wanted}, objective, trust)
-    require_statistics(model, data.schema.input_shape, data.fewest_inputs)
+    if not evaluating:
+        require_statistics(model, data.schema.input_shape, data.fewest_inputs)
     watched, mode = primary(contract, objective)
     module = LossbookModule(
         model,
@@ -71,17 +80,21 @@ def assemble(
         check_targets=not in_memory,
         repeats=make_optimizer.capability.closure,
     )
-    return Assembly(data, objective, module, make_optimizer.plan(module))
+    return Assembly(data, objective, module, fitted, make_optimizer.plan(module))
 
 
-def build_data(node: Mapping[str, Any], seed: int, trust: Trust) -> DataModule:
-    """The data module of a data node."""
-    parts = load(build(node["source"], key="data.source", trust=trust), node["source"]["_target_"])
+def build_data(
+    node: Mapping[str, Any], seed: int, trust: Trust, known: FittedData | None = None, evaluating: bool = False
+) -> tuple[DataModule, FittedData]:
+    """The data module of a data node, and what its data was fitted to."""
+    parts = load(node, trust, known, evaluating)
+    inputs = content(parts)
+    parts = replace(parts, notes=(*parts.notes, *overlaps(inputs)))
     augment = [
         of_kind(build(each, key="data.augment", trust=trust), Callable, "data.augment", each)
         for each in node.get("augment") or ()
     ]
-    return DataModule(
+    data = DataModule(
         parts,
         node["batch_size"],
         seed,
@@ -89,7 +102,32 @@ def build_data(node: Mapping[str, Any], seed: int, trust: Trust) -> DataModule:
         limit=node.get("limit"),
         augment=augment,
         num_workers=node.get("num_workers", 0),
+        needed=("test",) if evaluating else PARTS,
+        fixed=known is not None,
     )
+    used = replace(parts, schema=replace(data.schema, views=1))
+    return data, FittedData.of(used, inputs, node.get("seed", 0))
+
+
+def load(node: Mapping[str, Any], trust: Trust, known: FittedData | None = None, evaluating: bool = False) -> Parts:
+    """The parts of a data node's source; for a checkpoint, in the terms that its network was trained in.
+
+    Raises:
+        UserError: the data cannot be read, or does not fit what the checkpoint knows of its own.
+    """
+    path = node["source"]["_target_"]
+    source = source_of(build(node["source"], key="data.source", trust=trust), path)
+    if known is None:
+        return parts_of(source.load(), path)
+    parts = parts_of(source.load_known(known, evaluating), path)
+    seed = node.get("seed", 0)
+    if parts.rows is None and seed != known.seed:
+        raise refuse(
+            f"data.seed={seed} with a checkpoint whose parts were drawn with data.seed={known.seed}.",
+            "Its test part would hold samples that the checkpoint was trained on.",
+            f"data.seed={known.seed}",
+        )
+    return aligned(parts, known)
 
 
 def build_model(node: Mapping[str, Any], objective: Objective, trust: Trust) -> nn.Module:
@@ -111,7 +149,7 @@ def build_model(node: Mapping[str, Any], objective: Objective, trust: Trust) -> 
 def check_in_memory(data: DataModule, objective: Objective) -> bool:
     """Check every target of a set in memory, once; whether the set is in memory."""
     problems: list[Problem] = []
-    for name in ("train", "val", "test"):
+    for name in PARTS:
         part = data.part(name)
         if not isinstance(part, Mapping):
             return False

@@ -35,6 +35,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
             "ckpt is not given.", "A checkpoint is what is evaluated.", "ckpt=outputs/.../checkpoints/best.ckpt"
         )
     from lossbook.checkpoint import ENTRY, read
+    from lossbook.data.fitted import known_data
 
     checkpoint = read(values["ckpt"])
     on_top = values["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :]
@@ -42,13 +43,14 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     contract = check(values)
 
     from lossbook.run.assemble import assemble
-    from lossbook.run.fit import quiet
+    from lossbook.run.fit import ctrl_c_itself, quiet
     from lossbook.run.processes import launching
-    from lossbook.run.summary import print_figures
+    from lossbook.run.summary import print_figures, print_scored
     from lossbook.run.trainer import test_trainer
     from lossbook.trust import Trust
 
-    assembly = assemble(values, contract, Trust.of(values))
+    known = known_data(checkpoint)
+    assembly = assemble(values, contract, Trust.of(values), known=known, evaluating=True)
     try:
         assembly.module.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
@@ -57,11 +59,12 @@ def evaluate(config: DictConfig) -> dict[str, float]:
             f"The checkpoint's weights do not fit: {shorten(str(error).splitlines()[-1], 200, placeholder=' ...')}",
             "data of the shape and classes that it was trained on",
         ) from None
-    with quiet(), launching():
+    with quiet(), launching(), ctrl_c_itself():
         trainer = test_trainer(values["trainer"])
         trainer.test(assembly.module, datamodule=assembly.data, verbose=False)
     figures = {tag: float(value) for tag, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
+        print_scored(values, assembly, known)
         print_figures(figures, assembly.module.primary)
     return figures
 

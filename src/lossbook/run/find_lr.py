@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ def find_lr(
 def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve:
     """Run the range test on an assembled run."""
     from lossbook.callbacks.growing_rates import DivergedError, GrowingRates
-    from lossbook.run.fit import quiet
+    from lossbook.run.fit import ctrl_c_itself, quiet
     from lossbook.run.lean import make_lean
     from lossbook.run.processes import launching
     from lossbook.run.trainer import build_trainer, trainer_options
@@ -86,15 +87,11 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve
     given = {key: value for key, value in values["trainer"].items() if key != "compile"}
     options = trainer_options({**given, **ours}, len(assembly.data.train_dataloader()))
     silent = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    with quiet(), launching():
+    with quiet(), launching(), ctrl_c_itself():
         trainer = build_trainer(options, **silent, num_sanity_val_steps=0, callbacks=[growing])
         make_lean(trainer, assembly.module)
-        try:
+        with suppress(DivergedError):
             trainer.fit(assembly.module, train_dataloaders=assembly.data)
-        except DivergedError:
-            pass
-        except SystemExit:  # Lightning's answer to Ctrl-C, which would end a whole sweep
-            raise KeyboardInterrupt from None
     return growing.curve()
 
 

@@ -110,7 +110,7 @@ def make_trainer(
             of_kind(build(node, key=f"logger.{key}", trust=trust, offered=place), Logger, f"logger.{key}", node)
             for key, node in loggers.items()
         ]
-        record = Record({"config": dict(saved)}, seconds, attempt.stopped)
+        record = Record({"config": dict(saved), "data": assembly.fitted.state()}, seconds, attempt.stopped)
         frozen = not all(parameter.requires_grad for parameter in assembly.module.parameters())
         staged = [Stages()] if frozen or any("frozen_until" in group for group in assembly.groups) else []
         averaging = [] if can.averages is None else [OptimizerAverages(can.averages)]
@@ -142,13 +142,9 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
     """Train from scratch or from a checkpoint, then test the best weights that were kept (the last ones otherwise)."""
     module, data = assembly.module, assembly.data
     make_lean(trainer, module)
-    with quiet():
+    with quiet(), ctrl_c_itself():
         try:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
-        except SystemExit as error:  # Lightning's answer to Ctrl-C, which would end a whole sweep
-            if isinstance(error.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None
-            raise
         except MisconfigurationException as error:
             raise refuse("The run cannot start like this.", says(error)) from error
         except RuntimeError as error:
@@ -175,6 +171,17 @@ def _not_measured(error: RuntimeError) -> UserError | None:
     return refuse(f"callbacks.early_stopping.monitor={found[1]}", f"Validation measures {', '.join(tags)}.", fix)
 
 
+@contextmanager
+def ctrl_c_itself() -> Iterator[None]:
+    """Raises Ctrl-C as such; Lightning exits instead, as if something had gone wrong, and would end a whole sweep."""
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+
+
 def close_loggers(trainer: L.Trainer) -> None:
     """Close what writes curves, on whichever way the run ended: each would keep a file and a thread."""
     for logger in trainer.loggers:
@@ -184,8 +191,7 @@ def close_loggers(trainer: L.Trainer) -> None:
 
 def latest_figures(trainer: L.Trainer) -> dict[str, float]:
     """Of training and validation; those of the checkpoint where this process has trained nothing."""
-    kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
-    return _figures(trainer, "train/", "val/") or dict(kept.last_figures if kept is not None else {})
+    return _figures(trainer, "train/", "val/")
 
 
 def _figures(trainer: L.Trainer, *stages: str) -> dict[str, float]:

@@ -12,6 +12,8 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from lossbook.composing.folders import CONFIG
+from lossbook.data.fitted import FittedData
 from lossbook.errors import Pruned, UserError
 from lossbook.files import gone, now, write_whole
 from lossbook.ranks import is_first
@@ -27,12 +29,18 @@ class RunFolder:
         folder: of the run.
         config: whole and resolved.
         primary: tag of the metric that the run watches, and its direction.
+        fitted: what the run knows of its data.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], primary: tuple[str, str]) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, Any], primary: tuple[str, str], fitted: FittedData) -> None:
         self.folder = folder
         self.config = config
         self.primary = primary
+        self.data = {
+            "name": config["choices"]["data"],
+            "fingerprint": fitted.fingerprint,
+            "samples": dict(fitted.samples),
+        }
 
     def start(self) -> None:
         """Write the config, before training starts; what an earlier attempt in this folder came to no longer holds."""
@@ -41,7 +49,7 @@ class RunFolder:
         if not is_first():
             return
         text = OmegaConf.to_yaml(OmegaConf.create(dict(self.config)))
-        write_whole(self.folder / "config.yaml", lambda file: file.write(text.encode()))
+        write_whole(self.folder / CONFIG, lambda file: file.write(text.encode()))
         (self.folder / FIGURES).unlink(missing_ok=True)
 
     def finish(self, outcome: Outcome, seconds: float, memory: Mapping[str, float]) -> None:
@@ -89,6 +97,7 @@ class RunFolder:
             **({"resumable": True} if resumable else {}),
             "primary": self.primary[0],
             "mode": self.primary[1],
+            "data": self.data,
             "best_epoch": outcome.best_epoch,
             "epochs": outcome.epochs,
             "steps": outcome.steps,

@@ -10,9 +10,12 @@ import lightning as L
 import torch
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from lossbook import effective_batch
 from lossbook.composing.options import Options, conf_folder
+from lossbook.data.fitted import FittedData, changes
 from lossbook.data.source import sample_count
 from lossbook.objectives.contract import Contract
 from lossbook.optim.checks import notes
@@ -64,8 +67,9 @@ def print_plan(
     for label, name, text in rows:
         out.print(f"[dim]{label:<7}[/dim] [bold]{name:<{width}}[/bold]  {text}")
     out.print(f"[dim]folder [/dim] {folder}")
-    for note in (*assembly.data.notes, *notes(config)):
-        out.print(f"[dim]note   [/dim] {note}")
+    several = effective_batch.notes(trainer, assembly.module, contract.inputs, schema.target)
+    for note in (*assembly.data.notes, *notes(config), *several):
+        out.print(f"[dim]note   [/dim] {escape(note)}")
     for line in resumed:
         out.print(f"[dim]resume [/dim] {line}")
     out.print()
@@ -94,6 +98,17 @@ def print_broken_off(last: Path | None, folder: Path) -> None:
         out.print(f"go on        python scripts/train.py ckpt={last}")
     else:
         out.print(f"no checkpoint was written yet; {folder} holds the config")
+
+
+def print_scored(config: Mapping[str, Any], assembly: Assembly, known: FittedData | None) -> None:
+    """Which samples a checkpoint is tested on, and what sets them apart from those that it was trained on."""
+    out = console()
+    count = sample_count(assembly.data.part("test"))
+    root = config["data"].get("root")
+    name = config["choices"]["data"] + (f", {root}" if root else "")
+    out.print(f"[dim]data   [/dim] {name}: {count:,} sample{'s' if count != 1 else ''} of the test part are scored")
+    for note in (*assembly.data.notes, *changes(known, assembly.fitted)):
+        out.print(f"[dim]note   [/dim] {escape(note)}")
 
 
 def print_figures(figures: Mapping[str, float], primary: tuple[str, str]) -> None:

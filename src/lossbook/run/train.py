@@ -6,12 +6,12 @@ import re
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossbook.composing.check import check
-from lossbook.composing.folders import claim, discarding, make_folder, missing, run_base
+from lossbook.composing.folders import claimed, discarding, going_on, missing, run_base
 from lossbook.composing.plain import plain
 from lossbook.composing.resume import to_save
 from lossbook.errors import Pruned, UserError, refuse
@@ -53,6 +53,18 @@ def train(
             torch is imported, and nothing is written before all is checked.
         Pruned: a callback has raised it; ``metrics.json`` holds the best figures so far.
     """
+    with ExitStack() as kept:
+        return _train(config, folder, name, callbacks, kept)
+
+
+def _train(
+    config: DictConfig,
+    folder: str | Path | None,
+    name: str | None,
+    callbacks: Sequence[Callback],
+    kept: ExitStack,
+) -> dict[str, Any]:
+    """``train``, which keeps the run's folder from other processes until ``kept`` is closed."""
     if not is_first():
         end_with_parent()
     values = plain(config)
@@ -62,6 +74,8 @@ def train(
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from lossbook.callbacks.record import Attempt
+    from lossbook.checkpoint import read
+    from lossbook.data.fitted import changes, known_data
     from lossbook.loggers import quiet_writers
     from lossbook.run.assemble import assemble
     from lossbook.run.fit import close_loggers, fit, make_trainer
@@ -79,6 +93,9 @@ def train(
     if not is_first():
         folder = folder_of_the_first()  # which decides where, and from what, the run goes on
     in_place = goes_on_in(folder, values["ckpt"])
+    if in_place and is_first():
+        assert folder is not None
+        kept.enter_context(going_on(Path(folder)))
     values["ckpt"] = checkpoint_to_go_on_from(values, folder)
     saved = to_save(config)
     attempt = earlier_attempt(saved, values["ckpt"]) if in_place else Attempt()
@@ -88,8 +105,9 @@ def train(
 
     trust = Trust.of(values)
     loading = loading_of(values)
+    known = known_data(read(values["ckpt"])) if values["ckpt"] else None
     with no_traces(bool(values["trainer"].get("compile"))), quiet_writers():
-        assembly = assemble(values, contract, trust, loading)
+        assembly = assemble(values, contract, trust, loading, known)
         # refuses what cannot be before a folder is there
         make = make_trainer(
             values,
@@ -101,21 +119,21 @@ def train(
             attempt=attempt,
             seconds=seconds,
         )
-        new: list[Path] = []  # a run that fails before it has written anything leaves no folder behind
-        if is_first():
+        if is_first() and not in_place:
             base = run_base(values["choices"]) if folder is None else Path(folder)
-            new += missing(base)
-            made = claim(base) if folder is None else base if in_place else _unused(base)
+            new = missing(base)  # a run that fails before it has written anything leaves no folder behind
+            kept.enter_context(discarding(new))
+            made = kept.enter_context(claimed(base))
             new += [made.absolute()] if made != base else []
         else:
             assert folder is not None
             made = Path(folder)
-        with discarding(new):
-            record = RunFolder(made, values, assembly.module.primary)
-            trainer = make(made)
-            memory.watch(trainer.strategy.root_device)
-            print_plan(values, contract, assembly, trainer, made, told(values, assembly.groups, loading))
-            record.start()
+        record = RunFolder(made, values, assembly.module.primary, assembly.fitted)
+        trainer = make(made)
+        memory.watch(trainer.strategy.root_device)
+        resumed = changes(known, assembly.fitted) if values["ckpt"] else []
+        print_plan(values, contract, assembly, trainer, made, [*resumed, *told(values, assembly.groups, loading)])
+        record.start()
         try:
             with launching(made):
                 outcome = fit(trainer, assembly, values["ckpt"])
@@ -133,8 +151,8 @@ def train(
             with suppress(OSError):  # the disk may be full, which is what the error itself says
                 log_outcome(trainer, values, record.primary[0], outcome, status)
             if trainer.is_global_zero and not isinstance(error, Pruned) and made.is_dir():
-                kept = [path for path in (outcome.last_path, outcome.best_path) if path and path.exists()]
-                print_broken_off(kept[0] if kept else None, made)
+                there = [path for path in (outcome.last_path, outcome.best_path) if path and path.exists()]
+                print_broken_off(there[0] if there else None, made)
             if other is not None:
                 raise other from error
             raise
@@ -143,14 +161,6 @@ def train(
     if trainer.is_global_zero:
         print_outcome(outcome, assembly.module.primary, made, seconds())
     return dict(outcome.figures)
-
-
-def _unused(folder: Path) -> Path:
-    """The folder that the user named, or one beside it where it holds a run already."""
-    if (folder / "config.yaml").exists():
-        return claim(folder)
-    make_folder(folder)
-    return folder
 
 
 def _of_another_process(error: BaseException, processes: int) -> UserError | None:

@@ -108,6 +108,8 @@ def settle(study: Study, folder: Path, claimed: Claim, ending: Ending, primary: 
             state = TrialState.COMPLETE
         elif ending.status == "completed":
             message = f"The run completed without a value of {primary}."
+        if state is not TrialState.FAIL and not _same_data(study, found):
+            state, message = TrialState.FAIL, "The data was changed since the search began: the trial does not compare."
         record = {
             "figure": figure,
             "loss": metrics.get("val/loss"),
@@ -121,6 +123,16 @@ def settle(study: Study, folder: Path, claimed: Claim, ending: Ending, primary: 
         return of_study(study)[claimed.number]
     finally:
         claimed.held.release()
+
+
+def _same_data(study: Study, record: Mapping[str, Any]) -> bool:
+    """Whether a trial's data held what that of the search's first one did, as far as they say."""
+    data = record.get("data")
+    mark = data.get("fingerprint") if isinstance(data, Mapping) else None
+    first = study.user_attrs.get("fingerprint")
+    if mark is not None and first is None:
+        study.set_user_attr("fingerprint", mark)
+    return None in (mark, first) or mark == first
 
 
 def trials_now(study: Study, folder: Path) -> list[Trial]:

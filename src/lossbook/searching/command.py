@@ -16,8 +16,8 @@ from lossbook.composing.folders import OUTPUTS, claim, discarding, missing, swee
 from lossbook.composing.options import Options, conf_folder
 from lossbook.composing.own_keys import taken
 from lossbook.errors import UserError, nearest, refuse
+from lossbook.exits import exit_code
 from lossbook.searching.space import overrides
-from lossbook.sweeping.stopping import sigterm_as_ctrl_c
 
 OPTIONS: dict[str, Any] = {
     "search.trials": 40,
@@ -38,6 +38,10 @@ def command() -> int:
 
     A mistake of the user's is printed in a few lines, without a traceback unless HYDRA_FULL_ERROR=1 asks for one.
     """
+    return exit_code(_command)
+
+
+def _command() -> int:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # what one has written oneself is found there
     typed = list(sys.argv)
@@ -53,8 +57,6 @@ def command() -> int:
             raise
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
 
 
 def _with_hydra(flags: Namespace, others: list[str], given: list[str]) -> int:
@@ -153,7 +155,6 @@ def _resume(typed: Sequence[str], how: dict[str, Any], arguments: Sequence[str],
     return _run(typed, how, folder, plan)
 
 
-@sigterm_as_ctrl_c()
 def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> int:
     from rich.console import Console
 
@@ -168,17 +169,19 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
     teller = Teller(folder, plan, Console(highlight=False, soft_wrap=True))
     total, workers = storage.total(study), how["search.workers"]
     teller.plan_told(trials_now(study, folder), total, workers)
-    interrupted = False
+    interrupted = None
     try:
         script = str(Path(typed[0]).with_name("train.py"))  # which runs a trial's other processes
         run(folder, plan, How(script, workers, how["search.timeout"]), teller)
-    except KeyboardInterrupt:
-        interrupted = True
+    except KeyboardInterrupt as error:
+        interrupted = error
     from lossbook.searching.pictures import draw  # matplotlib takes a while, too
 
     trials = trials_now(study, folder)
     shares = importances(study, ranked(trials, plan))
     pictures = draw(folder / "report", plan, trials, shares)
     teller.outcome(trials, shares, pictures)
-    teller.left(trials, storage.total(study), interrupted)
-    return 130 if interrupted else 0
+    teller.left(trials, storage.total(study), interrupted is not None)
+    if interrupted is not None:
+        raise interrupted
+    return 0

@@ -107,6 +107,9 @@ class Teller:
         for place, path in enumerate(pictures):
             self.out.print(f"[dim]{'pictures' if place == 0 else '':<8}[/dim] {escape(str(path))}")
         self.out.print(f"[dim]curves  [/dim] tensorboard --logdir {escape(shlex.quote(str(self.folder)))}")
+        folder = self.folder / str(best[0].number)
+        checkpoint = folder / "checkpoints" / "best.ckpt"
+        self.out.print(f"[dim]weights [/dim] {escape(str(checkpoint if checkpoint.exists() else folder))}")
         self.out.print(f"[dim]best    [/dim] [bold]{escape(best_command(self.plan, best[0]))}[/bold]")
 
     def left(self, trials: Sequence[Trial], total: int, interrupted: bool) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lossbook.composing.check import check
 from lossbook.composing.finish import composed
 from lossbook.composing.hydras import reader
-from lossbook.composing.options import Options
+from lossbook.composing.options import Options, conf_folder
 from lossbook.composing.plain import plain
 from lossbook.errors import Problem, UserError
-from lossbook.sweeping.plan import Job, refused
+from lossbook.sweeping.plan import Job, Plan, refused
 
 
 def with_reasons(jobs: Sequence[Job], folders: Sequence[Path]) -> list[Job]:
@@ -40,6 +42,7 @@ def with_reasons(jobs: Sequence[Job], folders: Sequence[Path]) -> list[Job]:
             marked.append(refused(job, str(error)))
             continue
         fine.update(job.overrides)
+        job = replace(job, data=str(config.choices.data))
         try:
             check(plain(config), options)
         except UserError as error:
@@ -53,6 +56,21 @@ def with_reasons(jobs: Sequence[Job], folders: Sequence[Path]) -> list[Job]:
         reasons = dict.fromkeys(str(job.refused) for job in marked)
         raise _none_left(marked, list(reasons))
     return marked
+
+
+def configs(plan: Plan) -> list[dict[str, Any] | None]:
+    """What each job of a plan composes to, as it stands in the options; None of those that do not."""
+    from omegaconf import OmegaConf
+
+    folders = [conf_folder(), *map(Path, plan.folders)]
+    composes = reader(folders)
+    found: list[dict[str, Any] | None] = []
+    for job in plan.jobs:
+        try:
+            found.append(OmegaConf.to_container(composed(job.overrides, folders, composes)))  # type: ignore[arg-type]
+        except UserError:
+            found.append(None)
+    return found
 
 
 def _none_left(jobs: Sequence[Job], reasons: Sequence[str]) -> UserError:

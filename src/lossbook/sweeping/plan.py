@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lossbook.composing.arguments import belongs_to_hydra
-from lossbook.errors import refuse
+from lossbook.errors import refuse, typed
 from lossbook.files import write_whole
 
 FILE = "sweep.json"
@@ -26,12 +27,14 @@ class Job:
         name: what sets it apart from the others (``loss=mse,seed=1``); empty where nothing does.
         overrides: its arguments, as on a command line.
         refused: why its choices do not fit together; None where they do.
+        data: the option that it trains on, typed or not; empty where that is not known.
     """
 
     number: int
     name: str
     overrides: tuple[str, ...]
     refused: str | None = None
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,20 +62,37 @@ class Plan:
         """The jobs that are run."""
         return [job for job in self.jobs if job.refused is None]
 
-    def grown(self, asked: Plan) -> Plan:
+    def grown(self, asked: Plan, configs: Callable[[Plan], Sequence[Mapping[str, Any] | None]]) -> Plan:
         """This plan with those jobs of another one that it does not have yet, behind its own.
+
+        A key that this plan leaves at one value, or at the default, is as good as given that value alone.
+
+        Args:
+            asked: the other plan.
+            configs: what each job of a plan composes to, None where it does not; asked for only where the jobs'
+                arguments differ.
 
         Raises:
             UserError: the other one leaves some of its jobs out.
         """
-        names = {frozenset(job.overrides): job.name for job in asked.jobs}
-        left_out = [job.name or f"#{job.number}" for job in self.jobs if frozenset(job.overrides) not in names]
+        before: list[Any] = [frozenset(job.overrides) for job in self.jobs]
+        anew: list[Any] = [frozenset(job.overrides) for job in asked.jobs]
+        composed: Sequence[Mapping[str, Any] | None] = ()
+        if not set(before) <= set(anew):
+            composed = configs(self)
+            before = [_same(config) or key for config, key in zip(composed, before, strict=True)]
+            anew = [_same(config) or key for config, key in zip(configs(asked), anew, strict=True)]
+        same = dict(zip(anew, asked.jobs, strict=True))
+        left_out = [job.name or f"#{job.number}" for job, key in zip(self.jobs, before, strict=True) if key not in same]
         if left_out:
             rule = "It has jobs that these values leave out; jobs may be added to a sweep, and none is changed."
             given = f"Without {', '.join(left_out[:3])}{', ...' if left_out[3:] else ''}."
-            raise refuse(given, rule, f"{_together(self.jobs, asked.jobs)}, or sweep.resume alone")
-        own = [replace(job, name=names.pop(frozenset(job.overrides))) for job in self.jobs]
-        more = [job for job in asked.jobs if frozenset(job.overrides) in names]
+            raise refuse(given, rule, f"{_together(self.jobs, asked.jobs, composed)}, or sweep.resume alone")
+        own = [
+            replace(same.pop(key), number=job.number, refused=job.refused)
+            for job, key in zip(self.jobs, before, strict=True)
+        ]
+        more = list(same.values())
         numbered = [replace(job, number=len(own) + place) for place, job in enumerate(more)]
         hydras = [one for one in self.arguments if belongs_to_hydra(one)]
         arguments = (*(one for one in asked.arguments if not belongs_to_hydra(one)), *hydras)
@@ -131,12 +151,20 @@ def named(expanded: Sequence[Sequence[str]]) -> tuple[list[str], list[Job]]:
     return varied, jobs
 
 
-def _together(before: Sequence[Job], asked: Sequence[Job]) -> str:
-    """What to ask for so that the jobs of before are among it: of no key that they do not have, and all values."""
+def _same(config: Mapping[str, Any] | None) -> str | None:
+    """What two jobs have in common that train the same, however that was typed."""
+    return config and json.dumps({key: config[key] for key in config if key != "overrides"}, sort_keys=True)
+
+
+def _together(before: Sequence[Job], asked: Sequence[Job], configs: Sequence[Mapping[str, Any] | None]) -> str:
+    """What to ask for so that the jobs of before are among it: all values, those of their configs included."""
     old, anew = _values(before), _values(asked)
-    if more := [key for key in anew if key not in old]:
-        return f"a new sweep with {', '.join(more)}"
-    both = {key: old[key] | anew.get(key, {}) for key in old}
+    for key in anew.keys() - old.keys():
+        values = [_found(config, key) for config in configs]
+        if None in values:
+            return f"a new sweep with {key}"
+        old[key] = dict.fromkeys(map(str, values))
+    both = {key: old.get(key, {}) | anew.get(key, {}) for key in (old | anew)}
     return " ".join(shlex.quote(f"{key}={','.join(each)}") for key, each in both.items() if len(each) > 1)
 
 
@@ -146,6 +174,16 @@ def _values(jobs: Sequence[Job]) -> dict[str, dict[str, None]]:
     for key, _, value in (override.partition("=") for job in jobs for override in job.overrides):
         found.setdefault(key, {})[value] = None
     return found
+
+
+def _found(config: Mapping[str, Any] | None, key: str) -> str | None:
+    """The value of a key in a job's config, as it is typed; None where there is no such value."""
+    where: Any = config or {}
+    if key in where.get("choices", {}):
+        return str(where["choices"][key])
+    for name in key.lstrip("+").split("."):
+        where = where.get(name) if isinstance(where, Mapping) else None
+    return None if where is None else typed(where)
 
 
 def refused(job: Job, reason: str) -> Job:

@@ -17,12 +17,10 @@ from lossbook.shown import duration, plural
 from lossbook.sweeping import ledger
 from lossbook.sweeping.plan import Job, Plan
 from lossbook.sweeping.progress import Progress
-from lossbook.sweeping.stopping import sigterm_as_ctrl_c
 
 Launch = Callable[[Path, Sequence[Job]], None]
 
 
-@sigterm_as_ctrl_c()
 def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
     """Run what is due of a sweep, and write its report.
 
@@ -70,6 +68,13 @@ def _tell(
         for reason, names in _by_reason(shut).items():
             out.print(f"        [bold]{escape(names)}[/bold]")
             out.print("\n".join(f"          {escape(line)}" for line in reason.splitlines()))
+    data = Counter(job.data for job in plan.allowed if job.data).most_common()
+    if len(data) > 1 and not any(one.lstrip("+").startswith("data=") for job in plan.jobs for one in job.overrides):
+        counted = ", ".join(f"{name} ({count})" for name, count in data)
+        out.print(
+            f"[dim]note   [/dim] jobs run on different data, which each loss chose, and are not compared: {counted};"
+        )
+        out.print(f"        data={data[0][0]} is for all that take it")
     states = Counter(ending.status for ending in before.values())
     done = ", ".join(f"{count} {status}" for status, count in states.items() if status != "waiting")
     if done:

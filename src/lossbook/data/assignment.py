@@ -1,0 +1,143 @@
+"""Which sample of a user's own data is in which part: shared out anew, given, or as a checkpoint knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lossbook.data.fitted import KnownSamples
+from lossbook.data.source import PARTS
+from lossbook.data.split import FRACTIONS, stratified_split
+from lossbook.errors import refuse
+
+UNIQUE = 0.5  # share of samples that no other one equals, from which on equal inputs mean the same sample
+SAME = 0.9  # share of the samples that makes other data the same, changed
+Rows = dict[str, np.ndarray]  # part -> places of its samples in the data's own order
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The parts of a user's own data.
+
+    Args:
+        rows: part -> places of its samples in the data, in random order.
+        notes: what a user should know of it, a line each.
+    """
+
+    rows: Rows
+    notes: tuple[str, ...] = ()
+
+
+def fresh(strata: np.ndarray, seed: int) -> Assignment:
+    """Share out 70 / 15 / 15, every stratum alike."""
+    return Assignment(dict(zip(PARTS, stratified_split(strata, seed), strict=True)))
+
+
+def given(parts: Mapping[str, np.ndarray], strata: np.ndarray, seed: int) -> Assignment:
+    """Parts that the user gives, each in random order; without ``val`` 15 % of ``train`` become that.
+
+    Args:
+        parts: part -> places in the data.
+        strata: of all of the data.
+        seed: of the order, and of the draw.
+    """
+    rows = {name: places[_generator(seed).permutation(len(places))] for name, places in parts.items()}
+    if "val" in rows or "train" not in rows:
+        return Assignment(rows)
+    train, val = stratified_split(strata[rows["train"]], seed, (1 - FRACTIONS[1], FRACTIONS[1]))
+    return Assignment({**rows, "train": rows["train"][train], "val": rows["train"][val]})
+
+
+def to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed: int) -> Assignment:
+    """Every sample that the checkpoint knows in its part, new ones shared out 70 / 15 / 15.
+
+    Args:
+        known: to the checkpoint.
+        digests: of the inputs, (N,), in the order of the data.
+        strata: of the data.
+        seed: of the draw among new samples.
+    """
+    rows, new = _recognised(known, digests)
+    if not any(map(len, rows.values())):
+        note = "other samples than the checkpoint's, split anew; they are scaled as the checkpoint's were"
+        return Assignment(fresh(strata, seed).rows, (note,))
+    notes = []
+    if gone := len(known.digests) - sum(map(len, rows.values())):
+        notes.append(
+            f"{gone:,} of the checkpoint's {len(known.digests):,} samples are gone; the others keep their parts"
+        )
+    if len(new):
+        shared = fresh(strata[new], seed).rows if len(new) >= 2 * len(PARTS) else {"train": np.arange(len(new))}
+        rows |= {name: np.concatenate([rows[name], new[chosen]]) for name, chosen in shared.items()}
+        counts = " + ".join(f"{len(shared.get(name, ())):,}" for name in PARTS)
+        notes.append(f"{len(new):,} samples are new to the checkpoint: {counts} of them are train, val and test")
+    return Assignment(rows, tuple(notes))
+
+
+def to_evaluate(known: KnownSamples | None, digests: np.ndarray) -> Assignment:
+    """What a checkpoint may be tested on: the samples of its test part, and all that it has never seen.
+
+    Args:
+        known: to the checkpoint; None where it does not know.
+        digests: of the inputs, (N,), in the order of the data.
+
+    Raises:
+        UserError: the checkpoint was trained or validated on every sample.
+    """
+    every = np.arange(len(digests))
+    rows, new = ({}, every) if known is None else _recognised(known, digests)
+    if known is not None and len(new) < len(every):  # copies of a sample that it was trained on are no test either
+        seen_before = np.concatenate([known.digests[known.parts[name]] for name in ("train", "val")])
+        new = new[~np.isin(digests[new], seen_before)]
+    tested = len(rows.get("test", ()))
+    left_out = len(every) - tested - len(new)
+    if not tested + len(new):
+        raise refuse(
+            f"All {len(every):,} samples of this data belong to the checkpoint's training or validation part.",
+            "A test on them would say nothing about new data.",
+            "data.root=PATH of data that the checkpoint has not seen",
+        )
+    rows["test"] = np.concatenate([rows.get("test", new[:0]), new])
+    if len(new) == len(every):
+        return Assignment(rows, (f"all {len(new):,} samples are new to the checkpoint, and scored",))
+    scored = [f"{tested:,} of the checkpoint's test part"] if tested else []
+    scored += [f"{len(new):,} that are new to it"] if len(new) else []
+    rest = f"; {left_out:,} that it was trained or validated on are left out" if left_out else ""
+    return Assignment(rows, (f"scored are {' and '.join(scored)}{rest}",))
+
+
+def _recognised(known: KnownSamples, digests: np.ndarray) -> tuple[Rows, np.ndarray]:
+    """The places of known samples by part, in the checkpoint's order, and those of new ones.
+
+    Of several samples that hold the same, the first is taken for the checkpoint's first, and so on. Where most samples
+    hold what others hold, too (a table of a few categories), that says little: there the data is the checkpoint's if
+    nearly all of it is there and little else, and new otherwise.
+    """
+    old, new = _numbered(known.digests), _numbered(digests)
+    place = {key: position for position, key in enumerate(zip(*new, strict=True))}
+    found = np.array([place.get(key, -1) for key in zip(*old, strict=True)], dtype=np.int64)
+    there = found >= 0
+    _, counts = np.unique(known.digests, return_counts=True)
+    if (counts == 1).sum() < UNIQUE * len(old[0]):
+        others = len(digests) - there.sum()
+        if there.sum() < SAME * len(found) or others > (1 - SAME) * len(found):
+            there[:] = False
+    rows = {name: found[members][there[members]] for name, members in known.parts.items()}
+    taken = np.zeros(len(digests), dtype=bool)
+    taken[found[there]] = True
+    return rows, np.flatnonzero(~taken)
+
+
+def _numbered(digests: np.ndarray) -> tuple[list[int], list[int]]:
+    """Each digest, and how many equal ones stand before it."""
+    order = np.argsort(digests, kind="stable")
+    _, starts, counts = np.unique(digests[order], return_index=True, return_counts=True)
+    earlier = np.empty(len(digests), np.int64)
+    earlier[order] = np.arange(len(digests)) - np.repeat(starts, counts)
+    return digests.tolist(), earlier.tolist()
+
+
+def _generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed))

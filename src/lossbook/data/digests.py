@@ -1,0 +1,109 @@
+"""What a sample holds as one number: the same in every process and on every machine, for telling data sets apart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lossbook.data.schema import Schema
+from lossbook.data.source import PARTS, Part, Parts
+
+_CHUNK = 1 << 18  # bytes mixed at once: few enough for the cache
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def input_digests(part: Part) -> np.ndarray | None:
+    """Digests of the inputs of a part, (N,) uint64; None where they are read from elsewhere and not known by content.
+
+    Equal inputs have equal digests; of different ones two in 1.8e19 are equal by chance. A ``Dataset`` may offer
+    ``digests`` of its own, of the files that it reads.
+    """
+    if not isinstance(part, Mapping):
+        found = getattr(part, "digests", None)
+        return None if found is None else np.asarray(found, dtype=np.uint64)
+    return _column_digests(part["input"])
+
+
+def content(parts: Parts) -> dict[str, np.ndarray | None]:
+    """The digests of the inputs of each part."""
+    return {name: input_digests(getattr(parts, name)) for name in PARTS}
+
+
+def sample_digests(part: Part, inputs: np.ndarray) -> np.ndarray:
+    """Digests of inputs, targets and lengths together, (N,) uint64, from those of the inputs."""
+    digests = inputs
+    if isinstance(part, Mapping):
+        others = [part[key] for key in sorted(part) if key != "input"]
+    else:
+        targets = getattr(part, "targets", None)
+        others = [] if targets is None else [torch.as_tensor(targets)]
+    for column in others:
+        digests = _mixed(digests * _GOLDEN + _column_digests(column))
+    return digests
+
+
+def fingerprint(parts: Parts, inputs: Mapping[str, np.ndarray | None]) -> str | None:
+    """16 hexadecimal digits that stand for the content of all parts, whatever its order; None where it is not known.
+
+    Args:
+        parts: a loaded set.
+        inputs: its ``content``.
+    """
+    digest = hashlib.blake2b(_described(parts.schema).encode(), digest_size=8)
+    for name, known in inputs.items():
+        if known is None:
+            return None
+        digests = sample_digests(getattr(parts, name), known)
+        digest.update(f"{name} {len(digests)};".encode())
+        digest.update(np.sort(digests).astype("<u8").tobytes())
+    return digest.hexdigest()
+
+
+def overlaps(inputs: Mapping[str, np.ndarray | None]) -> list[str]:
+    """Which parts have inputs in common, a line each: such samples are no test of what was learned."""
+    found = []
+    for part, earlier in (("val", "train"), ("test", "train"), ("test", "val")):
+        own, other = inputs[part], inputs[earlier]
+        if own is not None and other is not None and (same := int(np.isin(own, other).sum())):
+            found.append(f"{same:,} of {len(own):,} {part} samples have an input that is in the {earlier} part, too")
+    return found
+
+
+def _described(schema: Schema) -> str:
+    return repr((schema.target, schema.input_shape, schema.classes, schema.class_names, schema.alphabet, schema.width))
+
+
+def _column_digests(column: Tensor | tuple[Tensor, ...]) -> np.ndarray:
+    """Digests of the rows of a column, or of those of several columns together."""
+    if isinstance(column, tuple):
+        digests = _column_digests(column[0])
+        for other in column[1:]:
+            digests = _mixed(digests * _GOLDEN + _column_digests(other))
+        return digests
+    rows = column.detach().cpu().reshape(len(column), -1).contiguous().view(torch.uint8).numpy()
+    samples, size = rows.shape
+    digests = np.empty(samples, np.uint64)
+    words = -(-size // 8)
+    places = np.arange(1, words + 1, dtype=np.uint64) * _GOLDEN
+    step = max(1, _CHUNK // max(1, size))
+    for start in range(0, samples, step):
+        block = rows[start : start + step]
+        if size % 8:
+            block = np.pad(block, ((0, 0), (0, 8 * words - size)))
+        mixed = _mixed(block.view("<u8").astype(np.uint64, copy=False) + places)
+        digests[start : start + step] = mixed.sum(1, dtype=np.uint64)
+    return _mixed(digests + np.uint64(size))
+
+
+def _mixed(words: np.ndarray) -> np.ndarray:
+    """Every bit of a word spread over all of it (splitmix64's last step, Steele et al. 2014), in place."""
+    words ^= words >> np.uint64(30)
+    words *= np.uint64(0xBF58476D1CE4E5B9)
+    words ^= words >> np.uint64(27)
+    words *= np.uint64(0x94D049BB133111EB)
+    words ^= words >> np.uint64(31)
+    return words

@@ -1,0 +1,182 @@
+"""What a run knows of its data, kept in its checkpoints: names, statistics, parts, and what tells the content apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lossbook.data.digests import fingerprint
+from lossbook.data.schema import TARGET_KINDS, Schema
+from lossbook.data.source import PARTS, Features, Normalise, Parts, sample_count
+from lossbook.errors import refuse
+
+VERSION = 1
+TARGET = "target"  # the name of the one target that data has so far
+
+
+@dataclass(frozen=True)
+class KnownSamples:
+    """The samples of a user's own data that a run has seen, recognised by what they hold.
+
+    Args:
+        digests: of the inputs, (N,) uint64, in the order of the data.
+        parts: part -> places in that order.
+    """
+
+    digests: np.ndarray
+    parts: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class FittedData:
+    """What the data of a run was fitted to, and what identifies it.
+
+    Args:
+        schema: kind, shape, names and statistics, those of the training part.
+        normalise: mean and standard deviation of each channel.
+        features: of a table.
+        samples: of each part.
+        fingerprint: of the content; None where that is not known.
+        seed: ``data.seed``, with which parts were drawn.
+        known: the samples, where the data is the user's own.
+    """
+
+    schema: Schema
+    normalise: Normalise | None
+    features: Features | None
+    samples: Mapping[str, int]
+    fingerprint: str | None
+    seed: int = 0
+    known: KnownSamples | None = None
+
+    @classmethod
+    def of(cls, parts: Parts, inputs: Mapping[str, np.ndarray | None], seed: int) -> FittedData:
+        """What a loaded set was fitted to.
+
+        Args:
+            parts: the set, with the statistics that are used.
+            inputs: its ``content``.
+            seed: ``data.seed``.
+        """
+        samples = {name: sample_count(getattr(parts, name)) for name in PARTS}
+        known = _known_samples(parts, inputs)
+        mark = fingerprint(parts, inputs)
+        return cls(parts.schema, parts.normalise, parts.features, samples, mark, seed, known)
+
+    def state(self) -> dict[str, Any]:
+        """As plain containers and tensors, for a checkpoint."""
+        schema = {field.name: getattr(self.schema, field.name) for field in fields(Schema)}
+        inputs = {name: schema.pop(name) for name in ("input_shape", "vocabulary", "views", "samples")}
+        features = None if self.features is None else vars(self.features)
+        known = None
+        if self.known is not None:
+            places = {name: torch.from_numpy(rows.astype(np.int64)) for name, rows in self.known.parts.items()}
+            known = {"digests": torch.from_numpy(self.known.digests.view(np.int64)), "parts": places}
+        return {
+            "version": VERSION,
+            "fingerprint": self.fingerprint,
+            "samples": dict(self.samples),
+            "seed": self.seed,
+            "inputs": {**inputs, "normalise": self.normalise, "features": features},
+            "targets": {TARGET: schema},
+            "known": known,
+        }
+
+    @classmethod
+    def read(cls, state: Any) -> FittedData:
+        """The content of ``state()``.
+
+        Raises:
+            UserError: it was written by a later version, or is damaged.
+        """
+        if isinstance(state, Mapping) and isinstance(state.get("version"), int) and state["version"] > VERSION:
+            raise refuse(
+                f"The checkpoint describes its data in version {state['version']}.",
+                f"This is an older Lossbook, which reads version {VERSION}.",
+                "update lossbook",
+            )
+        try:
+            return _read(state)
+        except (TypeError, ValueError, KeyError, AttributeError, AssertionError, RuntimeError) as error:
+            raise refuse(
+                f"The checkpoint's entry on its data is damaged ({type(error).__name__}: {error}).",
+                "It says which features and classes the network was trained on.",
+                "take the other one of best.ckpt and last.ckpt",
+            ) from error
+
+
+def known_data(checkpoint: Mapping[str, Any]) -> FittedData | None:
+    """What a checkpoint's entry knows of its data; None where it is of a version that did not write that down."""
+    state = checkpoint["lossbook"].get("data")
+    return None if state is None else FittedData.read(state)
+
+
+def changes(known: FittedData | None, now: FittedData) -> list[str]:
+    """What sets the data apart from the checkpoint's, a line each; none where nothing does."""
+    if known is None:
+        return ["an earlier version wrote this checkpoint: it does not know its data, whose names, statistics and parts"
+                " are taken from what is there now"]  # fmt: skip
+    if known.fingerprint == now.fingerprint or None in (known.fingerprint, now.fingerprint):
+        return []
+    counts = (" + ".join(f"{data.samples[name]:,}" for name in PARTS) for data in (known, now))
+    return ["the data is not what the checkpoint was trained on: {} samples then, {} now".format(*counts)]
+
+
+def _known_samples(parts: Parts, inputs: Mapping[str, np.ndarray | None]) -> KnownSamples | None:
+    if parts.rows is None or any(digests is None for digests in inputs.values()):
+        return None
+    places = np.concatenate([parts.rows[name] for name in PARTS])
+    order = np.argsort(places, kind="stable")
+    rank = np.empty(len(places), np.int64)
+    rank[order] = np.arange(len(places))
+    every = np.concatenate([inputs[name] for name in PARTS])[order]
+    ends = np.cumsum([len(parts.rows[name]) for name in PARTS])
+    return KnownSamples(every, dict(zip(PARTS, np.split(rank, ends[:-1]), strict=True)))
+
+
+def _read(state: Mapping[str, Any]) -> FittedData:
+    inputs, target = dict(state["inputs"]), dict(state["targets"][TARGET])
+    normalise, features, known = inputs.pop("normalise"), inputs.pop("features"), state["known"]
+    assert target["target"] in TARGET_KINDS
+    schema = Schema(**{name: _frozen(value) for name, value in {**target, **inputs}.items()})
+    assert schema.input_shape
+    assert all(type(size) is int and size > 0 for size in schema.input_shape)
+    for names in (schema.class_names, schema.alphabet):
+        assert all(isinstance(name, str) for name in names)
+        assert not names or len(names) == schema.classes
+    _require_numbers(schema.mean, schema.scale)
+    if normalise is not None:
+        normalise = _frozen(normalise)
+        _require_numbers(*normalise)
+    if features is not None:
+        features = Features(**{name: _frozen(value) for name, value in features.items()})
+        _require_numbers(features.mean, features.scale)
+        assert len(features.names) == len(features.mean) == len(features.scale)
+    if known is not None:
+        digests, places = known["digests"], {name: known["parts"][name] for name in PARTS}
+        assert isinstance(digests, Tensor)
+        assert digests.dtype == torch.int64
+        every = torch.cat(list(places.values())).sort().values
+        assert torch.equal(every, torch.arange(len(digests)))
+        known = KnownSamples(
+            digests.contiguous().numpy().view(np.uint64), {name: rows.numpy() for name, rows in places.items()}
+        )
+    samples = {name: int(state["samples"][name]) for name in PARTS}
+    fingerprint = state["fingerprint"]
+    assert fingerprint is None or isinstance(fingerprint, str)
+    return FittedData(schema, normalise, features, samples, fingerprint, int(state["seed"]), known)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _require_numbers(*columns: Sequence[Any]) -> None:
+    for column in columns:
+        assert all(isinstance(number, (int, float)) and math.isfinite(number) for number in column)

@@ -1,0 +1,195 @@
+"""What lies in a folder of images: parts, classes and files, and what is passed over."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from lossbook.data.image_listing import AGAIN, counted, folders_in, images_in
+from lossbook.errors import Problem, UserError, refuse
+
+PART_NAMES = {  # in any case
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+_SHOWN = 20
+
+
+class Sample(NamedTuple):
+    """A file that is an image by its name.
+
+    Args:
+        name: its path below the root, with slashes.
+        label: index of its class.
+        part: ``train``, ``val`` or ``test``; None where the root has no parts.
+    """
+
+    name: str
+    label: int
+    part: str | None
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The images below a root, in the order of their parts, classes and paths.
+
+    Args:
+        root: the folder.
+        classes: their names, sorted.
+        samples: the images.
+        passed_over: how many files are not among them, by reason.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    passed_over: Mapping[str, int]
+
+
+def read_tree(root: Path) -> Tree:
+    """Find parts, classes and images by their names; no file is opened.
+
+    Raises:
+        UserError: parts or classes are ambiguous, missing or empty, or a folder cannot be read.
+    """
+    passed: Counter[str] = Counter()
+    folders = folders_in(root, passed)
+    parts: dict[str | None, str] = dict(_parts(root, folders))
+    for name in sorted(set(folders) - set(parts.values())) if parts else ():
+        _pass_over_beside(root, name, list(parts.values()), passed)
+    classes = {part: folders_in(root / name, passed) for part, name in parts.items()} or {None: folders}
+    parts = parts or {None: ""}
+    problems = list(_class_problems(root, parts, classes))
+    _raise(problems)
+    samples: list[Sample] = []
+    for part, names in classes.items():
+        first: dict[str, Sample] = {}  # by the real path
+        for label, name in enumerate(names):
+            here: Counter[str] = Counter()
+            prefix = f"{parts[part]}/{name}/" if parts[part] else f"{name}/"
+            found = sorted(images_in(root / prefix, here), key=lambda pair: pair[0].split("/"))
+            for file, real in found:
+                sample = Sample(prefix + file, label, part)
+                before = first.setdefault(real, sample)
+                if before is sample:
+                    samples.append(sample)
+                elif before.label == label:
+                    here[AGAIN] += 1
+                else:
+                    problems.append(_two_classes(root, before, sample))
+            if not found:
+                problems.append(_no_image(root / prefix, here))
+            passed += here
+    if None in parts:
+        problems.extend(_parts_inside(root, samples))
+    _raise(problems)
+    return Tree(root, tuple(next(iter(classes.values()))), tuple(samples), passed)
+
+
+def _parts(root: Path, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The parts that the root has, in the order of ``PART_NAMES``, and the name of each one's folder."""
+    for part, names in PART_NAMES.items():
+        found = [folder for folder in folders if folder.lower() in names]
+        if len(found) > 1:
+            raise refuse(
+                f"{root} has {' and '.join(found)}",
+                f"They all name the {part} part, which has one folder.",
+                f"put them together, or hide one: {_move(root, found[1], '.' + found[1])}",
+            )
+        if found:
+            yield part, found[0]
+
+
+def _pass_over_beside(root: Path, name: str, parts: Sequence[str], passed: Counter[str]) -> None:
+    """A folder beside those of the parts: other files may stand there, images may not."""
+    here: Counter[str] = Counter()
+    if not images_in(root / name, here):
+        passed += here
+        return
+    hide = _move(root, name, f".{name}")
+    if len(parts) > 1:
+        fix = f"move it into the parts, or hide it: {hide}"
+    else:
+        fix = f"if {parts[0]} is a class: {_move(root, parts[0], f'{parts[0]}_')}; if it is a part, hide {name}: {hide}"
+    raise refuse(
+        f"{root} has {name} with images beside {', '.join(parts)}",
+        f"Folders called {', '.join(parts)} are parts, and then all classes are inside the parts.",
+        fix,
+    )
+
+
+def _move(root: Path, name: str, to: str) -> str:
+    return shlex.join(["mv", str(root / name), str(root / to)])
+
+
+def _class_problems(
+    root: Path, parts: Mapping[str | None, str], classes: Mapping[str | None, Sequence[str]]
+) -> Iterator[Problem]:
+    first, *others = classes
+    for part, names in classes.items():
+        for name in names:
+            if not name.isprintable():
+                yield Problem(
+                    f"{root / parts[part]} has a class folder {name!r}", "A name has printable characters.", "rename it"
+                )
+    names = classes[first]
+    if len(names) < 2:
+        folder = root / parts[first]
+        inside = folder / names[0] if names else folder
+        loose: Counter[str] = Counter()
+        deeper = folders_in(inside, loose)
+        images = f" {loose['in no class folder']:,} images are in none." if not names and loose else ""
+        yield Problem(
+            f"{folder} has {len(names)} class folder{'' if len(names) == 1 else 's'}",
+            f"Classification needs at least two classes, a folder each.{images}",
+            f"data.root={inside}" if len(deeper) > 1 and first is None else f"{folder}/CLASS/IMAGE",
+        )
+    for part in others:
+        if different := sorted(set(classes[part]) ^ set(names)):
+            more = f" and {len(different) - _SHOWN} more" if len(different) > _SHOWN else ""
+            yield Problem(
+                f"{root / parts[part]} has other classes than {parts[first]}: {', '.join(different[:_SHOWN])}{more}",
+                "All parts have the same class folders.",
+                "add or remove these folders",
+            )
+
+
+def _parts_inside(root: Path, samples: Sequence[Sample]) -> Iterator[Problem]:
+    """Parts within the classes instead of around them: split anew, they would be mixed."""
+    deep = [sample.name.split("/") for sample in samples if sample.name.count("/") > 1]
+    inside = {folder.lower(): f"{name}/{folder}" for name, folder, *_ in deep}
+    found = {part: inside[name] for part, names in PART_NAMES.items() for name in names if name in inside}
+    if {"train", "test"} <= found.keys():
+        yield Problem(
+            f"{root} has {' and '.join(found.values())}",
+            "Parts are around the classes, not inside them.",
+            f"move them to {root}/train/CLASS and {root}/test/CLASS",
+        )
+
+
+def _no_image(folder: Path, passed: Mapping[str, int]) -> Problem:
+    rule = "Each class folder holds images, such as .jpg or .png."
+    if listing := counted(passed):
+        rule = f"{rule} It holds {listing}."
+    return Problem(f"{folder} holds no image", rule, "add images or remove the folder")
+
+
+def _two_classes(root: Path, first: Sample, second: Sample) -> Problem:
+    return Problem(
+        f"{root / first.name} and {root / second.name} are one file",
+        "An image has one class.",
+        "remove one of the links",
+    )
+
+
+def _raise(problems: Sequence[Problem]) -> None:
+    """Raise them together, where there are any: the first twenty, and a count of the rest."""
+    more = len(problems) - _SHOWN
+    if problems:
+        rest = [Problem(f"and {more:,} more", f"These are the first {_SHOWN}.")] if more > 0 else []
+        raise UserError(*problems[:_SHOWN], *rest)

@@ -1,0 +1,107 @@
+"""How a command ends: its exit code whatever stops it, and no end at all because nobody reads what it prints."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, TextIO
+
+STOPPING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_NOBODY_READS = (errno.EPIPE, errno.EIO)  # the reader has closed the pipe, the terminal has gone
+_CODES = (0, 1, 128 + signal.SIGINT, *(128 + number for number in STOPPING))
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, which count as Ctrl-C wherever that is caught; ``number`` says which."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def exit_code(command: Callable[[], int]) -> int:
+    """Runs a command; 0 after success, 1 after an error, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+
+    A command whose output nobody reads any more (``| head -1``) goes on in silence.
+    """
+    with _stopping(), _printing_on():
+        try:
+            return command()
+        except KeyboardInterrupt as error:
+            print("Stopped.", file=sys.stderr)
+            return 128 + getattr(error, "number", signal.SIGINT)
+        except SystemExit as error:
+            if isinstance(error.code, str):
+                print(error.code, file=sys.stderr)
+            code = error.code or 0
+            return code if isinstance(code, int) and code in _CODES else 1
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    """The handler of SIGTERM and SIGHUP while a command runs."""
+    raise Stopped(number)
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Signals that somebody else handles, or ignores as ``nohup`` does, stay as they are."""
+    main = threading.current_thread() is threading.main_thread()
+    ours = [number for number in STOPPING if main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def _printing_on() -> Iterator[None]:
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_outliving, before)
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, ValueError):  # None, or closed
+                stream.flush()
+        sys.stdout, sys.stderr = before
+
+
+def _outliving(stream: Any) -> Any:
+    """The same stream, but for the errors that say that nobody reads it; one that is no file stays as it is."""
+    try:
+        number = stream.fileno()
+        stream.flush()
+    except (AttributeError, OSError, ValueError):
+        return stream
+    file = _Outliving(number, "w", closefd=False)
+    made: TextIO = io.TextIOWrapper(
+        file if stream.write_through else io.BufferedWriter(file),  # type: ignore[arg-type, type-var]
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+    return made
+
+
+class _Outliving(io.FileIO):
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            if error.errno not in _NOBODY_READS:
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())  # for libraries and other processes that print there as well
+            os.close(nowhere)
+            return len(data)
