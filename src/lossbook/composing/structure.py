@@ -198,7 +198,7 @@ def _unbuilt(config: Mapping[str, Any], options: Options) -> Iterator[Problem]:
                 continue
             if isinstance(node, Mapping) and "_target_" in node:
                 given, fix = f"{group}.{name}._target_=null", f"~{group}.{name}"
-            elif name in options.names(group) and isinstance(node, Mapping):
+            elif isinstance(node, Mapping) and node and name in options.names(group):
                 given = f"{group}.{name}={typed(node)} without {group}={name}."
                 fix = f"{_with(group, str(name), config)} {' '.join(_assigned(f'{group}.{name}', node))}"
             else:
