@@ -68,6 +68,7 @@ class Checkpoints(Checkpoint):
         self.best_path: Path | None = None  # None until there is such a file in this run's folder
         self.last_path: Path | None = None
         self._validated = False  # since the best was last judged
+        self._run_folder: Path | None = None  # where it is there at the start, it stays there
         self._said = False  # that the primary metric has no value
         self._last_step = 0  # optimizer steps when last.ckpt was written
         self._changed: list[str] = []  # loss, data: what the checkpoint has otherwise, so that figures do not compare
@@ -100,6 +101,8 @@ class Checkpoints(Checkpoint):
         if self.folder is None:
             self.folder = Path(trainer.default_root_dir) / "checkpoints"
         self.folder = trainer.strategy.broadcast(self.folder)  # every process reads the best from where the first wrote
+        if Path(trainer.default_root_dir).is_dir() and trainer.is_global_zero:
+            self._run_folder = Path(trainer.default_root_dir)
         self._interrupt.attach(trainer)
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -165,7 +168,7 @@ class Checkpoints(Checkpoint):
 
     def _write_last(self, trainer: lightning.Trainer) -> None:
         assert self.folder is not None
-        _refuse_gone(trainer)
+        self._refuse_gone()
         _refuse_not_finite(trainer)
         self.last_figures = _figures(trainer)
         trainer.save_checkpoint(self.folder / "last.ckpt")  # on every process; one of them writes
@@ -184,7 +187,7 @@ class Checkpoints(Checkpoint):
         value, loss = float(metrics.get(name, math.nan)), float(metrics.get(TIE_BREAKER, 0.0))
         if is_better(value, loss, self.best_value, self.best_loss, mode):
             assert self.folder is not None
-            _refuse_gone(trainer)
+            self._refuse_gone()
             _refuse_not_finite(trainer)
             before = self.best_value, self.best_loss, self.best_epoch, self.best_figures
             self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
@@ -195,6 +198,11 @@ class Checkpoints(Checkpoint):
                 self.best_value, self.best_loss, self.best_epoch, self.best_figures = before
                 raise
             self.best_path = self.folder / "best.ckpt"
+
+    def _refuse_gone(self) -> None:
+        """A run's folder that was taken away is not made again: half a run would lie there."""
+        if self._run_folder is not None and not self._run_folder.is_dir():
+            raise gone(self._run_folder)
 
     def _say_that_it_is_missing(self, trainer: lightning.Trainer, name: str) -> None:
         """Once a run: a metric that is not defined on its validation part is not logged, and cannot choose."""
@@ -258,13 +266,6 @@ def is_better(value: float, loss: float, best: float | None, best_loss: float, m
     if best is None or value == best:
         return best is None or loss < best_loss
     return value > best if mode == "max" else value < best
-
-
-def _refuse_gone(trainer: lightning.Trainer) -> None:
-    """A run's folder that was taken away is not made again: half a run would lie there."""
-    folder = Path(trainer.default_root_dir)
-    if trainer.is_global_zero and not folder.is_dir():
-        raise gone(folder)
 
 
 def _refuse_not_finite(trainer: lightning.Trainer) -> None:

@@ -70,7 +70,7 @@ def problems(config: Mapping[str, Any], options: Options) -> list[Problem]:
         found += _keys(group, config[group])
     for group in nodes:
         found += _targets(group, config[group])
-    found += _objects(config)
+    found += [*_elements(config), *_objects(config)]
     if config.get("ckpt") is None:  # in one that a checkpoint holds they are not the user's mistakes
         found += [*_unbuilt(config, options), *_endless(config["trainer"])]
     found += _chosen(config)
@@ -86,13 +86,14 @@ def idle(values: Mapping[Any, Any]) -> Iterator[Problem]:
     referred = set(re.findall(r"\w+", " ".join(_interpolations(values))))
     for group in ("data", "param_groups"):
         node = values.get(group)
-        for key in node if isinstance(node, Mapping) else ():
+        node = node if isinstance(node, Mapping) else {}
+        for key in node:
             if key not in _TAKES[group] and str(key) not in referred:
                 known = [*_TAKES[group], *(str(other) for other in node if str(other) in referred)]
                 yield _idle(f"{group}.{key}", node[key], [f"{group}.{name}" for name in known])
     schedule = values.get("scheduler")
     if isinstance(schedule, Mapping) and schedule.get("_target_", "") is None:
-        for key in schedule.keys() - {"_target_"}:
+        for key in (key for key in schedule if key != "_target_"):
             given = f"scheduler.{key}={typed(schedule[key])} with scheduler._target_=null"
             yield Problem(given, "Without a schedule it would have no effect.", "scheduler=none")
 
@@ -132,15 +133,18 @@ def _keys(group: str, node: Mapping[str, Any]) -> Iterator[Problem]:
     for key, takes in _TAKES[group].items():
         if key in node and not _fits(node[key], takes):
             yield _wrong(f"{group}.{key}", node[key], takes)
-    items = {"data": "augment"}.get(group)
-    devices = node.get("devices")
+
+
+def _elements(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """What lists hold that cannot be in them."""
+    devices, augment = config["trainer"].get("devices"), config["data"].get("augment")
     if isinstance(devices, list) and not (devices and all(_fits(one, (int,)) for one in devices)):
         rule = "As a list it holds the numbers of the devices, from 0 on."
-        yield Problem(f"{group}.devices={typed(devices)}", rule, f"{group}.devices=[0]")
-    for each in node.get(items) or () if isinstance(node.get(str(items)), list) else ():
+        yield Problem(f"trainer.devices={typed(devices)}", rule, "trainer.devices=[0]")
+    for each in augment if isinstance(augment, list) else ():
         if not (isinstance(each, Mapping) and "_target_" in each):
             rule = "Each of its elements is a mapping with a _target_."
-            yield Problem(f"data.augment has {typed(each)}.", rule, f"'data.augment={_EXAMPLES['data.augment']}'")
+            yield Problem(f"data.augment has {typed(each)}.", rule, _example("data.augment"))
 
 
 def _fits(value: Any, takes: Sequence[Any]) -> bool:
@@ -233,9 +237,10 @@ def _chosen(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _time(value: Any) -> Iterator[Problem]:
-    fine = value is None or (isinstance(value, str) and re.fullmatch(r"\d+:\d\d:\d\d:\d\d", value.strip()))
     if isinstance(value, Mapping):
-        fine = value and all(name in _SPANS and _fits(span, _NUMBER) for name, span in value.items())
+        fine = bool(value) and all(name in _SPANS and _fits(span, _NUMBER) for name, span in value.items())
+    else:
+        fine = value is None or re.fullmatch(r"\d+:\d\d:\d\d:\d\d", value.strip()) is not None
     if not fine:
         rule = "It is days:hours:minutes:seconds, or a mapping such as {minutes: 8}."
         yield Problem(f"trainer.max_time={typed(value)}", rule, _example("trainer.max_time"))
