@@ -32,9 +32,11 @@ def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) ->
     from omegaconf.errors import OmegaConfBaseException
 
     options = Options(folders)
-    for reason in (error, error.__cause__):  # OmegaConf wraps what a resolver raises
+    reason: BaseException | None = error
+    while reason is not None:  # OmegaConf wraps what a resolver raises
         if isinstance(reason, UserError):
             return reason
+        reason = reason.__cause__ or reason.__context__
     if isinstance(error, OverrideParseException):
         return unread(error.override, arguments, options)
     if isinstance(error, MissingConfigException):
