@@ -118,7 +118,7 @@ def test_an_unknown_argument_names_the_nearest() -> None:
 
 def test_all_unknown_arguments_are_said_together() -> None:
     with pytest.raises(UserError) as error:
-        build({"_target_": "torch.nn.CTCLoss", "blnk": 3, "_partial_": True, "zero_infinit": True})
+        build({"_target_": "torch.nn.CTCLoss", "blnk": 3, "_recursive_": True, "zero_infinit": True})
     assert len(error.value.problems) == 3
 
 
@@ -220,3 +220,30 @@ def test_the_config_is_left_as_it_was() -> None:
     node = {"_target_": "torch.nn.NLLLoss", "weight": [1.0, 2.0]}
     build(node)
     assert node == {"_target_": "torch.nn.NLLLoss", "weight": [1.0, 2.0]}
+
+
+def test_a_function_is_asked_for_in_hydras_word() -> None:
+    made = build(
+        {"_target_": "types.SimpleNamespace", "f": {"_target_": "builtins.pow", "exp": 2, "_partial_": True}},
+        trust=OWN_CONFIG,
+    )
+    assert made.f(3) == 9
+    assert isinstance(build({"_target_": "torch.nn.ReLU", "_partial_": False}), torch.nn.ReLU)
+    with pytest.raises(UserError, match=r"_partial_=true\n  A function that makes a ReLU is of no use here"):
+        build({"_target_": "torch.nn.ReLU", "_partial_": True})
+
+
+@pytest.mark.parametrize(
+    ("node", "takes"),
+    [
+        ({"_target_": "torch.optim.Adam", "params": [], "foreach": "abc"}, "foreach=abc\n.*null or true or false"),
+        ({"_target_": "torch.nn.CrossEntropyLoss", "weight": "abc"}, "weight=abc\n.*null or numbers"),
+        (
+            {"_target_": "lossbook.callbacks.checkpoints.Checkpoints", "every_n_steps": [1]},
+            r"takes a whole number or null",
+        ),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(node: dict[str, object], takes: str) -> None:
+    with pytest.raises(UserError, match=takes):
+        build(node)

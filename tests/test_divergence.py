@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+import lightning as L
 import pytest
 import torch
 from torch import nn
 
-from lossbook.divergence import holds_finite_weights
+from lossbook.divergence import holds_finite_weights, loss_not_finite
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,14 @@ def test_every_weight_must_be_finite(weight: float, buffer: float, finite: bool,
 
 def test_nothing_to_learn_is_finite() -> None:
     assert holds_finite_weights(nn.Flatten())
+
+
+def test_the_largest_gradient_of_sparse_ones_is_found() -> None:
+    class Bag(L.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(5, 2, sparse=True)
+
+    module = Bag()
+    module.table(torch.tensor([1, 1, 3])).sum().backward()  # row 1 twice: its gradients add up to 2
+    assert "was 2, in table.weight" in str(loss_not_finite(module, torch.tensor(math.nan)))

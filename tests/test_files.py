@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from lossbook.errors import UserError
-from lossbook.files import write_whole
+from lossbook.files import unwritten, write_whole
 
 
 @pytest.fixture
@@ -56,3 +57,19 @@ def test_what_cannot_be_written_is_told_with_the_fix(file: Path, monkeypatch: py
 def test_it_needs_no_torch() -> None:
     code = "import sys, lossbook.files; raise SystemExit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left"),
+        (OSError(errno.EROFS, "Read-only file system", b"run/events"), "run/events could not be written: Read-only"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "elsewhere/image.png"), None),  # of the data
+        (ValueError("no file at all"), None),
+    ],
+)
+def test_what_could_not_be_written_is_known_by_its_error(error: Exception, said: str | None, tmp_path: Path) -> None:
+    found = unwritten(error, tmp_path)
+    assert found is None if said is None else said in str(found)
+    if isinstance(error, OSError):
+        assert "is gone" in str(unwritten(error, tmp_path / "taken"))

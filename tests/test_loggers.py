@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import shutil
 import threading
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 
 from lossbook.curves import Curves
-from lossbook.loggers import CSV, TensorBoard
+from lossbook.errors import UserError
+from lossbook.loggers import CSV, TensorBoard, quiet_writers
 
 LAYOUT = "custom_scalars__config__"
 
@@ -130,3 +133,34 @@ def test_an_earlier_attempts_outcome_is_taken_away(tmp_path: Path) -> None:
     second.close()
     assert len(list(tmp_path.glob("*.outcome"))) == 1
     assert [point.value for point in read_events(tmp_path).Scalars("best/loss")] == [1.0]
+
+
+def test_a_disk_that_is_full_is_raised_at_the_next_point_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    logger = TensorBoard(tmp_path)
+    with quiet_writers():
+        logger.log_metrics({"loss": 1.0}, 1)
+        monkeypatch.setattr("tensorboard.compat.tensorflow_stub.io.gfile.LocalFileSystem._write", full)
+        logger.log_metrics({"loss": 1.0}, 2)
+        with pytest.raises(OSError, match="No space left"):
+            logger.save()
+        with pytest.raises(OSError, match="No space left"):
+            logger.log_outcome({}, {}, "failed")
+        logger.close()
+    assert "Traceback" not in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.outcome"))
+
+
+def test_a_folder_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
+    logger = CSV(tmp_path / "run")
+    logger.log_metrics({"loss": 1.0}, 1)
+    logger.finalize("success")
+    shutil.rmtree(tmp_path / "run")
+    logger.log_metrics({"loss": 1.0}, 2)
+    with pytest.raises(UserError, match="is gone"):
+        logger.finalize("success")
+    assert not (tmp_path / "run").exists()

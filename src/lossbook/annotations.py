@@ -50,6 +50,43 @@ def fit(value: Any, annotation: Any, key: str) -> Any:
     return value
 
 
+_ADMITTING: dict[type, set[str]] = {  # the kinds in an annotation that a value of the config fits
+    bool: {"bool"},
+    int: {"int", "float", "Number", "Real"},
+    float: {"float", "Number", "Real"},
+    str: {"str", "Path"},
+    list: {"list", "tuple", "Sequence", "Iterable", "Collection", "set", "Tensor"},
+    dict: {"dict", "Mapping"},
+}
+_PLAIN = {"Tensor", "NoneType", "None", *(kind for kinds in _ADMITTING.values() for kind in kinds)}
+
+
+def misfit(value: Any, parameter: inspect.Parameter) -> str | None:
+    """What a parameter takes instead, where ``value`` is none of it; None where it fits, or where nothing tells.
+
+    Null fits anything: what it stands for may be filled in later.
+    """
+    kinds = _kinds(parameter.annotation)
+    numbers = "Tensor" in kinds and type(value) in (int, float)
+    if type(value) not in _ADMITTING or numbers or not kinds <= _PLAIN:
+        return None
+    if kinds & _ADMITTING[type(value)]:
+        return None
+    return " or ".join(sorted("null" if kind in ("NoneType", "None") else _WORDS.get(kind, kind) for kind in kinds))
+
+
+_WORDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "tuple": "a list",
+    "list": "a list",
+    "dict": "a mapping",
+    "Tensor": "numbers",
+}
+
+
 def _kinds(annotation: Any) -> set[str]:
     """The names of the types that an annotation admits: ``Optional[Tensor]`` admits Tensor and None."""
     if isinstance(annotation, str):  # one that could not be resolved

@@ -14,11 +14,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from lossbook.annotations import fit, named, parameters_of
+from lossbook.annotations import fit, misfit, named, parameters_of
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
 from lossbook.trust import Trust
 
 _KNOWN = ("torch", "torchvision", "torchmetrics", "lightning")  # what they raise on bad arguments is the user's mistake
+_EXACT = ("torch", "lightning", "lossbook")  # what their annotations say holds
+_HYDRAS = ("_args_", "_convert_", "_recursive_")  # words of a node for Hydra's own instantiate
 
 
 def build(
@@ -45,6 +47,9 @@ def build(
     """
     made = bind(node, key=key, trust=trust, offered=offered, **given)
     path = node["_target_"]
+    if node.get("_partial_"):
+        rule = f"A function that makes a {path.rpartition('.')[2]} is of no use here, the object itself is."
+        raise refuse(f"{_join(key, '_partial_')}=true", rule, f"{_join(key, '_partial_')}=false")
     missing = [name for name in _required(made.func) if name not in made.keywords]
     if missing:
         raise refuse(
@@ -81,6 +86,20 @@ def bind(
     return _bind(node, key, trust, offered or {}, given)
 
 
+def of_kind(made: Any, kind: Any, key: str, node: Mapping[str, Any]) -> Any:
+    """``made``, which a node at ``key`` named, if it is of this kind.
+
+    Raises:
+        UserError: it is something else.
+    """
+    if isinstance(made, kind):
+        return made
+    wanted = f"{kind.__module__}.{kind.__qualname__}"
+    article = "an" if type(made).__name__[:1] in "AEIOUaeiou" else "a"
+    rule = f"That makes {article} {type(made).__name__}; what stands here is a {wanted}."
+    raise refuse(f"{_join(key, '_target_')}={node['_target_']}", rule, f"a class derived from {wanted}")
+
+
 def target(path: str, /, *, key: str = "", trust: Trust = Trust()) -> Callable[..., Any]:  # noqa: B008
     """The class or function at a dotted path, imported.
 
@@ -103,13 +122,20 @@ def _bind(
     path = node["_target_"]
     function = target(path, key=key, trust=trust)
     parameters = parameters_of(function)
-    arguments = {name: value for name, value in node.items() if name != "_target_"}
+    arguments = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
     problems = [_unknown(path, name, value, key, parameters) for name, value in arguments.items()]
     problems += [
         Problem(f"{_join(key, name)} is given.", "It follows from the rest of the config.", "remove it")
         for name in arguments
         if name in given
     ]
+    exact = str(getattr(function, "__module__", "")).partition(".")[0] in _EXACT
+    for name, value in arguments.items():
+        if exact and name in (parameters or {}) and (takes := misfit(value, (parameters or {})[name])):
+            at = _join(key, name)
+            default = (parameters or {})[name].default
+            fix = f"{at}={typed(default)}" if default is not inspect.Parameter.empty else ""
+            problems.append(Problem(f"{at}={typed(value)}", f"{path} takes {takes}.", fix))
     if any(problems):
         raise UserError(*filter(None, problems))
     annotations = {name: parameter.annotation for name, parameter in (parameters or {}).items()}
@@ -124,8 +150,8 @@ def _bind(
 def _value(value: Any, key: str, trust: Trust) -> Any:
     """A value of the config with the nodes in it built."""
     if isinstance(value, Mapping):
-        if "_target_" in value:
-            return build(value, key=key, trust=trust)
+        if "_target_" in value:  # Hydra's word _partial_ asks for the function itself, its arguments bound
+            return _bind(value, key, trust, {}, {}) if value.get("_partial_") else build(value, key=key, trust=trust)
         return {name: _value(item, _join(key, str(name)), trust) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_value(item, f"{key}[{place}]", trust) for place, item in enumerate(value)]
@@ -195,6 +221,8 @@ def _unknown(
     if name in named(parameters or {}) or (open_ended and not name.startswith("_")):
         return None
     known = named(parameters or {})
+    if name in _HYDRAS:
+        return Problem(f"{_join(key, name)}={typed(value)}", "Arguments are given by name, as they stand.", "remove it")
     shown = f"={value}" if isinstance(value, (str, int, float)) else ""
     near = nearest(name, known)
     fix = f"{_join(key, near)}{shown}" if near else f"its arguments are {', '.join(known)}" if known else "remove it"

@@ -36,11 +36,14 @@ def weights_not_finite(module: L.LightningModule) -> UserError:
 def _not_finite(module: L.LightningModule, what: str) -> UserError:
     largest, where = 0.0, ""
     for name, parameter in module.named_parameters():
-        if parameter.grad is not None and parameter.grad.numel():
-            size = float(parameter.grad.abs().max())
+        gradient = parameter.grad
+        if gradient is not None and gradient.is_sparse:  # abs and max know no sparse tensors
+            gradient = gradient.coalesce().values()
+        if gradient is not None and gradient.numel():
+            size = float(gradient.abs().max())
             if not size <= largest:  # also true for nan
                 largest, where = size, name
     # Lightning lets go of the gradients before a validation
-    gradient = f"The largest gradient of the step before was {largest:.3g}, in {where}. " if where else ""
+    said = f"The largest gradient of the step before was {largest:.3g}, in {where}. " if where else ""
     kept = "Nothing was saved since: what checkpoints there are hold finite weights."
-    return refuse(f"{what} at step {module.global_step} (epoch {module.current_epoch}).", gradient + kept, FIX)
+    return refuse(f"{what} at step {module.global_step} (epoch {module.current_epoch}).", said + kept, FIX)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 from collections.abc import Callable
@@ -10,7 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lossbook.errors import refuse
+from lossbook.errors import UserError, refuse
+
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_NO_LEAVE = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EIO}
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
@@ -46,6 +50,34 @@ def remove_parts(path: Path) -> None:
     """Removes what processes have left that were killed while they wrote ``path``; nobody may be writing it now."""
     for part in path.parent.glob(f".{path.name}.*.part"):
         part.unlink(missing_ok=True)
+
+
+def unwritten(error: BaseException, folder: Path) -> UserError | None:
+    """What an error that comes of a run's folder means; None where it is another.
+
+    Args:
+        error: raised while something was written there, by whatever library.
+        folder: of the run.
+    """
+    if not isinstance(error, OSError):
+        return None
+    if not folder.is_dir():
+        return gone(folder)
+    name = error.filename.decode(errors="replace") if isinstance(error.filename, bytes) else error.filename
+    within = name is not None and Path(str(name)).absolute().is_relative_to(folder.absolute())
+    if error.errno not in _NO_ROOM and not (within and error.errno in _NO_LEAVE):
+        return None
+    return refuse(
+        f"{name or folder} could not be written: {error.strerror or error}.",
+        "A run writes its curves and checkpoints as it goes; what is there is kept.",
+        "make room or choose another folder (hydra.run.dir=PATH), then go on with ckpt=PATH",
+    )
+
+
+def gone(folder: Path) -> UserError:
+    """The error for a run whose folder was taken away under it."""
+    rule = "It was there when the run began, and whatever the run had written went with it."
+    return refuse(f"The run's folder {folder} is gone.", rule, "run it again, and leave the folder alone meanwhile")
 
 
 def now() -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from torch.utils.tensorboard.summary import scalar
 from torch.utils.tensorboard.writer import FileWriter
 
 from lossbook.curves import Curves, Latest
-from lossbook.files import write_whole
+from lossbook.files import gone, write_whole
 
 _OUTCOME = ".outcome"  # how the event file's name ends that holds a run's row of the tab HPARAMS
 
@@ -77,9 +79,10 @@ class TensorBoard(TensorBoardLogger):
 
     @rank_zero_only
     def close(self) -> None:
-        """Closes the file and ends the thread that writes to it."""
+        """Closes the file and ends the thread that writes to it; what could not be written was said when it was."""
         if self._experiment is not None:
-            self._experiment.close()
+            with suppress(OSError):
+                self._experiment.close()
 
     @rank_zero_only
     def log_outcome(self, columns: Mapping[str, float | bool | str], figures: Mapping[str, float], status: str) -> None:
@@ -98,13 +101,19 @@ class TensorBoard(TensorBoardLogger):
         info = plugin_data_pb2.SessionEndInfo(status=outcome, end_time_secs=time.time())
         end = plugin_data_pb2.HParamsPluginData(session_end_info=info)
         about = metadata.create_summary_metadata(end)
-        writer = FileWriter(self.log_dir, filename_suffix=_OUTCOME)
-        # without an id of its own a row is named as the run is
-        writer.add_summary(summary_v2.hparams_pb(columns, trial_id="", start_time_secs=self._started), 0)
-        writer.add_summary(Summary(value=[Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=about)]), 0)
-        for tag, value in figures.items():
-            writer.add_summary(scalar(tag, value), 0)
-        writer.close()
+        try:
+            writer = FileWriter(self.log_dir, filename_suffix=_OUTCOME)
+            # without an id of its own a row is named as the run is
+            writer.add_summary(summary_v2.hparams_pb(columns, trial_id="", start_time_secs=self._started), 0)
+            writer.add_summary(Summary(value=[Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=about)]), 0)
+            for tag, value in figures.items():
+                writer.add_summary(scalar(tag, value), 0)
+            writer.close()
+        except OSError:
+            for empty in Path(self.log_dir).glob(f"*{_OUTCOME}"):
+                if empty.stat().st_size == 0:
+                    empty.unlink()
+            raise
 
     @rank_zero_only
     def add_layout(self, metrics: Iterable[str]) -> None:
@@ -112,6 +121,23 @@ class TensorBoard(TensorBoardLogger):
         charts = {name: ["Multiline", [f"train/{name}$", f"val/{name}$"]] for name in metrics}  # regular expressions
         self.experiment.add_custom_scalars({"training and validation": charts})
         self.experiment.flush()
+
+
+@contextmanager
+def quiet_writers() -> Iterator[None]:
+    """Lets TensorBoard's threads end in silence where they cannot write: the next point raises the error again."""
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        theirs = type(args.thread).__module__.startswith("tensorboard.")
+        if not (theirs and isinstance(args.exc_value, OSError)):
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 class CSV(Logger):
@@ -127,6 +153,7 @@ class CSV(Logger):
         self.path = Path(save_dir) / "metrics.csv"
         self.latest = Latest()
         self._columns = ["step", "epoch"]
+        self._begun = False
         self._row: dict[str, Any] = {}  # of the latest step: training and validation share one
         self._again = curves
 
@@ -178,6 +205,9 @@ class CSV(Logger):
             self.log_metrics(metrics, step)
 
     def _write(self) -> None:
+        if self._begun and not self.path.parent.is_dir():
+            raise gone(self.path.parent)
+        self._begun = True
         row, self._row = self._row, {}
         new = [name for name in row if name not in self._columns]
         if new or not self.path.exists():  # a metric appears for the first time: the rows before get its column

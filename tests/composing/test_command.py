@@ -188,3 +188,30 @@ def test_cfg_job_shows_the_finished_config(run: Run):
     assert "choices:\n  loss: ctc\n" in out
     assert not seen
     assert run("--cfg", "job", "seed=one")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "fix"),
+    [
+        (["--resolve"], ["--cfg", "job", "--resolve"]),
+        (["--package", "optim"], ["--cfg", "job", "--package", "optim"]),
+        (["--cfg", "job", "--package", "optm"], ["--cfg", "job", "--package", "optim"]),
+        (["--cfg"], ["--cfg", "job"]),
+        (["--hydra-help", "loss=ctc"], ["--hydra-help"]),
+        (["--experimental-rerun", "x.pickle"], None),
+        (["--config-path", "x"], None),
+        (["-sc", "x"], None),
+    ],
+)
+def test_flags_without_effect_are_refused_and_the_fix_works(run: Run, flags: list[str], fix: list[str] | None):
+    code, _, err = run(*flags)
+    assert (code, "Traceback" in err) == (1, False)
+    if fix is not None:
+        assert f"Fix: {' '.join(fix)}\n" in err
+        if "--hydra-help" not in fix:  # which exits by itself
+            assert run(*fix)[0] == 0
+
+
+def test_cfg_shows_a_part_and_all_resolved(run: Run):
+    assert run("--cfg", "job", "-p", "optim.betas")[1] == "# @package optim.betas\n- 0.9\n- 0.999\n"
+    assert "max_epochs: 30\n" in run("--cfg", "job", "-p", "trainer", "--resolve")[1]

@@ -9,7 +9,7 @@ from hydra.plugins.config_source import ConfigLoadError
 
 from lossbook import compose
 from lossbook.composing.options import conf_folder
-from lossbook.composing.wording import word
+from lossbook.composing.wording import architectures, word
 from lossbook.errors import UserError
 
 
@@ -157,3 +157,12 @@ def test_a_launcher_that_is_not_installed_is_answered_with_how_to_get_it() -> No
     worded = word(error, ["hydra/launcher=joblib"], [conf_folder()])
     assert worded is not None
     assert worded.problems[0].fix.startswith("pip install -e '.[sweep]'")
+
+
+def test_torchvisions_architectures_are_found_without_importing_it() -> None:
+    from torchvision import models
+
+    assert set(architectures()) == set(models.list_models(module=models))
+    for given, arch in (("resnet18", "resnet18"), ("resnet-50", "resnet50"), ("ViT_B_16", "vit_b_16")):
+        assert refusal(f"model={given}")[2] == f"model=torchvision model.arch={arch}"
+    assert refusal("model=unte")[2] == "model=unet"

@@ -5,6 +5,7 @@ import torch
 from torch import nn, tensor
 from torch.nn import functional as F
 
+from lossbook.data.schema import Schema
 from lossbook.errors import UserError
 from lossbook.objectives.bind import EMBEDDING_DIM, bind
 from lossbook.objectives.contract import read
@@ -176,3 +177,12 @@ def test_what_the_criterion_says_is_not_said_twice(objective, schema):
 def test_values_without_a_mean_are_not_standardised(objective, schema):
     with pytest.raises(UserError, match=r"0 values of 'mean'.*\n.*1 here.*\n.*loss.accepts.value=plain"):
         objective(schema("value", mean=(), scale=()), "loss=mse")
+
+
+def test_a_function_may_be_given_as_hydra_writes_it() -> None:
+    node = {"_target_": "torch.nn.functional.cross_entropy", "_partial_": True, "label_smoothing": 0.1}
+    contract = read("mine", {"criterion": node, "accepts": {"class": "index"}})
+    objective = bind(contract, Schema("class", (4,), 8, classes=3))
+    scores, target = torch.randn(5, 3), torch.tensor([0, 1, 2, 1, 0])
+    wanted = torch.nn.functional.cross_entropy(scores, target, label_smoothing=0.1)
+    assert torch.equal(objective.criterion(scores, target), wanted)

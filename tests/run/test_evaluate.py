@@ -44,9 +44,18 @@ def test_data_that_the_weights_do_not_fit_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["model=mlp", "loss=mse", "loss.criterion.reduction=sum", "optim.lr=1", "trainer.max_epochs=3", "callbacks=none"],
+    [
+        "model=mlp",
+        "loss=mse",
+        "loss.criterion.reduction=sum",
+        "optim.lr=1",
+        "trainer.max_epochs=3",
+        "callbacks=none",
+        "data.epochs=5",
+        "data.augment=[{_target_: lossbook.data.augment.GaussianNoise}]",
+    ],
 )
-def test_what_was_trained_cannot_be_changed_afterwards(trained: tuple[Path, dict[str, float]], given: str) -> None:
+def test_what_has_no_effect_on_a_test_is_refused(trained: tuple[Path, dict[str, float]], given: str) -> None:
     path, _ = trained
     with pytest.raises(UserError) as caught:
         lossbook.evaluate(lossbook.compose(f"ckpt={path}", given, "data.limit=48", "trainer.accelerator=cpu"))

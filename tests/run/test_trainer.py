@@ -127,3 +127,16 @@ def test_a_mistake_leaves_no_folder_behind(override: str, tmp_path: Path, monkey
     with pytest.raises(UserError):
         lossbook.train(lossbook.compose("data.limit=48", "trainer=cpu", override))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_more_processes_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert trainer_options({"accelerator": "cpu", "devices": 4}, 10)["devices"] == 4
+    for devices in (1000, "1000"):
+        with pytest.raises(UserError, match=r"trainer\.devices=1000\n.*4 processor cores\.\n  Fix: trainer\.devices=4"):
+            trainer_options({"accelerator": "cpu", "devices": devices}, 10)
+
+
+def test_an_argument_of_another_type_is_refused() -> None:
+    with pytest.raises(UserError, match=r"trainer\.sync_batchnorm=abc\n.*true or false"):
+        trainer_options({"accelerator": "cpu", "sync_batchnorm": "abc"}, 10)

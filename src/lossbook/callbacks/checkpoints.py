@@ -16,7 +16,7 @@ from lossbook.callbacks.record import Record
 from lossbook.checkpoint import ENTRY, read
 from lossbook.divergence import holds_finite_weights, weights_not_finite
 from lossbook.errors import UserError, refuse
-from lossbook.files import write_whole
+from lossbook.files import gone, write_whole
 
 TIE_BREAKER = "val/loss"
 NOT_MEASURED = ("data.epochs", "data.download", "data.num_workers")  # may change: no figure of validation follows them
@@ -69,6 +69,7 @@ class Checkpoints(Checkpoint):
         self.best_path: Path | None = None  # None until there is such a file in this run's folder
         self.last_path: Path | None = None
         self._validated = False  # since the best was last judged
+        self._run_folder: Path | None = None  # where it is there at the start, it stays there
         self._said = False  # that the primary metric has no value
         self._last_step = 0  # optimizer steps when last.ckpt was written
         self._changed: list[str] = []  # loss, data: what the checkpoint has otherwise, so that figures do not compare
@@ -103,6 +104,8 @@ class Checkpoints(Checkpoint):
         if self.folder is None:
             self.folder = Path(trainer.default_root_dir) / "checkpoints"
         self.folder = trainer.strategy.broadcast(self.folder)  # every process reads the best from where the first wrote
+        if Path(trainer.default_root_dir).is_dir() and trainer.is_global_zero:
+            self._run_folder = Path(trainer.default_root_dir)
         self._interrupt.attach(trainer)
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -168,6 +171,7 @@ class Checkpoints(Checkpoint):
 
     def _write_last(self, trainer: lightning.Trainer) -> None:
         assert self.folder is not None
+        self._refuse_gone()
         _refuse_not_finite(trainer)
         self.last_figures = _figures(trainer)
         trainer.save_checkpoint(self.folder / "last.ckpt")  # on every process; one of them writes
@@ -188,12 +192,23 @@ class Checkpoints(Checkpoint):
         self.best_by_loss |= tied
         if is_better(value, loss, self.best_value, self.best_loss, mode):
             assert self.folder is not None
+            self._refuse_gone()
             _refuse_not_finite(trainer)
+            before = self.best_value, self.best_loss, self.best_epoch, self.best_figures
             self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
             self.best_by_loss = tied
             self.best_figures = self.last_figures = _figures(trainer)
-            trainer.save_checkpoint(self.folder / "best.ckpt")
+            try:
+                trainer.save_checkpoint(self.folder / "best.ckpt")
+            except BaseException:  # the one before is still there, and still the best of the run
+                self.best_value, self.best_loss, self.best_epoch, self.best_figures = before
+                raise
             self.best_path = self.folder / "best.ckpt"
+
+    def _refuse_gone(self) -> None:
+        """A run's folder that was taken away is not made again: half a run would lie there."""
+        if self._run_folder is not None and not self._run_folder.is_dir():
+            raise gone(self._run_folder)
 
     def _say_that_it_is_missing(self, trainer: lightning.Trainer, name: str) -> None:
         """Once a run: a metric that is not defined on its validation part is not logged, and cannot choose."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from lossbook.composing import structure
 from lossbook.composing.options import Options, conf_folder
 from lossbook.composing.ranges import range_problems
 from lossbook.data.schema import TARGET_KINDS, Schema
@@ -35,15 +36,19 @@ def check(config: Mapping[str, Any], options: Options | None = None, *, trains: 
     Raises:
         UserError: everything that does not fit, at once.
     """
+    options = options or Options([conf_folder()])
+    if problems := structure.problems(config, options):
+        raise UserError(*problems)
     choices = config.get("choices", {})
     contract = read(str(choices.get("loss", "loss")), config["loss"])
-    options = options or Options([conf_folder()])
     ranges = range_problems(config, options.declared(choices))
     ranges = [problem for problem in ranges if trains or _key(problem).startswith(_EVALUATED)]
     outside = set(map(_key, ranges))
     problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config)]
     problems += [*_inputs(config), *_accelerator(config)]
-    problems += [problem for rule in contract.rules for problem in rule.problems(config)]
+    stated = {"inputs": contract.inputs, "activation": contract.activation, "mean_over": contract.mean_over}
+    whole = {**config, "loss": {**stated, **config["loss"]}}  # what is left out has its default, which rules hold too
+    problems += [problem for rule in contract.rules for problem in rule.problems(whole)]
     problems = [*(problem for problem in problems if _key(problem) not in outside), *ranges]
     if trains and not any(key.startswith(_COMPARED) for key in outside):
         problems += [*optimizer_problems(config), *schedule_problems(config)]

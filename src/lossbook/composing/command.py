@@ -81,6 +81,8 @@ def _command(name: str, job: Job, sweeper: str | None, own: Collection[str]) -> 
     try:
         flags, given = read_flags(sys.argv[1:])
         if flags.shell_completion:
+            if not any(one.partition("=")[0] in ("install", "uninstall", "query") for one in given):
+                raise refuse("--shell-completion", "It is installed, or taken out.", "--shell-completion install=bash")
             if (script := installation(given)) is not None:
                 print(script)
                 return 0
@@ -101,16 +103,36 @@ def read_flags(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
 
     def refused(message: str) -> Any:
         flag = next((one for one in arguments if one.startswith("-") and one in message), "")
-        known = [option for action in parser._actions for option in action.option_strings]
-        fix = nearest(flag, known) or "--help shows the flags"
+        known = {option: action for action in parser._actions for option in action.option_strings}
+        fix = (nearest(flag, known) if len(flag) > 2 else None) or "--help shows the flags"
+        if flag in known and (choices := known[flag].choices):  # a value is missing
+            fix = f"{flag} {next(iter(choices))}"
         if choice := re.search(r"invalid choice: '?([^' ]*)'? \(choose from (.*)\)", message):
-            meant = nearest(choice[1], re.findall(r"\w+", choice[2]))
-            flag, fix = f"{flag} {choice[1]}", f"{flag} {meant}" if meant else fix
+            there = re.findall(r"[\w-]+", choice[2])
+            flag, fix = f"{flag} {choice[1]}", f"{flag} {nearest(choice[1], there) or there[0]}"
         raise refuse(flag or " ".join(arguments), f"{message[:1].upper()}{message[1:]}.", fix)
 
     parser.error = refused  # type: ignore[method-assign]
     flags = parser.parse_intermixed_args(list(arguments))
+    _refuse_idle(flags)
     return flags, list(flags.overrides)
+
+
+def _refuse_idle(flags: Namespace) -> None:
+    """Refuse flags that have no effect beside the others, or that Hydra answers with a traceback."""
+    if flags.resolve and not (flags.cfg or flags.help):
+        raise refuse("--resolve", "It resolves the config that --cfg prints.", "--cfg job --resolve")
+    if flags.package and not flags.cfg:
+        rule = "It picks the part of the config that --cfg prints."
+        raise refuse(f"--package {flags.package}", rule, f"--cfg job --package {flags.package}")
+    if flags.hydra_help and flags.overrides:
+        raise refuse(f"--hydra-help {flags.overrides[0]}", "Hydra's help is the same for every config.", "--hydra-help")
+    if flags.experimental_rerun:
+        rule = "It needs a file that only Hydra's own callback writes."
+        raise refuse(f"--experimental-rerun {flags.experimental_rerun}", rule, "ckpt=PATH goes on from a checkpoint")
+    if flags.config_path and not (Path(flags.config_path) / "train.yaml").is_file():
+        rule = "There is no train.yaml, which lists what is chosen; a folder of your own options stands beside ours."
+        raise refuse(f"--config-path {flags.config_path}", rule, f"--config-dir={flags.config_path}")
 
 
 def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str | None) -> int:
@@ -127,7 +149,7 @@ def _run(name: str, job: Job, flags: Namespace, given: list[str], sweeper: str |
         )
     on_top = [argument for argument in others if not belongs_to_hydra(argument)]
     where = [conf_folder(), *([Path(flags.config_dir).absolute()] if flags.config_dir else [])]
-    if flags.cfg == "job" and not (flags.package or flags.multirun or flags.help or flags.config_path):
+    if flags.cfg == "job" and not (flags.multirun or flags.help or flags.config_path):
         _print_config(flags, given, where)
         return 0
     recipe = brings_a_sweep(others, Options(where)) if sweeper and "hydra.mode=RUN" not in others else None
@@ -163,18 +185,31 @@ def _print_config(flags: Namespace, given: list[str], where: list[Path]) -> None
     from omegaconf import OmegaConf
 
     from lossbook.composing.compose import compose
+    from lossbook.composing.types import nearest_key
+    from lossbook.composing.wording import flat
 
     config = compose(*(one for one in given if not belongs_to_hydra(one)), config_dir=where[1] if where[1:] else None)
-    sys.stdout.write(OmegaConf.to_yaml(config, resolve=flags.resolve))
+    shown: Any = config
+    if flags.package not in (None, "_global_"):
+        shown = OmegaConf.select(config, flags.package)
+        if not OmegaConf.is_config(shown):
+            known = flat(OmegaConf.to_container(config, resolve=False))
+            near = nearest_key(flags.package, known) or "optim"
+            rule = "There is no node of this name to print."
+            raise refuse(f"--package {flags.package}", rule, f"--cfg job --package {near.partition('.')[0]}")
+        sys.stdout.write(f"# @package {flags.package}\n")
+    sys.stdout.write(OmegaConf.to_yaml(shown, resolve=flags.resolve))
 
 
 def _with_hydra(job: Job, session: Session, arguments: list[str], where: list[Path]) -> int:
     """Lets Hydra compose and run, once or as a sweep."""
+    from omegaconf import OmegaConf
+
     from lossbook.composing.hydras import main, register
     from lossbook.composing.wording import word
 
     register("lossbook.sweep_folder", session.sweep_folder, use_cache=True)
-    register("lossbook.command", lambda: session.called)
+    register("lossbook.command", lambda: OmegaConf.create(session.called))
     register("lossbook.options", lambda group: _options(group, where))
 
     with for_hydra(["lossbook", *arguments]) as as_called:

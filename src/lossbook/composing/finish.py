@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lossbook.composing.arguments import belongs_to_hydra, parse
 from lossbook.composing.hydras import Composes, with_hydra
 from lossbook.composing.options import GROUPS, Options, may_list
+from lossbook.composing.structure import idle
 from lossbook.composing.types import problems, unknown
 from lossbook.errors import Problem, UserError, refuse
 
@@ -69,7 +70,7 @@ def finish(
     for group in chosen.keys() - choices.keys():  # chosen by a list, which Hydra does not note
         chosen[group] = lists.get(group, list(values.get(group) or []))
     found = list(_experiment(chosen, values, options)) or list(_groups(overrides, values, options))
-    found = found or list(wrong_values(overrides, chosen, values, options))
+    found = found or list(wrong_values(overrides, chosen, values, options)) or list(idle(values))
     if found:
         raise UserError(*dict.fromkeys(found))
     return in_order(nodes | {"experiment": chosen["experiment"], "choices": chosen, "overrides": list(overrides)})
@@ -124,11 +125,26 @@ def _experiment(choices: Mapping[str, Any], values: Mapping[Any, Any], options: 
 def wrong_values(
     overrides: Sequence[str], choices: Mapping[str, Any], values: Mapping[Any, Any], options: Options
 ) -> Iterator[Problem]:
-    """What is wrong with the values on the command line: types alone, for Hydra refuses keys that do not exist."""
+    """What is wrong with the values on the command line: types alone, for Hydra refuses keys that do not exist.
+
+    What is added (``+key``) may have a new name; the type of what stands there already holds for it, too.
+    """
     given: list[dict[str, Any]] = []
     for override in parse(overrides):
         key, value = override.key_or_group, override.value()
-        if override.is_delete() or override.is_add() or override.is_force_add():
+        if key.partition(".")[0] in ("choices", "overrides"):
+            rule = "It is written down of what the command line chooses, and not read."
+            yield Problem(override.input_line, rule, "leave it out")
+            continue
+        if key.startswith("experiment."):
+            rule = "An experiment is an option by its name, and has no keys of its own."
+            yield Problem(override.input_line, rule, "experiment=NAME, or the key itself, such as optim.lr=0.1")
+            continue
+        if override.is_delete():
+            continue
+        if override.is_add() or override.is_force_add():
+            if not options.has_group(key):
+                yield from _replaced(key, value, options.declared(choices), values)
             continue
         if options.has_group(key) and not isinstance(value, dict):
             continue
@@ -139,6 +155,22 @@ def wrong_values(
     declared = options.declared(choices) if given else {}
     for nested in given:
         yield from _against(nested, declared, values, options)
+
+
+def _replaced(key: str, value: Any, declared: Any, values: Mapping[Any, Any]) -> Iterator[Problem]:
+    """What is wrong with a value that is put where another stands, or below one that is no mapping."""
+    parts = key.split(".")
+    for place, part in enumerate(parts):
+        if not isinstance(declared, Mapping):
+            parts, below = parts[:place], parts[place:]
+            for name in reversed(below):
+                value = {name: value}
+            break
+        if part not in declared:
+            return
+        declared = declared[part]
+    if not (isinstance(value, Mapping) and isinstance(declared, Mapping)):
+        yield from problems(".".join(parts), value, _followed(declared, value, values))
 
 
 def _against(

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from lossbook.errors import refuse
+from lossbook.errors import UserError, refuse
 
 OUTPUTS = Path("outputs")
 CONFIG = "config.yaml"  # by which a folder is known to hold a run
@@ -28,10 +28,20 @@ def claim(base: Path) -> Path:
     for folder in _names(base):
         try:
             folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
+        except FileExistsError as error:
+            if folder.exists():
+                continue
+            raise _unmade(folder, error) from error  # something else stands where a folder above it would
+        except OSError as error:
+            raise _unmade(folder, error) from error
         return folder
     raise AssertionError("count never ends")
+
+
+def _unmade(folder: Path, error: OSError) -> UserError:
+    rule = "Every run and every sweep writes into a folder of its own."
+    given = f"{folder} cannot be made: {error.strerror or error}."
+    return refuse(given, rule, "hydra.run.dir=PATH, of a sweep hydra.sweep.dir=PATH, where you may write")
 
 
 @contextmanager
@@ -44,10 +54,7 @@ def claimed(base: Path) -> Iterator[Path]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            given = f"{folder} cannot be made: {error.strerror or error}."
-            raise refuse(
-                given, "A run writes into a folder of its own.", "hydra.run.dir=PATH of another one"
-            ) from error
+            raise _unmade(folder, error) from error
         with _kept(folder) as alone:
             if alone and not (folder / CONFIG).exists():
                 yield folder

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from lossbook.composing.arguments import parse
 from lossbook.composing.finish import composed, in_order, wrong_values
 from lossbook.composing.options import GROUPS, Options, conf_folder
+from lossbook.composing.structure import idle
 from lossbook.composing.wording import word
-from lossbook.errors import UserError, refuse
+from lossbook.errors import Problem, UserError, refuse
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -72,6 +73,7 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
         config = in_order(values)
         ConfigLoaderImpl._apply_overrides_to_config(others, config)
         wrong = list(wrong_values([one.input_line for one in others], choices, values, options))
+        wrong = wrong or _newly_idle(values, config)
         if wrong:
             raise UserError(*wrong)
     except UserError:
@@ -82,6 +84,15 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
             raise
         raise worded from error
     return config
+
+
+def _newly_idle(before: Mapping[str, Any], config: DictConfig) -> list[Problem]:
+    """Keys that have no effect, but those that the checkpoint holds anyway."""
+    from omegaconf import OmegaConf
+
+    now: Any = OmegaConf.to_container(config, resolve=False)
+    held = list(idle(before))
+    return [problem for problem in idle(now) if problem not in held]
 
 
 def _placeless(node: Any) -> Any:

@@ -80,7 +80,7 @@ def wrong_type(key: str, value: Any, default: Any) -> Problem:
     if isinstance(default, Mapping):
         inner = next((str(name) for name in default if name != "_target_"), "KEY")
         return Problem(f"{key}={typed(value)}", f"{RULE}; the default is a mapping.", f"{key}.{inner}=VALUE")
-    if key == "trainer.precision" and value in _PRECISIONS:
+    if key == "trainer.precision" and isinstance(value, int) and value in _PRECISIONS:
         fix = f"trainer.precision={_PRECISIONS[value]}"
     elif isinstance(default, str):
         fix = f"{key}={default}, or quote a number that is meant as a text: \"{key}='{value}'\""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from lossbook.composing.arguments import belongs_to_hydra, parse
 from lossbook.composing.grammar import unread
 from lossbook.composing.options import GROUPS, Options, may_list
 from lossbook.composing.types import nearest_key, unknown, wrong_type
-from lossbook.errors import UserError, nearest, refuse
+from lossbook.errors import UserError, nearest, refuse, typed
 
 _LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of packages that the base installation leaves out
 
@@ -30,8 +32,11 @@ def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) ->
     from omegaconf.errors import OmegaConfBaseException
 
     options = Options(folders)
-    if isinstance(error, UserError):
-        return error
+    reason: BaseException | None = error
+    while reason is not None:  # OmegaConf wraps what a resolver raises
+        if isinstance(reason, UserError):
+            return reason
+        reason = reason.__cause__ or reason.__context__
     if isinstance(error, OverrideParseException):
         return unread(error.override, arguments, options)
     if isinstance(error, MissingConfigException):
@@ -42,8 +47,30 @@ def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) ->
         given = next((one for one in arguments if one.startswith(("hydra.run.dir=", "hydra.sweep.dir="))), "")
         rule = f"{error.filename} cannot be made or read: {error.strerror}."
         return refuse(given or str(error.filename), rule, "give a folder where you may write" if given else "")
+    if isinstance(error, (TypeError, ValueError)) and (worded := _misplaced(arguments, options)):
+        return worded
     if isinstance(error, (HydraException, OmegaConfBaseException, ValueError)):
         return _message(error, arguments, options)
+    return None
+
+
+def _misplaced(arguments: Sequence[str], options: Options) -> UserError | None:
+    """A list of lists for a group, or a key below a list, over which Hydra stumbles."""
+    for override in parse(arguments):
+        key, value = override.key_or_group, override.value()
+        if options.has_group(key):
+            if isinstance(value, list) and not all(isinstance(one, str) for one in value):
+                there = options.names(key)
+                rule = f"{key} takes the name of an option: {', '.join(there)}."
+                return refuse(override.input_line, rule, f"{key}={there[0]}")
+            continue
+        node: Any = values_of_groups(arguments, options)
+        parent, _, name = key.rpartition(".")
+        for part in parent.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        if isinstance(node, list):
+            rule = f"{parent} is a list, which is given as a whole, and has no key {name}."
+            return refuse(override.input_line, rule, f"{parent}={typed(node)}")
     return None
 
 
@@ -61,6 +88,9 @@ def _option(error: Any, arguments: Sequence[str], options: Options) -> UserError
         given += f" in {where[1]}.yaml"
     if any((folder / group / f"{name}.yml").is_file() for folder in options.folders):
         return _misnamed(given, name)
+    if group == "model" and (arch := _architecture(name, options.names(group))):
+        rule = f"There is no model {name}. model=torchvision takes the architectures of torchvision's."
+        return refuse(given, rule, f"model=torchvision model.arch={arch}")
     there = sorted({*(error.options or []), *options.names(group)})
     near = nearest(name, there)
     fix = f"{group}={near}" if near else f"{group}=NAME, one of these" if there else "--help shows what there is"
@@ -68,6 +98,22 @@ def _option(error: Any, arguments: Sequence[str], options: Options) -> UserError
         fix = "pip install -e '.[sweep]', which brings it"
     said = f"There is no {group} {name}." if name else f"{group} takes the name of an option."
     return refuse(given, f"{said} There are: {_listed(there, name if near else '')}.", fix)
+
+
+def _architecture(name: str, models: Sequence[str]) -> str | None:
+    """The network of torchvision's that a name means, spelt most like it, unless one of our models is."""
+    found = nearest(name.lower().replace("-", "_"), [*models, *architectures()])
+    return found if found in architectures() else None
+
+
+@lru_cache(maxsize=1)
+def architectures() -> tuple[str, ...]:
+    """The names of torchvision's classification networks, read off its files: importing it takes seconds."""
+    spec = importlib.util.find_spec("torchvision")
+    folders = [Path(place) / "models" for place in (spec.submodule_search_locations or ())] if spec else []
+    registered = r"^@register_model\(\)\n(?:@.*\n)*def (\w+)"
+    texts = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.py"))]
+    return tuple(name for text in texts for name in re.findall(registered, text, re.MULTILINE))
 
 
 def _listed(names: Sequence[str], meant: str) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lossbook.data.schema import Schema
+from lossbook.errors import refuse
 
 if TYPE_CHECKING:
     from lossbook.data.fitted import FittedData
@@ -87,6 +88,53 @@ class Source(ABC):
                 own, is all of it test.
         """
         return self.load()
+
+
+_OURS = "a class derived from lossbook.data.source.Source"
+
+
+def source_of(made: Any, path: str) -> Source:
+    """What ``path`` made, if it is a source, or at least has ``load`` as one has.
+
+    Raises:
+        UserError: it has not.
+    """
+    if isinstance(made, Source):
+        return made
+    if not callable(getattr(made, "load", None)):
+        what = "A Dataset is what one of these parts may be." if isinstance(made, Dataset) else "This has none."
+        rule = f"A source has load(), which gives Parts: train, val and test, and their schema. {what}"
+        raise refuse(f"data.source._target_={path}", rule, _OURS)
+    return _Loaded(made)
+
+
+class _Loaded(Source):
+    """An object with ``load`` that knows nothing of ``Source``."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def load(self) -> Parts:
+        parts: Parts = self._source.load()
+        return parts
+
+
+def parts_of(loaded: Any, path: str) -> Parts:
+    """What the source at ``path`` loaded, if these are parts.
+
+    Raises:
+        UserError: they are not.
+    """
+    given = f"data.source._target_={path}"
+    if not isinstance(loaded, Parts):
+        raise refuse(given, f"Its load() gave a {type(loaded).__name__}, not lossbook.data.source.Parts.", _OURS)
+    for name in PARTS:
+        part = getattr(loaded, name)
+        indexed = hasattr(part, "__getitem__") and hasattr(part, "__len__")
+        if not ("input" in part if isinstance(part, Mapping) else indexed):
+            rule = f"Its {name} part is a {type(part).__name__}: no mapping with 'input', and no map-style Dataset."
+            raise refuse(given, rule, _OURS)
+    return loaded
 
 
 def sample_count(part: Part) -> int:

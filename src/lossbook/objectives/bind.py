@@ -61,7 +61,8 @@ def _criterion(node: Mapping[str, Any], trust: Trust) -> Any:
     _refuse_without_two_arguments(str(node["_target_"]), trust)
     bound = build.bind(node, key="loss.criterion", trust=trust)
     if isinstance(bound.func, type):
-        return build.build(node, key="loss.criterion", trust=trust)
+        made = build.build(node, key="loss.criterion", trust=trust)
+        return build.of_kind(made, Callable, "loss.criterion", node)
     return FunctionCriterion(bound)
 
 

@@ -104,6 +104,7 @@ def read(name: str, node: Mapping[str, Any]) -> Contract:
         for key in ("criterion", "accepts")
         if not isinstance(node.get(key), Mapping) or not node[key]
     ]
+    problems += _types(node)
     if problems:
         raise UserError(*problems)
     if "_target_" not in node["criterion"]:
@@ -134,6 +135,17 @@ def read(name: str, node: Mapping[str, Any]) -> Contract:
         if not isinstance(encoding, str) and not (isinstance(encoding, Mapping) and "name" in encoding)
     ]
     problems += _watched(node.get("primary") or {})
+    problems += [
+        Problem(
+            f"loss.primary.{kind}={typed(metric)}",
+            f"loss={name} accepts targets of the kind {', '.join(map(str, node['accepts']))} alone.",
+            f"loss.primary.{near}={typed(metric)}"
+            if (near := nearest(str(kind), list(map(str, node["accepts"]))))
+            else "remove it",
+        )
+        for kind, metric in (node.get("primary") or {}).items()
+        if kind in TARGET_KINDS and kind not in node["accepts"]
+    ]
     if inputs in INPUTS and not problems:
         problems += [*_accepted(inputs, node["accepts"]), *_pairing(inputs, node)]
     reduction, path = node["criterion"].get("reduction", "mean"), str(node["criterion"].get("_target_"))
@@ -159,6 +171,24 @@ def read(name: str, node: Mapping[str, Any]) -> Contract:
     }
     stated = {key: value for key, value in node.items() if value is not None}
     return Contract(name=name, **{**stated, "accepts": accepts, "rules": tuple(rules)})
+
+
+def _types(node: Mapping[str, Any]) -> Iterator[Problem]:
+    """Keys that hold something of another kind than is read there."""
+    for key, kind, what in (
+        ("inputs", str, "a text"),
+        ("activation", str, "a text"),
+        ("mean_over", str, "a text"),
+        ("primary", Mapping, "a mapping"),
+        ("pairing", Mapping, "a mapping"),
+        ("rules", list, "a list"),
+    ):
+        if node.get(key) is not None and not isinstance(node[key], kind):
+            yield Problem(f"loss.{key}={typed(node[key])}", f"It is {what}.", "see conf/loss/triplet_margin.yaml")
+    for key in ("primary", "pairing"):
+        for name, value in (node[key] if isinstance(node.get(key), Mapping) else {}).items():
+            if not isinstance(value, str):
+                yield Problem(f"loss.{key}.{name}={typed(value)}", "It is a text.", "see conf/loss/triplet_margin.yaml")
 
 
 def _accepted(inputs: str, accepts: Mapping[str, Any]) -> Iterator[Problem]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from lossbook.annotations import parameters_of
-from lossbook.build import bind, build
+from lossbook.build import bind, build, of_kind
 from lossbook.errors import Problem, UserError, refuse, typed
 from lossbook.optim.capabilities import CAPABILITIES, Capability, capability
 from lossbook.optim.groups import parameter_groups
@@ -37,9 +37,10 @@ class OptimizerFactory:
     """
 
     def __init__(self, config: Mapping[str, Any], trust: Trust, loading: Loading = Loading()) -> None:  # noqa: B008
-        self.node, self.trust, self.loading = dict(config["optim"]), trust, loading
+        self.node, self.trust, self.loading = _finished_here(config["optim"]), trust, loading
         self.capability = capability(self.node["_target_"])
-        self.rest: Mapping[str, Any] | None = self.node.pop("rest", None)
+        rest = self.node.pop("rest", None)
+        self.rest: Mapping[str, Any] | None = None if rest is None else _finished_here(rest)
         self.choices = config.get("choices") or {}
         self.preset = (config.get("param_groups") or {}).get("preset") or ()
         self.rules = [Rule.read(rule) for rule in (config.get("param_groups") or {}).get("rules") or ()]
@@ -118,7 +119,7 @@ class OptimizerFactory:
             parts.append((functools.partial(build, arguments, key=at, trust=self.trust), groups))
         make, groups = parts[0]
         optimizer: Optimizer = make(params=groups) if len(parts) == 1 else Split(parts)
-        return optimizer
+        return cast(Optimizer, of_kind(optimizer, Optimizer, "optim", self.node))
 
     def _fuses(self, node: Mapping[str, Any]) -> bool:
         """Whether the fused kernel is there and right, where the config does not say."""
@@ -143,6 +144,11 @@ class OptimizerFactory:
         rule = f"{self.node['_target_'].rpartition('.')[2]} trains {what} alone, and {why}."
         fix = "optim=adamw; or freeze less" if frozen else "optim=adamw"
         return refuse(f"optim={self.choices.get('optim', '...')}", rule, fix)
+
+
+def _finished_here(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The node without Hydra's word for what is called later: an optimizer always is, with its parameters."""
+    return {key: value for key, value in node.items() if key != "_partial_"}
 
 
 def _defaults(made: Callable[..., Any]) -> dict[str, Any]:

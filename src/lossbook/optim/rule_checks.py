@@ -14,7 +14,15 @@ SELECTORS = ("match", "type", "vectors", "part")
 UNTIL = ("until_epoch", "until_step", "until_share")
 KEYS = (*SELECTORS, "name", "lr_scale", "freeze", *UNTIL)  # beside the optimizer's hyperparameters
 OF_LAYERS = ("layer_decay", "unfrozen_by")  # what a preset says of all layers in turn
-OF_THE_WHOLE = ("_target_", "rest", "fused", "foreach", "capturable", "differentiable")  # no group has its own
+OF_THE_WHOLE = (
+    "_target_",
+    "_partial_",
+    "rest",
+    "fused",
+    "foreach",
+    "capturable",
+    "differentiable",
+)  # no group has its own
 
 
 def rule_problems(config: Mapping[str, Any]) -> Iterator[Problem]:

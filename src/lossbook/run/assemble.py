@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning as L
 from torch import nn
 
-from lossbook.build import build
+from lossbook.build import build, of_kind
 from lossbook.data.aligning import aligned
 from lossbook.data.digests import content, overlaps
 from lossbook.data.fitted import FittedData
 from lossbook.data.module import DataModule
 from lossbook.data.positive import with_positive
-from lossbook.data.source import PARTS, Parts
+from lossbook.data.source import PARTS, Parts, parts_of, source_of
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
 from lossbook.models.batch_norm import require_statistics
 from lossbook.module import LossbookModule
@@ -100,7 +100,10 @@ def build_data(
     parts = load(node, trust, known, evaluating)
     inputs = content(parts)
     parts = replace(parts, notes=(*parts.notes, *overlaps(inputs)))
-    augment = [build(each, key="data.augment", trust=trust) for each in node.get("augment") or ()]
+    augment = [
+        of_kind(build(each, key="data.augment", trust=trust), Callable, "data.augment", each)
+        for each in node.get("augment") or ()
+    ]
     data = DataModule(
         parts,
         node["batch_size"],
@@ -122,11 +125,11 @@ def load(node: Mapping[str, Any], trust: Trust, known: FittedData | None = None,
     Raises:
         UserError: the data cannot be read, or does not fit what the checkpoint knows of its own.
     """
-    source = build(node["source"], key="data.source", trust=trust)
+    path = node["source"]["_target_"]
+    source = source_of(build(node["source"], key="data.source", trust=trust), path)
     if known is None:
-        loaded: Parts = source.load()
-        return loaded
-    parts = source.load_known(known, evaluating)
+        return parts_of(source.load(), path)
+    parts = parts_of(source.load_known(known, evaluating), path)
     seed = node.get("seed", 0)
     if parts.rows is None and seed != known.seed:
         raise refuse(

@@ -38,7 +38,8 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     from lossbook.data.fitted import known_data
 
     checkpoint = read(values["ckpt"])
-    _refuse_without_effect(values["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :])
+    on_top = values["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :]
+    _refuse_without_effect(on_top, values["data"].get("views", 1))
     contract = check(values, trains=False)
 
     from lossbook.run.assemble import assemble
@@ -68,7 +69,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     return figures
 
 
-def _refuse_without_effect(on_top: Sequence[str]) -> None:
+def _refuse_without_effect(on_top: Sequence[str], views: int) -> None:
     """Refuse arguments that would change what was trained, or nothing at all."""
     from lossbook.run.trainer import OF_A_TEST
 
@@ -76,5 +77,10 @@ def _refuse_without_effect(on_top: Sequence[str]) -> None:
     keys = {argument: argument.lstrip("+~").partition("=")[0] for argument in on_top}
     wrong = [argument for argument, key in keys.items() if key not in may_change and not key.startswith("data.")]
     rule = "A checkpoint is evaluated as it was trained; what may change is data, and of the trainer the device."
-    if wrong:
-        raise UserError(*(Problem(argument, rule, f"take {argument} away") for argument in wrong))
+    idle = {"data.epochs": "A test goes through its part once."}
+    if views == 1:
+        idle["data.augment"] = "Training batches alone are augmented, and the views of a sample where there are two."
+    found = [Problem(argument, rule, f"take {argument} away") for argument in wrong]
+    found += [Problem(argument, idle[key], f"take {argument} away") for argument, key in keys.items() if key in idle]
+    if found:
+        raise UserError(*found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,17 +14,18 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
+from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.warnings import PossibleUserWarning
 
-from lossbook.build import bind, build
+from lossbook.build import bind, build, of_kind
 from lossbook.callbacks.charts import ChartLayout
 from lossbook.callbacks.checkpoints import Checkpoints
 from lossbook.callbacks.optimizer_averages import OptimizerAverages
 from lossbook.callbacks.record import Attempt, Record
 from lossbook.callbacks.stages import Stages
 from lossbook.checkpoint import AtomicCheckpointIO
-from lossbook.errors import refuse
+from lossbook.errors import UserError, nearest, refuse
 from lossbook.loggers import TensorBoard
 from lossbook.objectives.metrics.direction import mode_of
 from lossbook.optim.capabilities import capability
@@ -114,7 +116,10 @@ def make_trainer(
         built = [_callback(key, node, trust, folder) for key, node in callbacks.items()]
         place = {"save_dir": str(folder), "folder": folder, "curves": attempt.curves}
         place |= {"name": name} if name else {}
-        logging_to = [build(node, key=f"logger.{key}", trust=trust, offered=place) for key, node in loggers.items()]
+        logging_to = [
+            of_kind(build(node, key=f"logger.{key}", trust=trust, offered=place), Logger, f"logger.{key}", node)
+            for key, node in loggers.items()
+        ]
         record = Record({"config": dict(saved), "data": assembly.fitted.state()}, seconds, attempt.stopped)
         frozen = not all(parameter.requires_grad for parameter in assembly.module.parameters())
         staged = [Stages()] if frozen or any("frozen_until" in group for group in assembly.groups) else []
@@ -152,6 +157,10 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
         except MisconfigurationException as error:
             raise refuse("The run cannot start like this.", says(error)) from error
+        except RuntimeError as error:
+            if (worded := _not_measured(error)) is not None:
+                raise worded from error
+            raise
         outcome = Outcome.of(trainer)
         if outcome.best_path is None:
             outcome.figures = latest_figures(trainer)
@@ -161,6 +170,16 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
             outcome.figures.update(_figures(trainer, "test/"))
         outcome.notes = notes(trainer, assembly, outcome.figures)
     return outcome
+
+
+def _not_measured(error: RuntimeError) -> UserError | None:
+    """The refusal of a tag that early stopping waits for, and that nothing logs."""
+    found = re.match(r"Early stopping conditioned on metric `(.*)` which is not available.*?: `(.*)`", str(error))
+    if found is None:
+        return None
+    tags = [tag for tag in found[2].split("`, `") if tag.startswith("val/")]
+    fix = f"callbacks.early_stopping.monitor={nearest(found[1], tags) or 'primary'}"
+    return refuse(f"callbacks.early_stopping.monitor={found[1]}", f"Validation measures {', '.join(tags)}.", fix)
 
 
 @contextmanager
@@ -200,7 +219,8 @@ def _nodes(group: Mapping[str, Any] | None) -> Iterator[tuple[str, Mapping[str, 
 
 def _callback(name: str, node: Mapping[str, Any], trust: Trust, folder: Path) -> Callback:
     try:
-        made: Callback = build(node, key=f"callbacks.{name}", trust=trust, offered={"folder": folder / "checkpoints"})
+        key, offered = f"callbacks.{name}", {"folder": folder / "checkpoints"}
+        made: Callback = of_kind(build(node, key=key, trust=trust, offered=offered), Callback, key, node)
     except MisconfigurationException as error:
         raise refuse(f"callbacks.{name} cannot be built.", says(error)) from error
     return made

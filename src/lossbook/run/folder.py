@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lossbook.composing.folders import CONFIG
 from lossbook.data.fitted import FittedData
 from lossbook.errors import Pruned, UserError
-from lossbook.files import now, remove_parts, write_whole
+from lossbook.files import gone, now, remove_parts, write_whole
 from lossbook.ranks import is_first
 from lossbook.run.fit import Outcome, latest_figures
 
@@ -87,8 +87,10 @@ class RunFolder:
         status = "interrupted" if isinstance(error, (KeyboardInterrupt, SIGTERMException)) else "failed"
         if isinstance(error, Pruned):
             status, outcome.figures = "pruned", outcome.figures or latest_figures(trainer)
-        with suppress(UserError):  # the disk may be full, which is what the error itself says
+        try:
             self._write(status, outcome, seconds, memory, message=described(error), resumable=resumable)
+        except UserError as unwritten:
+            print(unwritten.problems[0].given, file=sys.stderr)
         return status, outcome
 
     def _write(
@@ -102,6 +104,8 @@ class RunFolder:
     ) -> None:
         if not is_first():
             return
+        if not self.folder.is_dir():
+            raise gone(self.folder)
         measured = {tag.partition("/")[2] for tag in outcome.figures}
         notes = {name: hint for name, hint in self.hints.items() if name in measured}
         record = {

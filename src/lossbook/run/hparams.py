@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -18,8 +19,8 @@ _LONGEST = 80  # characters of a text
 
 
 def log_outcome(trainer: L.Trainer, config: Mapping[str, Any], primary: str, outcome: Outcome, status: str) -> None:
-    """Writes a row of the tab through each logger of TensorBoard's; nothing without one."""
-    for logger in trainer.loggers:
+    """Writes a row of the tab through each logger of TensorBoard's; nothing without one, or without the folder."""
+    for logger in trainer.loggers if Path(trainer.default_root_dir).is_dir() else ():
         if isinstance(logger, TensorBoard):
             logger.log_outcome({**columns(config), "status": status}, final(outcome.figures, primary), status)
 

@@ -15,6 +15,7 @@ from lossbook.composing.folders import claimed, discarding, going_on, missing, r
 from lossbook.composing.plain import plain
 from lossbook.composing.resume import to_save
 from lossbook.errors import Pruned, UserError, refuse
+from lossbook.files import unwritten
 from lossbook.naming import run_name
 from lossbook.orphans import end_with_parent
 from lossbook.ranks import is_first, leave_unwatched
@@ -75,6 +76,7 @@ def _train(
     from lossbook.callbacks.record import Attempt
     from lossbook.checkpoint import read
     from lossbook.data.fitted import changes, known_data
+    from lossbook.loggers import quiet_writers
     from lossbook.run.assemble import assemble
     from lossbook.run.fit import close_loggers, fit, make_trainer
     from lossbook.run.folder import RunFolder
@@ -104,7 +106,7 @@ def _train(
     trust = Trust.of(values)
     loading = loading_of(values)
     known = known_data(read(values["ckpt"])) if values["ckpt"] else None
-    with no_traces(bool(values["trainer"].get("compile"))):
+    with no_traces(bool(values["trainer"].get("compile"))), quiet_writers():
         assembly = assemble(values, contract, trust, loading, known)
         # refuses what cannot be before a folder is there
         make = make_trainer(
@@ -141,14 +143,16 @@ def _train(
             leave_unwatched(trainer)
             if isinstance(error, SIGTERMException) and trainer.is_global_zero:
                 error.code = 128 + signal.SIGTERM  # as shells have it: a cluster takes 0 for a run that is done
-            other = _of_another_process(error, trainer.world_size)
+            lost = _of_another_process(error, trainer.world_size)
+            other = lost or unwritten(error, made)
             status, outcome = record.fail(
-                other or error, trainer, seconds(), memory.figures(), resumable=other is not None
+                other or error, trainer, seconds(), memory.figures(), resumable=lost is not None
             )
             with suppress(OSError):  # the disk may be full, which is what the error itself says
                 log_outcome(trainer, values, record.primary[0], outcome, status)
-            if trainer.is_global_zero and not isinstance(error, Pruned):
-                print_broken_off(outcome.last_path or outcome.best_path, made)
+            if trainer.is_global_zero and not isinstance(error, Pruned) and made.is_dir():
+                there = [path for path in (outcome.last_path, outcome.best_path) if path and path.exists()]
+                print_broken_off(there[0] if there else None, made)
             if other is not None:
                 raise other from error
             raise

@@ -12,6 +12,7 @@ import lightning as L
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from lossbook.annotations import misfit
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
 
 SLOT = "LOSSBOOK_SLOT"
@@ -50,6 +51,11 @@ def trainer_options(node: Mapping[str, Any], batches: int) -> dict[str, Any]:
             validations further apart than an epoch is long.
     """
     problems = [_misplaced(key, value) for key, value in node.items() if key in _ELSEWHERE or key not in _PARAMETERS]
+    problems += [
+        Problem(f"trainer.{key}={typed(value)}", f"lightning.Trainer takes {takes}.", f"~trainer.{key}")
+        for key, value in node.items()
+        if key in _PARAMETERS and (takes := misfit(value, _PARAMETERS[key]))
+    ]
     if problems:
         raise UserError(*problems)
     options = {**node, **_device(node)}
@@ -97,10 +103,19 @@ def _device(node: Mapping[str, Any]) -> dict[str, Any]:
         rule = "torch sees no GPU of CUDA's or ROCm's here."
         raise refuse(f"trainer.accelerator={wanted}", rule, "trainer=cpu, or trainer=auto")
     if wanted == "cpu" or not there:
+        _require_cores(node.get("devices"))
         return {"accelerator": "cpu"}
     slot, count = os.environ.get(SLOT), torch.cuda.device_count()
     dealt = slot is not None and count > 1 and type(node.get("devices")) is int and node["devices"] == 1
     return {"accelerator": "cuda", **({"devices": [int(slot or 0) % count]} if dealt else {})}
+
+
+def _require_cores(devices: Any) -> None:
+    """Refuse more processes than this machine can run at once."""
+    cores = os.cpu_count() or 1
+    if str(devices).isdecimal() and int(devices) > cores:
+        rule = f"Each of them is a process, and this machine has {cores} processor cores."
+        raise refuse(f"trainer.devices={devices}", rule, f"trainer.devices={cores}")
 
 
 def _misplaced(key: str, value: Any) -> Problem:

@@ -44,11 +44,11 @@ def scheduler_factory(
     if issubclass(kind, ReduceLROnPlateau):
         raise UserError(torch_plateau())
     times = {"interval": node.get("interval", "step"), "frequency": node.get("frequency", 1)}
-    arguments = dict(node)
+    arguments = {key: value for key, value in node.items() if key != "_partial_"}  # it is called later anyway
     if issubclass(kind, Schedule):
         times = {"interval": "step", "frequency": 1}
     else:
-        arguments = {key: value for key, value in node.items() if key not in times}
+        arguments = {key: value for key, value in arguments.items() if key not in times}
     if issubclass(kind, Plateau):
         arguments |= _watched(node, primary, directions)
     bind(arguments, key="scheduler", trust=trust, optimizer=None)
