@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lossbook.composing.check import check
 from lossbook.composing.folders import claim, discarding, missing, run_base
 from lossbook.composing.plain import plain
-from lossbook.composing.resume import to_save
+from lossbook.composing.resume import to_save, whose_config
 from lossbook.errors import Pruned, UserError, refuse
 from lossbook.naming import run_name
 from lossbook.orphans import end_with_parent
@@ -62,6 +62,7 @@ def train(
 
     from lossbook.callbacks.record import Attempt
     from lossbook.run.assemble import assemble
+    from lossbook.run.checkpoint_fits import require_fit
     from lossbook.run.fit import close_loggers, fit, make_trainer
     from lossbook.run.folder import RunFolder
     from lossbook.run.going_on import checkpoint_to_go_on_from, earlier_attempt, goes_on_in
@@ -87,7 +88,8 @@ def train(
     trust = Trust.of(values)
     loading = loading_of(values)
     with no_traces(bool(values["trainer"].get("compile"))):
-        assembly = assemble(values, contract, trust, loading)
+        with whose_config(values["ckpt"]):
+            assembly = assemble(values, contract, trust, loading)
         # refuses what cannot be before a folder is there
         make = make_trainer(
             values,
@@ -111,6 +113,7 @@ def train(
         with discarding(new):
             record = RunFolder(made, values, assembly.module.primary)
             trainer = make(made)
+            require_fit(trainer, assembly.module, values, loading)
             memory.watch(trainer.strategy.root_device)
             print_plan(values, contract, assembly, trainer, made, told(values, assembly.groups, loading))
             record.start()
