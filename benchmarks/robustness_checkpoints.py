@@ -1,6 +1,6 @@
 """Damaged and foreign checkpoints, made from a good one: each must be trained on, evaluated, or refused in words.
 
-    python benchmarks/robustness_checkpoints.py outputs/.../checkpoints/last.ckpt --count 500 --seed 0
+python benchmarks/robustness_checkpoints.py outputs/.../checkpoints/last.ckpt --count 500 --seed 0
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ class Case:
         kind: of the damage.
         path: of the file.
         what: was done to it.
-        harmless: it may be gone on with as if nothing had been done.
     """
 
     kind: str
@@ -114,7 +113,7 @@ def _places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 def _chosen(rng: random.Random, checkpoint: Any) -> tuple[Any, ...]:
     """An entry, each of the large parts as likely as the others, and each depth of them."""
     part = rng.choice([*checkpoint, "lossbook", "optimizer_states", "loops"])
-    below = [at for at in _places(checkpoint[part], (part,))]
+    below = list(_places(checkpoint[part], (part,)))
     depth = rng.choice(sorted({len(at) for at in below}) or [1])
     return rng.choice([at for at in below if len(at) == depth] or [(part,)])
 
@@ -168,7 +167,7 @@ def _tensors(rng: random.Random, path: Path, good: Path) -> str:
     owner[at[-1]] = value
     if rng.random() < 0.2 and isinstance(owner, dict):  # all of that name, as one who changes an optimizer would
         for other in found:
-            if other[-1] == at[-1] and other[0] == at[0]:
+            if other != at and other[-1] == at[-1] and other[0] == at[0]:
                 _owner(checkpoint, other)[other[-1]] = _odd_tensor(random.Random(0), _value(checkpoint, other))
     torch.save(checkpoint, path)
     return f"{_named(at)} = {_shown(value)}"
@@ -192,7 +191,8 @@ def _odd(rng: random.Random, old: Any) -> Any:
         None, True, False, 0, 1, -1, 2**31, 2**63, 10**30, -(10**30), 0.0, -1.5, 1e308, math.nan, math.inf, -math.inf,
         "", "x", "nan", "../..", "/tmp/elsewhere", "${seed}", "${oc.env:HOME}", "x" * 1000, "\x00", b"x", 1j, [], {},
         (), [1], ["a"], {"a": 1}, {1: 2}, [[1, 2], [3]], deep, twice, torch.float16, torch.Size([2]), torch.ones(2),
-        torch.zeros(()), torch.tensor(math.nan), {"_target_": "os.system"}, {"_target_": 5}, {"_target_": "torch.nn.MSELoss"},
+        torch.zeros(()), torch.tensor(math.nan), {"_target_": "os.system"}, {"_target_": 5},
+        {"_target_": "torch.nn.MSELoss"},
     ]  # fmt: skip
     if type(old) in (int, float):
         values += [old + 1, old - 1, -old, old * 1000, float(old), str(old)] * 2
@@ -321,7 +321,7 @@ KINDS: tuple[tuple[str, Make], ...] = (
 )
 
 
-def outcome(case: Case, epochs: int, seconds: int = 60) -> str:
+def outcome(case: Case, epochs: int, seconds: int = 30) -> str:
     """What training and evaluating come to, in a process of their own: ``trained``, ``refused``, or what is wrong."""
     read, write = os.pipe()
     child = os.fork()
@@ -352,7 +352,8 @@ def _tried(case: Case, epochs: int) -> str:
         try:
             with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
                 if name == "train":
-                    lossbook.train(lossbook.compose(f"ckpt={case.path}", f"trainer.max_epochs={epochs}"), ran)
+                    longer = (f"trainer.max_epochs={epochs}", "trainer.max_steps=-1")
+                    lossbook.train(lossbook.compose(f"ckpt={case.path}", *longer), ran)
                 else:
                     lossbook.evaluate(lossbook.compose(f"ckpt={case.path}"))
             said.append(f"{name} ok")
@@ -372,7 +373,9 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="print every case")
     flags = parser.parse_args()
     epochs = int(_load(flags.good)["epoch"]) + 2
-    import lossbook.run.checkpoint_fits  # once, for all of the processes
+    import lossbook.run.checkpoint_fits  # noqa: F401  (once, for all of the processes)
+
+    torch.set_num_threads(1)  # a child that is forked has none of the others
 
     found: Counter[str] = Counter()
     began = time.perf_counter()

@@ -150,9 +150,7 @@ def _load(path: Path, mmap: bool = False) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
-        raise not_ours(
-            path, "holds objects of another program, which only running its code would read"
-        ) from error
+        raise not_ours(path, "holds objects of another program, which only running its code would read") from error
     except OSError as error:
         raise refuse(
             f"ckpt={path} cannot be read: {error.strerror or error}.", "ckpt names a readable file."

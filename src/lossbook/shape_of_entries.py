@@ -160,9 +160,9 @@ def tensor_like(own: Tensor) -> Check:
 
 
 def described(value: Tensor) -> str:
-    """A tensor's size and kind in words."""
-    size = " x ".join(map(str, value.shape)) or "one number"
-    return f"{size} ({str(value.dtype).removeprefix('torch.')}{'' if _layout(value) == 'dense' else ', ' + _layout(value)})"
+    """A tensor's shape and dtype, as one reads them."""
+    layout = "" if _layout(value) == "dense" else f", {_layout(value)}"
+    return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}{layout}"
 
 
 def no_nan(value: Tensor, own: Tensor) -> bool:

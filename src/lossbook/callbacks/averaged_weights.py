@@ -15,7 +15,6 @@ from lossbook.checkpoint_schema import TRAINED
 from lossbook.shape_of_entries import entries, require, whole
 
 
-
 class AveragedWeights(lightning.Callback):
     """Validates, tests and saves an average of the weights; training goes on with its own.
 

@@ -30,7 +30,7 @@ def _parsed(argument: str) -> Any:
 def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     """Takes ``ckpt=PATH`` out of the arguments; the path is taken as it stands, ``=`` and blanks included.
 
-    Where there is no such file, ``\\=`` and the other escapes of Hydra's grammar are read, and ``~`` as the home folder.
+    Where there is no such file, ``\\=`` and other escapes of Hydra's grammar are read, and ``~`` as the home folder.
 
     Returns:
         The path (None where there is none, or ``null``), and the other arguments.

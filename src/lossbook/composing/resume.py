@@ -72,7 +72,11 @@ def _require_config(path: Path, saved: Mapping[str, Any]) -> None:
     What the options say beside that by now is of no account.
     """
     odd = [f"lossbook.config.{key} is missing." for key in _NEEDED if key not in saved]
-    odd += [f"lossbook.config.{key} must be a mapping." for key in GROUPS if not isinstance(saved.get(key, {}), Mapping | None)]
+    odd += [
+        f"lossbook.config.{key} must be a mapping."
+        for key in GROUPS
+        if not isinstance(saved.get(key, {}), Mapping | None)
+    ]
     for key in ("loss.criterion", "optim", "data.source", "model"):
         node: Any = saved
         for name in key.split("."):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -48,7 +49,10 @@ def state_problems(optimizer: Optimizer, saved: Mapping[str, Any], loading: Load
         entry = f"optimizer_states[0].param_groups[{place}]"
         labels = group["param_names"] if named else group["params"]
         now = next((here[label][0] for label in labels if label in here), None)
-        yield from _group_problems(group, now or optimizer.param_groups[0], entry)
+        now = now or optimizer.param_groups[0]
+        needed = {"lr"} & now.keys() if named else now.keys() - {"param_names", "name", "frozen_until"}
+        yield from (f"{entry}.{key} is missing." for key in needed - group.keys())
+        yield from _group_problems(group, now, entry)
         for label, number in zip(labels, group["params"], strict=True):
             state = saved["state"].get(number)
             if state is None or label not in here or switches(group, here[label][0]):
@@ -73,18 +77,21 @@ def _parameter_problems(
     """What differs between the state of one parameter and its first one."""
     if not own:  # of a stranger's optimizer, which says nothing of its state before it has gradients of its own
         return
-    yield from entries({key: like(value) for key, value in own.items()})(state, where)
+    found = [*entries({key: like(value) for key, value in own.items()})(state, where)]
+    if found:
+        yield from found
+        return
     for key in state.keys() - own.keys():
         if not any(group.get(switch) for switch in ("amsgrad", "centered", "momentum")):  # switched off since
             yield f"{where}.{key} is nothing that this optimizer keeps."
     for key, value in state.items():
-        if key in _COUNTS and not (torch.as_tensor(value).ge(0).all() if not isinstance(value, str) else True):
+        if key in _COUNTS and isinstance(value, Tensor | int | float) and not bool(torch.as_tensor(value >= 0).all()):
             yield f"{where}.{key} is negative."
         if isinstance(value, Tensor) and (type(value) is not Tensor or value.requires_grad):
             yield f"{where}.{key} is a {type(value).__name__} that wants gradients; a state is a plain tensor."
-        if key == "step" and isinstance(value, Tensor) and isinstance(own.get(key), Tensor):
-            if value.dtype != own[key].dtype:
-                yield f"{where}.step is {described(value)}, and here {described(own[key])}."
+    mine, step = own.get("step"), state.get("step")
+    if isinstance(mine, Tensor) and isinstance(step, Tensor) and step.dtype != mine.dtype:
+        yield f"{where}.step is {described(step)}, and here {described(mine)}."
 
 
 def _first_state(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor) -> dict[str, Any]:
@@ -97,9 +104,8 @@ def _first_state(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tens
         part = next(one for one in optimizer.parts if any(group is mine for mine in one.param_groups))
     for sparse in (False, True):
         twin = torch.zeros_like(parameter, requires_grad=True)
-        twin.grad = torch.sparse_coo_tensor(size=twin.shape, dtype=twin.dtype, device=twin.device) if sparse else (
-            torch.zeros_like(twin)
-        )
+        nothing = torch.zeros_like(twin)
+        twin.grad = nothing.to_sparse(1) if sparse else nothing
         trial = copy.copy(part)
         trial.param_groups, trial.state = [{**group, "params": [twin]}], defaultdict(dict)
         try:
@@ -119,9 +125,8 @@ def _group_problems(group: Mapping[str, Any], own: Mapping[str, Any], entry: str
 
 
 def _hyperparameter(own: Any) -> Check:
-    if isinstance(own, bool | None):
-        return optional(lambda value, entry: iter(()) if isinstance(value, bool | int | float) else like(False)(value, entry))
-    if isinstance(own, int | float):
+    """What may stand where ``own`` stands: true, false, null and numbers go for each other, for defaults change."""
+    if isinstance(own, bool | int | float | None):
         return lambda value, entry: iter(()) if isinstance(value, bool | None) else _number(value, entry)
     if isinstance(own, list | tuple):
 
@@ -178,11 +183,11 @@ def _sharing(tensors: list[tuple[str, Tensor]]) -> Iterator[str]:
             yield f"{entry} does not lie in memory of its own."
             continue
         size = value.element_size()
-        start = value.storage_offset() * size
-        spans.setdefault(value.untyped_storage()._cdata, []).append((start, start + value.numel() * size, entry))
+        start = int(value.storage_offset()) * size
+        spans.setdefault(value.untyped_storage()._cdata, []).append((start, start + int(value.numel()) * size, entry))
     for found in spans.values():
         found.sort()
-        for (_, end, first), (start, _, second) in zip(found, found[1:], strict=False):
+        for (_, end, first), (start, _, second) in itertools.pairwise(found):
             if start < end:
                 yield f"{first} and {second} lie in the same memory."
 
@@ -190,7 +195,9 @@ def _sharing(tensors: list[tuple[str, Tensor]]) -> Iterator[str]:
 def _dense(value: Tensor) -> bool:
     """Whether a tensor's numbers fill their memory without gaps or overlaps, in whatever order of dimensions."""
     expected = 1
-    for stride, size in sorted((stride, size) for stride, size in zip(value.stride(), value.shape, strict=True) if size > 1):
+    for stride, size in sorted(zip(value.stride(), value.shape, strict=True)):
+        if size == 1:
+            continue
         if stride != expected:
             return False
         expected *= size

@@ -10,7 +10,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parameter import is_lazy
 
 from lossbook.callbacks.averaged_weights import AveragedWeights
@@ -180,31 +180,38 @@ def _require_weights(
 ) -> None:
     """Refuse weights that are not those of the module: names, shapes, kinds of numbers, nan."""
     own, saved = module.state_dict(), checkpoint[entry]
-    path = Path(config["ckpt"])
-    sized = [f"{name} is {_size(saved[name])} there and {_size(value)} here" for name, value in own.items() if _differs(value, saved.get(name))]
-    if sized or own.keys() != saved.keys():
+    differ = [
+        f"{name} is {tuple(saved[name].shape)} there and {tuple(value.shape)} here"
+        for name, value in own.items()
+        if name in saved and not is_lazy(value) and value.shape != saved[name].shape
+    ]
+    if not differ and own.keys() != saved.keys():
         try:  # a network may know how to read the names of an older one
-            if sized:
-                raise RuntimeError
             module.load_state_dict(saved)
-        except Exception as error:
-            names = [f"{name} is missing there" for name in own if name not in saved]
-            names += [f"{name} is missing here" for name in saved if name not in own]
-            rule = f"The checkpoint's weights do not fit: {'; '.join([*sized, *names][:3])}."
-            changed = config["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :]
-            typed = [one for one in changed if one.lstrip("+~").partition("=")[0].partition(".")[0] in ("data", "model", "loss")]
-            if typed:
-                raise refuse(f"ckpt={path} with {' '.join(typed)}", rule, f"leave out {' '.join(typed)}: data and model keep the sizes that were trained") from error
-            raise refuse(f"ckpt={path} with data={config['choices'].get('data')}.", rule, f"data of the shape and classes that it was trained on; or {another(path)}") from error
+        except Exception:
+            differ = [f"{name} is missing there" for name in own if name not in saved]
+            differ += [f"{name} is missing here" for name in saved if name not in own]
+    if differ:
+        raise _of_other_sizes(checkpoint, config, f"The checkpoint's weights do not fit: {'; '.join(differ[:3])}.")
     weights = {name for name, _ in module.named_parameters(remove_duplicate=False)}
-    odd = [found for name, value in own.items() if name in saved and not is_lazy(value) for found in tensor_like(torch.zeros((), dtype=value.dtype).expand(value.shape) if name in weights else value)(saved[name], f"{entry}.{name}")]
+    odd: list[str] = []
+    for name, value in own.items():
+        if name in saved and not is_lazy(value):
+            # a parameter is finite whatever it is here
+            wanted = torch.zeros((), dtype=value.dtype).expand(value.shape) if name in weights else value
+            odd += tensor_like(wanted)(saved[name], f"{entry}.{name}")
     if odd:
+        path = Path(config["ckpt"])
         raise refuse(f"ckpt={path} does not fit this run.", " ".join(odd[:3]), another(path))
 
 
-def _differs(own: Tensor, saved: Any) -> bool:
-    return isinstance(saved, Tensor) and not is_lazy(own) and own.shape != saved.shape
-
-
-def _size(value: Tensor) -> str:
-    return " x ".join(map(str, value.shape)) or "one number"
+def _of_other_sizes(checkpoint: Mapping[str, Any], config: Mapping[str, Any], rule: str) -> UserError:
+    """The error for weights of another network, with what on the command line may have made it another."""
+    path = Path(config["ckpt"])
+    on_top = config["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :]
+    makers = ("data", "model", "loss")
+    typed = " ".join(one for one in on_top if one.lstrip("+~").partition("=")[0].partition(".")[0] in makers)
+    if typed:
+        return refuse(f"ckpt={path} with {typed}.", rule, f"leave out {typed}, or give what has the sizes of training")
+    given = f"ckpt={path} with data={config['choices'].get('data')}."
+    return refuse(given, rule, f"data of the shape and classes that it was trained on; or {another(path)}")
