@@ -177,7 +177,7 @@ def _own_folder(ckpt: Path) -> Path | None:
 
 def _targets(config: Any) -> Iterator[Any]:
     if isinstance(config, Mapping):
-        if "_target_" in config:
+        if config.get("_target_") is not None:  # null: nothing is built
             yield config["_target_"]
         config = list(config.values())
     if isinstance(config, (list, tuple)):

@@ -96,9 +96,6 @@ def _loops(checkpoint: Mapping[str, Any], trainer: L.Trainer) -> Iterator[str]:
     yield from found
     if found:
         return
-    for entry, progress in _progresses(saved, "loops.fit_loop"):
-        odd = [name for name, count in progress["current"].items() if count > progress["total"].get(name, count)]
-        yield from (f"{entry}.current.{name} is beyond its total." for name in odd)
     steps = saved["epoch_loop.automatic_optimization.optim_progress"]["optimizer"]["step"]["total"]["completed"]
     if steps != checkpoint["global_step"]:
         yield f"global_step is {checkpoint['global_step']}, and the loops have counted {steps}."
@@ -107,15 +104,6 @@ def _loops(checkpoint: Mapping[str, Any], trainer: L.Trainer) -> Iterator[str]:
         yield "loops.fit_loop.state_dict.combined_loader must be a list of one loader's place."
         return
     yield from _position(loaders[0], "loops.fit_loop.state_dict.combined_loader[0]")
-
-
-def _progresses(node: Any, entry: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping):
-        if "total" in node and "current" in node:
-            yield entry, node
-        else:
-            for key, inner in node.items():
-                yield from _progresses(inner, f"{entry}.{key}")
 
 
 def _position(state: Any, entry: str) -> Iterator[str]:
