@@ -49,7 +49,7 @@ def entry(checkpoint: Any, *keys: Any) -> Any:
         (lambda c: c.update(global_step=7), "the loops have counted 3"),
         (lambda c: c.update({"pytorch-lightning_version": "1.0.0"}), "a version of Lightning 2"),
         (lambda c: entry(c, "loops", "fit_loop").pop("epoch_loop.batch_progress"), "batch_progress is missing"),
-        (lambda c: entry(c, "loops", "fit_loop", "state_dict")["combined_loader"][0].update(batches=-2), "batches is -2"),
+        (lambda c: entry(c, "loops", "fit_loop", "state_dict", "combined_loader", 0).update(batches=-2), "is -2"),
         (lambda c: entry(c, "callbacks", "Checkpoints").update(best_value="high"), "best_value is 'high'"),
         (lambda c: c["callbacks"].pop("Checkpoints"), "callbacks.Checkpoints is missing"),
         (lambda c: entry(c, "meter", 0, "means.loss", "state").update(total=torch.zeros(2)), "means.loss.state.total"),
