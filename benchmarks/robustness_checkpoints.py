@@ -70,7 +70,10 @@ def checkpoints(seed: int, count: int, folder: Path, good: Path) -> Iterator[Cas
         # a text, which random hashes the same in every process
         what = make(random.Random(f"{seed} {number}"), path, good)
         yield Case(kind, path, what)
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _cut(rng: random.Random, path: Path, good: Path) -> str:

@@ -80,6 +80,8 @@ def _states(
         for state in checkpoint["lr_schedulers"]:
             yield from _schedule(state)
     yield from _callbacks(checkpoint, trainer)
+    if len(checkpoint["meter"]) != len(checkpoint[ENTRY]["rng"]):
+        yield "meter and lossbook.rng are of different numbers of processes."
     running = own_of(checkpoint["meter"], trainer.global_rank, trainer.world_size)
     yield from _meter(running or {}, module.train_meter)
     generators = own_of(checkpoint[ENTRY]["rng"], trainer.global_rank, trainer.world_size)

@@ -112,7 +112,8 @@ def train(
             made = Path(folder)
         with discarding(new):
             record = RunFolder(made, values, assembly.module.primary)
-            trainer = make(made)
+            with whose_config(values["ckpt"]):
+                trainer = make(made)
             require_fit(trainer, assembly.module, values, loading)
             memory.watch(trainer.strategy.root_device)
             print_plan(values, contract, assembly, trainer, made, told(values, assembly.groups, loading))
