@@ -54,6 +54,8 @@ def entry(checkpoint: Any, *keys: Any) -> Any:
         (lambda c: c["callbacks"].pop("Checkpoints"), "callbacks.Checkpoints is missing"),
         (lambda c: entry(c, "meter", 0, "means.loss", "state").update(total=torch.zeros(2)), "means.loss.state.total"),
         (lambda c: entry(c, "optimizer_states", 0, "state", 0).update(exp_avg=torch.zeros(1)), "state[0].exp_avg"),
+        (lambda c: entry(c, "meter", 0, "means.loss", "state").update(__class__=1), "nothing that is summed up"),
+        (lambda c: entry(c, "optimizer_states", 0, "param_groups", 0, "param_names").insert(0, "x"), "name x, which"),
         (lambda c: c["optimizer_states"].clear(), "optimizer_states holds 0 states"),
         (lambda c: c["lossbook"]["rng"][0].update(torch=torch.zeros(5, dtype=torch.uint8)), "lossbook.rng"),
         (lambda c: c["lossbook"]["rng"][0]["numpy"].update(position=10_000), "numpy.position"),

@@ -72,6 +72,8 @@ def _states(
     states = checkpoint["optimizer_states"]
     if len(states) != 1:
         yield f"optimizer_states holds {len(states)} states, and a run has one optimizer."
+    elif strange := [name for name in _trained(states[0]) if name not in checkpoint["state_dict"]]:
+        yield f"optimizer_states[0].param_groups name {str(strange[0])[:80]}, which is no weight of the checkpoint."
     elif isinstance(module.make_optimizer, OptimizerFactory):
         with torch.enable_grad():
             optimizer = module.make_optimizer.trial(module)
@@ -90,6 +92,10 @@ def _states(
     precision = trainer.precision_plugin
     if type(precision).__qualname__ in checkpoint:
         yield from like(precision.state_dict())(checkpoint[type(precision).__qualname__], type(precision).__qualname__)
+
+
+def _trained(state: Mapping[str, Any]) -> list[str]:
+    return [name for group in state["param_groups"] for name in group.get("param_names", ())]
 
 
 def _loops(checkpoint: Mapping[str, Any], trainer: L.Trainer) -> Iterator[str]:
@@ -157,12 +163,18 @@ def _meter(running: Mapping[str, Any], meter: Meter) -> Iterator[str]:
     if running and "means.loss" not in running:
         yield "meter[0].means.loss is missing."
     for name, value in running.items():
-        if name in own:
-            yield from like(own[name])(value, f"meter[0].{name}")
-        elif name.startswith("means."):
-            if not name.removeprefix("means.").isidentifier() or hasattr(nn.ModuleDict, name.removeprefix("means.")):
-                yield f"meter[0].{name} is no name of a mean."
-            yield from like(mean)(value, f"meter[0].{name}")
+        short = name.removeprefix("means.")
+        if name not in own and name == short:
+            continue
+        if name not in own and (not short.isidentifier() or hasattr(nn.ModuleDict, short)):
+            yield f"meter[0].{name} is no name of a mean."
+            continue
+        wanted = own.get(name, mean)
+        found = [*like(wanted)(value, f"meter[0].{name}")]
+        yield from found
+        if not found:  # each is set as an attribute
+            more = value.get("state", {}).keys() - wanted.get("state", {}).keys()
+            yield from (f"meter[0].{name}.state.{key} is nothing that is summed up." for key in more)
 
 
 def _require_weights(
