@@ -192,3 +192,29 @@ def test_a_damaged_file_is_refused_wherever_the_damage_is(file: Path) -> None:
         except UserError:
             continue
         assert "state_dict" in checkpoint  # in a tensor's bytes, padding or a date: torch has no say in those
+
+
+def test_a_flipped_bit_of_a_tensor_is_found(file: Path) -> None:
+    whole = bytearray(file.read_bytes())
+    place = whole.index(GOOD["state_dict"]["weight"].numpy().tobytes()) + 4_002
+    read(file)
+    whole[place] ^= 0x40
+    file.write_bytes(whole)
+    with pytest.raises(UserError, match="is damaged"):
+        read(file)
+
+
+def test_packed_archives_and_endless_nesting_are_refused(file: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(file) as good, zipfile.ZipFile(tmp_path / "p.ckpt", "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in good.namelist():
+            packed.writestr(name, good.read(name))
+    with pytest.raises(UserError, match="no checkpoint file"):
+        read(tmp_path / "p.ckpt")
+    deep: list[Any] = []
+    twice: list[Any] = []
+    for _ in range(100):
+        deep, twice = [deep], [twice, twice]
+    for odd in (deep, twice):
+        torch.save({**GOOD, "odd": odd}, tmp_path / "odd.ckpt")
+        with pytest.raises(UserError, match="nested without an end"):
+            read(tmp_path / "odd.ckpt")

@@ -176,3 +176,25 @@ def test_a_checkpoint_that_asks_for_code_is_refused(checkpoint: dict[str, Any], 
     with pytest.raises(UserError, match="load_inline"):
         lossbook.train(lossbook.compose(f"ckpt={path}", "trainer.max_epochs=2"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_own_modules_are_trusted_with_own_runs_where_a_setting_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_room.py").write_text("import os\n\nclass Net:\n    pass\n")
+    for place in ("outputs/run", "downloads"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "a.ckpt").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    node, inside = {"_target_": "own_room.Net"}, {"ckpt": "outputs/run/a.ckpt"}
+    assert Trust.of(inside).unknown(node)
+    monkeypatch.setenv("LOSSBOOK_TRUST", "own")
+    assert type(build(node, trust=Trust.of(inside))).__name__ == "Net"
+    for stranger in ("own_room.os.system", "subprocess.run", "os.system"):
+        with pytest.raises(UserError):
+            build({"_target_": stranger}, trust=Trust.of(inside))
+    assert Trust.of({"ckpt": "downloads/a.ckpt"}).unknown(node)
+    monkeypatch.setenv("LOSSBOOK_TRUST", "all")
+    with pytest.raises(UserError, match="LOSSBOOK_TRUST=all"):
+        Trust.of(inside)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
-import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from enum import Enum
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,11 @@ import torch
 from lightning.fabric.plugins import CheckpointIO
 from torch import Tensor
 
+from lossbook import checkpoint_schema as schema
+from lossbook.checkpoint_file import another, not_ours, require_file, require_whole
+from lossbook.checkpoint_schema import ENTRY, LEAVES
 from lossbook.errors import UserError, refuse
 from lossbook.files import write_whole
-
-ENTRY = "lossbook"  # the key under which a checkpoint holds what is ours: config, version, random states
-_LEAVES = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
 
 
 class AtomicCheckpointIO(CheckpointIO):
@@ -67,7 +69,7 @@ def plain(value: Any, key: str = "") -> Any:
     Raises:
         UserError: something else is inside; ``key`` (``callbacks.Mine.model``) says where.
     """
-    if type(value) in _LEAVES:
+    if type(value) in LEAVES:
         return value
     if isinstance(value, Tensor):
         return (
@@ -111,65 +113,64 @@ def _foreign(key: str, value: Any) -> UserError:
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The checkpoint in a file, its tensors on the CPU, read without running any code in it.
+    """The checkpoint in a file, its tensors on the CPU, read without running any code in it; not to be changed.
 
-    Tensors come off the disk when they are used: most readers want the config alone, and resuming has several.
+    The file is held against its checksums, and what it holds against the structure of a checkpoint, once as long as it
+    stays as it is. Tensors come off the disk when they are used: most readers want the config alone.
 
     Raises:
-        UserError: the file is missing, cut short, or no checkpoint of Lossbook's.
+        UserError: the file is missing, damaged, or no checkpoint of Lossbook's.
     """
-    return _ours(Path(path), _load(Path(path), mmap=True))
+    path = Path(path)
+    require_file(path)
+    status = path.stat()
+    return _read(path.absolute(), path, (status.st_mtime_ns, status.st_size, status.st_ino))
+
+
+def read_to_go_on(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """``read``, of a checkpoint that holds all that training goes on with.
+
+    Raises:
+        UserError: something is missing.
+    """
+    path, checkpoint = Path(path), read(path)
+    _refuse(path, schema.missing_to_go_on(checkpoint), f"{another(path)}; scripts/evaluate.py may do without them")
+    return checkpoint
+
+
+@lru_cache(maxsize=2)
+def _read(absolute: Path, path: Path, state: tuple[int, ...]) -> dict[str, Any]:
+    require_whole(path)
+    return _ours(path, _load(path, mmap=True))
 
 
 def _load(path: Path, mmap: bool = False) -> Any:
     """What a file of torch's holds; a UserError where it is none, or holds what needs code to be read."""
-    if not path.is_file():
-        known = sorted(path.parent.glob("*.ckpt")) if path.parent.is_dir() else []
-        fix = f"ckpt={known[-1]}" if known else "runs keep theirs in outputs/<loss>-<optim>/<date>_<time>/checkpoints/."
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise refuse(f"ckpt={path} {what}.", "ckpt names a checkpoint file.", fix)
+    require_file(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
-        if _is_archive(path):
-            raise _not_ours(path, "holds objects of another program, which only running its code would read") from error
-        raise _not_ours(path, "is no checkpoint file") from error
+        raise not_ours(path, "holds objects of another program, which only running its code would read") from error
     except OSError as error:
         raise refuse(
             f"ckpt={path} cannot be read: {error.strerror or error}.", "ckpt names a readable file."
         ) from error
     except Exception as error:  # torch names no class for a broken file: RuntimeError, EOFError, ValueError, KeyError
-        if _cut_short(path):
-            raise refuse(
-                f"ckpt={path} is cut short ({path.stat().st_size:,} bytes).",
-                "A copy or download that broke off looks like this; Lossbook itself never leaves such a file.",
-                "copy it again, or take the other one of best.ckpt and last.ckpt.",
-            ) from error
-        raise _not_ours(path, "is no checkpoint file") from error
+        raise not_ours(path, "is no checkpoint file") from error
 
 
 def _ours(path: Path, checkpoint: Any) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise _not_ours(path, f"holds a {type(checkpoint).__name__} without a state_dict")
+        raise not_ours(path, f"holds a {type(checkpoint).__name__} without a state_dict")
     if not isinstance(checkpoint.get(ENTRY), dict):
-        raise _not_ours(path, f"holds no {ENTRY!r} entry: another Lightning program has written it")
+        raise not_ours(path, f"holds no {ENTRY!r} entry: another Lightning program has written it")
+    _refuse(path, schema.problems(checkpoint), another(path))
     return checkpoint
 
 
-def _is_archive(path: Path) -> bool:
-    return zipfile.is_zipfile(path)
-
-
-def _cut_short(path: Path) -> bool:
-    """Whether the file starts as torch's archives do and lacks the directory at their end."""
-    with open(path, "rb") as file:
-        start = file.read(4)
-    return not start or (start == b"PK\x03\x04" and not zipfile.is_zipfile(path))
-
-
-def _not_ours(path: Path, what: str) -> UserError:
-    return refuse(
-        f"ckpt={path} {what}.",
-        "ckpt names a checkpoint that lossbook has written: it alone carries the config that rebuilds the run.",
-        "give checkpoints/last.ckpt or checkpoints/best.ckpt of a run's folder.",
-    )
+def _refuse(path: Path, found: Iterator[str], fix: str) -> None:
+    """Refuse a checkpoint of which there is something to say."""
+    first = [*islice(found, 4)]
+    if first:
+        more = " And more." if len(first) == 4 else ""
+        raise refuse(f"ckpt={path} is no sound checkpoint.", f"{' '.join(first[:3])}{more}", fix)

@@ -224,7 +224,12 @@ def _state(metric: Metric) -> dict[str, Any]:
 
 def _set_state(metric: Metric, saved: dict[str, Any]) -> None:
     for name, value in saved["state"].items():
-        moved = [v.to(metric.device) for v in value] if isinstance(value, list) else value.to(metric.device)
+        # detached: what a file calls a parameter would become one of the metric's
+        moved = (
+            [v.detach().to(metric.device) for v in value]
+            if isinstance(value, list)
+            else value.detach().to(metric.device)
+        )
         setattr(metric, name, moved)
     metric._update_count = saved["updates"]
     metric._computed = None

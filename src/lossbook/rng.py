@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,27 @@ def restore_rng_states(states: Mapping[str, Any], device: torch.device) -> None:
     torch.set_rng_state(states["torch"])
     if states["cuda"] is not None and device.type == "cuda":
         torch.cuda.set_rng_state(states["cuda"], device)
+
+
+def rng_problems(states: Mapping[str, Any], device: torch.device) -> Iterator[str]:
+    """What :func:`restore_rng_states` could not put back of states out of a file, in sentences; draws nothing.
+
+    Tried on generators that nobody uses. Numpy's takes any position, and reads beyond its words.
+    """
+    python, numpy_state = states["python"], states["numpy"]
+    for name, words, count in (("python", python["words"], 625), ("numpy", numpy_state["words"], 624)):
+        if words.shape != (count,) or words.dtype != torch.int64 or not bool(((words >= 0) & (words < 1 << 32)).all()):
+            yield f"lossbook.rng.{name}.words is not {count} numbers of 32 bits."
+            return
+    if numpy_state["position"] > 624 or numpy_state["has_gauss"] > 1:
+        yield "lossbook.rng.numpy.position or has_gauss is beyond what there is."
+    try:
+        random.Random().setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
+        torch.Generator().set_state(states["torch"])
+        if states["cuda"] is not None and device.type == "cuda":
+            torch.Generator(device).set_state(states["cuda"])
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        yield f"lossbook.rng is no state of this program's generators: {str(error).partition(chr(10))[0]}."
 
 
 def seed_generators(*seed: int) -> None:

@@ -7,9 +7,13 @@ not enough that a class comes from torch: ``torch.fx.GraphModule`` compiles what
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lossbook.errors import UserError, refuse
@@ -73,17 +77,26 @@ class Trust:
     Args:
         names: dotted paths that the user vouches for, beside what is safe; None: every path, because the user wrote
             the config. The default is for a config that came from elsewhere.
+        folder: whose modules the user vouches for, too.
     """
 
     names: tuple[str, ...] | None = ()
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         assert not isinstance(self.names, str), "names of paths, not one name"
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Trust:
-        """Whose config it is decides: one out of a checkpoint is a stranger's, and ``trust`` in it the user's word."""
-        return OWN_CONFIG if config.get("ckpt") is None else cls(tuple(config.get("trust") or ()))
+        """Whose config it is decides: one out of a checkpoint is a stranger's, and ``trust`` in it the user's word.
+
+        Raises:
+            UserError: the environment variable ``LOSSBOOK_TRUST`` has another value than ``own``.
+        """
+        if config.get("ckpt") is None:
+            return OWN_CONFIG
+        names = config.get("trust") or ()
+        return cls((names,) if isinstance(names, str) else tuple(names), _own_folder(Path(config["ckpt"])))
 
     def check_names(self, config: Any) -> None:
         """Refuse, before anything is imported, every ``_target_`` in a plain nested config that must not be built.
@@ -106,7 +119,10 @@ class Trust:
         """
         if self.names is None or path in self.names or path in BY_NAME:
             return
-        safe = isinstance(found, type) and _safe_room(found.__module__) and issubclass(found, _kinds())
+        if self._is_own(path):
+            safe = self._is_own(str(getattr(found, "__module__", "")))  # not what its module has imported
+        else:
+            safe = isinstance(found, type) and _safe_room(found.__module__) and issubclass(found, _kinds())
         if not safe:
             raise self._refusal(path)
 
@@ -115,19 +131,29 @@ class Trust:
             return True
         if not isinstance(path, str):
             return False
-        if path in self.names or path in BY_NAME:
+        if path in self.names or path in BY_NAME or self._is_own(path):
             return True
         if not _NAME.fullmatch(path):
             return False
         package = path.rpartition(".")[0]
         return package in _REEXPORTS or _safe_room(package)
 
+    def _is_own(self, path: str) -> bool:
+        """Whether what a dotted path begins with is a module of the folder."""
+        top = path.partition(".")[0]
+        if self.folder is None or not top.isidentifier():
+            return False
+        places = (self.folder / top / "__init__.py", self.folder / f"{top}.py")
+        there = next((place for place in places if place.is_file()), None)
+        found = importlib.util.find_spec(top) if there else None  # another of that name may come first
+        return there is not None and found is not None and Path(found.origin or "").resolve() == there.resolve()
+
     def _refusal(self, *paths: Any) -> UserError:
         named = ",".join(map(str, [*(self.names or ()), *paths]))
         return refuse(
             f"The checkpoint's config asks for {', '.join(map(str, paths))}.",
             "A name can run any code: unasked, a checkpoint builds safe classes of lossbook and torch alone.",
-            f"if you know and trust it: +trust=[{named}]",
+            f"if you know and trust it: {shlex.quote(f'+trust=[{named}]')}",
         )
 
 
@@ -135,9 +161,23 @@ class Trust:
 OWN_CONFIG = Trust(None)
 
 
+def _own_folder(ckpt: Path) -> Path | None:
+    """The working folder, where its user trusts own modules with own runs: those that lie in its ``outputs``."""
+    setting = os.environ.get("LOSSBOOK_TRUST")
+    if not setting:
+        return None
+    if setting != "own":
+        rule = "It says that checkpoints in outputs may build what modules of the working folder define."
+        raise refuse(f"LOSSBOOK_TRUST={setting}", rule, "LOSSBOOK_TRUST=own, or leave it out")
+    here = Path.cwd().resolve()
+    inside = ckpt.is_file() and ckpt.resolve().is_relative_to(here / "outputs")
+    mine = inside and (not hasattr(os, "getuid") or ckpt.stat().st_uid == os.getuid())
+    return here if mine else None
+
+
 def _targets(config: Any) -> Iterator[Any]:
     if isinstance(config, Mapping):
-        if "_target_" in config:
+        if config.get("_target_") is not None:  # null: nothing is built
             yield config["_target_"]
         config = list(config.values())
     if isinstance(config, (list, tuple)):

@@ -102,3 +102,40 @@ def test_a_checkpoint_does_not_say_where_to_write(saved: dict[str, Any]):
     assert list(config["logger"]["a"]) == ["_target_"]
     assert list(config["logger"]["b"]) == ["_target_", "version", "prefix"]
     assert list(config["logger"]["c"]) == ["_target_", "version"]
+
+
+def test_a_checkpoint_starts_no_download(saved: dict[str, Any]):
+    mnist = to_save(compose("data=mnist", "data.root=here", "data.download=true"))
+    assert plain(restore(mnist, []))["data"]["source"]["download"] is False
+    assert plain(restore(mnist, ["data.download=true"]))["data"]["source"]["download"] is True
+
+
+def test_names_that_the_user_gives_are_vouched_for(saved: dict[str, Any], tmp_path: Path):
+    from lossbook.composing.options import conf_folder
+
+    saved["model"] = {"_target_": "mine.Net"}
+    saved["callbacks"] = {"x": {"_target_": "mine.Watch"}}
+    assert "trust" not in restore(saved, [])
+    assert restore(saved, ["model._target_=mine.Net"]).trust == ["mine.Net"]
+    assert restore(saved, ["model._target_=mine.Net", "+trust=[mine.Watch]"]).trust == ["mine.Watch", "mine.Net"]
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "net.yaml").write_text("_target_: mine.Net\n")
+    assert restore(saved, [], [conf_folder(), tmp_path]).trust == ["mine.Net"]
+
+
+@pytest.mark.parametrize("written", [r"epoch\=3 a.ckpt", "'epoch=3 a.ckpt'", "epoch=3 a.ckpt"])
+def test_a_path_may_be_written_as_hydra_has_it(written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from lossbook.composing.arguments import split_ckpt
+
+    monkeypatch.chdir(tmp_path)
+    Path("epoch=3 a.ckpt").touch()
+    assert split_ckpt([f"ckpt={written}"])[0] == "epoch=3 a.ckpt"
+
+
+def test_the_folder_of_a_run_names_its_checkpoint(tmp_path: Path):
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("best.ckpt", "last.ckpt"):
+        (tmp_path / "checkpoints" / name).touch()
+    with pytest.raises(UserError) as caught:
+        compose(f"ckpt={tmp_path}")
+    assert caught.value.problems[0].fix == f"ckpt={tmp_path}/checkpoints/last.ckpt"

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-TRAINED = "current_model_state"  # where a checkpoint holds the trained weights: Lightning's name for it
+from lossbook.checkpoint_schema import TRAINED
+from lossbook.shape_of_entries import entries, require, whole
 
 
 class AveragedWeights(lightning.Callback):
@@ -50,6 +51,7 @@ class AveragedWeights(lightning.Callback):
         return {"updates": self.updates}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        require(state_dict, entries({"updates": whole}))
         self.updates = state_dict["updates"]
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -17,7 +17,18 @@ from lossbook.checkpoint import ENTRY, read
 from lossbook.divergence import holds_finite_weights, weights_not_finite
 from lossbook.errors import UserError, refuse
 from lossbook.files import gone, write_whole
+from lossbook.shape_of_entries import each, entries, finite, flag, number, optional, require, whole
 
+_FIGURES = each(number, str)
+_STATE = entries(
+    {
+        "best_value": optional(finite),
+        "best_loss": number,
+        "best_epoch": optional(whole),
+        "best_figures": _FIGURES,
+    },
+    {"last_figures": _FIGURES, "best_by_loss": flag},  # older checkpoints have neither
+)
 TIE_BREAKER = "val/loss"
 NOT_MEASURED = ("data.epochs", "data.download", "data.num_workers")  # may change: no figure of validation follows them
 
@@ -86,10 +97,11 @@ class Checkpoints(Checkpoint):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        require(state_dict, _STATE)
         self.best_value, self.best_loss = state_dict["best_value"], state_dict["best_loss"]
         self.best_epoch, self.best_figures = state_dict["best_epoch"], state_dict["best_figures"]
-        self.last_figures = state_dict.get("last_figures", {})  # older checkpoints have none
-        self.best_by_loss = state_dict.get("best_by_loss", False)  # nor this
+        self.last_figures = state_dict.get("last_figures", {})
+        self.best_by_loss = state_dict.get("best_by_loss", False)
 
     def on_load_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
@@ -226,7 +238,7 @@ class Checkpoints(Checkpoint):
             self._drop_best(trainer, f"The checkpoint's best is of another {' and other '.join(self._changed)}")
             return
         new = self.folder / "best.ckpt"
-        same = trainer.is_global_zero and self._is_our_best(old)
+        same = trainer.is_global_zero and self._is_our_best(trainer, old)
         if same and old.resolve() != new.resolve():
             write_whole(new, lambda memory: memory.write(old.read_bytes()))
         if trainer.strategy.broadcast(same):
@@ -239,12 +251,14 @@ class Checkpoints(Checkpoint):
         self.best_value, self.best_loss, self.best_epoch, self.best_figures = None, math.inf, None, {}
         self.best_by_loss = False
 
-    def _is_our_best(self, path: Path) -> bool:
+    def _is_our_best(self, trainer: lightning.Trainer, path: Path) -> bool:
         try:
-            state = read(path)["callbacks"][self.state_key]
-        except (UserError, KeyError):
+            state = read(path).get("callbacks", {}).get(self.state_key, {})
+        except UserError as error:
+            if path.exists():
+                trainer.print(error.problems[0].given)
             return False
-        return (state["best_value"], state["best_loss"]) == (self.best_value, self.best_loss)
+        return (state.get("best_value"), state.get("best_loss")) == (self.best_value, self.best_loss)
 
 
 def _figures(trainer: lightning.Trainer) -> dict[str, float]:

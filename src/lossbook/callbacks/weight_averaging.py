@@ -9,6 +9,7 @@ import lightning
 
 from lossbook.callbacks.averaged_weights import AveragedWeights
 from lossbook.errors import refuse
+from lossbook.shape_of_entries import entries, require, whole
 
 
 class ExponentialAverage(AveragedWeights):
@@ -61,6 +62,7 @@ class EqualAverage(AveragedWeights):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
+        require(state_dict, entries({"began": whole}))
         self._began = state_dict["began"]
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

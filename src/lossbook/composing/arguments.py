@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -28,17 +30,27 @@ def _parsed(argument: str) -> Any:
 def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     """Takes ``ckpt=PATH`` out of the arguments; the path is taken as it stands, ``=`` and blanks included.
 
+    Where there is no such file, ``\\=`` and other escapes of Hydra's grammar are read, and ``~`` as the home folder.
+
     Returns:
         The path (None where there is none, or ``null``), and the other arguments.
     """
     paths = [argument.removeprefix("ckpt=") for argument in arguments if argument.startswith("ckpt=")]
     others = [argument for argument in arguments if not argument.startswith("ckpt=")]
-    paths = [unquoted(path) for path in paths]
     if not paths or paths[-1] == "null":
         return None, others
-    if not paths[-1]:
+    path = _meant(paths[-1])
+    if not path:
         raise refuse("ckpt=", "A path must follow.", "ckpt=outputs/<loss>-<optim>/<date>_<time>/checkpoints/last.ckpt")
-    return paths[-1], others
+    return path, others
+
+
+def _meant(given: str) -> str:
+    """The path that is meant: of its readings the first that is there."""
+    path = unquoted(given)
+    readings = [path, re.sub(r"\\([\\()\[\]{}:=, \t'\"])", r"\1", path)]
+    readings += [os.path.expanduser(one) for one in readings]
+    return next((one for one in readings if "\0" not in one and os.path.lexists(one)), readings[-1])
 
 
 def quoted(text: str) -> str:

@@ -60,6 +60,9 @@ class Position:
                         "The rest of the epoch is only known for the same data, batch size, seed and processes.",
                         f"keep {name}={loaded[name]}, or start from a checkpoint of an epoch's end",
                     )
+            if not 0 <= loaded["batches"] <= (most := len(self.order.sizes())):
+                rule = f"An epoch has {most} batches."
+                raise refuse(f"a checkpoint after {loaded['batches']} batches of an epoch", rule, "another checkpoint")
             self.batches = loaded["batches"]
         return self.batches
 

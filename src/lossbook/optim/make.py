@@ -104,6 +104,11 @@ class OptimizerFactory:
         self.loading.attach(optimizer)
         return optimizer
 
+    def trial(self, module: nn.Module) -> Optimizer:
+        """The optimizer as it is at its start, for a look at it before there is a trainer."""
+        self.plan(module)
+        return self._made(lambda: 1)
+
     def _made(self, steps: Callable[[], int | None]) -> Optimizer:
         """The optimizer, or two in one, over the planned groups; ``steps`` tells the length of the run."""
         parts = []

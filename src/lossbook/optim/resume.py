@@ -51,7 +51,7 @@ class Loading:
         names = list(mine)
         keeps = not self.flat or names == [name for group in saved["param_groups"] for name in group["param_names"]]
         known = [name for name in names if keeps and name in before]
-        kept = {name: before[name][1] for name in known if not _switched_on(before[name][0], mine[name])}
+        kept = {name: before[name][1] for name in known if not switches(before[name][0], mine[name])}
         groups, position = [], 0
         for group in optimizer.param_groups:
             end = position + len(group["params"])
@@ -101,7 +101,7 @@ def changes(saved: Sequence[Mapping[str, Any]], planned: Sequence[Mapping[str, A
         lines.append(f"no longer trained: {_listed(known - wanted)}")
     olds = {name: group for group in saved for name in group.get("param_names", ())}
     for group in planned:
-        switched = [(name, _switched_on(olds[name], group)) for name, _ in group["params"] if name in olds]
+        switched = [(name, switches(olds[name], group)) for name, _ in group["params"] if name in olds]
         anew = {name for name, keys in switched if keys}
         if anew:
             keys = ", ".join(dict.fromkeys(key for _, found in switched for key in found))
@@ -116,7 +116,7 @@ def changes(saved: Sequence[Mapping[str, Any]], planned: Sequence[Mapping[str, A
     return lines
 
 
-def _switched_on(old: Mapping[str, Any], group: Mapping[str, Any]) -> list[str]:
+def switches(old: Mapping[str, Any], group: Mapping[str, Any]) -> list[str]:
     """The hyperparameters of a group that need more of a state than was kept under those of an old one."""
     return [key for key in _SWITCHES if group.get(key) and key in old and not old[key]]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from lossbook.composing.check import check
 from lossbook.composing.plain import plain
+from lossbook.composing.resume import whose_config
 from lossbook.errors import Problem, UserError, refuse
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     contract = check(values, trains=False)
 
     from lossbook.run.assemble import assemble
+    from lossbook.run.checkpoint_fits import load_weights
     from lossbook.run.fit import ctrl_c_itself, quiet
     from lossbook.run.processes import launching
     from lossbook.run.summary import print_figures, print_scored
@@ -50,15 +51,9 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     from lossbook.trust import Trust
 
     known = known_data(checkpoint)
-    assembly = assemble(values, contract, Trust.of(values), known=known, evaluating=True)
-    try:
-        assembly.module.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError as error:
-        raise refuse(
-            f"ckpt={values['ckpt']} with data={values['choices']['data']}.",
-            f"The checkpoint's weights do not fit: {shorten(str(error).splitlines()[-1], 200, placeholder=' ...')}",
-            "data of the shape and classes that it was trained on",
-        ) from None
+    with whose_config(values["ckpt"]):
+        assembly = assemble(values, contract, Trust.of(values), known=known, evaluating=True)
+    load_weights(assembly.module, values)
     with quiet(), launching(), ctrl_c_itself():
         trainer = test_trainer(values["trainer"])
         trainer.test(assembly.module, datamodule=assembly.data, verbose=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.callbacks.record import Attempt
-from lossbook.checkpoint import ENTRY, read
+from lossbook.checkpoint import ENTRY, read, read_to_go_on
 from lossbook.errors import Problem, UserError
 from lossbook.run.folder import is_completed
 
@@ -61,7 +61,7 @@ def nothing_left(config: Mapping[str, Any]) -> list[Problem]:
     """
     if config.get("ckpt") is None:
         return []
-    checkpoint = read(config["ckpt"])
+    checkpoint = read_to_go_on(config["ckpt"])
     # within an epoch, the number of that epoch; at its end the next one, while Lightning's own "epoch" lags behind
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     found = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lossbook.composing.check import check
 from lossbook.composing.folders import claimed, discarding, going_on, missing, run_base
 from lossbook.composing.plain import plain
-from lossbook.composing.resume import to_save
+from lossbook.composing.resume import to_save, whose_config
 from lossbook.errors import Pruned, UserError, refuse
 from lossbook.files import unwritten
 from lossbook.naming import run_name
@@ -78,6 +78,7 @@ def _train(
     from lossbook.data.fitted import changes, known_data
     from lossbook.loggers import quiet_writers
     from lossbook.run.assemble import assemble
+    from lossbook.run.checkpoint_fits import require_fit
     from lossbook.run.fit import close_loggers, fit, make_trainer
     from lossbook.run.folder import RunFolder
     from lossbook.run.going_on import checkpoint_to_go_on_from, earlier_attempt, goes_on_in
@@ -107,7 +108,8 @@ def _train(
     loading = loading_of(values)
     known = known_data(read(values["ckpt"])) if values["ckpt"] else None
     with no_traces(bool(values["trainer"].get("compile"))), quiet_writers():
-        assembly = assemble(values, contract, trust, loading, known)
+        with whose_config(values["ckpt"]):
+            assembly = assemble(values, contract, trust, loading, known)
         # refuses what cannot be before a folder is there
         make = make_trainer(
             values,
@@ -129,7 +131,9 @@ def _train(
             assert folder is not None
             made = Path(folder)
         record = RunFolder(made, values, assembly.module.primary, assembly.fitted, assembly.objective.hints())
-        trainer = make(made)
+        with whose_config(values["ckpt"]):
+            trainer = make(made)
+        require_fit(trainer, assembly.module, values, loading)
         memory.watch(trainer.strategy.root_device)
         resumed = changes(known, assembly.fitted) if values["ckpt"] else []
         print_plan(values, contract, assembly, trainer, made, [*resumed, *told(values, assembly.groups, loading)])
