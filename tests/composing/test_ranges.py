@@ -43,7 +43,8 @@ BESIDE = {
 GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "model", "trainer", "callbacks", "logger")
 NAMES = [f"{group}={name}" for group in GROUPS for name in OPTIONS.names(group)]
 NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
-    "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "model.weights",
+    "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
+    "data.split", "data.source.split", "model.weights",
     "scheduler._target_", "trainer.max_time",
     "trainer.devices",  # a number, a list of them, or auto: what there is decides
 }  # fmt: skip
@@ -150,7 +151,6 @@ REFUSED = [
     ("optim.betas=[0.9]", "optim.betas=[0.9,0.999]"),
     ("optim.lr=0", "optim.lr=0.003"),
     ("optim.lr=inf", "optim.lr=0.003"),
-    ("++optim.lr=null", "optim.lr=0.003"),
     ("optim=muon optim.ns_coefficients=[1,2]", "optim.ns_coefficients=[3.4445,-4.775,2.0315]"),
     ("optim=adafactor optim.eps=[null,0.1,1]", "optim.eps=[null,0.001]"),
     ("optim=rprop optim.etas=[0.5]", "optim.etas=[0.5,1.2]"),

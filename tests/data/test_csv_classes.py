@@ -50,7 +50,7 @@ def test_classes_that_the_training_part_lacks_are_told_with_their_lines() -> Non
         "val.csv line 3: column y holds c; likewise line 5",
         "val.csv line 4: column y holds d",
     ]
-    assert [part.tolist() for part in class_indices(parts, "y", list("abcd"))] == [[0, 1], [0, 2, 3, 2]]
+    assert [part.tolist() for part in class_indices(parts, "y", list("abcd"), known=False)] == [[0, 1], [0, 2, 3, 2]]
 
 
 def test_names_that_look_alike_are_said() -> None:

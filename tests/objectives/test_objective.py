@@ -100,7 +100,7 @@ def test_where_there_are_more_to_a_step_such_a_batch_counts_as_nothing(objective
     assert float(step.loss.detach()) == 0
     assert not output.grad.any()
     assert float(step.weight if reduction != "sum" else step.count) == 0
-    assert str(bound.none_counted(train=False)).startswith("Every target")
+    assert str(bound.none_counted()).startswith("Every target")
 
 
 def test_check_knows_the_ignored_index(objective):

@@ -42,7 +42,7 @@ def test_classes_and_their_weights(tmp_path: Path, capsys: pytest.CaptureFixture
     lines = plan(tmp_path / "two", capsys, *two)
     assert lines["classes"] == "malignant, benign; positive, for f1: malignant"
     assert lines["weights"] == "weight auto: malignant 1.34, benign 0.796"  # 398 / (2 * 148), 398 / (2 * 250)
-    notes = json.loads((tmp_path / "two" / "metrics.json").read_text())["notes"]
+    notes = json.loads((tmp_path / "two" / "metrics.json").read_text())["definitions"]
     assert notes == {"f1": "of the class malignant (data.positive_class)"}
     many = plan(tmp_path / "many", capsys, "loss=nll", "loss.criterion.weight=[1,1,1,1,1,1,1,1,1,2]")
     assert "classes" not in many  # 0 to 9

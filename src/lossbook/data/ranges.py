@@ -13,7 +13,8 @@ KEYS: dict[str, Range] = {
     "data.epochs": whole(1, COUNT, example=20),
     "data.seed": SEED,
     "data.num_workers": whole(0, 256),
-    "data.image_size": whole(1, 4096, example=64),
+    "data.image_size": whole(1, 8192, example=64),
+    "data.grey_bits": or_null(whole(8, 16, example=12), "for 16"),
 }
 """By dotted key of the config."""
 _SEEDED = (
@@ -24,6 +25,7 @@ _SEEDED = (
 CLASSES: dict[str, dict[str, Range]] = {
     "lossbook.data.image_folder.ImageFolder": {
         "image_size": KEYS["data.image_size"],
+        "grey_bits": KEYS["data.grey_bits"],
         "normalise": row(
             listed(number(-1000, 1000), 3, 3), listed(number(0, 1000, above=True), 3, 3)
         ),

@@ -185,10 +185,9 @@ def _types(node: Mapping[str, Any]) -> Iterator[Problem]:
     ):
         if node.get(key) is not None and not isinstance(node[key], kind):
             yield Problem(f"loss.{key}={typed(node[key])}", f"It is {what}.", "see conf/loss/triplet_margin.yaml")
-    for key in ("primary", "pairing"):
-        for name, value in (node[key] if isinstance(node.get(key), Mapping) else {}).items():
-            if not isinstance(value, str):
-                yield Problem(f"loss.{key}.{name}={typed(value)}", "It is a text.", "see conf/loss/triplet_margin.yaml")
+    for name, value in (node["pairing"] if isinstance(node.get("pairing"), Mapping) else {}).items():
+        if not isinstance(value, str):
+            yield Problem(f"loss.pairing.{name}={typed(value)}", "It is a text.", "see conf/loss/triplet_margin.yaml")
 
 
 def _accepted(inputs: str, accepts: Mapping[str, Any]) -> Iterator[Problem]:
@@ -214,7 +213,7 @@ def _watched(primary: Any) -> Iterator[Problem]:
         key = f"loss.primary.{kind}"
         if kind not in TARGET_KINDS:
             near = nearest(str(kind), TARGET_KINDS)
-            fix = f"'{near}'?" if near else "remove it"
+            fix = f"loss.primary.{near}={typed(chosen)}" if near else "remove it"
             yield Problem(f"{key}={typed(chosen)}", f"Target kinds are {', '.join(TARGET_KINDS)}.", fix)
         elif not isinstance(chosen, str) and not (
             isinstance(chosen, Mapping)

@@ -159,8 +159,8 @@ class Objective(nn.Module):
 
     @property
     def forms_inputs(self) -> bool:
-        """Whether pairs or triplets are formed within a batch, of which there may be none."""
-        return hasattr(self.inputs, "forms")
+        """Whether samples are compared within a batch, where there may be no pair, triplet or other sample."""
+        return hasattr(self.inputs, "none_counted")
 
     def none_counted(self) -> UserError | None:
         """The error for an epoch in which no batch had anything that counts, where that is one."""

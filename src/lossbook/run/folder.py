@@ -107,7 +107,7 @@ class RunFolder:
         if not self.folder.is_dir():
             raise gone(self.folder)
         measured = {tag.partition("/")[2] for tag in outcome.figures}
-        notes = {name: hint for name, hint in self.hints.items() if name in measured}
+        definitions = {name: hint for name, hint in self.hints.items() if name in measured}
         record = {
             "status": status,
             **({"message": message} if message else {}),
@@ -125,7 +125,7 @@ class RunFolder:
             **memory,
             # JSON knows neither nan nor infinity
             "metrics": {tag: value if math.isfinite(value) else None for tag, value in outcome.figures.items()},
-            **({"notes": notes} if notes else {}),
+            **({"definitions": definitions} if definitions else {}),
         }
         text = json.dumps(record, indent=2, allow_nan=False)
         write_whole(self.folder / FIGURES, lambda file: file.write(text.encode()))
