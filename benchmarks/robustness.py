@@ -5,9 +5,11 @@
     python benchmarks/robustness.py --seed 1 --kinds tables checkpoints
 
 overrides: over every key of every option, wrong types, signs, zero, infinities, sizes, structures. tables, images,
-checkpoints: broken and odd files. Each is composed, checked and, where it is accepted, trained for two steps in a
-process of its own with a time limit. Printed are the counts by kind, and each fault with its command; the exit code is
-1 where there is one. The same seed gives the same sample. About four a second with two workers.
+checkpoints: broken and odd files. evaluations: checkpoints on data that has changed since they were trained, with their
+metrics computed again by numpy and scikit-learn. Each is composed, checked and, where it is accepted, trained for two
+steps (or evaluated, or resumed) in a process of its own with a time limit. Printed are the counts by kind, and each
+fault with its command; the exit code is 1 where there is one. The same seed gives the same sample.
+About four a second with two workers.
 """
 
 from __future__ import annotations
@@ -131,11 +133,19 @@ def checkpoints(seed: int, count: int, folder: Path) -> Iterator[Job]:
         yield Job("checkpoints", f"{case.what}: {_command(script, given)}", lambda run=run, given=given: run(given))  # type: ignore[misc]
 
 
+def evaluations(seed: int, count: int, folder: Path) -> Iterator[Job]:
+    """Checkpoints on data that has changed since, evaluated, and resumed every third time."""
+    made = importlib.import_module("robustness_evaluations").evaluations
+    for case in made(seed, count, folder / "evaluations"):
+        yield Job("evaluations", f"{case.kind}: {_command(case.script, case.overrides)}", case.run, case.allowed)
+
+
 KINDS: dict[str, Callable[[int, int, Path], Iterator[Job]]] = {
     "overrides": overrides,
     "tables": tables,
     "images": images,
     "checkpoints": checkpoints,
+    "evaluations": evaluations,
 }
 
 

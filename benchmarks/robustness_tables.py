@@ -32,6 +32,25 @@ class Case:
     allowed: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Try:
+    """A case with something of its own to run.
+
+    Args:
+        kind: what is odd, joined by ``+``.
+        script: ``evaluate`` or ``train``, as a user would do it.
+        overrides: for ``lossbook.compose``.
+        allowed: what may come of it.
+        run: does it, in an empty folder; AssertionError where a metric is wrong.
+    """
+
+    kind: str
+    script: str
+    overrides: list[str]
+    allowed: tuple[str, ...]
+    run: Callable[[], None]
+
+
 Fault = Callable[[Draft, random.Random], None]
 
 

@@ -56,8 +56,9 @@ def refuse(given: str, rule: str, fix: str = "") -> UserError:
 
 def nearest(name: str, options: Iterable[str]) -> str | None:
     """The option spelt most like ``name``, or None where nothing comes close."""
-    found = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)
-    return found[0] if found else None
+    known = {option.casefold(): option for option in options}
+    found = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=0.5)
+    return known[found[0]] if found else None
 
 
 def typed(value: Any) -> str:

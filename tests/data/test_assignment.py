@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given as generated
 from hypothesis import strategies as st
 
-from lossbook.data.assignment import fresh, given, to_evaluate, to_resume
-from lossbook.data.fitted import KnownSamples
+from lossbook.data.assignment import assigned, fresh, given, to_evaluate, to_resume
+from lossbook.data.fitted import FittedData, KnownSamples
+from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS
 from lossbook.data.split import stratified_split
 from lossbook.errors import UserError
@@ -83,7 +84,7 @@ def test_a_copy_of_a_training_sample_is_no_test() -> None:
 
 
 def test_nothing_but_training_samples_is_refused() -> None:
-    with pytest.raises(UserError, match="All 70 samples"):
+    with pytest.raises(UserError, match="70 of 70 samples"):
         to_evaluate(KNOWN, DIGESTS[ROWS["train"]])
 
 
@@ -113,3 +114,30 @@ def test_no_sample_changes_sides(order: list[int], dropped: int, added: int) -> 
         assert set(places[old]) <= set(ROWS[part])
     tested = to_evaluate(KNOWN, digests).rows["test"] if added or set(places) & set(ROWS["test"]) else []
     assert not {places[row] for row in tested if row < len(places)} & {*ROWS["train"], *ROWS["val"]}
+
+
+def test_what_was_trained_on_before_a_resumed_run_is_no_test() -> None:
+    every = np.arange(100, dtype=np.uint64)
+    places = {"train": np.arange(50), "val": np.arange(50, 60), "test": np.arange(60, 70)}
+    known = KnownSamples(every[:70], places, earlier=every[70:90])
+    assert sorted(to_evaluate(known, every).rows["test"]) == [*range(60, 70), *range(90, 100)]
+    assert sorted(to_evaluate(known, every[70:]).rows["test"]) == list(range(20, 30))
+    with pytest.raises(UserError, match="20 of 20 samples"):
+        to_evaluate(known, every[70:90])
+    rows = to_resume(known, every, np.zeros(100, int), 0).rows
+    assert set(range(70, 90)) <= set(rows["train"].tolist())
+
+
+def test_a_resumed_run_without_a_sample_for_a_part_is_refused() -> None:
+    places = {"train": np.arange(50), "val": np.arange(50, 60), "test": np.arange(60, 70)}
+    every = np.arange(70, dtype=np.uint64)
+    with pytest.raises(UserError, match="no sample for train and val"):
+        to_resume(KnownSamples(every, places), every[60:], np.zeros(10, int), 0)
+
+
+def test_given_test_samples_that_were_trained_on_are_said_when_a_run_goes_on() -> None:
+    every = np.arange(70, dtype=np.uint64)
+    places = {"train": np.arange(50), "val": np.arange(50, 60), "test": np.arange(60, 70)}
+    known = FittedData(Schema("class", (1,), 50, classes=2), None, None, {}, None, known=KnownSamples(every, places))
+    parts = {"train": np.arange(40), "val": np.arange(60, 70), "test": np.arange(40, 55)}
+    assert "15 of these 15 test samples" in assigned(parts, np.zeros(70, int), 0, known, every).notes[0]

@@ -79,7 +79,7 @@ def test_unknown_names_are_told_together() -> None:
     with pytest.raises(UserError) as caught:
         chosen(table(price=X, y=Y), "value", ["z"], ["prize", *map(str, range(40))])
     assert len(caught.value.problems) == 21
-    assert caught.value.problems[1].fix == "price?"
+    assert caught.value.problems[1].fix == "is it price?"
     assert caught.value.problems[-1].given == "22 more columns"
 
 

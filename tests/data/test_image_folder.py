@@ -170,7 +170,7 @@ def test_all_broken_files_of_all_parts_are_named_before_training(tmp_path: Path)
     (tmp_path / "test" / "blue" / "4.png").write_bytes(b"")
     with pytest.raises(UserError, match="2 of 80 images cannot be used") as refusal:
         ImageFolder(str(tmp_path)).load()
-    assert "red/3.png cannot be read as an image" in str(refusal.value)
+    assert "train/red/3.png" in str(refusal.value)
     assert "blue/4.png is empty" in str(refusal.value)
 
 

@@ -52,22 +52,33 @@ def test_files_that_were_cut_off_are_found(tmp_path: Path, name: str, share: flo
         scan([path])
 
 
-def test_the_first_twenty_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+def test_faults_are_told_with_the_first_twenty_files_of_each_in_few_lines(tmp_path: Path) -> None:
     paths = [save(tmp_path / f"{number}.png") for number in range(30)]
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "link.png").symlink_to(tmp_path / "nowhere.png")
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "deep.tif")
-    bad = [tmp_path / "pipe.png", tmp_path / "link.png", tmp_path / "deep.tif", *paths[:22]]
+    (tmp_path / "text.png").write_text("not an image")
+    bad = [tmp_path / "pipe.png", tmp_path / "link.png", tmp_path / "deep.tif", tmp_path / "text.png"]
     for path in paths[:22]:
         path.write_bytes(b"")
-    with pytest.raises(UserError, match="25 of 33 images cannot be used") as refusal:
-        scan([*bad[:3], *paths])
+    with pytest.raises(UserError, match="26 of 34 images cannot be used") as refusal:
+        scan([*bad, *paths])
     message = str(refusal.value)
-    faults = ["is not a file", "is missing", "has pixels of 32 bits", *["is empty"] * 17]
-    for path, fault in zip(bad[:20], faults, strict=True):
-        assert f"{path} {fault}" in message
-    assert "and 5 more" in message
-    assert str(bad[20]) not in message
+    unknown = "cannot be read as an image (It begins like none of the formats that Pillow reads.)"
+    faults = ["is not a file", "is missing", "has pixels of 32 bits", unknown]
+    for path, fault in zip(bad, faults, strict=True):
+        assert f"{fault}: {path}\n" in message
+    assert f"is empty: {', '.join(map(str, paths[:20]))} and 2 more" in message
+    assert len(message.splitlines()) <= 8
+
+
+def test_faults_of_many_kinds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lossbook.data.image_files.LARGEST", 3)
+    for number in range(9):
+        Image.new("L", (4 + number, 4)).save(tmp_path / f"{number}.png")  # "has 16 pixels", "has 20 pixels", ...
+    with pytest.raises(UserError, match="otherwise broken: 4 more") as refusal:
+        scan(sorted(tmp_path.iterdir()))
+    assert len(str(refusal.value).splitlines()) <= 8
 
 
 def test_large_images_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,8 @@ def test_files_are_named_from_the_folder_or_by_a_name_of_their_own(tmp_path: Pat
         ("a,b\n0,train\n", "has the columns a, b"),
         ("", "has the columns (none)"),
         ("name,row,part\n0,0,train\n", "has the columns name, row, part"),
+        ("part,split\n0,train\n", "has the columns part, split"),
+        ("row,row,part\n0,0,train\n", "has the columns row, row, part"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, said: str) -> None:
@@ -69,5 +71,18 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> No
     path = tmp_path / "s.csv"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"s\.csv"):
         read_split(str(path), 1)
+
+
+def test_a_name_may_hold_an_end_of_line(tmp_path: Path) -> None:
+    found = split(
+        tmp_path / "s.csv", 'name,part\n"cat/a\nb.png",train\ndog/1.png,test\n', 2, ["cat/a\nb.png", "dog/1.png"]
+    )
+    assert found == {"train": [0], "test": [1]}
+
+
+@pytest.mark.parametrize(("path", "said"), [("/dev/zero", "a device"), ("/", "a folder"), ("", "a folder")])
+def test_what_is_no_file_is_not_read(path: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read_split(path, 4)

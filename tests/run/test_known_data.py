@@ -386,3 +386,53 @@ def test_a_table_of_parts_fixes_them_in_training_and_in_a_test(tmp_path: Path) -
     assert evaluated(ckpt, sheet.path)["test/acc"] == pytest.approx(expected)
     without = evaluated(ckpt, sheet.path, "data.split=null")  # its samples are known all the same
     assert without["test/acc"] == pytest.approx(expected)
+
+
+def test_target_columns_are_known_by_name(tmp_path: Path) -> None:
+    sheet = Sheet("value", tmp_path / "a.csv")
+    rows = (f"{a},{b},{y},{a - b}" for (a, b), y in zip(sheet.x, sheet.y, strict=True))
+    (tmp_path / "two.csv").write_text("\n".join(["x0,x1,y,z", *rows]))
+    data = ["data=csv", f"data.root={tmp_path / 'two.csv'}", "data.target=value", "data.target_columns=[z,y]"]
+    figures = lossbook.train(lossbook.compose("loss=mse", *data, "trainer.max_epochs=2", *SHORT), tmp_path / "run")
+    ckpt = tmp_path / "run/checkpoints/best.ckpt"
+    found = evaluated(ckpt, tmp_path / "two.csv", "data.target_columns=[y,z]")
+    assert found["test/mae"] == pytest.approx(figures["test/mae"])
+    for wrong, said in (("[y]", "predicts z, y"), ("[x0,y]", "as a feature")):
+        with pytest.raises(UserError, match=said):
+            evaluated(ckpt, tmp_path / "two.csv", f"data.target_columns={wrong}")
+
+
+@pytest.mark.parametrize("loss", [["triplet_margin"], ["info_nce", "data.views=2"]])
+def test_losses_between_samples_are_tested_without_a_training_part(
+    tmp_path: Path, animals: tuple[Sheet, Path], loss: list[str]
+) -> None:
+    sheet = animals[0]
+    noise = "data.augment=[{_target_: lossbook.data.augment.GaussianNoise, std: 0.1}]"
+    data = ["data=csv", f"data.root={sheet.path}", "data.target_columns=[y]", *([noise] if loss[1:] else [])]
+    config = lossbook.compose(f"loss={loss[0]}", *loss[1:], *data, "trainer.max_epochs=1", *SHORT)
+    lossbook.train(config, tmp_path / "run")
+    other = Sheet("class", tmp_path / "b.csv")
+    other.x += 0.01
+    found = evaluated(tmp_path / "run/checkpoints/best.ckpt", other.write(tmp_path / "b.csv"))
+    assert found
+    assert np.isfinite(list(found.values())).all()
+
+
+def test_what_a_run_was_trained_on_is_not_forgotten_when_it_goes_on_without_it(tmp_path: Path) -> None:
+    sheet = Sheet("class", tmp_path / "a.csv")
+    first = sheet.train(tmp_path / "run")
+    train = torch.load(first, weights_only=True)["lossbook"]["data"]["known"]["parts"]["train"].numpy()
+    rest = sheet.write(tmp_path / "b.csv", np.setdiff1d(np.arange(ROWS), train[:50]))
+    on = lossbook.compose(f"ckpt={first.with_name('last.ckpt')}", f"data.root={rest}", "trainer.max_epochs=9")
+    lossbook.train(on, tmp_path / "on")
+    second = tmp_path / "on/checkpoints/last.ckpt"
+    with pytest.raises(UserError, match="50 of 50 samples"):
+        evaluated(second, sheet.write(tmp_path / "c.csv", np.sort(train[:50])))
+
+
+def test_targets_that_never_change_are_refused_when_a_run_goes_on(tmp_path: Path) -> None:
+    sheet = Sheet("value", tmp_path / "a.csv")
+    ckpt = sheet.train(tmp_path / "run").with_name("last.ckpt")
+    root = sheet.write(tmp_path / "b.csv", y=np.full(ROWS, 500.0))
+    with pytest.raises(UserError, match="never changes"):
+        lossbook.train(lossbook.compose(f"ckpt={ckpt}", f"data.root={root}", "trainer.max_epochs=9"), tmp_path / "on")

@@ -101,6 +101,8 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
     keys = {override.lstrip("+~").partition("=")[0] for override in config.get("overrides") or ()}
     losses = losses_for(data, options) if "data" in keys and not keys & {"loss", "experiment"} else []
     fits = [f"loss={name}" for name in losses] or [f"data={name}" for name in fitting(contract, options)]
+    if kind in contract.accepts and "data.views" in keys:
+        fits = [f"data.views={contract.views}"]
     yield Problem(given, rule, " or ".join(fits[:6]))
 
 

@@ -55,7 +55,7 @@ def assigned(
     if parts and evaluating:
         return to_test(parts, known.known, digests)
     if parts:
-        return given(parts, strata, seed)
+        return _with_seen(given(parts, strata, seed), known.known, digests)
     samples = known.known or KnownSamples(digests[:0], {name: np.arange(0) for name in PARTS})
     return to_evaluate(samples, digests) if evaluating else to_resume(samples, digests, strata, seed)
 
@@ -90,18 +90,28 @@ def to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed
         seed: of the draw among new samples.
     """
     rows, new = _recognised(known, digests)
-    if not any(map(len, rows.values())):
+    again = np.isin(digests[new], known.earlier)
+    if not any(map(len, rows.values())) and not again.any():
         return Assignment(fresh(strata, seed).rows, (_OTHERS,))
     notes = []
     if gone := len(known.digests) - sum(map(len, rows.values())):
         notes.append(
             f"{gone:,} of the checkpoint's {len(known.digests):,} samples are gone; the others keep their parts"
         )
+    if again.any():  # what a network was trained on once is no test of it
+        rows["train"], new = np.concatenate([rows["train"], new[again]]), new[~again]
+        notes.append(f"{again.sum():,} samples that the checkpoint was trained on earlier are in train")
     if len(new):
         shared = fresh(strata[new], seed).rows if len(new) >= 2 * len(PARTS) else {"train": np.arange(len(new))}
         rows |= {name: np.concatenate([rows[name], new[chosen]]) for name, chosen in shared.items()}
         counts = " + ".join(f"{len(shared.get(name, ())):,}" for name in PARTS)
         notes.append(f"{len(new):,} samples are new to the checkpoint: {counts} of them are train, val and test")
+    if empty := [name for name in PARTS if not len(rows[name])]:
+        raise refuse(
+            f"Data with no sample for {' and '.join(empty)}.",
+            "Every sample stays in the part that the checkpoint knows it in; those of these parts are gone.",
+            "add samples, or give the parts yourself: data.split=FILE",
+        )
     return Assignment(rows, tuple(notes))
 
 
@@ -113,12 +123,17 @@ def to_test(parts: Mapping[str, np.ndarray], known: KnownSamples | None, digests
             "A checkpoint is scored on the test part where there are parts.",
             "add a test part, or data.root=PATH of data without parts, which is scored whole",
         )
-    notes = []
-    if known is not None and (seen := int(np.isin(digests[parts["test"]], known.trained_on()).sum())):
-        notes.append(
-            f"the checkpoint was trained or validated on {seen:,} of these {len(parts['test']):,} test samples"
-        )
-    return Assignment(dict(parts), tuple(notes))
+    return _with_seen(Assignment(dict(parts)), known, digests)
+
+
+def _with_seen(assignment: Assignment, known: KnownSamples | None, digests: np.ndarray) -> Assignment:
+    """With a note on test samples that the checkpoint was trained on."""
+    test = assignment.rows.get("test", np.arange(0))
+    seen = 0 if known is None else int(np.isin(digests[test], known.trained_on()).sum())
+    if not seen:
+        return assignment
+    note = f"the checkpoint was trained or validated on {seen:,} of these {len(test):,} test samples"
+    return Assignment(assignment.rows, (*assignment.notes, note))
 
 
 def to_evaluate(known: KnownSamples, digests: np.ndarray) -> Assignment:
@@ -133,13 +148,13 @@ def to_evaluate(known: KnownSamples, digests: np.ndarray) -> Assignment:
     """
     every = np.arange(len(digests))
     rows, new = _recognised(known, digests)
-    if len(new) < len(every):  # copies of a sample that it was trained on are no test either
+    if len(new) < len(every) or _telling(known.digests):  # copies of what it was trained on are no test either
         new = new[~np.isin(digests[new], known.trained_on())]
     tested = len(rows["test"])
     left_out = len(every) - tested - len(new)
     if not tested + len(new):
         raise refuse(
-            f"All {len(every):,} samples of this data belong to the checkpoint's training or validation part.",
+            f"{len(every):,} of {len(every):,} samples belong to the checkpoint's training or validation part.",
             "A test on them would say nothing about new data.",
             "data.root=PATH of data that the checkpoint has not seen",
         )
@@ -163,8 +178,7 @@ def _recognised(known: KnownSamples, digests: np.ndarray) -> tuple[Rows, np.ndar
     place = {key: position for position, key in enumerate(zip(*new, strict=True))}
     found = np.array([place.get(key, -1) for key in zip(*old, strict=True)], dtype=np.int64)
     there = found >= 0
-    _, counts = np.unique(known.digests, return_counts=True)
-    if (counts == 1).sum() < UNIQUE * len(old[0]):
+    if not _telling(known.digests):
         others = len(digests) - there.sum()
         if there.sum() < SAME * len(found) or others > (1 - SAME) * len(found):
             there[:] = False
@@ -172,6 +186,12 @@ def _recognised(known: KnownSamples, digests: np.ndarray) -> tuple[Rows, np.ndar
     taken = np.zeros(len(digests), dtype=bool)
     taken[found[there]] = True
     return rows, np.flatnonzero(~taken)
+
+
+def _telling(digests: np.ndarray) -> bool:
+    """Whether most samples hold what no other one does, so that equal inputs mean the same sample."""
+    _, counts = np.unique(digests, return_counts=True)
+    return bool((counts == 1).sum() >= UNIQUE * len(digests))
 
 
 def _numbered(digests: np.ndarray) -> tuple[list[int], list[int]]:

@@ -10,6 +10,8 @@ import numpy as np
 from lossbook.data.assignment import assigned
 from lossbook.data.csv_classes import absent
 from lossbook.data.csv_columns import Columns, chosen
+from lossbook.data.csv_columns import names as column_names
+from lossbook.data.csv_columns import typed as typed_columns
 from lossbook.data.csv_extremes import distant, lost_features, unfit_targets
 from lossbook.data.csv_faults import few, listed, told
 from lossbook.data.csv_parts import WHOLE, read_tables
@@ -73,8 +75,9 @@ class Csv(Source):
         assignment = assigned(given, _strata(y, self.target), self.seed, known, digests, evaluating)
         rows = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
         notes = [*columns.notes, *data.notes, *assignment.notes]
-        if known is None:
+        if not evaluating:
             notes += checked(tables[0], columns, self.target, data.features[0], data.targets[0], rows["train"])
+        if known is None:
             by = measured(columns.features, x[rows["train"]])
         assert by is not None
         notes += few(far_out(tables, columns, data, by, None if known is None else known.schema, rows["train"]))
@@ -97,6 +100,9 @@ class Csv(Source):
                 "the data that it was trained on",
             )
         names = known.features.names
+        if shared := [name for name in column_names("data.target_columns", self.target_columns) if name in names]:
+            given = typed_columns("data.target_columns", shared)
+            raise refuse(given, "The checkpoint reads it as a feature.", "the target that it was trained on")
         columns = chosen(table, self.target, self.target_columns, names)
         if self.feature_columns is not None and list(map(str, self.feature_columns)) != list(names):
             given = chosen(table, self.target, self.target_columns, self.feature_columns).features
@@ -104,8 +110,17 @@ class Csv(Source):
                 rule = f"The checkpoint reads {listed(list(names), 12)}."
                 raise refuse(f"data.feature_columns={typed(given)}", rule, "data.feature_columns=null")
         others = [name for name in table.header if name and name not in (*names, *columns.targets)]
-        left_out = (f"columns that the checkpoint does not read: {listed(others, 5)}",) if others else ()
-        return Columns(columns.features, columns.targets, left_out)
+        notes = [f"columns that the checkpoint does not read: {listed(others, 5)}"] if others else []
+        targets, before = columns.targets, known.schema.column_names
+        if sorted(targets) == sorted(before):
+            targets = list(before)  # in the order of its outputs
+        elif len(before) > 1:
+            fix = typed_columns("data.target_columns", before)
+            rule = f"The checkpoint predicts {listed(list(before), 12)}."
+            raise refuse(typed_columns("data.target_columns", targets), rule, fix)
+        elif before:
+            notes.append(f"the target is {listed(targets, 5)}; what the checkpoint predicts was called {before[0]}")
+        return Columns(columns.features, targets, tuple(notes))
 
     def _given(self, tables: Mapping[str, Table], count: int) -> dict[str, np.ndarray]:
         """The rows of each part, of all tables one after the other, where files or a table of parts say."""

@@ -52,7 +52,9 @@ class Table:
         if sum(map(is_number, self.header)) * 2 >= len(self.header):
             return Problem(given, f"Its first line looks like a row, not like names: {held}.", "add a header line")
         close = nearest(name, self.header)
-        return Problem(given, f"Its columns: {held}.", f"{close}?" if close else "take a name from the header line")
+        return Problem(
+            given, f"Its columns: {held}.", f"is it {close}?" if close else "take a name from the header line"
+        )
 
 
 def read_table(path: Path, delimiter: Any) -> Table:

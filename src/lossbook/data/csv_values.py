@@ -66,7 +66,7 @@ def values(tables: Sequence[Table], columns: Columns, target: str, named: bool, 
     if target == "multilabel":
         schema = Schema(target, (width,), 0, classes=count, class_names=tuple(columns.targets))
     else:
-        schema = Schema(target, (width,), 0, width=count)
+        schema = Schema(target, (width,), 0, width=count, column_names=tuple(columns.targets))
     largest = max(matrix.max() for matrix in targets)
     rounded = f"counts go up to {largest:,.0f}; float32 rounds whole numbers beyond {WHOLE:,}"
     return Values(schema, features, targets, (rounded,) if target == "count" and largest > WHOLE else ())
@@ -107,7 +107,9 @@ def _of_another_kind(table: Table, names: Sequence[str], matrix: np.ndarray, tar
     else:
         return
     for number in np.flatnonzero(~holds.all(0)).tolist():
-        yield _fault(table, names[number], np.flatnonzero(~holds[:, number]), rule, "data.target=value")
+        yield _fault(
+            table, names[number], np.flatnonzero(~holds[:, number]), rule, "correct the cell, or data.target=value"
+        )
 
 
 def _fault(table: Table, name: str, rows: np.ndarray, rule: str, fix: str) -> Fault:

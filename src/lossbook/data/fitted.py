@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,16 @@ class KnownSamples:
     Args:
         digests: of the inputs, (N,) uint64, in the order of the data.
         parts: part -> places in that order.
+        earlier: digests of what it was trained or validated on before, and is no longer there; any number.
     """
 
     digests: np.ndarray
     parts: Mapping[str, np.ndarray]
+    earlier: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
 
     def trained_on(self) -> np.ndarray:
         """The digests of what was trained or validated on."""
-        return self.digests[np.concatenate([self.parts["train"], self.parts["val"]])]
+        return np.concatenate([self.digests[self.parts["train"]], self.digests[self.parts["val"]], self.earlier])
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,19 @@ class FittedData:
     known: KnownSamples | None = None
 
     @classmethod
-    def of(cls, parts: Parts, inputs: Mapping[str, np.ndarray | None], seed: int) -> FittedData:
+    def of(
+        cls, parts: Parts, inputs: Mapping[str, np.ndarray | None], seed: int, before: FittedData | None = None
+    ) -> FittedData:
         """What a loaded set was fitted to.
 
         Args:
             parts: the set, with the statistics that are used.
             inputs: its ``content``.
             seed: ``data.seed``.
+            before: what the checkpoint knew that the run goes on from.
         """
         samples = {name: sample_count(getattr(parts, name)) for name in PARTS}
-        known = _known_samples(parts, inputs)
+        known = _known_samples(parts, inputs, None if before is None else before.known)
         mark = fingerprint(parts, inputs)
         return cls(parts.schema, parts.normalise, parts.features, samples, mark, seed, known)
 
@@ -81,7 +86,10 @@ class FittedData:
         known = None
         if self.known is not None:
             places = {name: torch.from_numpy(rows.astype(np.int64)) for name, rows in self.known.parts.items()}
-            known = {"digests": torch.from_numpy(self.known.digests.view(np.int64)), "parts": places}
+            digests, earlier = (
+                torch.from_numpy(known.view(np.int64)) for known in (self.known.digests, self.known.earlier)
+            )
+            known = {"digests": digests, "parts": places, "earlier": earlier}
         return {
             "version": VERSION,
             "fingerprint": self.fingerprint,
@@ -132,16 +140,19 @@ def changes(known: FittedData | None, now: FittedData) -> list[str]:
     return ["the data is not what the checkpoint was trained on: {} samples then, {} now".format(*counts)]
 
 
-def _known_samples(parts: Parts, inputs: Mapping[str, np.ndarray | None]) -> KnownSamples | None:
+def _known_samples(
+    parts: Parts, inputs: Mapping[str, np.ndarray | None], before: KnownSamples | None
+) -> KnownSamples | None:
     if parts.rows is None or any(digests is None for digests in inputs.values()):
-        return None
+        return before
     places = np.concatenate([parts.rows[name] for name in PARTS])
     order = np.argsort(places, kind="stable")
     rank = np.empty(len(places), np.int64)
     rank[order] = np.arange(len(places))
     every = np.concatenate([inputs[name] for name in PARTS])[order]
     ends = np.cumsum([len(parts.rows[name]) for name in PARTS])
-    return KnownSamples(every, dict(zip(PARTS, np.split(rank, ends[:-1]), strict=True)))
+    earlier = np.zeros(0, np.uint64) if before is None else np.setdiff1d(before.trained_on(), every)
+    return KnownSamples(every, dict(zip(PARTS, np.split(rank, ends[:-1]), strict=True)), earlier)
 
 
 def _read(state: Mapping[str, Any]) -> FittedData:
@@ -168,8 +179,13 @@ def _read(state: Mapping[str, Any]) -> FittedData:
         assert digests.dtype == torch.int64
         every = torch.cat(list(places.values())).sort().values
         assert torch.equal(every, torch.arange(len(digests)))
+        earlier = known.get("earlier", digests[:0])
+        assert isinstance(earlier, Tensor)
+        assert earlier.dtype == torch.int64
         known = KnownSamples(
-            digests.contiguous().numpy().view(np.uint64), {name: rows.numpy() for name, rows in places.items()}
+            digests.contiguous().numpy().view(np.uint64),
+            {name: rows.numpy() for name, rows in places.items()},
+            earlier.contiguous().numpy().view(np.uint64),
         )
     samples = {name: int(state["samples"][name]) for name in PARTS}
     fingerprint = state["fingerprint"]

@@ -84,12 +84,16 @@ class ImageFiles(Dataset[dict[str, Any]]):
 
 def as_image_error(error: Exception) -> ImageError:
     """What an error says of the file that it was raised for."""
+    from PIL import UnidentifiedImageError
+
     if isinstance(error, ImageError):
         return error
     if isinstance(error, FileNotFoundError):
         return ImageError("is missing", "It is a link to nothing, or has been removed since the start.", "put it back")
     if isinstance(error, PermissionError):
         return ImageError("may not be read", "Each image of each part is read.", "chmod u+r the file, or move it away")
+    if isinstance(error, UnidentifiedImageError):  # its text names an object in memory
+        return ImageError("cannot be read as an image", "It begins like none of the formats that Pillow reads.")
     said = str(error).strip().splitlines()
     return ImageError("cannot be read as an image", f"{type(error).__name__}{f': {said[0]}' if said else ''}")
 

@@ -21,7 +21,7 @@ from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Normalise, Parts, Source
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import described_parts
-from lossbook.errors import refuse
+from lossbook.errors import refuse, typed
 
 __all__ = ["IMAGENET", "ImageFiles", "ImageFolder"]
 
@@ -101,7 +101,7 @@ class ImageFolder(Source):
             raise refuse(f"data.grey_bits={bits}", "Greys of 16 bits use 8 to 16 of them.", "data.grey_bits=12")
         if not os.path.isdir(os.path.expanduser(str(self.root))):
             raise refuse(
-                f"data.root={self.root} is not a folder",
+                f"data.root={typed(self.root)} is not a folder",
                 "It holds train/CLASS/IMAGE and test/CLASS/IMAGE, or CLASS/IMAGE to be split.",
                 "data.root=PATH",
             )

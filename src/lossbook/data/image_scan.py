@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 BLOCK = 64 * 2**20  # bytes that are held at once
 DEEP = "of 16-bit greys"
 _SHOWN = 20
+_FAULTS = 5
 _LOOKED_AT = 16
 
 
@@ -88,9 +89,7 @@ def scan(paths: Sequence[Path]) -> Scan:
     if len(bad) == 1:
         raise unusable(*bad[0]) from bad[0][1]
     if bad:
-        lines = [f"{path} {_in_short(error)}" for path, error in bad[:_SHOWN]]
-        more = [f"and {len(bad) - _SHOWN:,} more"] if len(bad) > _SHOWN else []
-        raise refuse(f"{len(bad):,} of {len(paths):,} images cannot be used", "\n  ".join(lines + more), FIX)
+        raise refuse(f"{len(bad):,} of {len(paths):,} images cannot be used", "\n  ".join(_by_fault(bad)), FIX)
     return Scan(digests, modified, deep, kinds)
 
 
@@ -109,9 +108,22 @@ def largest_grey(paths: Sequence[Path]) -> tuple[int, int]:
     return largest, len(looked_at)
 
 
+def _by_fault(bad: Sequence[tuple[Path, Exception]]) -> Iterator[str]:
+    """What is wrong, the most frequent first, and with which files, a line each."""
+    files: dict[str, list[Path]] = {}
+    for path, error in bad:
+        files.setdefault(_in_short(error), []).append(path)
+    faults = sorted(files.items(), key=lambda pair: -len(pair[1]))
+    for fault, paths in faults[:_FAULTS]:
+        more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
+        yield f"{fault}: {', '.join(map(str, paths[:_SHOWN]))}{more}"
+    if rest := sum(len(paths) for _, paths in faults[_FAULTS:]):
+        yield f"otherwise broken: {rest:,} more"
+
+
 def _in_short(error: Exception) -> str:
     bad = as_image_error(error)
-    return f"{bad.fault}: {bad.why}" if bad.fault.startswith("cannot") else bad.fault
+    return f"{bad.fault} ({bad.why})" if bad.fault.startswith("cannot") else bad.fault
 
 
 def _read(path: Path) -> tuple[int, int, list[str]]:

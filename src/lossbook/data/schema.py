@@ -29,6 +29,7 @@ class Schema:
         classes: number of classes (class, multilabel, distribution, mask), or of symbols (text).
         width: number of target columns (value, count).
         class_names: a name for each class, in order of the indices.
+        column_names: of the target's columns, where those of a table are values or counts.
         alphabet: the symbol of each index (text).
         views: how many augmented views of a sample the training batches hold.
         mean, scale: of each target column on the training part (value, count).
@@ -51,6 +52,7 @@ class Schema:
     class_counts: tuple[int, ...] = ()
     vocabulary: int | None = None
     positive: int | None = None
+    column_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.target in TARGET_KINDS, self.target

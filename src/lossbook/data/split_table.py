@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from lossbook.data.csv_text import read_text
 from lossbook.data.part_names import PART_OF, part_of
 from lossbook.errors import refuse
 
@@ -52,23 +54,20 @@ def read_split(path: str, count: int, names: Sequence[str] | None = None) -> dic
 
 def _columns(path: Path, given: str) -> tuple[list[str], list[str], list[int]]:
     """The cells of the two columns, and their lines."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        raise refuse(f"data.split={given} cannot be read ({why}).", _FORM, "data.split=FILE") from error
+    text = read_text(path)
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         rows = [([cell.strip() for cell in row], reader.line_num) for row in reader if row]
     except csv.Error as error:
         raise refuse(f"data.split={given} is no CSV file ({error}).", _FORM, "data.split=FILE") from error
     head = [name.lower() for name in rows[0][0]] if rows else []
-    found = [head.index(name) for known in (_SAMPLE, _PART) for name in known if name in head]
-    if len(found) != 2:
-        raise refuse(f"data.split={given} has the columns {', '.join(head) or '(none)'}.", _FORM, "name,part")
-    sample, part = found
+    samples, parts = ([place for place, name in enumerate(head) if name in known] for known in (_SAMPLE, _PART))
+    if not len(samples) == len(parts) == 1:
+        fix = "let the header line name one column of each: name,part or row,part"
+        raise refuse(f"data.split={given} has the columns {', '.join(head) or '(none)'}.", _FORM, fix)
+    (sample,), (part,) = samples, parts
     short = [f"line {line}" for row, line in rows[1:] if len(row) <= max(sample, part)]
     _refuse_any(given, short, "lines with too few cells", _FORM)
     return [row[sample] for row, _ in rows[1:]], [row[part] for row, _ in rows[1:]], [line for _, line in rows[1:]]

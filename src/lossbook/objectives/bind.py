@@ -45,8 +45,10 @@ def bind(contract: Contract, schema: Schema, embedding_dim: int | None = None, t
     """
     encoding = _encoding(contract, schema, embedding_dim)
     weights, problems = class_weights(contract.criterion, encoding)
-    if contract.views > 1 and schema.samples < 2:
-        problems.append(Problem("The training part has one sample.", "A contrast needs two samples at least."))
+    if contract.views > 1 and schema.samples == 1:  # 0: a checkpoint is only tested
+        problems.append(
+            Problem("The training part has one sample.", "A contrast needs two samples at least.", "supply more data")
+        )
     if problems:
         raise UserError(*problems)
     criterion = _criterion({**contract.criterion, **weights}, trust)

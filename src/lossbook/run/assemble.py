@@ -72,7 +72,7 @@ def assemble(
         rule = f"f1 alone depends on it, and loss={contract.name} has none: it would have no effect."
         raise refuse(f"data.positive_class={typed(positive)}", rule, "leave it out")
     in_memory = check_in_memory(data, objective)
-    if (target := data.targets("train")) is not None:
+    if not evaluating and (target := data.targets("train")) is not None:
         objective.require_inputs(target)
     wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
     model = build_model({**config["model"], **wanted}, objective, trust)
@@ -116,7 +116,7 @@ def build_data(
         fixed=known is not None,
     )
     used = replace(parts, schema=replace(data.schema, views=1))
-    return data, FittedData.of(used, inputs, node.get("seed", 0))
+    return data, FittedData.of(used, inputs, node.get("seed", 0), known)
 
 
 def load(node: Mapping[str, Any], trust: Trust, known: FittedData | None = None, evaluating: bool = False) -> Parts:
