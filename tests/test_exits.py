@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lossbook.exits import Stopped, exit_code
+from lossbook.exits import Stopped, exit_code, stopped_by
 
 PRINTS = """
 import sys
@@ -107,3 +107,9 @@ def test_the_stream_of_a_test_or_a_notebook_is_left_alone(capsys: pytest.Capture
 
     assert exit_code(command) == 0
     assert capsys.readouterr().out == "said\n"
+
+
+def test_errors_that_lead_back_to_themselves_are_no_interrupt() -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__context__, second.__cause__ = second, first
+    assert stopped_by(first) is None

@@ -48,9 +48,11 @@ def exit_code(command: Callable[[], int]) -> int:
 
 def stopped_by(error: BaseException | None) -> KeyboardInterrupt | None:
     """The interrupt behind an error: it is raised wherever the program is, and what is there may word it otherwise."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
+    seen: set[int] = set()
+    while error is not None and not isinstance(error, KeyboardInterrupt) and id(error) not in seen:
+        seen.add(id(error))  # an error raised again from its own cause leads back to itself
         error = error.__cause__ or error.__context__
-    return error
+    return error if isinstance(error, KeyboardInterrupt) else None
 
 
 def stop(number: int, frame: FrameType | None) -> None:

@@ -212,6 +212,12 @@ def test_rows_of_one_class_are_scored_whole(animals: tuple[Sheet, Path], tmp_pat
     assert found["test/acc"] == pytest.approx(other_hand.by_hand(ckpt, ROWS + rows)["acc"])
 
 
+def test_another_seed_would_change_nothing_and_is_refused(animals: tuple[Sheet, Path]) -> None:
+    sheet, ckpt = animals
+    with pytest.raises(UserError, match=r"data\.seed=1\n.*no effect"):
+        evaluated(ckpt, sheet.path, "data.seed=1")
+
+
 def test_a_resumed_run_keeps_every_row_in_its_part(trained: tuple[Sheet, Path], tmp_path: Path) -> None:
     sheet, ckpt = trained
     before = torch.load(ckpt.with_name("last.ckpt"), weights_only=True)["lossbook"]["data"]
@@ -371,6 +377,36 @@ def test_a_split_that_is_drawn_anew_is_refused(tmp_path: Path, data: str) -> Non
     assert found == pytest.approx({tag: value for tag, value in figures.items() if tag.startswith("test/")})
     with pytest.raises(UserError, match="parts were drawn"):
         lossbook.evaluate(lossbook.compose(f"ckpt={ckpt}", "data.seed=1"))
+
+
+def test_a_checkpoint_of_before_is_evaluated_and_resumed_and_its_data_said_to_be_unknown(
+    animals: tuple[Sheet, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet, ckpt = animals
+    for name in ("best", "last"):
+        content = torch.load(ckpt.with_name(f"{name}.ckpt"), weights_only=True)
+        del content["lossbook"]["data"]
+        torch.save(content, tmp_path / f"{name}.ckpt")
+    assert evaluated(tmp_path / "best.ckpt", sheet.path) == evaluated(ckpt, sheet.path)
+    assert capsys.readouterr().out.count("it does not know its data") == 1
+    weights = []
+    for number, path in enumerate((ckpt.with_name("last.ckpt"), tmp_path / "last.ckpt")):
+        lossbook.train(lossbook.compose(f"ckpt={path}", "trainer.max_epochs=10"), tmp_path / str(number))
+        weights.append(torch.load(tmp_path / f"{number}/checkpoints/last.ckpt", weights_only=True)["state_dict"])
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert capsys.readouterr().out.count("it does not know its data") == 1
+
+
+def test_counts_are_read_as_they_were_in_a_checkpoint_of_before(tmp_path: Path) -> None:
+    sheet = Sheet("count", tmp_path / "a.csv")
+    data = ["data=csv", f"data.root={sheet.path}", "data.target=count", "data.target_columns=[y]"]
+    before = ["loss.accepts.count={name: rates, start: zero}", "trainer.max_epochs=2", *SHORT]
+    figures = lossbook.train(lossbook.compose("loss=poisson_nll", *data, *before), tmp_path / "run")
+    content = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)
+    content["lossbook"]["config"]["loss"]["accepts"]["count"] = "rates"
+    del content["lossbook"]["data"]
+    torch.save(content, tmp_path / "old.ckpt")
+    assert evaluated(tmp_path / "old.ckpt", sheet.path)["test/mae"] == pytest.approx(figures["test/mae"])
 
 
 def test_a_table_of_parts_fixes_them_in_training_and_in_a_test(tmp_path: Path) -> None:

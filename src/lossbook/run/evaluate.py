@@ -13,6 +13,8 @@ from lossbook.errors import Problem, UserError, refuse
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from lossbook.data.fitted import FittedData
+
 # What may be put on top of a checkpoint's config, beside the values of data and of a test's trainer.
 MAY_CHANGE = ("data", "seed", "trust", "trainer", "model.weights")  # the checkpoint's weights replace the last
 
@@ -53,15 +55,27 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     known = known_data(checkpoint)
     with whose_config(values["ckpt"]):
         assembly = assemble(values, contract, Trust.of(values), known=known, evaluating=True)
+    _refuse_seed(on_top, known, assembly.fitted)
     load_weights(assembly.module, values)
     with quiet(), launching(), ctrl_c_itself():
         trainer = test_trainer(values["trainer"])
+        if trainer.is_global_zero:
+            print_scored(values, assembly, known)
         trainer.test(assembly.module, datamodule=assembly.data, verbose=False)
     figures = {tag: float(value) for tag, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
-        print_scored(values, assembly, known)
         print_figures(figures, assembly.module.primary, assembly.objective.hints())
     return figures
+
+
+def _refuse_seed(on_top: Sequence[str], known: FittedData | None, fitted: FittedData) -> None:
+    """Refuse ``data.seed`` for a user's own data, of which a checkpoint knows what it has seen."""
+    given = next((argument for argument in on_top if argument.startswith("data.seed=")), None)
+    if given is not None and known is not None and fitted.known is not None:
+        rule = (
+            "Samples keep the parts that they had in training, and new ones are scored whole: it would have no effect."
+        )
+        raise refuse(given, rule, f"leave {given} out")
 
 
 def _refuse_without_effect(on_top: Sequence[str], views: int) -> None:

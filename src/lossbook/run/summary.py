@@ -122,7 +122,8 @@ def print_scored(config: Mapping[str, Any], assembly: Assembly, known: FittedDat
     name = config["choices"]["data"] + (f", {root}" if root else "")
     counted = f"{count:,} sample{'s' if count != 1 else ''} of the test part are scored"
     _print_row(out, "data", "", f"{name}: {counted}", 8, 0)
-    for note in (*assembly.data.notes, *changes(known, assembly.fitted)):
+    own = known is not None and assembly.fitted.known is not None  # of which the notes say what is new
+    for note in (*assembly.data.notes, *([] if own else changes(known, assembly.fitted))):
         _print_row(out, "note", "", note, 8, 0)
 
 
