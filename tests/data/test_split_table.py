@@ -82,7 +82,7 @@ def test_a_name_may_hold_an_end_of_line(tmp_path: Path) -> None:
     assert found == {"train": [0], "test": [1]}
 
 
-@pytest.mark.parametrize(("path", "said"), [("/dev/zero", "a device"), ("/", "a folder"), ("", "a folder")])
-def test_what_is_no_file_is_not_read(path: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+@pytest.mark.parametrize("path", ["/dev/zero", "/", "", "nowhere.csv", "a\0b"])
+def test_what_is_no_file_is_not_read(path: str) -> None:
+    with pytest.raises(UserError, match=f"data.split={path} is no file"):
         read_split(path, 4)

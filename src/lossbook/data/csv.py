@@ -101,8 +101,8 @@ class Csv(Source):
             )
         names = known.features.names
         if shared := [name for name in column_names("data.target_columns", self.target_columns) if name in names]:
-            given = typed_columns("data.target_columns", shared)
-            raise refuse(given, "The checkpoint reads it as a feature.", "the target that it was trained on")
+            wrong = typed_columns("data.target_columns", shared)
+            raise refuse(wrong, "The checkpoint reads it as a feature.", "the target that it was trained on")
         columns = chosen(table, self.target, self.target_columns, names)
         if self.feature_columns is not None and list(map(str, self.feature_columns)) != list(names):
             given = chosen(table, self.target, self.target_columns, self.feature_columns).features

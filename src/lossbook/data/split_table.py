@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -54,6 +55,8 @@ def read_split(path: str, count: int, names: Sequence[str] | None = None) -> dic
 
 def _columns(path: Path, given: str) -> tuple[list[str], list[str], list[int]]:
     """The cells of the two columns, and their lines."""
+    if not (path.is_file() and os.access(path, os.R_OK)):
+        raise refuse(f"data.split={given} is no file that can be read.", _FORM, "data.split=FILE")
     text = read_text(path)
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
