@@ -19,10 +19,11 @@ TINY = ["data=digits", "data.limit=40", "data.batch_size=20", "trainer.max_epoch
 FAULTY = """
 import os, signal, time
 from pathlib import Path
+import torch
 from torch.nn import functional as F
 
 def faulty(input, target, fate: str):
-    if Path("mended").exists() or fate == "well":
+    if Path("mended").exists() or fate == "well" or not torch.is_grad_enabled():
         return F.cross_entropy(input, target)
     if fate == "killed":
         os.kill(os.getpid(), signal.SIGKILL)

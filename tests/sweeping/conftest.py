@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-# what becomes of a run is the value of ``fate``, until a file of the working folder says that all is well
+# what becomes of a run's training is the value of ``fate``, until a file of the working folder says that all is well
 FAULTY = """
 import os, signal, time
 from pathlib import Path
+import torch
 from torch.nn import functional as F
 
 def faulty(input, target, fate: str):
     loss = F.cross_entropy(input, target)
-    if fate == "well" or Path("mended").exists():
+    if fate == "well" or not torch.is_grad_enabled() or Path("mended").exists():
         return loss
     if fate == "nan":
         return loss * float("nan")
