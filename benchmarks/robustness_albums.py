@@ -178,7 +178,7 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "train alone": (_in_parts(("train",), (1,)), REFUSED),
     "a table of parts": (_split, TRAINED),
     "data.image_size=16": (_option("data.image_size", "16"), REFUSED),
-    "data.seed=1": (_option("data.seed", "1"), TRAINED),
+    "data.seed=1": (_option("data.seed", "1"), EITHER),
     "data.batch_size=all": (_option("data.batch_size", "all"), TRAINED),
     "data.batch_size=1": (_option("data.batch_size", "1"), EITHER),
     "data.num_workers=1": (_option("data.num_workers", "1"), TRAINED),

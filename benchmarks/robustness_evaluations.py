@@ -359,7 +359,7 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...], tuple[str, ...]]] = {
     "data.batch_size=1": (_option("data.batch_size", "1"), EITHER, ALL),
     "data.batch_size=7": (_option("data.batch_size", "7"), EITHER, ALL),
     "data.batch_size=all": (_option("data.batch_size", "all"), TRAINED, ALL),
-    "data.seed=1": (_option("data.seed", "1"), TRAINED, ALL),
+    "data.seed=1": (_option("data.seed", "1"), EITHER, ALL),
     "data.positive_class=no": (_option("data.positive_class", "no"), EITHER, ("binary", "class")),
     "data.views=2": (_option("data.views", "2"), EITHER, ALL),
 }  # fmt: skip
