@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "search.py"
 SMALL = ["data.limit=128", "trainer.max_epochs=20", "search.pruner=none", "logger=none", "trainer=cpu"]

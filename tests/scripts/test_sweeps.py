@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
 TRAIN = Path(__file__).parents[2] / "scripts" / "train.py"
 TINY = ["data=digits", "data.limit=40", "data.batch_size=20", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
 FAULTY = """
@@ -211,7 +212,7 @@ def test_the_processes_of_a_job_join_it_and_do_not_start_the_sweep_again(tmp_pat
 
 
 def test_a_sweep_may_stop_at_the_first_error(tmp_path: Path) -> None:
-    arguments = ["-m", "model.hidden=0,16", "loss=mse", *TINY]
+    arguments = ["-m", "model._target_=lossbook.models.cnn.Missing,lossbook.models.cnn.CNN", "loss=mse", *TINY]
     code, _, err = sweep(tmp_path, *arguments, "sweep.on_error=stop", "hydra.sweep.dir=sweep")
     assert code == 1
     assert err.startswith("1 of 2 jobs failed: #0.")

@@ -73,7 +73,7 @@ def test_the_random_sampler_does_not_look_back(planned: Planned) -> None:
     assert params(search(plan, 20, lambda values: 0.0)) == params(search(plan, 20, lambda values: values["optim.lr"]))
 
 
-@pytest.mark.parametrize("argument", ["optim.lr=range(0,1,0.1)", "model.hidden=interval(8,9)", "optim.lr=0.1,0.2"])
+@pytest.mark.parametrize("argument", ["optim.lr=range(0.1,1,0.1)", "model.hidden=interval(8,9)", "optim.lr=0.1,0.2"])
 def test_every_value_is_one_that_optuna_takes(planned: Planned, argument: str) -> None:
     plan, study = planned(argument), optuna.create_study()
     for one in search(plan, 12, lambda values: 0.0):

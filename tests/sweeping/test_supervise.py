@@ -20,6 +20,8 @@ import pytest
 from lossbook.sweeping.ledger import Ending, lock, record_failure, standing
 from lossbook.sweeping.supervise import Worker
 
+pytestmark = pytest.mark.slow
+
 TINY = ["data=digits", "data.limit=40", "data.batch_size=20", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
 
 
@@ -204,7 +206,7 @@ def test_a_job_finds_modules_as_a_run_by_itself_and_no_input(worker: Worker, fau
     )
     worker.close()
     ending = run(worker, 0, "loss=faulty", "loss.criterion={_target_: asks.asks}")
-    assert ending.message == "EOFError: EOF when reading a line"
+    assert "EOFError: EOF when reading a line" in ending.message
     assert run(worker, 1, "loss=mse") == Ending("completed")
 
 
@@ -308,4 +310,5 @@ def test_a_message_in_letters_that_cannot_be_written_is_told_without_them(worker
 def odd(input, target, fate):
     raise ValueError("caf\udcff")
 """)
-    assert run(worker, 0, "loss=faulty", "loss.criterion={_target_: odd.odd}").message == "ValueError: caf?"
+    message = run(worker, 0, "loss=faulty", "loss.criterion={_target_: odd.odd}").message
+    assert "ValueError: caf? (odd.py, line 3)" in message

@@ -116,8 +116,8 @@ def _run(
             callbacks = [] if pruning is None else [_pruning(pruning)]
             train(config, folder, name=name or None, callbacks=callbacks)
         except UserError as error:
-            print(error, file=sys.stderr, flush=True)
-            return _failed(folder, str(error)), several
+            print(described(error), file=sys.stderr, flush=True)
+            return _failed(folder, described(error)), several
         except Pruned:
             return standing(folder), several
         except (KeyboardInterrupt, SIGTERMException):
