@@ -166,3 +166,9 @@ def test_torchvisions_architectures_are_found_without_importing_it() -> None:
     for given, arch in (("resnet18", "resnet18"), ("resnet-50", "resnet50"), ("ViT_B_16", "vit_b_16")):
         assert refusal(f"model={given}")[2] == f"model=torchvision model.arch={arch}"
     assert refusal("model=unte")[2] == "model=unet"
+
+
+def test_a_group_that_is_left_out_by_a_number() -> None:
+    given, rule, fix = refusal("~scheduler=1")
+    assert (given, fix) == ("~scheduler=1", "scheduler=cosine")
+    assert rule.startswith("Every run needs the group scheduler: ")

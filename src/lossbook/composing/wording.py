@@ -258,6 +258,19 @@ def _deleted(found: re.Match[str], error: Exception, arguments: Sequence[str], o
     return refuse(f"~{found[1]}", f"There is no key {found[1]} to take out.", f"~{near}" if near else "leave it out")
 
 
+def _deletion(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError | None:
+    """A group that is left out by something else than the name of its option."""
+    for override in parse(arguments):
+        if override.is_delete() and not isinstance(override.value(), (str, type(None))):
+            rule = (
+                f"Every run needs the group {override.key_or_group}: {', '.join(options.names(override.key_or_group))}."
+            )
+            return refuse(
+                override.input_line, rule, f"{override.key_or_group}={options.default(override.key_or_group)}"
+            )
+    return None
+
+
 def _no_group(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
     near = nearest(found[2], GROUPS)
     fix = f"{near}={found[1].partition('=')[2]}" if near else f"one of {', '.join(GROUPS)}"
@@ -308,6 +321,7 @@ _PATTERNS: list[tuple[str, _Worded]] = [
     (r"Ambiguous value for argument '([^\n]*)'\n", _sweep),
     (r"Sweep parameters '([^\n]*)' requires --multirun", _sweep),
     (r"Config group override must be a string or a list", _not_a_name),
+    (r"Config group override deletion value must be a string", _deletion),
     (r"Could not override '([^'\n]*)'\. No match in the defaults list\.\nTo append.*\+(\S*)", _unlisted),
     (r"Could not override '([^'\n]*)'", _key),
     (r"Error merging override ([^\n]*)", _merge),
