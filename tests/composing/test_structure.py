@@ -52,6 +52,8 @@ def said(*overrides: str) -> str:
         ("++optim.lr=abc", "optim.lr="),
         ("++optim.betas.new=1", "optim.betas=[0.9,0.999]"),
         ("model=[[a]]", "model=bag"),
+        ("model.gives=${seed}", "model.gives"),
+        ("model.takes=[1]", "model.takes"),
         ("optim=lbfgs optim.line_search_fn=abc", "optim.line_search_fn=strong_wolfe"),
         ("+data.shuffle=false", "data has"),
         ("+param_groups.rule=[]", "param_groups.rules="),

@@ -22,6 +22,7 @@ _TAKES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "limit": (int, None), "seed": (int,), "augment": (list, None), "num_workers": (int,), "source": (dict,),
         "positive_class": (str, int, float, bool, None),
     },
+    "model": {"gives": (list, None), "takes": (list, None), "embedding_dim": (int, None)},
     "param_groups": {"rules": (list, None), "preset": (list, None)},
     "trainer": {
         "accelerator": (str,), "devices": (int, str, list), "strategy": (str,), "num_nodes": (int,),
@@ -146,6 +147,10 @@ def _elements(config: Mapping[str, Any]) -> Iterator[Problem]:
         if not (isinstance(each, Mapping) and "_target_" in each):
             rule = "Each of its elements is a mapping with a _target_."
             yield Problem(f"data.augment has {typed(each)}.", rule, _example("data.augment"))
+    for key in ("gives", "takes"):
+        named = config["model"].get(key)
+        if isinstance(named, list) and not all(isinstance(one, str) for one in named):
+            yield Problem(f"model.{key}={typed(named)}", "It is a list of names.", f"leave model.{key} as it is")
 
 
 def _fits(value: Any, takes: Sequence[Any]) -> bool:
