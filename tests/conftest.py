@@ -19,9 +19,11 @@ settings.load_profile("lossbook")
 def _nothing_stays() -> Iterator[None]:
     environment, path = os.environ.copy(), list(sys.path)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores Ctrl-C for what runs in the background
-    sigterm = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one; what a test starts inherits that
     yield
-    signal.signal(signal.SIGTERM, sigterm)
+    for number, handler in before.items():
+        signal.signal(number, handler)
     for name in os.environ.keys() - environment.keys():
         del os.environ[name]
     os.environ.update(environment)

@@ -95,6 +95,7 @@ def test_the_tab_key_completes_options(probed: tuple[subprocess.CompletedProcess
     assert {"loss=multi_margin", "loss=multilabel_margin", "loss=multilabel_soft_margin"} <= set(text.split())
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_is_saved_and_says_so_to_the_shell(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "scripts" / "train.py"), "trainer=cpu", "trainer.max_epochs=2000"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -105,14 +106,18 @@ def test_a_run_that_is_stopped_is_saved_and_says_so_to_the_shell(tmp_path: Path)
         )
         for sent in codes
     }
-    for sent, run in runs.items():
-        while not (tmp_path / sent.name / "checkpoints" / "last.ckpt").exists():
-            assert run.poll() is None
-            time.sleep(0.02)
-        run.send_signal(sent)
-        said, _ = run.communicate(timeout=60)
-        assert run.returncode == codes[sent]
-        assert f"ckpt={sent.name}/checkpoints/last.ckpt" in said
+    try:
+        for sent, run in runs.items():
+            while not (tmp_path / sent.name / "checkpoints" / "last.ckpt").exists():
+                assert run.poll() is None
+                time.sleep(0.02)
+            run.send_signal(sent)
+            said, _ = run.communicate(timeout=60)
+            assert run.returncode == codes[sent]
+            assert f"ckpt={sent.name}/checkpoints/last.ckpt" in said
+    finally:
+        for run in runs.values():
+            run.kill()
         assert json.loads((tmp_path / sent.name / "metrics.json").read_text())["status"] == "interrupted"
 
 
