@@ -11,6 +11,7 @@ import torch
 
 import lossbook
 from lossbook.errors import UserError
+from lossbook.ranks import LAUNCHED
 from lossbook.run import trainer
 from lossbook.run.trainer import build_trainer, trainer_options
 
@@ -140,3 +141,12 @@ def test_no_more_processes_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_argument_of_another_type_is_refused() -> None:
     with pytest.raises(UserError, match=r"trainer\.sync_batchnorm=abc\n.*true or false"):
         trainer_options({"accelerator": "cpu", "sync_batchnorm": "abc"}, 10)
+
+
+def test_machines_that_nobody_started_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in LAUNCHED:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match="No launcher"):
+        trainer_options({"num_nodes": 2, "accelerator": "cpu"}, 4)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    assert trainer_options({"num_nodes": 2, "accelerator": "cpu"}, 4)["num_nodes"] == 2

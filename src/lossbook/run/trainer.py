@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lossbook.annotations import misfit
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
+from lossbook.ranks import LAUNCHED
 
 SLOT = "LOSSBOOK_SLOT"
 """The environment variable that numbers the workers of a sweep, from 0: they take the GPUs in turn."""
@@ -97,6 +98,7 @@ def _device(node: Mapping[str, Any]) -> dict[str, Any]:
 
     One GPU of several is the first, and of a worker among others that which its number deals it.
     """
+    _require_launcher(node.get("num_nodes", 1))
     wanted = node.get("accelerator", "auto")
     there = torch.cuda.is_available()
     if wanted in ("gpu", "cuda") and not there:
@@ -108,6 +110,13 @@ def _device(node: Mapping[str, Any]) -> dict[str, Any]:
     slot, count = os.environ.get(SLOT), torch.cuda.device_count()
     dealt = slot is not None and count > 1 and type(node.get("devices")) is int and node["devices"] == 1
     return {"accelerator": "cuda", **({"devices": [int(slot or 0) % count]} if dealt else {})}
+
+
+def _require_launcher(nodes: Any) -> None:
+    """Refuse several machines where nobody has started their processes: this one would wait for them for half an hour."""
+    if nodes != 1 and not LAUNCHED & os.environ.keys():
+        rule = "No launcher has started processes on other machines: none of its variables (MASTER_ADDR, RANK, ...) is set."
+        raise refuse(f"trainer.num_nodes={nodes}", rule, "trainer.num_nodes=1, or start it by torchrun or Slurm")
 
 
 def _require_cores(devices: Any) -> None:
