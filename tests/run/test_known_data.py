@@ -212,6 +212,16 @@ def test_rows_of_one_class_are_scored_whole(animals: tuple[Sheet, Path], tmp_pat
     assert found["test/acc"] == pytest.approx(other_hand.by_hand(ckpt, ROWS + rows)["acc"])
 
 
+def test_a_new_column_is_not_passed_over_in_training(animals: tuple[Sheet, Path], tmp_path: Path) -> None:
+    sheet, ckpt = animals
+    root = sheet.write(tmp_path / "b.csv", columns=("x0", "more", "x1"))
+    overrides = [f"ckpt={ckpt}", f"data.root={root}", "trainer.max_epochs=9"]
+    with pytest.raises(UserError, match="has the columns more beside") as caught:
+        lossbook.train(lossbook.compose(*overrides), tmp_path / "run")
+    typed = caught.value.problems[0].fix.partition(" ")[0]
+    lossbook.train(lossbook.compose(*overrides, typed), tmp_path / "run")
+
+
 def test_another_seed_would_change_nothing_and_is_refused(animals: tuple[Sheet, Path]) -> None:
     sheet, ckpt = animals
     with pytest.raises(UserError, match=r"data\.seed=1\n.*no effect"):

@@ -65,7 +65,7 @@ class Csv(Source):
             raise refuse(f"data.target={self.target}", f"A CSV file gives {', '.join(KINDS)}.", "data.target=class")
         found = read_tables(self.root, self.delimiter, evaluating)
         tables = list(found.values())
-        columns = self._columns(tables[0], known)
+        columns = self._columns(tables[0], known, evaluating)
         named = self.feature_columns is not None or known is not None
         data = values(tables, columns, self.target, named, () if known is None else known.schema.class_names)
         x, y = np.concatenate(data.features), np.concatenate(data.targets)
@@ -89,7 +89,7 @@ class Csv(Source):
         parts = standardised_parts(data.schema, {part: x[chosen] for part, chosen in rows.items()}, targets, by)
         return replace(parts, features=by, rows=rows, notes=tuple(notes))
 
-    def _columns(self, table: Table, known: FittedData | None) -> Columns:
+    def _columns(self, table: Table, known: FittedData | None, evaluating: bool) -> Columns:
         """Which columns are read: those of the checkpoint, or as the user says."""
         if known is None:
             return chosen(table, self.target, self.target_columns, self.feature_columns)
@@ -109,6 +109,12 @@ class Csv(Source):
             if set(given) != set(names):
                 rule = f"The checkpoint reads {listed(list(names), 12)}."
                 raise refuse(f"data.feature_columns={typed(given)}", rule, "data.feature_columns=null")
+        if self.feature_columns is None and not evaluating:  # training would pass over what may well be worth learning
+            found = chosen(table, self.target, self.target_columns, None).features
+            if new := [name for name in found if name not in names]:
+                rule = f"The checkpoint reads {listed(list(names), 12)}, and its network has no input for others."
+                fix = f"{typed_columns('data.feature_columns', names)} reads those alone"
+                raise refuse(f"{table.path} has the columns {listed(new, 5)} beside the checkpoint's.", rule, fix)
         others = [name for name in table.header if name and name not in (*names, *columns.targets)]
         notes = [f"columns that the checkpoint does not read: {listed(others, 5)}"] if others else []
         targets, before = columns.targets, known.schema.column_names

@@ -113,9 +113,9 @@ def _device(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _require_launcher(nodes: Any) -> None:
-    """Refuse several machines where nobody has started their processes: this one would wait for them for half an hour."""
+    """Refuse several machines where nobody has started their processes: this one would wait for half an hour."""
     if nodes != 1 and not LAUNCHED & os.environ.keys():
-        rule = "No launcher has started processes on other machines: none of its variables (MASTER_ADDR, RANK, ...) is set."
+        rule = "No launcher has started processes on other machines: its variables (MASTER_ADDR, ...) are not set."
         raise refuse(f"trainer.num_nodes={nodes}", rule, "trainer.num_nodes=1, or start it by torchrun or Slurm")
 
 
