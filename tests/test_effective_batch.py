@@ -112,7 +112,11 @@ CASES: dict[str, tuple[str, list[str], Loss]] = {
     "l1": ("value", [], lambda o, b, r: F.l1_loss(o, standard(b["target"]), reduction=r)),
     "mse": ("value", [], lambda o, b, r: F.mse_loss(o, standard(b["target"]), reduction=r)),
     "smooth_l1": ("value", [], lambda o, b, r: F.smooth_l1_loss(o, standard(b["target"]), reduction=r)),
-    "poisson_nll": ("count", [], lambda o, b, r: F.poisson_nll_loss(o, b["target"], reduction=r)),
+    "poisson_nll": (
+        "count",
+        ["loss.accepts.count.start=zero"],
+        lambda o, b, r: F.poisson_nll_loss(o, b["target"], reduction=r),
+    ),
     "kl_div": ("class", [], kl_div),
     "multilabel_margin": (
         "multilabel",

@@ -7,8 +7,12 @@ import pytest
 import torch
 from sklearn.preprocessing import StandardScaler
 
+import lossbook
+from lossbook.build import build
+from lossbook.composing.plain import plain
 from lossbook.data.csv import Csv
 from lossbook.errors import UserError
+from lossbook.trust import OWN_CONFIG
 
 ROWS = 40
 
@@ -284,3 +288,11 @@ def test_a_file_may_be_called_by_a_number(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "2020")
     assert Csv(2020, "class", "kind", ["size"]).load().schema.classes == 3  # type: ignore[arg-type]
+
+
+def test_a_single_feature_is_named_by_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,y\n" + "".join(f"{row * 0.5},{row % 3},{'pq'[row % 2]}\n" for row in range(20)))
+    config = lossbook.compose("data=csv", f"data.root={path}", "data.target_columns=y", "data.feature_columns=b")
+    source = build(plain(config)["data"]["source"], trust=OWN_CONFIG)
+    assert source.load().schema.input_shape == (1,)

@@ -49,7 +49,7 @@ class Csv(Source):
     root: str
     target: str
     target_columns: str | Sequence[str]
-    feature_columns: Sequence[str] | None = None
+    feature_columns: str | Sequence[str] | None = None
     delimiter: str = ","
     split: str | None = None
     seed: int = 0
@@ -104,7 +104,7 @@ class Csv(Source):
             wrong = typed_columns("data.target_columns", shared)
             raise refuse(wrong, "The checkpoint reads it as a feature.", "the target that it was trained on")
         columns = chosen(table, self.target, self.target_columns, names)
-        if self.feature_columns is not None and list(map(str, self.feature_columns)) != list(names):
+        if self.feature_columns is not None:
             given = chosen(table, self.target, self.target_columns, self.feature_columns).features
             if set(given) != set(names):
                 rule = f"The checkpoint reads {listed(list(names), 12)}."
