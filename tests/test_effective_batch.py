@@ -386,6 +386,7 @@ def of_two(name: str) -> list[list[dict[str, Any]]]:
     return [first, second]
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_weights_and_the_loss_of_one(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

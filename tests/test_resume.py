@@ -257,6 +257,7 @@ def test_killed_in_mid_epoch_by_sigkill(tmp_path: Path) -> None:
     assert_same_end(tmp_path / "resumed", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_the_command_killed_by_sigkill(tmp_path: Path) -> None:
     command = [sys.executable, str(Path(__file__).parents[1] / "scripts/train.py")]
     options = ["scheduler=cosine", "model.dropout=0.3", "trainer.max_epochs=2", "trainer.accelerator=cpu"]

@@ -76,6 +76,7 @@ def test_cut_within_an_epoch(case: str, tmp_path: Path, monkeypatch: pytest.Monk
     assert_same_end(tmp_path / "resumed", tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["muon with ema and clipping", "asgd"])
 def test_the_command_killed_by_sigkill(case: str, tmp_path: Path) -> None:
     options = [*CASES[case], "trainer=cpu", "trainer.max_epochs=2", "logger=none", "data.batch_size=16"]

@@ -25,6 +25,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 OPTIONS = ["trainer=cpu", "data.limit=101", "data.batch_size=32", "trainer.max_epochs=1", "loss=cosine_embedding"]
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_folder_and_their_figures_are_of_all_samples(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(SCRIPT), *OPTIONS, "trainer.max_steps=1", "trainer.val_check_interval=1"]
@@ -78,6 +79,7 @@ class Tells(lightning.Callback):  # the second of two processes alone
 """
 
 
+@pytest.mark.slow
 def test_where_one_process_is_told_to_end_all_stop_at_one_step_and_go_on_from_there(tmp_path: Path) -> None:
     (tmp_path / "tells.py").write_text(TELLS)
 

@@ -121,6 +121,7 @@ def test_a_run_that_is_stopped_is_saved_and_says_so_to_the_shell(tmp_path: Path)
         assert json.loads((tmp_path / sent.name / "metrics.json").read_text())["status"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_run_that_nobody_reads_trains_to_its_end(tmp_path: Path) -> None:
     arguments = ["trainer=cpu", "data.limit=40", "trainer.max_epochs=2", "hydra.run.dir=run"]
     command = [sys.executable, "-W", "error", str(ROOT / "scripts" / "train.py"), *arguments]

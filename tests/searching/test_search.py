@@ -45,6 +45,7 @@ def test_a_search_ends_with_the_command_of_its_best_trial(search: Any) -> None:
     assert Plan.read(Path("found")).command[1] == LR
 
 
+@pytest.mark.slow
 def test_it_goes_on_alone_and_with_more_trials_as_if_never_stopped(search: Any) -> None:
     search(LR, "search.trials=3", "hydra.sweep.dir=found")
     assert search("search.resume=found")[0] == 0

@@ -27,6 +27,7 @@ for _ in range(4):
 """
 
 
+@pytest.mark.slow
 def test_several_processes_write_into_one_study(tmp_path: Path) -> None:
     storage.create(tmp_path, "max", 8)
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)]) for _ in range(2)]

@@ -126,6 +126,7 @@ def test_what_is_done_or_somebody_elses_is_left_alone(train: Any) -> None:
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_nothing_is_left_open(train: Any) -> None:
     run("loss=mse")
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
