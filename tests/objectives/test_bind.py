@@ -186,3 +186,10 @@ def test_a_function_may_be_given_as_hydra_writes_it() -> None:
     scores, target = torch.randn(5, 3), torch.tensor([0, 1, 2, 1, 0])
     wanted = torch.nn.functional.cross_entropy(scores, target, label_smoothing=0.1)
     assert torch.equal(objective.criterion(scores, target), wanted)
+
+
+@pytest.mark.parametrize("kind", ["class", "multilabel"])
+def test_an_option_that_an_encoding_does_not_have_is_refused_whatever_the_data(schema, kind):
+    contract = read("focal", {**FOCAL, "accepts": {**FOCAL["accepts"], kind: {"name": "one_hot", "odd": 1}}})
+    with pytest.raises(UserError, match=rf"loss\.accepts\.{kind}\.odd=1\n  The encoding one_hot has (.*, )?threshold"):
+        bind(contract, schema("multilabel"))

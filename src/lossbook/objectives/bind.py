@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -11,7 +11,7 @@ from torch import nn
 from lossbook import build
 from lossbook.annotations import parameters_of
 from lossbook.data.schema import Schema
-from lossbook.errors import Problem, UserError, nearest, refuse
+from lossbook.errors import Problem, UserError, nearest, refuse, typed
 from lossbook.objectives.class_weights import class_weights
 from lossbook.objectives.contract import Contract
 from lossbook.objectives.criteria.function import FunctionCriterion
@@ -43,6 +43,8 @@ def bind(contract: Contract, schema: Schema, embedding_dim: int | None = None, t
     Raises:
         UserError: all that is wrong between the two, at once.
     """
+    if unknown := [*_unknown_options(contract)]:
+        raise UserError(*unknown)
     encoding = _encoding(contract, schema, embedding_dim)
     weights, problems = class_weights(contract.criterion, encoding)
     if contract.views > 1 and schema.samples == 1:  # 0: a checkpoint is only tested
@@ -76,6 +78,17 @@ def _refuse_without_two_arguments(path: str, trust: Trust) -> None:
     if not isinstance(function, type) and kinds and len(by_place) < 2 and inspect.Parameter.VAR_POSITIONAL not in kinds:
         rule = "A criterion is a function of (input, target), or a class whose objects are."
         raise refuse(f"loss.criterion._target_={path}", rule, "_target_: torch.nn.MSELoss, for one")
+
+
+def _unknown_options(contract: Contract) -> Iterator[Problem]:
+    """Options that an encoding does not have, also of kinds that this data is not of: nobody would miss them."""
+    for kind, node in contract.accepts.items():
+        encoding = ENCODINGS[kind].get(str(node["name"]))
+        taken = [name for name in inspect.signature(encoding).parameters if name != "schema"] if encoding else []
+        for option in node if encoding else ():
+            if option != "name" and option not in taken:
+                rule = f"The encoding {node['name']} has {', '.join(taken) or 'no options'}."
+                yield Problem(f"loss.accepts.{kind}.{option}={typed(node[option])}", rule, "remove it")
 
 
 def _encoding(contract: Contract, schema: Schema, embedding_dim: int | None) -> Encoding:
