@@ -118,8 +118,8 @@ REFUSED = [
     (
         "class",
         {"accepts": {"class": {"name": "smoothed", "smooth": 1}}},
-        "loss.accepts.class={name: smoothed",
-        "smooth",
+        "loss.accepts.class.smooth=1",
+        "loss.accepts.class.smoothing=1",
     ),
     (
         "class",

@@ -88,7 +88,9 @@ def _unknown_options(contract: Contract) -> Iterator[Problem]:
         for option in node if encoding else ():
             if option != "name" and option not in taken:
                 rule = f"The encoding {node['name']} has {', '.join(taken) or 'no options'}."
-                yield Problem(f"loss.accepts.{kind}.{option}={typed(node[option])}", rule, "remove it")
+                near = nearest(str(option), taken)
+                fix = f"loss.accepts.{kind}.{near}={typed(node[option])}" if near else "remove it"
+                yield Problem(f"loss.accepts.{kind}.{option}={typed(node[option])}", rule, fix)
 
 
 def _encoding(contract: Contract, schema: Schema, embedding_dim: int | None) -> Encoding:
@@ -118,12 +120,7 @@ def _encoding(contract: Contract, schema: Schema, embedding_dim: int | None) -> 
                 "Targets are encoded as the criterion reads them.",
                 f"remove it from loss.accepts.{schema.target}",
             )
-    try:
-        return encoding(schema, **options)
-    except TypeError as error:
-        raise refuse(
-            f"loss.accepts.{schema.target}={{name: {name}, ...}}", str(error).split("__init__() ")[-1]
-        ) from None
+    return encoding(schema, **options)
 
 
 def _inputs(contract: Contract, encoding: Encoding, criterion: Any) -> FormInputs:
