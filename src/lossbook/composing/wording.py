@@ -159,7 +159,11 @@ def _sweep(found: re.Match[str], error: Exception, arguments: Sequence[str], opt
 
 def _not_a_name(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError | None:
     for override in parse(arguments):
-        if options.has_group(override.key_or_group) and not isinstance(override.value(), (str, list, dict)):
+        value = override.value()
+        named = (
+            all(isinstance(one, str) for one in value) if isinstance(value, list) else isinstance(value, (str, dict))
+        )
+        if options.has_group(override.key_or_group) and not named:
             group = override.key_or_group
             there = options.names(group)
             fix = f"{group}={there[0]}" if there else ""
@@ -321,6 +325,7 @@ _PATTERNS: list[tuple[str, _Worded]] = [
     (r"Ambiguous value for argument '([^\n]*)'\n", _sweep),
     (r"Sweep parameters '([^\n]*)' requires --multirun", _sweep),
     (r"Config group override must be a string or a list", _not_a_name),
+    (r"ListConfig does not support attribute access", _not_a_name),  # Hydra 1.4, of a list in a list
     (r"Config group override deletion value must be a string", _deletion),
     (r"Could not override '([^'\n]*)'\. No match in the defaults list\.\nTo append.*\+(\S*)", _unlisted),
     (r"Could not override '([^'\n]*)'", _key),
