@@ -102,20 +102,21 @@ def overrides(seed: int, count: int, folder: Path) -> Iterator[Job]:
 
 def tables(seed: int, count: int, folder: Path) -> Iterator[Job]:
     """Broken and odd tables."""
-    made = importlib.import_module("robustness_tables").tables
-    for case in made(seed, count, folder / "tables"):
-        given = (*case.overrides, "trainer=one_batch", "logger=none", "trainer.accelerator=cpu")
-        run = lambda given=given: _train(given)  # noqa: E731
-        yield Job("tables", f"{case.kind}: {_command('train', given)}", run, case.allowed)
+    return _trained_on("tables", seed, count, folder)
 
 
 def images(seed: int, count: int, folder: Path) -> Iterator[Job]:
     """Broken and odd folders of images."""
-    made = importlib.import_module("robustness_images").images
-    for case in made(seed, count, folder / "images"):
+    return _trained_on("images", seed, count, folder)
+
+
+def _trained_on(kind: str, seed: int, count: int, folder: Path) -> Iterator[Job]:
+    """One batch of training on each case of a kind."""
+    made = getattr(importlib.import_module(f"robustness_{kind}"), kind)
+    for case in made(seed, count, folder / kind):
         given = (*case.overrides, "trainer=one_batch", "logger=none", "trainer.accelerator=cpu")
         run = lambda given=given: _train(given)  # noqa: E731
-        yield Job("images", f"{case.kind}: {_command('train', given)}", run, case.allowed)
+        yield Job(kind, f"{case.kind}: {_command('train', given)}", run, case.allowed)
 
 
 def checkpoints(seed: int, count: int, folder: Path) -> Iterator[Job]:

@@ -231,6 +231,27 @@ def test_a_full_disk_ends_the_run_in_words_and_leaves_the_files(
     assert last.read_bytes() == before
 
 
+def test_a_best_that_cannot_be_saved_leaves_all_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Checkpoints] = []
+
+    class Full(Scripted):
+        def on_validation_start(self) -> None:
+            made[:] = [one for one in self.trainer.callbacks if isinstance(one, Checkpoints)]
+            if self.current_epoch == 2:
+                monkeypatch.setattr("lossbook.checkpoint.os.fsync", full)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="No space left on device"):
+        run(tmp_path / "a", [(0.9, 1.0), (0.9, 2.0), (0.95, 1.0)], kind=Full)
+    best = made[0]
+    assert (best.best_epoch, best.best_value, best.best_loss) == (0, pytest.approx(0.9), 1.0)
+    assert best.best_by_loss
+
+
 def test_steps_are_counted_from_one_on() -> None:
     with pytest.raises(UserError, match="every_n_steps=0"):
         Checkpoints(every_n_steps=0)

@@ -206,14 +206,14 @@ class Checkpoints(Checkpoint):
             assert self.folder is not None
             self._refuse_gone()
             _refuse_not_finite(trainer)
-            before = self.best_value, self.best_loss, self.best_epoch, self.best_figures
+            before = self.best_value, self.best_loss, self.best_epoch, self.best_by_loss, self.best_figures
             self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
             self.best_by_loss = tied
             self.best_figures = self.last_figures = _figures(trainer)
             try:
                 trainer.save_checkpoint(self.folder / "best.ckpt")
             except BaseException:  # the one before is still there, and still the best of the run
-                self.best_value, self.best_loss, self.best_epoch, self.best_figures = before
+                self.best_value, self.best_loss, self.best_epoch, self.best_by_loss, self.best_figures = before
                 raise
             self.best_path = self.folder / "best.ckpt"
 

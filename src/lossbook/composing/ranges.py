@@ -13,6 +13,7 @@ from lossbook.data import ranges as data
 from lossbook.errors import Problem, typed
 from lossbook.models import ranges as models
 from lossbook.objectives import ranges as objectives
+from lossbook.objectives.rules import look_up
 from lossbook.optim import ranges as optim
 from lossbook.optim.schedules.ranges import of as of_schedule
 from lossbook.ranges import COUNT, FLAG, FLAG_OR_NULL, Range, either, number, one_of, or_null, whole
@@ -86,7 +87,7 @@ def range_problems(config: Mapping[str, Any], declared: Mapping[str, Any]) -> li
     found: dict[str, Problem] = {}
     given = " ".join(map(str, config.get("overrides") or ()))
     for key, value, inside in stated(config):
-        default, known = _default(declared, key)
+        known, default = look_up(declared, key)
         follows = isinstance(default, str) and default.startswith("${")
         if follows and key not in given and any(other in default for other in found):
             continue  # said of the value that it is taken from
@@ -114,16 +115,6 @@ def _within(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, Rang
             for one in value:
                 if isinstance(one, Mapping):
                     yield from _within(one, f"{key}: ")
-
-
-def _default(declared: Mapping[str, Any], key: str) -> tuple[Any, bool]:
-    """The default of a dotted key, and whether the options state the key."""
-    node: Any = declared
-    for part in key.split("."):
-        if not isinstance(node, Mapping) or part not in node:
-            return None, False
-        node = node[part]
-    return node, True
 
 
 def _together(trainer: Mapping[str, Any]) -> Iterator[Problem]:
