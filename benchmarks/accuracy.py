@@ -94,8 +94,8 @@ def run(*arguments: str) -> tuple[dict[str, float], str]:
 def arrays(data: str) -> Arrays:
     """The parts of a dataset as arrays, exactly those that training sees."""
     import lossbook
-    from lossbook.composing.plain import plain
-    from lossbook.run.assemble import build_data
+    from lossbook.config.plain import plain
+    from lossbook.training.assemble import build_data
     from lossbook.trust import OWN_CONFIG
 
     module = build_data(plain(lossbook.compose(f"data={data}"))["data"], 0, OWN_CONFIG)

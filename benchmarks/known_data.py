@@ -25,7 +25,7 @@ import numpy as np
 import lossbook
 from lossbook.data import image_folder
 from lossbook.data.fitted import FittedData
-from lossbook.run import assemble
+from lossbook.training import assemble
 
 EPOCHS = 20
 CLASSES = 10

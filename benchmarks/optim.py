@@ -22,8 +22,8 @@ from torch.optim import Optimizer
 
 import lossbook
 from lossbook.build import build
-from lossbook.composing.options import Options, conf_folder
-from lossbook.composing.plain import plain
+from lossbook.config.options import Options, conf_folder
+from lossbook.config.plain import plain
 from lossbook.optim.capabilities import capability
 from lossbook.optim.make import OptimizerFactory
 from lossbook.optim.split import part_of

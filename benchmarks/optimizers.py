@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from accuracy import run, write
 
-from lossbook.composing.options import Options, conf_folder
+from lossbook.config.options import Options, conf_folder
 
 TOKENS = ("data=digit_tokens",)  # sparse_adam's task
 LEAST, SECONDS = 0.97, 60.0

@@ -160,7 +160,7 @@ def _command(script: str, given: Sequence[str]) -> str:
 
 def _train(given: Sequence[str]) -> None:
     import lossbook
-    from lossbook.composing.plain import plain
+    from lossbook.config.plain import plain
 
     config = lossbook.compose(*given)
     last = given[-1]
@@ -176,7 +176,7 @@ def _train(given: Sequence[str]) -> None:
 def _before(given: Sequence[str]) -> dict[str, object] | None:
     """The config without the last override; None where there is none."""
     import lossbook
-    from lossbook.composing.plain import plain
+    from lossbook.config.plain import plain
     from lossbook.errors import UserError
 
     try:
@@ -197,9 +197,9 @@ def _warm() -> None:
 
     torch.set_num_threads(1)
     for module in (
-        "lossbook.run.assemble",
-        "lossbook.run.fit",
-        "lossbook.run.summary",
+        "lossbook.training.assemble",
+        "lossbook.training.fit",
+        "lossbook.training.summary",
         "sklearn.datasets",
         "PIL.Image",
     ):

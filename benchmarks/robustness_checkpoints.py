@@ -376,7 +376,7 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="print every case")
     flags = parser.parse_args()
     epochs = int(_load(flags.good)["epoch"]) + 2
-    import lossbook.run.checkpoint_fits  # noqa: F401  (once, for all of the processes)
+    import lossbook.training.checkpoint_fits  # noqa: F401  (once, for all of the processes)
 
     torch.set_num_threads(1)  # a child that is forked has none of the others
 

@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lossbook.composing.compose import composer
-from lossbook.composing.options import Options, conf_folder
+from lossbook.config.compose import composer
+from lossbook.config.options import Options, conf_folder
 from lossbook.errors import UserError
 
 GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "model", "trainer", "callbacks", "logger")

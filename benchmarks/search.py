@@ -28,9 +28,9 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from lossbook.searching import storage
-from lossbook.searching.plan import Plan
-from lossbook.searching.trials import Trial, of_study, ranked
+from lossbook.search import storage
+from lossbook.search.plan import Plan
+from lossbook.search.trials import Trial, of_study, ranked
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 SPACE = (

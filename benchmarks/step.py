@@ -33,14 +33,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import lossbook
-from lossbook.composing.check import check
-from lossbook.composing.plain import plain
-from lossbook.composing.resume import to_save
+from lossbook.config.check import check
+from lossbook.config.plain import plain
+from lossbook.config.resume import to_save
 from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
-from lossbook.run.assemble import assemble
-from lossbook.run.fit import make_trainer, quiet
-from lossbook.run.lean import make_lean
+from lossbook.training.assemble import assemble
+from lossbook.training.fit import make_trainer, quiet
+from lossbook.training.lean import make_lean
 from lossbook.trust import OWN_CONFIG
 
 BATCH = 64

@@ -10,15 +10,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossbook.composing.own_keys import command_with
-from lossbook.run.explore import OPTIONS
+from lossbook.config.own_keys import command_with
+from lossbook.training.explore import OPTIONS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
 def job(config: DictConfig, folder: Path | None, options: dict[str, Any]) -> None:
-    from lossbook.run.explore import explore
+    from lossbook.training.explore import explore
 
     explore(config, folder, options)
 

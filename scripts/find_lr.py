@@ -6,16 +6,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossbook.composing.arguments import config_dir
-from lossbook.composing.own_keys import command_with
-from lossbook.run.find_lr import OPTIONS
+from lossbook.config.arguments import config_dir
+from lossbook.config.own_keys import command_with
+from lossbook.training.find_lr import OPTIONS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
 def job(config: DictConfig, folder: Path | None, options: dict[str, Any]) -> dict[str, float]:
-    from lossbook.run.find_lr import find_lr
+    from lossbook.training.find_lr import find_lr
 
     return find_lr(config, folder, options, config_dir(sys.argv[1:]))
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from lossbook.composing import optimizers, pairings
+from lossbook.config import optimizers, pairings
 from lossbook.exits import exit_code
-from lossbook.objectives.metrics import definitions
+from lossbook.metrics import definitions
 
 PAGES = {"pairings": pairings.page, "optimizers": optimizers.page, "metrics": definitions.page}
 

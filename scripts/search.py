@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from lossbook.searching.command import command  # which answers the tab key as lossbook.composing.command does
+from lossbook.search.command import command  # which answers the tab key as lossbook.config.command does
 
 if __name__ == "__main__":
     sys.exit(command())

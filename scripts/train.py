@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossbook.composing.command import command
+from lossbook.config.command import command
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
 def job(config: DictConfig, folder: Path | None) -> dict[str, Any]:
-    from lossbook.run.train import train
+    from lossbook.training.train import train
 
     return train(config, folder)
 

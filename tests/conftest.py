@@ -1,14 +1,27 @@
-"""No test leaves anything to the next: Lightning sets variables of the environment, scripts add to sys.path."""
+"""No test leaves anything to the next: Lightning sets variables of the environment, scripts add to sys.path. And one
+schema, contract and objective a call, for the tests of losses, targets and metrics."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
+
+from lossbook import compose
+from lossbook.build import build
+from lossbook.config.plain import plain
+from lossbook.data.schema import Schema
+from lossbook.losses.bind import bind
+from lossbook.losses.contract import Contract, read
+from lossbook.losses.objective import Objective
+from lossbook.trust import OWN_CONFIG
 
 # the same examples in every run, however slow the machine
 settings.register_profile("lossbook", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,3 +41,61 @@ def _nothing_stays() -> Iterator[None]:
         del os.environ[name]
     os.environ.update(environment)
     sys.path[:] = path
+
+
+SCHEMAS = {
+    "class": {"classes": 3, "class_counts": (2, 3, 5)},
+    "multilabel": {"classes": 4, "class_counts": (2, 5, 8, 4)},
+    "value": {"width": 1, "mean": (100.0,), "scale": (20.0,)},
+    "count": {"width": 1, "mean": (3.0,), "scale": (1.5,)},
+    "distribution": {"classes": 3},
+    "mask": {"classes": 3, "class_counts": (70, 20, 10)},
+    "text": {"classes": 3, "alphabet": ("a", "b", "c")},
+    "pair": {},
+    "triplet": {},
+    "none": {},
+}
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same random numbers for a test, whichever ran before it."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def schema() -> Callable[..., Schema]:
+    """A schema of a target kind, ten samples long: 3 classes, 4 labels, one column, or 3 symbols."""
+
+    def make(kind: str, **changes: Any) -> Schema:
+        return Schema(kind, (2,), 10, **{**SCHEMAS[kind], **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def contract() -> Callable[..., Contract]:
+    """The contract of a config, from its overrides."""
+    return _contract
+
+
+@pytest.fixture(scope="session")
+def criterion() -> Callable[..., Any]:
+    """The criterion of a config, from its overrides."""
+    return lambda *overrides: build(_contract(*overrides).criterion, key="loss.criterion", trust=OWN_CONFIG)
+
+
+@pytest.fixture(scope="session")
+def objective(schema: Callable[..., Schema]) -> Callable[..., Objective]:
+    """The objective of a config on data of a schema (or of a target kind), from its overrides."""
+
+    def make(data: str | Schema, *overrides: str, embedding_dim: int | None = None) -> Objective:
+        return bind(_contract(*overrides), schema(data) if isinstance(data, str) else data, embedding_dim)
+
+    return make
+
+
+@cache
+def _contract(*overrides: str) -> Contract:
+    config = plain(compose(*overrides))
+    return read(config["choices"]["loss"], config["loss"])

@@ -239,7 +239,7 @@ def test_a_function_is_asked_for_in_hydras_word() -> None:
         ({"_target_": "torch.optim.Adam", "params": [], "foreach": "abc"}, "foreach=abc\n.*null or true or false"),
         ({"_target_": "torch.nn.CrossEntropyLoss", "weight": "abc"}, "weight=abc\n.*null or numbers"),
         (
-            {"_target_": "lossbook.callbacks.checkpoints.Checkpoints", "every_n_steps": [1]},
+            {"_target_": "lossbook.training.callbacks.checkpoints.Checkpoints", "every_n_steps": [1]},
             r"takes a whole number or null",
         ),
     ],

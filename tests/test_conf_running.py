@@ -11,10 +11,10 @@ import pytest
 from lightning.pytorch.callbacks import EarlyStopping
 from omegaconf import OmegaConf
 
-from lossbook import loggers
-from lossbook.callbacks.checkpoints import Checkpoints
-from lossbook.callbacks.learning_rates import LearningRates
-from lossbook.callbacks.progress import Progress
+from lossbook.training import loggers
+from lossbook.training.callbacks.checkpoints import Checkpoints
+from lossbook.training.callbacks.learning_rates import LearningRates
+from lossbook.training.callbacks.progress import Progress
 
 CONF = Path(__file__).parents[1] / "conf"
 FILES = [file for group in ("trainer", "logger", "callbacks") for file in sorted(CONF.glob(f"{group}/*.yaml"))]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lossbook.data.schema import TARGET_KINDS
-from lossbook.objectives.bind import FOLLOWING
-from lossbook.objectives.contract import ACTIVATIONS, DISTANCES, INPUTS, MEAN_OVER, PAIRING, REDUCTIONS, Contract
-from lossbook.objectives.encodings import ENCODINGS
+from lossbook.losses.bind import FOLLOWING
+from lossbook.losses.contract import ACTIVATIONS, DISTANCES, INPUTS, MEAN_OVER, PAIRING, REDUCTIONS, Contract
+from lossbook.targets import ENCODINGS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "contracts.md").read_text()
 ROWS = {row.split("`")[1]: row for row in PAGE.splitlines() if row.startswith("| `")}  # by the first name in it

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import lossbook
-from lossbook.composing.options import Options, conf_folder
+from lossbook.config.options import Options, conf_folder
 
 ALONE = [(f"optim={name}",) for name in Options([conf_folder()]).names("optim")]
 ELSEWHERE = [("optim=rprop", "loss=ctc"), ("optim=muon", "loss=triplet_margin"), ("optim=asgd", "loss=bce")]

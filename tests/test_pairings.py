@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import lossbook
-from lossbook.composing.check import accepts, check
-from lossbook.composing.options import Options, conf_folder
-from lossbook.composing.pairings import contracts, page
-from lossbook.composing.plain import plain
+from lossbook.config.check import accepts, check
+from lossbook.config.options import Options, conf_folder
+from lossbook.config.pairings import contracts, page
+from lossbook.config.plain import plain
 from lossbook.errors import UserError
 
 OPTIONS = Options([conf_folder()])

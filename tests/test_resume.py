@@ -21,13 +21,13 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lossbook.callbacks.checkpoints import Checkpoints
-from lossbook.callbacks.record import Record
-from lossbook.checkpoint import AtomicCheckpointIO, read
+from lossbook.checkpoints.read import AtomicCheckpointIO, read
 from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
 from lossbook.optim.schedules.length import length_of
 from lossbook.optim.schedules.plateau import Plateau
+from lossbook.training.callbacks.checkpoints import Checkpoints
+from lossbook.training.callbacks.record import Record
 
 BATCHES = 7
 STATES = ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "sums")

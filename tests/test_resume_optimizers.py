@@ -14,8 +14,8 @@ import pytest
 import torch
 
 import lossbook
-from lossbook.checkpoint import AtomicCheckpointIO, read
-from lossbook.composing.options import conf_folder
+from lossbook.checkpoints.read import AtomicCheckpointIO, read
+from lossbook.config.options import conf_folder
 
 OPTIMIZERS = sorted(path.stem for path in (conf_folder() / "optim").glob("*.yaml"))
 SMALL = ("data.limit=80", "data.batch_size=16", "trainer=cpu", "trainer.max_epochs=2", "logger=none")  # 5 + 5 steps

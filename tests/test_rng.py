@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lossbook.checkpoint import AtomicCheckpointIO
+from lossbook.checkpoints.read import AtomicCheckpointIO
 from lossbook.rng import restore_rng_states, rng_states, seed_generators
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ import torch
 
 import lossbook
 from lossbook.build import build, target
-from lossbook.checkpoint import read
+from lossbook.checkpoints.read import read
 from lossbook.errors import UserError
 from lossbook.trust import BY_NAME, DEFINED_IN, NOT_IN, OWN_CONFIG, Trust
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lossbook.composing.compose import compose
-    from lossbook.run.evaluate import evaluate
-    from lossbook.run.train import train
+    from lossbook.config.compose import compose
+    from lossbook.training.evaluate import evaluate
+    from lossbook.training.train import train
 
 __all__ = ["compose", "evaluate", "train"]
 
-_WHERE = {"compose": "lossbook.composing.compose", "evaluate": "lossbook.run.evaluate", "train": "lossbook.run.train"}
+_WHERE = {
+    "compose": "lossbook.config.compose",
+    "evaluate": "lossbook.training.evaluate",
+    "train": "lossbook.training.train",
+}
 
 
 def __dir__() -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lossbook.composing.command import command
-from lossbook.sweeping.plan import Plan
+from lossbook.config.command import command
+from lossbook.sweeps.plan import Plan
 
 Planned = Callable[..., Plan]
 
@@ -21,7 +21,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planned:
     """The plan of a command, whose jobs are not run."""
     monkeypatch.chdir(tmp_path)
     kept: dict[str, Any] = {}
-    monkeypatch.setattr("lossbook.sweeping.sweep.run", lambda *given: kept.update(given=given))
+    monkeypatch.setattr("lossbook.sweeps.sweep.run", lambda *given: kept.update(given=given))
 
     def planned(*arguments: str) -> Plan:
         monkeypatch.setattr(sys, "argv", ["scripts/train.py", *arguments])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lossbook.build import build, target
-from lossbook.composing.options import Options
+from lossbook.config.options import Options
 
 FOLDER = Path(__file__).parents[2] / "conf" / "model"
 OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))

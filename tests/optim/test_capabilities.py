@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from lossbook.build import target
-from lossbook.composing.options import Options, conf_folder
+from lossbook.config.options import Options, conf_folder
 from lossbook.optim.capabilities import CAPABILITIES, UNKNOWN, capability
 from lossbook.trust import OWN_CONFIG
 

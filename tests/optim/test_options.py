@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lossbook.build import target
-from lossbook.composing.options import Options, conf_folder
+from lossbook.config.options import Options, conf_folder
 from lossbook.optim.capabilities import capability
 
 FOLDER = conf_folder() / "optim"
@@ -94,7 +94,7 @@ def test_the_head_comment_has_a_command_and_says_what_departs(name: str) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_optim_lr_always_works(name: str) -> None:
     import lossbook
-    from lossbook.composing.plain import plain
+    from lossbook.config.plain import plain
 
     node = plain(lossbook.compose(f"optim={name}", "optim.lr=0.125"))["optim"]
     assert node["lr"] == node.get("rest", node)["lr"] == 0.125

@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lossbook.callbacks.checkpoints import Checkpoints
-from lossbook.callbacks.record import Record
-from lossbook.checkpoint import AtomicCheckpointIO, read
+from lossbook.checkpoints.read import AtomicCheckpointIO, read
 from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
-from lossbook.module import LossbookModule
-from lossbook.objectives.bind import bind
-from lossbook.objectives.contract import read as contract
+from lossbook.losses.bind import bind
+from lossbook.losses.contract import read as contract
 from lossbook.optim.repeats import Repeats
+from lossbook.training.callbacks.checkpoints import Checkpoints
+from lossbook.training.callbacks.record import Record
+from lossbook.training.module import LossbookModule
 from lossbook.trust import OWN_CONFIG
 
 LOSS: dict[str, Any] = {"criterion": {"_target_": "torch.nn.CrossEntropyLoss"}, "accepts": {"class": "index"}}

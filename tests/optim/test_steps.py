@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lossbook.build import build
-from lossbook.composing.options import Options, conf_folder
+from lossbook.config.options import Options, conf_folder
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Grads = Sequence[Array]

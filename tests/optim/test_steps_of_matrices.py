@@ -11,7 +11,7 @@ import scipy.optimize
 import torch
 
 from lossbook.build import build
-from lossbook.composing.options import Options, conf_folder
+from lossbook.config.options import Options, conf_folder
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 STEPS = 20

@@ -17,7 +17,7 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from lossbook.pictures.style import picture
+from lossbook.plots.style import picture
 from lossbook.report import heat_map, learning, ranking, swept
 from lossbook.report.content import Report
 from lossbook.report.terminal import print_short

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from lossbook.pictures.style import FAINT
+from lossbook.plots.style import FAINT
 from lossbook.report.curves import curves
 from lossbook.report.leaderboard import Board, boards
 from lossbook.report.learning import draw

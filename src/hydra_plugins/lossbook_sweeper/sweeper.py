@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
-    from lossbook.sweeping.plan import Job, Plan
-    from lossbook.sweeping.supervise import Worker
-    from lossbook.sweeping.task import Task
+    from lossbook.sweeps.plan import Job, Plan
+    from lossbook.sweeps.supervise import Worker
+    from lossbook.sweeps.task import Task
 
 
 _MANY = 500  # jobs, whose plan takes seconds
@@ -53,12 +53,12 @@ class LossbookSweeper(Sweeper):
         self.whole = config
 
     def sweep(self, arguments: list[str]) -> None:
-        from lossbook.composing.arguments import belongs_to_hydra
+        from lossbook.config.arguments import belongs_to_hydra
         from lossbook.errors import refuse
-        from lossbook.sweeping import ledger, sweep, task
-        from lossbook.sweeping.allowed import configs
-        from lossbook.sweeping.plan import Plan
-        from lossbook.sweeping.unheeded import refuse_unheeded
+        from lossbook.sweeps import ledger, sweep, task
+        from lossbook.sweeps.allowed import configs
+        from lossbook.sweeps.plan import Plan
+        from lossbook.sweeps.unheeded import refuse_unheeded
 
         if self.on_error not in ("continue", "stop"):
             raise refuse(f"hydra.sweeper.on_error={self.on_error}", "It is continue or stop.", "sweep.on_error=stop")
@@ -97,11 +97,11 @@ class LossbookSweeper(Sweeper):
 
     def _planned(self, arguments: Sequence[str]) -> Plan:
         """The plan of every combination."""
-        from lossbook.composing.arguments import belongs_to_hydra
-        from lossbook.composing.options import Options, conf_folder
-        from lossbook.sweeping.allowed import with_reasons
-        from lossbook.sweeping.expanding import expanded
-        from lossbook.sweeping.plan import Plan, named
+        from lossbook.config.arguments import belongs_to_hydra
+        from lossbook.config.options import Options, conf_folder
+        from lossbook.sweeps.allowed import with_reasons
+        from lossbook.sweeps.expanding import expanded
+        from lossbook.sweeps.plan import Plan, named
 
         loader = self.context.config_loader
         sources = [Path(one.path).absolute() for one in loader.get_sources() if one.scheme() == "file" and one.path]
@@ -120,7 +120,7 @@ class LossbookSweeper(Sweeper):
         )
 
     def _launch_here(self, task: Task, sweep: Path, jobs: Sequence[Job]) -> None:
-        from lossbook.sweeping.crew import crew, employ
+        from lossbook.sweeps.crew import crew, employ
 
         waiting = deque(jobs)
 
@@ -139,8 +139,8 @@ class LossbookSweeper(Sweeper):
         """Gives the jobs to Hydra's launcher, which calls the task wherever it runs them."""
         from hydra.core.plugins import Plugins
 
-        from lossbook.composing.arguments import quoted
-        from lossbook.sweeping.settling import settled
+        from lossbook.config.arguments import quoted
+        from lossbook.sweeps.settling import settled
 
         if not jobs:
             return

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.optim import LBFGS, Optimizer
 
+from lossbook.checkpoints.entries import Check, anything, described, each, entries, finite, like, optional, whole
 from lossbook.optim.resume import Loading, switches
 from lossbook.optim.split import Split
-from lossbook.shape_of_entries import Check, anything, described, each, entries, finite, like, optional, whole
 
 _COUNTS = ("step", "eta", "mu", "mu_product")  # of steps, or made of such: never negative
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from lossbook.composing.arguments import config_dir
+from lossbook.config.arguments import config_dir
 from lossbook.report.leaderboard import Board
 from lossbook.report.plan import Job, Plan
 from lossbook.report.runs import Run

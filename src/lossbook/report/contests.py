@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lossbook.objectives.rules import look_up
+from lossbook.losses.rules import look_up
 from lossbook.report.runs import Run
 from lossbook.report.settings import Configured, leaves, value_of
 

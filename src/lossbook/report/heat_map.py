@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from lossbook.pictures.style import FAINT, INK, picture
+from lossbook.plots.style import FAINT, INK, picture
 from lossbook.report.leaderboard import Board, Row, shown
 from lossbook.report.looks import LOST, WINNER
 from lossbook.report.names import cuts

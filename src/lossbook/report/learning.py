@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lossbook.pictures.style import FAINT, INK, picture
+from lossbook.plots.style import FAINT, INK, picture
 from lossbook.report.curves import Curve, Curves
 from lossbook.report.leaderboard import Board, Row
 from lossbook.report.looks import Look, looks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lossbook.pictures.style import BLUE, GREEN, INK, ORANGE, PURPLE, RED, SKY
+from lossbook.plots.style import BLUE, GREEN, INK, ORANGE, PURPLE, RED, SKY
 
 WINNER = ORANGE  # and nothing else is of this colour
 REST = BLUE  # where all others look alike

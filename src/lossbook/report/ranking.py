@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lossbook.pictures.style import FAINT, INK, picture
+from lossbook.plots.style import FAINT, INK, picture
 from lossbook.report.leaderboard import Board, Row
 from lossbook.report.looks import LOST, REST, WINNER
 from lossbook.report.sight import in_sight, limits

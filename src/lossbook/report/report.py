@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lossbook.composing.folders import OUTPUTS, claim, sweep_base
+from lossbook.config.folders import OUTPUTS, claim, sweep_base
 from lossbook.errors import nearest, refuse
 from lossbook.files import write_whole
 from lossbook.report.content import Picture, Report

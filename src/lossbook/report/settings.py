@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
-from lossbook.composing.options import GROUPS
+from lossbook.config.options import GROUPS
 from lossbook.errors import typed
 
 # seeds are what one averages over; the others say where from, where to and how long, and change no figure
@@ -199,7 +199,7 @@ def spelled(typed_text: str) -> str:
     """What was typed, in the one spelling."""
     if _PLAIN.fullmatch(typed_text):  # the parser takes half a second to come
         return text(float(typed_text)) if typed_text[0] in "-0123456789" else typed_text
-    from lossbook.composing.arguments import parse
+    from lossbook.config.arguments import parse
 
     try:
         (override,) = parse([f"key={typed_text}"])

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from lossbook.pictures.style import FAINT, INK, picture
+from lossbook.plots.style import FAINT, INK, picture
 from lossbook.report.leaderboard import Board, Row
 from lossbook.report.looks import REST, WINNER, Look, looks
 from lossbook.report.names import labels, short

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lossbook.composing.ranges import range_problems
+from lossbook.config.ranges import range_problems
 from lossbook.optim.schedules.checks import problems
 
 FOLDER = Path(__file__).parents[3] / "conf" / "scheduler"

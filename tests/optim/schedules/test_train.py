@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import lossbook
-from lossbook.checkpoint import AtomicCheckpointIO, read
+from lossbook.checkpoints.read import AtomicCheckpointIO, read
 from lossbook.errors import UserError
 
 TINY = ("data.limit=48", "data.batch_size=16", "trainer=cpu", "trainer.max_epochs=4", "model=mlp", "logger=csv")

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lossbook.build import bind, build, target
 from lossbook.errors import UserError
-from lossbook.objectives.metrics.direction import mode_of
+from lossbook.metrics.direction import mode_of
 from lossbook.optim.schedules.checks import torch_plateau
 from lossbook.optim.schedules.length import Length
 from lossbook.optim.schedules.plateau import Plateau

@@ -1,0 +1,67 @@
+"""From Hydra's config to plain containers, which is all that the rooms below know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from lossbook.config.types import nearest_key
+from lossbook.config.wording import flat
+from lossbook.errors import Problem, UserError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The config as dicts, lists, numbers and strings, every interpolation resolved.
+
+    Raises:
+        UserError: values that only the user knows (``???``) and that were not given; interpolations that lead nowhere.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException:
+        unresolved = OmegaConf.to_container(config, resolve=False)
+        found = [_missing(key, unresolved) for key, value in _leaves(unresolved) if value == "???"]
+        found = found or list(_unresolved(config, unresolved))
+        if not found:
+            raise
+        raise UserError(*found) from None
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values within nested containers, with their dotted keys."""
+    if not isinstance(node, (dict, list)):
+        yield prefix, node
+        return
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+
+
+def _missing(key: str, values: Any) -> Problem:
+    group = key.partition(".")[0]
+    chosen = (values.get("choices") or {}).get(group)
+    given = f"{group}={chosen}" if isinstance(chosen, str) else key
+    return Problem(given, f"{key} has no default, for only you know it.", f"{key}=VALUE")
+
+
+def _unresolved(config: DictConfig, values: Any) -> Iterator[Problem]:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    for key, value in _leaves(values):
+        if key.startswith("overrides.") or not (isinstance(value, str) and "${" in value):
+            continue
+        try:
+            OmegaConf.select(config, key, throw_on_missing=True)
+        except OmegaConfBaseException as error:
+            rule = str(error).partition("\n")[0]
+            near = nearest_key(rule.split("'")[1], flat(values)) if rule.startswith("Interpolation key '") else None
+            fix = f"${{{near}}}" if near else "a key is given in full, from the top, such as ${data.seed}"
+            yield Problem(f"{key}={value}", rule.rstrip(".") + ".", fix)

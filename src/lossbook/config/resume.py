@@ -1,0 +1,259 @@
+"""``ckpt=PATH``: the config that a checkpoint holds, and what the command line puts on top of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+from lossbook.checkpoints.file import another, require_file, require_whole
+from lossbook.config.arguments import parse
+from lossbook.config.check import check
+from lossbook.config.finish import composed, in_order, wrong_values
+from lossbook.config.options import GROUPS, Options, conf_folder, may_list
+from lossbook.config.plain import plain
+from lossbook.config.structure import idle
+from lossbook.config.types import fits
+from lossbook.config.wording import word
+from lossbook.errors import Problem, UserError, refuse, typed
+from lossbook.trust import Trust
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+_NEEDED = (*(group for group in GROUPS if group != "experiment"), "seed")
+
+
+def resume(ckpt: str, overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
+    """Reads the config out of a checkpoint file and puts the overrides on top; imports torch where there is a file.
+
+    Raises:
+        UserError: there is no such file, it is damaged, or its config is none that can be run.
+    """
+    path = Path(ckpt)
+    require_file(path)
+    require_whole(path)
+    from lossbook.checkpoints.read import read
+
+    saved = read(path)["lossbook"]["config"]
+    with whose_config(ckpt):
+        _require_config(path, saved)
+        config = restore(saved, overrides, folders)
+        config.ckpt = ckpt
+        values = plain(config)
+        Trust.of(values).check_names(values)  # all at once
+        check(values, Options(folders))
+    return config
+
+
+@contextmanager
+def whose_config(ckpt: str | None) -> Iterator[None]:
+    """Within it, what the config of this checkpoint makes the code stumble over is said in words.
+
+    Not where the user vouches for what it names: the traceback of a class of one's own is what one needs.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if ckpt is None:
+            raise
+        said = str(error).strip().partition("\n")[0]
+        rule = f"Its config cannot be run: {type(error).__name__}: {shorten(said, 160, placeholder=' ...')}"
+        raise refuse(f"ckpt={ckpt}", rule, another(Path(ckpt))) from error
+
+
+def _require_config(path: Path, saved: Mapping[str, Any]) -> None:
+    """Refuse a config without what every run has, or with values of other types than its options state.
+
+    What the options say beside that by now is of no account.
+    """
+    odd = [f"lossbook.config.{key} is missing." for key in _NEEDED if key not in saved]
+    odd += [
+        f"lossbook.config.{key} must be a mapping."
+        for key in GROUPS
+        if not isinstance(saved.get(key, {}), Mapping | None)
+    ]
+    for key in ("loss.criterion", "optim", "data.source", "model"):
+        node: Any = saved
+        for name in key.split("."):
+            node = node.get(name) if isinstance(node, Mapping) else None
+        if not odd and not (isinstance(node, Mapping) and isinstance(node.get("_target_"), str)):
+            odd.append(f"lossbook.config.{key} names no class.")
+    choices = saved.get("choices") or {}
+    if not isinstance(choices, Mapping) or not all(_is_choice(group, name) for group, name in choices.items()):
+        odd.append("lossbook.config.choices must name an option for each group.")
+    overrides = saved.get("overrides") or []
+    if not isinstance(overrides, list) or not all(isinstance(one, str) for one in overrides):
+        odd.append("lossbook.config.overrides must be a list of texts.")
+    if not odd:
+        odd = list(_odd_types(saved, Options([conf_folder()]).declared(choices), "lossbook.config"))
+    if odd:
+        raise refuse(f"ckpt={path} holds no sound config.", " ".join(odd[:3]), another(path))
+
+
+def _is_choice(group: Any, name: Any) -> bool:
+    several = isinstance(name, list) and may_list(group) and all(isinstance(one, str) for one in name)
+    return isinstance(group, str) and (several or isinstance(name, str | None))
+
+
+# encodings and metrics are a name or a mapping, whatever they are in the option today
+_TOLD_BY_CONTRACT = ("lossbook.config.loss.accepts", "lossbook.config.loss.primary")
+
+
+def _odd_types(value: Any, default: Any, key: str) -> Iterator[str]:
+    """Values whose type is not that of their default; an object of another class has values of its own."""
+    if key in _TOLD_BY_CONTRACT:
+        return
+    if not (isinstance(value, Mapping) and isinstance(default, Mapping)):
+        if not fits(key.removeprefix("lossbook.config."), value, default):
+            yield f"{key} is {shorten(typed(value), 40, placeholder=' ...')}, where {typed(default)} is the default."
+    elif value.get("_target_") == default.get("_target_"):
+        for name in value.keys() & default.keys():
+            yield from _odd_types(value[name], default[name], f"{key}.{name}")
+
+
+def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequence[Path] | None = None) -> DictConfig:
+    """A saved config with overrides on top: nothing else of it changes, whatever the option files say by now.
+
+    A value goes where a value stood (``optim.lr=0.1``); a group (``data=mnist``) is composed afresh and replaces its
+    node alone, so that no natural task comes along.
+
+    Args:
+        saved: as ``to_save`` gives it, with ``choices`` and ``overrides``.
+        overrides: arguments of the command line.
+        folders: where options are looked for; by default our ``conf``.
+
+    Raises:
+        UserError: a key or option that does not exist, a value of another type, several values, an experiment.
+    """
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf
+
+    folders = list(folders or [conf_folder()])
+    options = Options(folders)
+    # what may be built is the user's word, never the file's
+    values = {key: value for key, value in saved.items() if key != "trust"} | {"ckpt": None, "ckpt_lr": "config"}
+    # and so is where to write: the run goes on in a folder of its own
+    values |= {group: _placeless(values[group]) for group in ("callbacks", "logger") if group in values}
+    values |= {"data": _offline(values["data"])} if "data" in values else {}
+    choices = dict(values.get("choices") or {})
+    # for the nearest key, an error is worded against the groups that the checkpoint was trained with
+    context = [f"{group}={name}" for group, name in choices.items() if isinstance(name, str) and group != "experiment"]
+    try:
+        parsed = parse(overrides)
+        ConfigLoaderImpl.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell=True)
+        groups = [one for one in parsed if _is_group(one.key_or_group, options) and not isinstance(one.value(), dict)]
+        if groups:
+            fresh = OmegaConf.to_container(_afresh(groups, folders), resolve=False)
+            assert isinstance(fresh, dict)
+            for group in {one.key_or_group for one in groups}:
+                values[group], choices[group] = fresh[group], fresh["choices"][group]
+        others = [one for one in parsed if one not in groups]
+        values |= {"choices": choices, "overrides": [*(values.get("overrides") or []), *overrides]}
+        config = in_order(values)
+        ConfigLoaderImpl._apply_overrides_to_config(others, config)
+        _vouch(config, [*(values[one.key_or_group] for one in groups), *(_node(one) for one in others)], folders[1:])
+        wrong = list(wrong_values([one.input_line for one in others], choices, values, options))
+        wrong = wrong or _newly_idle(values, config)
+        if wrong:
+            raise UserError(*wrong)
+    except UserError:
+        raise
+    except Exception as error:
+        worded = word(error, [*context, *overrides], folders)
+        if worded is None:
+            raise
+        raise worded from error
+    return config
+
+
+def _newly_idle(before: Mapping[str, Any], config: DictConfig) -> list[Problem]:
+    """Keys that have no effect, but those that the checkpoint holds anyway."""
+    from omegaconf import OmegaConf
+
+    now: Any = OmegaConf.to_container(config, resolve=False)
+    held = list(idle(before))
+    return [problem for problem in idle(now) if problem not in held]
+
+
+def _placeless(node: Any) -> Any:
+    """Callbacks or loggers without the folders that they would write to, and without names that lead out of theirs."""
+    if isinstance(node, Mapping):
+        return {key: _placeless(value) for key, value in node.items() if not _leads_away(key, value)}
+    return node
+
+
+def _offline(node: Any) -> Any:
+    """Data without a download, into whatever folder: that is started by the user alone, who may put it on top."""
+    if not isinstance(node, Mapping):
+        return node
+    asks = {key for key, value in node.items() if key == "download" and value not in (None, "${data.download}")}
+    return {key: False if key in asks else _offline(value) for key, value in node.items()}
+
+
+def _leads_away(key: Any, value: Any) -> bool:
+    if key in ("folder", "save_dir", "dirpath", "root_dir", "log_dir"):
+        return True
+    named = key in ("name", "version", "sub_dir", "filename", "filename_suffix")
+    return named and bool(re.search(r"[/\\$\0]|\.\.|.{100}", str(value)))  # nor too long for a file
+
+
+def _vouch(config: DictConfig, nodes: Sequence[Any], folders: Sequence[Path]) -> None:
+    """Note as trusted what the user names: in arguments, and in the files of folders with options of one's own."""
+    from omegaconf import OmegaConf, open_dict
+
+    files = "\n".join(file.read_text(errors="replace") for folder in folders for file in folder.rglob("*.yaml"))
+    named = {*Trust().unknown(list(nodes)), *re.findall(r"_target_['\"]?: *['\"]?([\w.]+)", files)}
+    asked = Trust().unknown(OmegaConf.to_container(config, resolve=False))
+    if vouched := [name for name in asked if name in named]:
+        given = config.get("trust") or []
+        with open_dict(config):
+            config.trust = [*([given] if isinstance(given, str) else given), *vouched]
+
+
+def _node(override: Any) -> Any:
+    """What an argument puts into the config, as far as it names classes."""
+    name, value = override.key_or_group.rpartition(".")[2], override.value()
+    return {name: value} if name == "_target_" and not override.is_delete() else value
+
+
+def _is_group(name: str, options: Options) -> bool:
+    return name in GROUPS or options.has_group(name)
+
+
+def _afresh(groups: Sequence[Any], folders: Sequence[Path]) -> DictConfig:
+    for one in groups:
+        if one.key_or_group == "experiment":
+            rule = "A checkpoint goes on with its own config, and an experiment would change all of it."
+            raise refuse(one.input_line, rule, "give the values that should change, one by one")
+    return composed([one.input_line for one in groups], folders)
+
+
+def to_save(config: DictConfig) -> dict[str, Any]:
+    """The config as plain containers, for a checkpoint.
+
+    References between keys (``${data.seed}``) stay, so that an override of the one moves the other when the run is
+    resumed; what is computed (``${oc.env:HOME}``) is put down as it came out.
+    """
+    from omegaconf import OmegaConf
+
+    plain = OmegaConf.to_container(config, resolve=False)
+    resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    assert isinstance(resolved, dict)
+    return {**_computed(plain, resolved), "overrides": resolved["overrides"]}
+
+
+def _computed(plain: Any, resolved: Any) -> Any:
+    if isinstance(plain, dict):
+        return {key: _computed(value, resolved[key]) for key, value in plain.items()}
+    if isinstance(plain, list):
+        return [_computed(value, other) for value, other in zip(plain, resolved, strict=True)]
+    calls = isinstance(plain, str) and re.search(r"\$\{[^}]*:", plain)
+    return resolved if calls else plain

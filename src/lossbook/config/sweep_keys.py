@@ -1,0 +1,144 @@
+"""``sweep.timeout=600`` and its like: how a sweep is run, which is no part of any run's config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lossbook.config.arguments import belongs_to_hydra, quoted, unquoted
+from lossbook.config.options import Options
+from lossbook.errors import nearest, refuse
+
+# key -> what it takes; Hydra's sweeper has the same keys
+_TAKES = {
+    "timeout": "seconds after which a job is ended, such as 600",
+    "on_error": "continue or stop",
+    "resume": "the folder of a sweep",
+    "retry": "true or false",
+}
+KEYS = tuple(f"sweep.{name}" for name in _TAKES)
+_FIX = {"timeout": "600", "on_error": "stop", "resume": "outputs/sweeps/<date>_<time>", "retry": "true"}
+
+
+def taken(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The values of ``sweep.*``, and the other arguments.
+
+    Raises:
+        UserError: a key that there is not, or a value that it does not take.
+    """
+    values: dict[str, str] = {}
+    others = []
+    for argument in arguments:
+        key, _, text = argument.partition("=")
+        if not key.startswith("sweep."):
+            others.append(argument)
+            continue
+        name = key.removeprefix("sweep.")
+        if name not in _TAKES:
+            near = nearest(name, _TAKES)
+            raise refuse(
+                argument, f"A sweep has {', '.join(_TAKES)}.", f"sweep.{near or 'timeout'}={_FIX[near or 'timeout']}"
+            )
+        if not _fits(name, text):
+            raise refuse(argument, f"{key} takes {_TAKES[name]}.", f"{key}={_FIX[name]}")
+        values[name] = unquoted(text)
+    return values, others
+
+
+def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
+    """The arguments of Hydra's sweeper; of an earlier sweep that is gone on with its own, but for keys that are given.
+
+    Raises:
+        UserError: the sweep is not there, or was begun in another folder.
+    """
+    if "resume" not in values:
+        if "retry" in values:
+            rule = "Only a sweep that is gone on with has failed jobs."
+            raise refuse(
+                f"sweep.retry={values['retry']} without sweep.resume.", rule, "sweep.resume=DIR sweep.retry=true"
+            )
+        return [*arguments, *_own(values)]
+    from lossbook.sweeps.plan import Plan, refuse_elsewhere
+
+    folder = Path(values["resume"])
+    plan = Plan.read(folder)
+    refuse_elsewhere(folder, plan.cwd, "sweep.resume")
+    jobs, hydras = _split(arguments)
+    jobs_before, hydras_before = _split(plan.arguments)
+    how = {key: text for key, text in taken(plan.command[1:])[0].items() if key in ("timeout", "on_error")}
+    if other := next((one for one in hydras if _key(one) == "hydra.sweep.dir"), None):
+        raise refuse(f"{other} with sweep.resume={folder}.", "A sweep that goes on has its folder.", "leave it out")
+    if any(_key(one) == "hydra/launcher" for one in hydras):  # the other one's settings
+        hydras_before = [one for one in hydras_before if not _key(one).startswith("hydra.launcher.")]
+    kept = [one for one in _merged(hydras_before, hydras) if _key(one) != "hydra.sweep.dir"]
+    return [*_merged(jobs_before, jobs), *kept, f"hydra.sweep.dir={quoted(str(folder))}", *_own(how | values)]
+
+
+def options_before(values: dict[str, str], given: str | None) -> str | None:
+    """The folder of the user's own options that an earlier sweep was begun with, where one is gone on with.
+
+    Args:
+        values: of ``sweep.*``.
+        given: ``--config-dir`` of this command, which is what counts otherwise.
+
+    Raises:
+        UserError: the earlier sweep has another one.
+    """
+    if "resume" not in values:
+        return given
+    from lossbook.sweeps.plan import Plan
+
+    kept = next(iter(Plan.read(Path(values["resume"])).folders), None)
+    if given is not None and str(Path(given).absolute()) != kept:
+        raise refuse(f"--config-dir {given}", f"The sweep has {kept or 'none'}, and goes on with it.", "leave it out")
+    return kept
+
+
+def brings_a_sweep(arguments: Sequence[str], options: Options) -> str | None:
+    """The argument, ``experiment=NAME``, of a recipe that brings values to sweep over and so needs no ``-m``."""
+    for argument in arguments:
+        key, _, name = argument.lstrip("+").partition("=")
+        if key == "experiment" and name in options.names("experiment"):
+            hydra = options.stated(f"experiment/{name}")[0].get("hydra") or {}
+            if (hydra.get("sweeper") or {}).get("params"):
+                return argument
+    return None
+
+
+def alone(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a job, for whoever runs it again: it is one run, though a recipe among them would be a sweep."""
+    recipe = any(_key(one) == "experiment" for one in arguments)
+    return [*arguments, *(["hydra.mode=RUN"] if recipe else [])]
+
+
+def _own(values: dict[str, str]) -> list[str]:
+    return [f"hydra.sweeper.{key}={quoted(text) if key == 'resume' else text}" for key, text in values.items()]
+
+
+def _merged(before: Sequence[str], given: Sequence[str]) -> list[str]:
+    """The arguments of before, those that are given anew in their place or behind."""
+    anew = {_key(one): one for one in given}
+    return [*(anew.pop(_key(one), one) for one in before), *anew.values()]
+
+
+def _key(argument: str) -> str:
+    return argument.lstrip("+~").partition("=")[0]
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those that make the jobs, and Hydra's own."""
+    return (
+        [one for one in arguments if not belongs_to_hydra(one)],
+        [one for one in arguments if belongs_to_hydra(one)],
+    )
+
+
+def _fits(name: str, text: str) -> bool:
+    if name == "timeout":
+        try:
+            return text == "null" or 0 < float(text) < float("inf")
+        except ValueError:
+            return False
+    allowed: dict[str, Any] = {"on_error": ("continue", "stop"), "retry": ("true", "false")}
+    return text in allowed.get(name, (text or None,))

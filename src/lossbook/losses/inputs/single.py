@@ -1,0 +1,58 @@
+"""One output and one target a sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lossbook.errors import refuse
+from lossbook.losses.inputs.arguments import Arguments
+from lossbook.targets.encoding import Encoding
+
+
+class Single:
+    """The output beside the encoded target, of shapes that cannot broadcast.
+
+    Args:
+        encoding: encodes the target and says which shape the output must have.
+        mean_over: ``samples``, ``elements`` or ``weights``.
+        criterion: asked for ``weight`` and ``ignore_index`` where its mean divides by the weights.
+    """
+
+    def __init__(self, encoding: Encoding, mean_over: str, criterion: nn.Module) -> None:
+        self.encoding = encoding
+        self.mean_over = mean_over
+        self.criterion = criterion
+
+    def __call__(self, scores: Tensor, batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
+        target = batch["target"]
+        expected = self.encoding.expected_shape(target)
+        if tuple(scores.shape) != expected:
+            raise refuse(
+                f"The model gave an output of shape {tuple(scores.shape)}.",
+                f"This loss and these targets want {expected}; torch would broadcast other shapes in silence.",
+                "build the model with the output_size that it is given",
+            )
+        encoded = self.encoding.encode(target)
+        if encoded.is_floating_point():
+            encoded = encoded.to(scores.dtype)
+        assert not encoded.is_floating_point() or encoded.shape == scores.shape, (encoded.shape, scores.shape)
+        figures = self.encoding.figures(target)
+        return Arguments((scores, encoded), self._count(encoded), scores, target, figures)
+
+    def _count(self, encoded: Tensor) -> int | Tensor:
+        if self.mean_over == "elements":
+            return encoded.numel()
+        if self.mean_over == "weights" and not encoded.is_floating_point():
+            return self._total_weight(encoded)
+        return encoded.shape[0]
+
+    def _total_weight(self, index: Tensor) -> int | Tensor:
+        weight: Tensor | None = getattr(self.criterion, "weight", None)
+        ignore_index = getattr(self.criterion, "ignore_index", -100)
+        if weight is None:
+            return (index != ignore_index).sum()
+        ignored = index == ignore_index
+        return torch.where(ignored, 0.0, weight[index.masked_fill(ignored, 0)]).sum()

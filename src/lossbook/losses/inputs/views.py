@@ -1,0 +1,99 @@
+"""Two views of each sample, every other sample of the batch a negative."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn import functional as F
+
+from lossbook.errors import UserError, refuse
+from lossbook.losses.criteria.info_nce import InfoNCELoss
+from lossbook.losses.inputs.arguments import Arguments
+from lossbook.targets.embeddings import PairEmbedding, with_distances
+from lossbook.targets.encoding import Encoding
+
+_ROWS = 128  # of a large training batch tell its figures well enough; all of them cost more than the loss
+
+
+class Views:
+    """The embeddings of two views, and the labels where they say which samples are positives.
+
+    Args:
+        encoding: of the target.
+        criterion: takes (q, k) or (q, k, labels).
+        positives: ``views``, or ``labels`` for all samples of the same class (Khosla et al. 2020).
+    """
+
+    gives = {"top1": True}  # noqa: RUF012
+
+    def __init__(self, encoding: Encoding, criterion: InfoNCELoss, positives: str = "views") -> None:
+        self.encoding = encoding
+        self.criterion = criterion
+        self.positives = positives
+
+    def __call__(self, scores: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
+        assert isinstance(scores, tuple)
+        query, key, *clean = scores
+        target = batch.get("target")
+        if isinstance(self.encoding, PairEmbedding):
+            return self._given(query, key, batch["target"])
+        if len(query) < 2:
+            raise refuse(
+                f"A batch holds {len(query)} pair{'s' if len(query) != 1 else ''} of views.",
+                "InfoNCE takes its negatives from the other samples of the batch: it needs two at least.",
+                "data.batch_size=256",
+            )
+        args: tuple[Tensor, ...] = (query, key)
+        if self.positives == "labels":
+            assert target is not None
+            args = (query, key, target)
+        kept = clean[0] if clean else query
+        return Arguments(args, len(query), kept, target, self._figures(query.detach(), key.detach()))
+
+    def _given(self, query: Tensor, key: Tensor, same: Tensor) -> Arguments:
+        """Of the data's own pairs those that belong together find each other; the rest serve evaluation.
+
+        A batch that holds fewer than two by chance counts for nothing; over several processes all pass over it, for
+        each waits for the others' embeddings.
+        """
+        partners = same > 0
+        between = with_distances(F.normalize(query, dim=1), F.normalize(key, dim=1))
+        first, second = query[partners], key[partners]
+        if _fewest(len(first), first.device) < 2:
+            return Arguments((first, second), 0, between, same)
+        figures = self._figures(first.detach(), second.detach())
+        return Arguments((first, second), len(first), between, same, figures)
+
+    def none_counted(self) -> UserError:
+        """The error for an epoch without a batch to learn from."""
+        return refuse(
+            "No batch of the epoch holds two pairs that belong together.",
+            "InfoNCE takes its negatives from the other such pairs of the batch.",
+            "data.batch_size=256",
+        )
+
+    def _figures(self, query: Tensor, key: Tensor) -> dict[str, Tensor]:
+        """Where a contrastive run stands; alignment and uniformity of Wang and Isola (2020)."""
+        q, k = F.normalize(query, dim=1), F.normalize(key, dim=1)
+        squared = torch.pdist(q[:_ROWS]).square()
+        chance = math.log(self.criterion.candidates(len(query)))
+        return {
+            "top1": self.criterion.top1(query, key, _ROWS if torch.is_grad_enabled() else None),
+            "chance": torch.tensor(chance, dtype=torch.float32),
+            "temperature": self.criterion.temperature.detach(),
+            "alignment": (q - k).square().sum(1).mean(),
+            "uniformity": squared.mul(-2).exp().mean().log(),
+        }
+
+
+def _fewest(number: int, device: torch.device) -> int:
+    """The smallest of the processes' numbers."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return number
+    least = torch.tensor(number, device=device)
+    dist.all_reduce(least, dist.ReduceOp.MIN)
+    return int(least)

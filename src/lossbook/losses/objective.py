@@ -1,0 +1,210 @@
+"""The objective: a contract at work on one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lossbook.data.schema import Schema
+from lossbook.errors import UserError, refuse
+from lossbook.losses.criteria.function import FunctionCriterion
+from lossbook.losses.inputs.arguments import Arguments
+from lossbook.losses.inputs.single import Single
+from lossbook.losses.unrounded import unrounded
+from lossbook.targets.checks import check_targets
+from lossbook.targets.classes import ClassEncoding
+from lossbook.targets.encoding import Encoding, Measure
+from lossbook.tasks.step import Step
+
+_ACTIVATIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "none": lambda output, dim: output,
+    "sigmoid": lambda output, dim: output.sigmoid(),
+    "softmax": lambda output, dim: output.softmax(dim),
+    "log_softmax": lambda output, dim: output.log_softmax(dim),
+    "softplus": lambda output, dim: F.softplus(output),
+    "normalise": lambda output, dim: F.normalize(output, dim=dim),
+}
+
+FormInputs = Callable[[Any, dict[str, Any], "Tensor | None"], Arguments]
+
+
+class Objective(nn.Module):
+    """Activates the output, forms the criterion's arguments, computes, and says what can be measured.
+
+    Args:
+        schema: what the data promises.
+        encoding: how the target becomes the criterion's.
+        criterion: any callable that takes what ``inputs`` forms.
+        inputs: forms the criterion's arguments from scores, batch and lengths.
+        activation: between the model's raw output and the criterion, by name.
+        reduction: what the criterion does to the losses of a batch.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        encoding: Encoding,
+        criterion: Callable[..., Tensor],
+        inputs: FormInputs,
+        activation: str = "none",
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__()
+        self.schema = schema
+        self.encoding = encoding
+        self.criterion = criterion
+        self.inputs = inputs
+        self.activation = activation
+        self.reduction = reduction
+        self.output_seen = False
+        self.passes_over_ignored = False  # a batch of ignored targets counts as nothing, and is no error
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Objective:
+        return super()._apply(unrounded(fn), recurse)
+
+    @property
+    def output_size(self) -> int:
+        """The width K that the model's output must have."""
+        return self.encoding.width
+
+    def forward(
+        self, output: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None = None
+    ) -> Step:
+        """The outcome of a batch.
+
+        Args:
+            output: of the model: (N, K), (N, K, H, W) or (N, T, K); a tuple of (N, K) for tuples of inputs.
+            batch: with the data's own ``target``.
+            lengths: of the output sequences, (N,).
+
+        Raises:
+            UserError: for an output or batch that would train, and learn nothing.
+        """
+        if not self.output_seen:
+            self._look_at_output(output)
+        device = (output[0] if isinstance(output, tuple) else output).device.type
+        if torch.is_autocast_enabled(device):
+            with torch.autocast(device, enabled=False):  # similarities in bfloat16 would have two digits
+                return self._step(output, batch, lengths)
+        return self._step(output, batch, lengths)
+
+    def _step(self, output: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> Step:
+        if self.schema.target in ("class", "mask") and batch["target"].dtype != torch.int64:
+            batch = {**batch, "target": batch["target"].long()}  # torch indexes by no other
+        scores = tuple(map(self.activate, output)) if isinstance(output, tuple) else self.activate(output)
+        arguments = self.inputs(scores, batch, lengths)
+        target = arguments.target
+        kept = arguments.scores.detach()
+        if isinstance(arguments.count, int) and arguments.count == 0:
+            # no pair or triplet in this batch: nothing to learn from it, and nothing to average
+            every = torch.cat(scores) if isinstance(scores, tuple) else scores
+            return Step(every.sum() * 0.0, 0, kept, target)
+        count = arguments.count
+        if self.passes_over_ignored and isinstance(count, Tensor):
+            return self._unless_ignored(arguments, count, kept)
+        losses = self._losses(arguments)
+        # a GPU would have to wait for the count; there the meter finds out when it is read
+        if isinstance(count, Tensor) and count.device.type == "cpu" and count == 0:
+            raise every_target_ignored()
+        return self._reduced(losses, arguments, kept)
+
+    def _losses(self, arguments: Arguments) -> Tensor:
+        losses = self.criterion(*arguments.args)
+        if not isinstance(losses, Tensor):
+            rule = "It gives a tensor: a number, or one for each sample or element."
+            raise refuse(f"loss.criterion gave {'None' if losses is None else f'a {type(losses).__name__}'}.", rule)
+        return losses
+
+    def _reduced(self, losses: Tensor, arguments: Arguments, kept: Tensor) -> Step:
+        count, target = arguments.count, arguments.target
+        if losses.ndim > 0:
+            return Step(losses.sum() / count, count, kept, target, arguments.figures, losses.detach())
+        if self.reduction == "sum":
+            return Step(losses, 1, kept, target, arguments.figures, count=count)
+        return Step(losses, count, kept, target, arguments.figures)
+
+    def _unless_ignored(self, arguments: Arguments, count: Tensor, kept: Tensor) -> Step:
+        """A batch's outcome, with loss and gradient 0 in place of nan where its targets are ignored; no waiting."""
+        ignored = count == 0
+        scores = arguments.args[0]
+        if scores.requires_grad:
+            scores.register_hook(lambda gradient: gradient.masked_fill(ignored, 0.0))
+        step = self._reduced(self._losses(arguments), arguments, kept)
+        return replace(step, loss=step.loss.masked_fill(ignored, 0.0))
+
+    def activate(self, output: Tensor) -> Tensor:
+        """The criterion's input from the model's raw output, in float32 at least: few losses know less."""
+        output = output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
+        dim = 2 if output.ndim == 3 and self.schema.output == "sequence" else 1
+        return self.encoding.placed(_ACTIVATIONS[self.activation](output, dim))
+
+    def check(self, batch: dict[str, Any], where: str) -> None:
+        """Refuse targets outside of what their kind promises; ``where`` names the batch in the message."""
+        check_targets(batch, self.schema, where, self.encoding.ignore_index)
+
+    def measures(self) -> dict[str, Measure]:
+        """Fresh metrics by name, the encoding's most telling first."""
+        return self.encoding.measures()
+
+    def require_inputs(self, target: Tensor) -> None:
+        """Refuse targets (N, ...) of a training part of which no batch could form a pair or triplet."""
+        forms: Callable[[Tensor], bool] | None = getattr(self.inputs, "forms", None)
+        if forms is not None and not forms(target) and (error := self.none_counted()):
+            raise error
+
+    @property
+    def forms_inputs(self) -> bool:
+        """Whether samples are compared within a batch, where there may be no pair, triplet or other sample."""
+        return hasattr(self.inputs, "none_counted")
+
+    def none_counted(self) -> UserError | None:
+        """The error for an epoch in which no batch had anything that counts, where that is one."""
+        if self.passes_over_ignored and isinstance(self.inputs, Single):
+            return every_target_ignored()
+        found: Callable[[], UserError | None] | None = getattr(self.inputs, "none_counted", None)
+        return found() if found is not None else None
+
+    def directions(self) -> dict[str, str | None]:
+        """What may choose the best checkpoint, the most telling first: name -> ``max``, ``min``, or None: unknown."""
+        found: dict[str, bool | None] = {}
+        for key, measure in self.measures().items():
+            found |= measure.directions(key)
+        found |= {**getattr(self.inputs, "gives", {}), "loss": False}
+        return {name: None if larger is None else "max" if larger else "min" for name, larger in found.items()}
+
+    def hints(self) -> dict[str, str]:
+        """What the names of metrics alone would not tell, in a few words each."""
+        return {name: hint for key, measure in self.measures().items() for name, hint in measure.hints(key).items()}
+
+    def _look_at_output(self, output: Tensor | tuple[Tensor, ...]) -> None:
+        """Refuse a network that ends in a softmax: a second one flattens it, and it learns hardly anything."""
+        self.output_seen = True
+        if isinstance(output, tuple) or output.ndim < 2 or self.encoding.width < 2 or not self._applies_softmax():
+            return
+        rows = output.detach().float()
+        if bool((rows >= 0).all()) and bool(((rows.sum(dim=1) - 1).abs() < 1e-4).all()):
+            raise refuse(
+                "The model's outputs are probabilities: they are not negative and sum to 1.",
+                "This loss wants raw scores, and applies a softmax to them itself.",
+                "remove the softmax at the end of the network",
+            )
+
+    def _applies_softmax(self) -> bool:
+        """Whether scores become probabilities over the classes on the way to the loss."""
+        function = self.criterion.function if isinstance(self.criterion, FunctionCriterion) else self.criterion
+        inside = function is F.cross_entropy or isinstance(function, nn.CrossEntropyLoss)
+        return isinstance(self.encoding, ClassEncoding) and (inside or self.activation.endswith("softmax"))
+
+
+def every_target_ignored() -> UserError:
+    """The error for a batch without a target that counts."""
+    return refuse(
+        "Every target of a batch is ignored, or of a class of weight 0.",
+        "The mean over nothing is nan, and so would be all weights.",
+        "a larger data.batch_size, or weights above 0",
+    )

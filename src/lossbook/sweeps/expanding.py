@@ -1,0 +1,61 @@
+"""From the arguments of a sweep to those of its jobs: every combination of the values, in Hydra's grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lossbook.config.options import Options
+from lossbook.config.sweep_keys import brings_a_sweep
+from lossbook.errors import refuse
+
+if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
+
+
+def expanded(
+    arguments: Sequence[str], recipe: Mapping[str, Any], options: Options, loader: ConfigLoader
+) -> list[list[str]]:
+    """The arguments of each job, the same keys in the same order.
+
+    Args:
+        arguments: of the command, but for Hydra's own.
+        recipe: key -> values that are swept unless the arguments say otherwise.
+        options: that there are.
+        loader: knows them for Hydra's ``glob(*)``.
+
+    Raises:
+        UserError: values without end, or none; a key in two spellings; several recipes that are sweeps themselves.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parser = OverridesParser.create(config_loader=loader)
+    typed = parser.parse_overrides(list(arguments))
+    spelled = {_key(one): one.get_key_element() for one in typed}
+    for one in typed:
+        if one.get_key_element() != spelled[_key(one)]:
+            raise refuse(str(one.input_line), f"{_key(one)} is given in two ways.", "leave one of them out")
+    rest = [f"{key}={values}" for key, values in recipe.items() if key not in spelled]
+    overrides = [*parser.parse_overrides(rest), *typed]
+    for one in overrides:
+        if not one.is_sweep_override():
+            continue
+        if not one.is_discrete_sweep():
+            rule = "A sweep runs every combination, and an interval has no end of values."
+            raise refuse(str(one.input_line), rule, "scripts/search.py, or give the values: 1,2,3")
+        (values,) = BasicSweeper.split_arguments([one], None)
+        if not values:
+            raise refuse(
+                str(one.input_line), "There is no such option or value.", f"'{_key(one)}=glob(*)' has all options"
+            )
+        for (value,) in values if _key(one) == "experiment" else ():
+            if brings_a_sweep([value], options):
+                rule = "Its own values would be left out: a recipe that is a sweep is run by itself."
+                raise refuse(value, rule, "one experiment at a time")
+    (jobs,) = BasicSweeper.split_arguments(overrides, None)
+    return [list(job) for job in jobs]
+
+
+def _key(override: Any) -> str:
+    return str(override.get_key_element()).lstrip("+")

@@ -1,0 +1,105 @@
+"""Encodings of a 0/1 vector a sample: which labels are present."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchmetrics.classification import (
+    MultilabelExactMatch,
+    MultilabelF1Score,
+    MultilabelRankingAveragePrecision,
+)
+
+from lossbook.data.schema import Schema
+from lossbook.metrics.precision import MeanAveragePrecision
+from lossbook.metrics.threshold import BestF1
+from lossbook.targets.encoding import Encoding, Measure, Scores, squash
+
+
+class MultiHot(Encoding):
+    """1 for each label that is present and 0 for the others, float32.
+
+    Args:
+        threshold: the score above which a label counts as present.
+        negative: what stands for an absent label: 0, or -1 for margins.
+    """
+
+    def __init__(self, schema: Schema, threshold: float = 0.0, negative: int = 0) -> None:
+        super().__init__(schema)
+        self.threshold = threshold
+        self.negative = negative
+
+    @property
+    def width(self) -> int:
+        assert self.schema.classes
+        return self.schema.classes
+
+    def encode(self, target: Tensor) -> Tensor:
+        return target.float() * (1 - self.negative) + self.negative
+
+    def decide(self, scores: Scores) -> Tensor:
+        """0/1 vectors (N, C)."""
+        return (scores > self.threshold).long()
+
+    def measures(self) -> dict[str, Measure]:
+        labels = self.width
+        return {
+            "acc": Measure(
+                MultilabelExactMatch(labels, validate_args=False),
+                self._decided,
+                train=True,
+                hint="exact match: all labels of a sample right",
+            ),
+            "f1": Measure(
+                MultilabelF1Score(labels, average="macro", validate_args=False),
+                self._decided,
+                hint="mean over the labels",
+            ),
+            "map": Measure(MeanAveragePrecision(), ranked),
+        }
+
+    def _decided(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
+        return self.decide(scores), target.long()
+
+
+class MultiPlusMinusOne(MultiHot):
+    """+1 for each label that is present and -1 for the others, float32."""
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__(schema, negative=-1)
+
+
+class PaddedIndices(MultiHot):
+    """The indices of the labels that are present, padded with -1 to the number of labels, int64.
+
+    A margin between labels says nothing of an absolute zero, so the metrics are of the ranking; F1 takes
+    the one threshold that is best on validation. A sample that bears no label, or all of them, has nothing to rank
+    and a loss of 0: ``untaught`` is the share of such.
+    """
+
+    def figures(self, target: Tensor) -> dict[str, Tensor]:
+        present = (target > 0).sum(dim=1)
+        return {"untaught": ((present == 0) | (present == self.width)).float().mean()}
+
+    def encode(self, target: Tensor) -> Tensor:
+        labels = target.shape[1]
+        indices = torch.arange(labels, device=target.device).expand_as(target)
+        # Absent labels sort behind all others, and then become padding.
+        sorted_indices = torch.where(target > 0, indices, labels).sort(dim=1).values
+        return sorted_indices.masked_fill(sorted_indices == labels, -1)
+
+    def measures(self) -> dict[str, Measure]:
+        labels = self.width
+        return {
+            "lrap": Measure(MultilabelRankingAveragePrecision(labels, validate_args=False), ranked, train=True),
+            "map": Measure(MeanAveragePrecision(), ranked),
+            "f1": Measure(
+                BestF1(labels),
+                lambda scores, target: (scores, target.long()),
+                hint="mean over the labels, at the threshold that is best on validation",
+            ),
+        }
+
+
+def ranked(scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
+    return squash(scores), target.long()

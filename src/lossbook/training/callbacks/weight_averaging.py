@@ -1,0 +1,101 @@
+"""Averages over the weights of a run, whatever its optimizer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning
+
+from lossbook.checkpoints.entries import entries, require, whole
+from lossbook.errors import refuse
+from lossbook.training.callbacks.averaged_weights import AveragedWeights
+
+
+class ExponentialAverage(AveragedWeights):
+    """A moving average (EMA) that forgets old weights exponentially.
+
+    Early in a run it forgets faster, as an average over n steps would be of the initial weights for the most part: the
+    decay after n steps is min(decay, (1 + n) / (10 + n)), TensorFlow's rule for its ``ExponentialMovingAverage``.
+
+    Args:
+        decay: share of the old average that is kept at each optimizer step, in [0, 1); it spans 1 / (1 - decay) steps.
+
+    Raises:
+        UserError: another decay.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        super().__init__()
+        if not 0 <= decay < 1:
+            raise refuse(f"decay={decay}", "The share that is kept at each step is at least 0 and below 1.", "0.999")
+        self.decay = decay
+
+    def weight(self, trainer: lightning.Trainer) -> float:
+        return 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
+
+
+class EqualAverage(AveragedWeights):
+    """Stochastic weight averaging (SWA, Izmailov and others 2018): the mean over the last epochs' weights.
+
+    An epoch's weights are taken after its last optimizer step, before it is validated. The learning rate is the
+    schedule's business: one that ends at 0 leaves little to average.
+
+    Args:
+        start: share of the run's optimizer steps after which averaging starts, in [0, 1). A run that is resumed to be
+            made longer starts its average anew, if it had begun too early for the new length.
+
+    Raises:
+        UserError: another share; a run without an end, or one that ends before an epoch does after the start.
+    """
+
+    def __init__(self, start: float = 0.75) -> None:
+        super().__init__()
+        if not 0 <= start < 1:
+            raise refuse(f"start={start}", "Averaging starts after a share of the run, at least 0 and below 1.", "0.75")
+        self.start = start
+        self._first = math.inf  # optimizer steps after which averaging starts
+        self._began = 0  # optimizer steps when it did
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "began": self._began}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        require(state_dict, entries({"began": whole}))
+        self._began = state_dict["began"]
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        self._first = self.start * float(trainer.estimated_stepping_batches)
+        if not math.isfinite(self._first):
+            raise refuse(
+                "callbacks=swa with a run without an end.",
+                f"Averaging starts after {self.start:g} of the run's steps.",
+                "trainer.max_epochs=N or trainer.max_steps=N",
+            )
+        self._refuse_no_epoch(trainer)
+        if self._began <= self._first:
+            self.averages, self.updates = {}, 0
+
+    def weight(self, trainer: lightning.Trainer) -> float | None:
+        ends = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
+        if not ends or trainer.global_step <= self._first:
+            return None
+        if self.updates == 0:
+            self._began = trainer.global_step
+        return 1 / (self.updates + 1)
+
+    def _refuse_no_epoch(self, trainer: lightning.Trainer) -> None:
+        """``trainer.max_steps`` may end the run within the epoch whose end would be the first to count."""
+        batches = trainer.num_training_batches
+        if trainer.max_steps < 0 or trainer.estimated_stepping_batches != trainer.max_steps or math.isinf(batches):
+            return
+        epoch = math.ceil(batches / trainer.accumulate_grad_batches)
+        if trainer.max_steps // epoch * epoch <= self._first:
+            raise refuse(
+                f"callbacks=swa with trainer.max_steps={trainer.max_steps}, and {epoch} steps an epoch.",
+                f"Weights are taken at epochs' ends, and none comes after {self.start:g} of the run.",
+                f"trainer.max_steps={math.ceil(trainer.max_steps / epoch) * epoch}, the end of an epoch;"
+                " callbacks=ema averages at every step",
+            )

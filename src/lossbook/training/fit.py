@@ -1,0 +1,257 @@
+"""Lightning's part of a run: the trainer, fitting, and testing the best checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.warnings import PossibleUserWarning
+
+from lossbook.build import bind, build, of_kind
+from lossbook.checkpoints.read import AtomicCheckpointIO
+from lossbook.errors import UserError, nearest, refuse
+from lossbook.metrics.direction import mode_of
+from lossbook.optim.capabilities import capability
+from lossbook.training.assemble import Assembly
+from lossbook.training.callbacks.charts import ChartLayout
+from lossbook.training.callbacks.checkpoints import Checkpoints
+from lossbook.training.callbacks.optimizer_averages import OptimizerAverages
+from lossbook.training.callbacks.record import Attempt, Record
+from lossbook.training.callbacks.stages import Stages
+from lossbook.training.lean import make_lean
+from lossbook.training.learned import Movement, notes
+from lossbook.training.loggers import TensorBoard
+from lossbook.training.trainer import build_trainer, says, trainer_options
+from lossbook.trust import Trust
+
+MakeTrainer = Callable[[Path], L.Trainer]
+
+
+@dataclass
+class Outcome:
+    """What a finished run came to.
+
+    Args:
+        figures: by tag: ``train/`` and ``val/`` of the best epoch, ``test/`` under its weights.
+            Without a best checkpoint the latest ones.
+        best_epoch: counted from 1, or None where no checkpoint was kept.
+        best_by_loss: other epochs have the same value of the watched metric; the lower ``val/loss`` decided.
+        best_path, last_path: the files, or None.
+        epochs, steps: how far training went.
+        notes: what looks as if nothing was learned, a sentence each.
+    """
+
+    figures: dict[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    best_by_loss: bool = False
+    best_path: Path | None = None
+    last_path: Path | None = None
+    epochs: int = 0
+    steps: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, trainer: L.Trainer) -> Outcome:
+        """How far a run has come, and what its checkpoints hold."""
+        found = cls(epochs=trainer.current_epoch, steps=trainer.global_step)
+        kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
+        if kept is not None:
+            found.figures = dict(kept.best_figures)
+            found.best_path, found.last_path = kept.best_path, kept.last_path
+            found.best_by_loss = kept.best_by_loss
+            found.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
+        return found
+
+
+def make_trainer(
+    config: Mapping[str, Any],
+    saved: Mapping[str, Any],
+    assembly: Assembly,
+    trust: Trust,
+    *,
+    name: str = "",
+    more: Sequence[Callback] = (),
+    attempt: Attempt | None = None,
+    seconds: Callable[[], float] = lambda: 0.0,
+) -> MakeTrainer:
+    """Checks the trainer's, the callbacks' and the loggers' nodes, and returns folder -> trainer.
+
+    Args:
+        config: whole and resolved.
+        saved: the config as checkpoints hold it.
+        assembly: what is trained.
+        trust: what the config may build.
+        name: of the folder for event files within the run's; empty: that folder itself.
+        more: callbacks beside those of the config.
+        attempt: the run goes on in the folder of this one.
+        seconds: that the run has taken so far.
+    """
+    attempt = attempt or Attempt()
+    monitor, _ = assembly.module.primary
+    callbacks = {
+        key: _watching(node, monitor, assembly.directions, f"callbacks.{key}")
+        for key, node in _nodes(config["callbacks"])
+    }
+    loggers = dict(_nodes(config["logger"]))
+    for group, nodes in (("callbacks", callbacks), ("logger", loggers)):
+        for key, node in nodes.items():
+            bind(node, key=f"{group}.{key}", trust=trust)
+    can = capability(config["optim"]["_target_"])
+    options = dict(config["trainer"])
+    compiled = options.pop("compile", False)  # ours, not the trainer's
+    options = trainer_options(options, len(assembly.data.train_dataloader()))
+
+    def make(folder: Path) -> L.Trainer:
+        built = [_callback(key, node, trust, folder) for key, node in callbacks.items()]
+        place = {"save_dir": str(folder), "folder": folder, "curves": attempt.curves}
+        place |= {"name": name} if name else {}
+        logging_to = [
+            of_kind(build(node, key=f"logger.{key}", trust=trust, offered=place), Logger, f"logger.{key}", node)
+            for key, node in loggers.items()
+        ]
+        record = Record({"config": dict(saved), "data": assembly.fitted.state()}, seconds, attempt.stopped)
+        frozen = not all(parameter.requires_grad for parameter in assembly.module.parameters())
+        staged = [Stages()] if frozen or any("frozen_until" in group for group in assembly.groups) else []
+        averaging = [] if can.averages is None else [OptimizerAverages(can.averages)]
+        if compiled:
+            assembly.module.model.compile()  # in place: names of weights stay as they are
+        with quiet():
+            trainer = build_trainer(
+                options,
+                default_root_dir=folder,
+                callbacks=[*staged, *built, *averaging, ChartLayout(), Movement(), *more, record],
+                logger=logging_to,
+                plugins=[AtomicCheckpointIO()],
+                enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in (*built, *more)),
+                enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in (*built, *more)),
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+            )
+        if can.closure and trainer.world_size > 1:
+            rule = "Each process would search along a line of its own, and they would part."
+            raise refuse(
+                f"{trainer.world_size} processes with {config['optim']['_target_']}.", rule, "trainer.devices=1"
+            )
+        return trainer
+
+    return make
+
+
+def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
+    """Train from scratch or from a checkpoint, then test the best weights that were kept (the last ones otherwise)."""
+    module, data = assembly.module, assembly.data
+    make_lean(trainer, module)
+    with quiet(), ctrl_c_itself():
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
+        except MisconfigurationException as error:
+            raise refuse("The run cannot start like this.", says(error)) from error
+        except RuntimeError as error:
+            if (worded := _not_measured(error)) is not None:
+                raise worded from error
+            raise
+        outcome = Outcome.of(trainer)
+        if outcome.best_path is None:
+            outcome.figures = latest_figures(trainer)
+        if not getattr(trainer, "fast_dev_run", False):
+            path = str(outcome.best_path) if outcome.best_path else None
+            trainer.test(module, datamodule=data, ckpt_path=path, verbose=False)
+            outcome.figures.update(_figures(trainer, "test/"))
+        outcome.notes = notes(trainer, assembly, outcome.figures)
+    return outcome
+
+
+def _not_measured(error: RuntimeError) -> UserError | None:
+    """The refusal of a tag that early stopping waits for, and that nothing logs."""
+    found = re.match(r"Early stopping conditioned on metric `(.*)` which is not available.*?: `(.*)`", str(error))
+    if found is None:
+        return None
+    tags = [tag for tag in found[2].split("`, `") if tag.startswith("val/")]
+    fix = f"callbacks.early_stopping.monitor={nearest(found[1], tags) or 'primary'}"
+    return refuse(f"callbacks.early_stopping.monitor={found[1]}", f"Validation measures {', '.join(tags)}.", fix)
+
+
+@contextmanager
+def ctrl_c_itself() -> Iterator[None]:
+    """Raises Ctrl-C as such; Lightning exits instead, as if something had gone wrong, and would end a whole sweep."""
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+
+
+def close_loggers(trainer: L.Trainer) -> None:
+    """Close what writes curves, on whichever way the run ended: each would keep a file and a thread."""
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoard):
+            logger.close()
+
+
+def latest_figures(trainer: L.Trainer) -> dict[str, float]:
+    """Of training and validation; those of the checkpoint where this process has trained nothing."""
+    return _figures(trainer, "train/", "val/")
+
+
+def _figures(trainer: L.Trainer, *stages: str) -> dict[str, float]:
+    return {
+        k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(stages) and not k.endswith("_step")
+    }
+
+
+def _nodes(group: Mapping[str, Any] | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, node in (group or {}).items():
+        if isinstance(node, Mapping) and node.get("_target_"):
+            yield name, node
+
+
+def _callback(name: str, node: Mapping[str, Any], trust: Trust, folder: Path) -> Callback:
+    try:
+        key, offered = f"callbacks.{name}", {"folder": folder / "checkpoints"}
+        made: Callback = of_kind(build(node, key=key, trust=trust, offered=offered), Callback, key, node)
+    except MisconfigurationException as error:
+        raise refuse(f"callbacks.{name} cannot be built.", says(error)) from error
+    return made
+
+
+def _watching(
+    node: Mapping[str, Any], primary: str, directions: Mapping[str, str | None], key: str
+) -> Mapping[str, Any]:
+    """A callback's node with ``monitor: primary`` replaced by this run's, ``mode: primary`` by that of its metric."""
+    words: dict[str, str] = {}
+    if node.get("monitor") == "primary":
+        words["monitor"] = primary
+    if node.get("mode") == "primary":
+        words["mode"] = mode_of(str(words.get("monitor") or node.get("monitor") or primary), directions, key)
+    return {**node, **words}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Lightning's notices and tips: the run says itself what it decided."""
+    names = ("lightning.pytorch", "lightning.fabric")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    os.environ.setdefault("LIGHTNING_DISABLE_TIPS", "1")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PossibleUserWarning)  # advice on workers and logging intervals
+            warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)")  # Lightning 2.6 under torch 2.15
+            warnings.filterwarnings("ignore", "You have overridden `on_before_batch_transfer`")  # the module's, rightly
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

@@ -1,0 +1,68 @@
+"""What a run was and what came of it, in flat columns, for TensorBoard's tab HPARAMS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+
+from lossbook.errors import typed
+from lossbook.training.fit import Outcome
+from lossbook.training.loggers import TensorBoard
+
+_CHOICES = ("loss", "optim", "data", "model", "scheduler", "param_groups")
+_KEYS = ("seed", "data.batch_size", "trainer.max_epochs", "trainer.precision")
+_ELSEWHERE = ("ckpt", "ckpt_lr", "hydra")  # keys that say nothing of what was trained
+_LONGEST = 80  # characters of a text
+
+
+def log_outcome(trainer: L.Trainer, config: Mapping[str, Any], primary: str, outcome: Outcome, status: str) -> None:
+    """Writes a row of the tab through each logger of TensorBoard's; nothing without one, or without the folder."""
+    for logger in trainer.loggers if Path(trainer.default_root_dir).is_dir() else ():
+        if isinstance(logger, TensorBoard):
+            logger.log_outcome({**columns(config), "status": status}, final(outcome.figures, primary), status)
+
+
+def columns(config: Mapping[str, Any]) -> dict[str, float | bool | str]:
+    """What was chosen, under the keys of the command line: the same columns whatever a run was given, and what it was.
+
+    The choices of the groups, the seed, the optimizer's numbers, batch size, length and precision; beside these every
+    key that an override names. Numbers and truth values stay such, all else is a text as one types it; what is null
+    has no column.
+    """
+    choices = config["choices"]
+    found: dict[str, Any] = {group: choices.get(group) or "none" for group in _CHOICES}
+    numbers = {f"optim.{key}": value for key, value in config["optim"].items() if _is_number(value)}
+    found |= {key: _at(config, key) for key in _KEYS} | numbers
+    for override in config["overrides"]:
+        key = override.lstrip("+~").partition("=")[0].partition("@")[0]
+        if key.partition(".")[0] not in _ELSEWHERE and key not in found:
+            found[key] = choices.get(key) if key in choices else _at(config, key)
+    return {key: _plain(value) for key, value in found.items() if value is not None}
+
+
+def final(figures: Mapping[str, float], primary: str) -> dict[str, float]:
+    """The watched figure at the best epoch, as ``best/acc``: the last point of its curve need not be the best.
+
+    It alone, since it is one more chart without a curve; being the first of the alphabet it is the tab's first figure.
+    Those of the test have one point each as it is.
+    """
+    return {primary.replace("val/", "best/", 1): figures[primary]} if primary in figures else {}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _plain(value: Any) -> float | bool | str:
+    if isinstance(value, bool):
+        return value
+    return float(value) if _is_number(value) else typed(value)[:_LONGEST]
+
+
+def _at(config: Any, key: str) -> Any:
+    for name in key.split("."):
+        config = config.get(name) if isinstance(config, Mapping) else None
+    return config

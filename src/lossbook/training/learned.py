@@ -1,0 +1,100 @@
+"""Whether a run that ended has learned anything: its weights have moved, and its watched metric has left chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from lossbook.training.assemble import Assembly
+
+# metrics with a level of their own, whatever the data: the mean as the answer, or a coin
+_LEVELS = {
+    "r2": (0.0, "what always answering the mean gives"),
+    "d2": (0.0, "what always answering the mean gives"),
+    "auroc": (0.5, "what a coin gives"),
+}
+
+
+class Movement(L.Callback):
+    """Notes whether training has moved any weight since its first step, after a checkpoint was restored."""
+
+    def __init__(self) -> None:
+        self._start: Tensor | None = None
+        self._step = 0
+        self.steps = 0  # that were made
+        self.moved = True
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._start, self._step = _sums(pl_module), trainer.global_step
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.steps = trainer.global_step - self._step
+        self.moved = self._start is None or not torch.equal(self._start, _sums(pl_module))
+
+
+def notes(trainer: L.Trainer, assembly: Assembly, figures: Mapping[str, float]) -> list[str]:
+    """What speaks against anything having been learned, a sentence each, with where to look.
+
+    Args:
+        trainer: whose training has ended.
+        assembly: what was trained.
+        figures: by tag; of them the watched one.
+    """
+    found = []
+    movement = next((one for one in trainer.callbacks if isinstance(one, Movement)), None)  # type: ignore[attr-defined]
+    if movement is not None and movement.steps and not movement.moved:
+        rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups if "lr" in group]
+        reason = f"the learning rate ended at {max(rates):g}" if rates else "every step was 0"
+        found.append(
+            f"no weight has moved in {movement.steps:,} steps: the gradients are 0, or the steps too small for the"
+            f" weights' precision ({reason}). Look at optim, param_groups, and what the loss is given."
+        )
+    tag, mode = assembly.module.primary
+    whole = isinstance(trainer.limit_val_batches, float) and trainer.limit_val_batches == 1.0
+    level = chance(tag.partition("/")[2], assembly) if whole else None
+    value = figures.get(tag)
+    if level is not None and value is not None:
+        number, what = level
+        if (value - number) * (1 if mode == "max" else -1) <= 1e-6 * max(1.0, abs(number)):
+            found.append(
+                f"{tag} {value:.4f} is no better than {number:.4f}, {what}. Where train/loss falls, the run is too"
+                " short or learns by heart; where it does not, look at optim.lr and at what the loss is given."
+            )
+    return found
+
+
+def chance(metric: str, assembly: Assembly) -> tuple[float, str] | None:
+    """What a metric of the validation part is without any input, and how; None where that is not known."""
+    schema = assembly.data.schema
+    if metric in _LEVELS:
+        return _LEVELS[metric]
+    if schema.target == "triplet" and metric == "acc":
+        return 0.5, "what a coin gives"
+    if schema.target == "text" and metric == "acc":
+        return 0.0, "which is not one text read right"
+    target = assembly.data.targets("val")
+    if target is None or not len(target):
+        return None
+    if (schema.target, metric) in (("class", "acc"), ("pair", "pair_acc"), ("multilabel", "acc")):
+        rows, counts = target.unique(dim=0, return_counts=True)
+        most = int(counts.argmax())
+        named = schema.target == "class" and schema.class_names
+        answer = schema.class_names[int(rows[most])] if named else str(rows[most].tolist())
+        return float(counts[most]) / len(target), f"what always answering '{answer}' gives"
+    if metric == "mae" and target.ndim > 1 and target.shape[1] == 1:
+        middle = target.double().median()
+        return float((target.double() - middle).abs().mean()), f"what always answering {float(middle):g} gives"
+    return None
+
+
+def _sums(module: torch.nn.Module) -> Tensor:
+    """Two sums of each parameter, on the device: equal ones mean equal weights, or an accident."""
+    parameters = [parameter.detach() for parameter in module.parameters()]
+    if not parameters:
+        return torch.zeros(0)
+    with torch.no_grad():
+        each = [torch.stack([p.double().sum(), p.double().square().sum()]) for p in parameters]
+    return torch.stack([one.to(each[0].device) for one in each])

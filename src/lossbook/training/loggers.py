@@ -1,0 +1,240 @@
+"""Curves for TensorBoard and as CSV, written straight into the run's folder, and nothing beside them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+from tensorboard.plugins.hparams import (  # type: ignore[import-untyped]
+    api_pb2,
+    metadata,
+    plugin_data_pb2,
+    summary_v2,
+)
+from torch.utils.tensorboard.summary import scalar
+from torch.utils.tensorboard.writer import FileWriter
+
+from lossbook.files import gone, write_whole
+from lossbook.training.curves import Curves, Latest
+
+_OUTCOME = ".outcome"  # how the event file's name ends that holds a run's row of the tab HPARAMS
+
+
+class TensorBoard(TensorBoardLogger):
+    """Event files in ``save_dir`` itself; no ``hparams.yaml``, since config.yaml says more, and no curve of epochs.
+
+    Args:
+        save_dir: the run's folder.
+        name: of a folder within it for the event files, which TensorBoard shows as the run's name.
+        curves: of the checkpoint from which the run goes on in this folder: TensorBoard drops what lies behind it.
+    """
+
+    def __init__(self, save_dir: str | Path, name: str = "", curves: Curves | None = None) -> None:
+        purge: dict[str, Any] = {} if curves is None else {"purge_step": curves.step}
+        super().__init__(str(save_dir), name=name, version="", default_hp_metric=False, **purge)
+        self.latest = Latest()
+        self._again = curves
+        self._started = time.time()
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The ``SummaryWriter``."""
+        curves, self._again = self._again, None
+        if curves is None:
+            return super().experiment
+        for old in Path(self.log_dir).glob(f"*{_OUTCOME}"):
+            old.unlink()
+        _await_next_second(Path(self.log_dir))
+        writer = super().experiment
+        for step, metrics in curves.points:
+            self.log_metrics(metrics, step)
+        return writer
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if step is not None:
+            self.latest.add(step, metrics)
+        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
+
+    @rank_zero_only
+    def save(self) -> None:
+        self.experiment.flush()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """After training and again after the test, which logs into the same file: ``close`` is the end."""
+        if self._experiment is not None:
+            self._experiment.flush()
+
+    @rank_zero_only
+    def close(self) -> None:
+        """Closes the file and ends the thread that writes to it; what could not be written was said when it was."""
+        if self._experiment is not None:
+            with suppress(OSError):
+                self._experiment.close()
+
+    @rank_zero_only
+    def log_outcome(self, columns: Mapping[str, float | bool | str], figures: Mapping[str, float], status: str) -> None:
+        """Writes the run's row of the tab HPARAMS, in a file of its own beside that of the curves.
+
+        Which columns there are TensorBoard finds out from all the rows; were a list of them written, as torch's
+        ``add_hparams`` does, the first run's would hold for all, and others' be hidden. The file is another one because
+        of what is said twice of a run the first counts: a run that goes on in place takes the old file away.
+
+        Args:
+            columns: what the run was.
+            figures: what came of it, as further points of its curves.
+            status: ``completed``, ``pruned`` (both a success to TensorBoard), or anything else (a failure).
+        """
+        outcome = api_pb2.STATUS_SUCCESS if status in ("completed", "pruned") else api_pb2.STATUS_FAILURE
+        info = plugin_data_pb2.SessionEndInfo(status=outcome, end_time_secs=time.time())
+        end = plugin_data_pb2.HParamsPluginData(session_end_info=info)
+        about = metadata.create_summary_metadata(end)
+        try:
+            writer = FileWriter(self.log_dir, filename_suffix=_OUTCOME)
+            # without an id of its own a row is named as the run is
+            writer.add_summary(summary_v2.hparams_pb(columns, trial_id="", start_time_secs=self._started), 0)
+            writer.add_summary(Summary(value=[Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=about)]), 0)
+            for tag, value in figures.items():
+                writer.add_summary(scalar(tag, value), 0)
+            writer.close()
+        except OSError:
+            for empty in Path(self.log_dir).glob(f"*{_OUTCOME}"):
+                if empty.stat().st_size == 0:
+                    empty.unlink()
+            raise
+
+    @rank_zero_only
+    def add_layout(self, metrics: Iterable[str]) -> None:
+        """Lays out the tab "Custom Scalars": for each metric (``loss``, ``acc``) one chart of both parts."""
+        charts = {name: ["Multiline", [f"train/{name}$", f"val/{name}$"]] for name in metrics}  # regular expressions
+        self.experiment.add_custom_scalars({"training and validation": charts})
+        self.experiment.flush()
+
+
+@contextmanager
+def quiet_writers() -> Iterator[None]:
+    """Lets TensorBoard's threads end in silence where they cannot write: the next point raises the error again."""
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        theirs = type(args.thread).__module__.startswith("tensorboard.")
+        if not (theirs and isinstance(args.exc_value, OSError)):
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
+class CSV(Logger):
+    """``metrics.csv`` in ``save_dir``: one row a step at which something was logged, one column a metric.
+
+    Args:
+        save_dir: the run's folder.
+        curves: of the checkpoint from which the run goes on in this folder: the rows behind it are dropped.
+    """
+
+    def __init__(self, save_dir: str | Path, curves: Curves | None = None) -> None:
+        super().__init__()
+        self.path = Path(save_dir) / "metrics.csv"
+        self.latest = Latest()
+        self._columns = ["step", "epoch"]
+        self._begun = False
+        self._row: dict[str, Any] = {}  # of the latest step: training and validation share one
+        self._again = curves
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        return str(self.path.parent)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Path:
+        """The file."""
+        return self.path
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if self._again is not None:
+            self._take_up(self._again)
+        if step is not None:
+            self.latest.add(step, metrics)
+        if self._row and self._row["step"] != step:
+            self._write()
+        self._row.update(step=step, **metrics)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """They are in config.yaml."""
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        if self._row:
+            self._write()
+
+    def _take_up(self, curves: Curves) -> None:
+        """Keep the header and the rows before the checkpoint's last steps, and log those steps again."""
+        self._again = None
+        rows = self._rows()
+        if rows:
+            self._columns = [name for name in rows[0] if name is not None]
+            self._rewrite([row for row in rows if _whole(row) and int(row["step"]) < curves.step])
+        for step, metrics in curves.points:
+            self.log_metrics(metrics, step)
+
+    def _write(self) -> None:
+        if self._begun and not self.path.parent.is_dir():
+            raise gone(self.path.parent)
+        self._begun = True
+        row, self._row = self._row, {}
+        new = [name for name in row if name not in self._columns]
+        if new or not self.path.exists():  # a metric appears for the first time: the rows before get its column
+            rows = self._rows()
+            self._columns += new
+            self._rewrite(rows)
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self._columns).writerow(row)
+
+    def _rows(self) -> list[dict[Any, Any]]:
+        return list(csv.DictReader(self.path.read_text().splitlines())) if self.path.exists() else []
+
+    def _rewrite(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(self.path, lambda file: file.write(text.getvalue().encode()))
+
+
+def _whole(row: Mapping[Any, Any]) -> bool:
+    """Whether a row was written to its end: a process that is killed may leave half of the last one."""
+    return None not in row.values() and row["step"].isdigit()
+
+
+def _await_next_second(folder: Path) -> None:
+    """Event files are read in the order of their names, which hold the second in which each was begun."""
+    now = time.time()
+    if any(folder.glob(f"*.tfevents.{int(now):010}.*")):
+        time.sleep(1.01 - now % 1)

@@ -1,0 +1,230 @@
+"""What a run tells: what it decided before it starts, and what came out."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lossbook.config.options import Options, conf_folder
+from lossbook.data.fitted import FittedData, changes
+from lossbook.data.source import sample_count
+from lossbook.losses.contract import Contract
+from lossbook.optim.checks import notes
+from lossbook.training import effective_batch, header
+from lossbook.training.assemble import Assembly
+from lossbook.training.fit import Outcome
+
+_SHOWN = ("name", "params", "part", "lr", "initial_lr", "weight_decay", "frozen_until", "fused")  # or said elsewhere
+
+
+def print_plan(
+    config: Mapping[str, Any],
+    contract: Contract,
+    assembly: Assembly,
+    trainer: L.Trainer,
+    folder: Path,
+    resumed: Sequence[str] = (),
+) -> None:
+    """Loss, data, model, optimizer, length, device and folder, a line each, with what was decided about it.
+
+    ``resumed``: what changed since the checkpoint, a line each.
+    """
+    if not trainer.is_global_zero:
+        return
+    choices, objective = config["choices"], assembly.objective
+    schema = objective.schema
+    encoding = contract.accepts[schema.target]["name"]
+    criterion = contract.criterion["_target_"].rpartition(".")[2]
+    behind = "" if contract.activation == "none" else f" after {contract.activation}"
+    watched, mode = assembly.module.primary
+    counts = " + ".join(f"{sample_count(assembly.data.part(part)):,}" for part in ("train", "val", "test"))
+    samples = f"{header.place(config)}{counts} samples of {_shape(schema.input_shape)}{_classes(schema)}"
+    device = trainer.strategy.root_device
+    threads = torch.get_num_threads()
+    where = f"{threads} thread{'s' if threads != 1 else ''}"
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else where
+    more = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    natural = [", natural to the loss" if _natural("loss", "data", config) else ""]
+    natural += [", natural to the data" if _natural("data", "model", config) else ""]
+    loss = f"{criterion}{behind}, {schema.target} as {encoding}, watching {watched} ({mode})"
+    rows: list[tuple[str, str, str]] = [
+        ("loss", choices["loss"], loss),
+        *(("weights", "", text) for text in header.weights(objective, contract.criterion)),
+        ("data", choices["data"], samples + natural[0]),
+        ("symbols" if schema.target == "text" else "classes", "", header.classes(objective)),
+        ("augment", "", header.augmentation(config)),
+        ("model", choices["model"], header.model(config, assembly) + natural[1]),
+        ("optim", choices["optim"], _optimizer(config, assembly)),
+        ("average", "", header.averaging(trainer)),
+        ("train", "", header.training(config, assembly, trainer)),
+        ("device", device.type, f"{where}{more}, precision {trainer.precision}"),
+    ]
+    out = console()
+    width = max(len(name) for _, name, _ in rows)
+    for label, name, text in rows:
+        if text:
+            _print_row(out, label, name, text, 8 + (width + 2 if name else 0), width)
+    out.print(f"[dim]folder [/dim] {escape(str(folder))}")
+    several = effective_batch.notes(trainer, assembly.module, contract.inputs, schema.target)
+    for note in (*assembly.data.notes, *objective.encoding.notes, *notes(config), *several):
+        _print_row(out, "note", "", note, 8, 0)
+    for line in resumed:
+        _print_row(out, "resume", "", line, 8, 0)
+    out.print()
+    if len(assembly.groups) > 1:
+        console(width=120).print(groups_table(config, assembly.groups))  # patterns of rules are long
+
+
+def print_outcome(
+    outcome: Outcome, primary: tuple[str, str], folder: Path, seconds: float, hints: Mapping[str, str]
+) -> None:
+    """A table of the final figures, the files written, and the next command."""
+    out = console()
+    out.print()
+    print_figures(outcome.figures, primary, hints)
+    tie = f" (equal {primary[0]}: the lowest val/loss)" if outcome.best_by_loss else ""
+    epoch = "" if outcome.best_epoch is None else f"best epoch {outcome.best_epoch} of {outcome.epochs}{tie}, "
+    out.print(f"{epoch}{outcome.steps:,} step{'s' if outcome.steps != 1 else ''}, {seconds:.1f} s")
+    for note in outcome.notes:
+        out.print(f"note         {note}")
+    if outcome.best_path is not None:
+        out.print(f"checkpoints  {outcome.best_path}")
+    out.print(f"figures      {folder / 'metrics.json'}")
+    out.print(f"next         tensorboard --logdir {_logdir(folder)}")
+
+
+def print_broken_off(last: Path | None, folder: Path) -> None:
+    """How to go on with a run that did not end by itself."""
+    out = console()
+    out.print()
+    if last is not None:
+        out.print(f"go on        python scripts/train.py ckpt={last}")
+    else:
+        out.print(f"no checkpoint was written yet; {folder} holds the config")
+
+
+def print_scored(config: Mapping[str, Any], assembly: Assembly, known: FittedData | None) -> None:
+    """Which samples a checkpoint is tested on, and what sets them apart from those that it was trained on."""
+    out = console()
+    count = sample_count(assembly.data.part("test"))
+    root = config["data"].get("root")
+    name = config["choices"]["data"] + (f", {root}" if root else "")
+    counted = f"{count:,} sample{'s' if count != 1 else ''} of the test part are scored"
+    _print_row(out, "data", "", f"{name}: {counted}", 8, 0)
+    own = known is not None and assembly.fitted.known is not None  # of which the notes say what is new
+    for note in (*assembly.data.notes, *([] if own else changes(known, assembly.fitted))):
+        _print_row(out, "note", "", note, 8, 0)
+
+
+def print_figures(figures: Mapping[str, float], primary: tuple[str, str], hints: Mapping[str, str]) -> None:
+    """A row a figure, a column a part, the watched one first; below, what the name of one alone does not tell."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    watched = primary[0].partition("/")[2]
+    names = sorted({tag.partition("/")[2] for tag in figures}, key=lambda name: (name != watched, name != "loss", name))
+    stages = [stage for stage in ("train", "val", "test") if any(tag.startswith(f"{stage}/") for tag in figures)]
+    for stage in stages:
+        table.add_column(stage, justify="right")
+    for name in names:
+        cells = [figures.get(f"{stage}/{name}") for stage in stages]
+        text = ["" if cell is None else f"{cell:.4f}" for cell in cells]
+        table.add_row(name, *text, style="bold" if name == watched else "")
+    out = console()
+    out.print(table)
+    for name in names:
+        if name in hints:
+            out.print(f"[dim]{escape(name)}: {escape(hints[name])}[/dim]")
+
+
+def console(width: int | None = None) -> Console:
+    """A console that neither wraps paths nor paints numbers, as wide as the terminal where ``width`` is None."""
+    return Console(highlight=False, soft_wrap=True, width=width)
+
+
+def _print_row(out: Console, label: str, name: str, text: str, indent: int, width: int) -> None:
+    """A line of the plan; on a terminal too narrow for it, broken between words and indented."""
+    room = max(24, out.width - indent) if out.is_terminal else sys.maxsize
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    shown = f"[bold]{escape(name):<{width}}[/bold]  " if name else ""
+    out.print(f"[dim]{escape(label):<7}[/dim] {shown}{escape(lines[0])}")
+    for line in lines[1:]:
+        out.print(" " * indent + escape(line))
+
+
+def _natural(group: str, other: str, config: Mapping[str, Any]) -> bool:
+    """Whether the chosen option of a group itself names what is chosen in another group, and the user did not."""
+    given = {override.lstrip("+~").partition("=")[0] for override in config["overrides"]}
+    choices = config["choices"]
+    named = Options([conf_folder()]).named(f"{group}/{choices[group]}", other)
+    return other not in given and named is not None and named == choices[other]
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _classes(schema: Any) -> str:
+    if schema.classes:
+        return f", {schema.classes} {'symbols' if schema.target == 'text' else 'classes'}"
+    return f", {schema.width} value{'s' if schema.width != 1 else ''}" if schema.width else ""
+
+
+def _optimizer(config: Mapping[str, Any], assembly: Assembly) -> str:
+    """The optimizer's class and what is the same for all groups; a table follows where there are several."""
+    node = config["optim"]
+    name = node["_target_"].rpartition(".")[2]
+    if node.get("rest"):
+        name += f" and {node['rest']['_target_'].rpartition('.')[2]}"
+    name += ", fused" if any(group.get("fused") for group in assembly.groups) else ""
+    scheduler = config["choices"].get("scheduler", "none")
+    schedule = "" if scheduler in (None, "none") else f", schedule {scheduler}"
+    if len(assembly.groups) > 1:
+        return f"{name}{schedule}, {len(assembly.groups)} groups"
+    (group,) = assembly.groups
+    lr = f", lr {group['lr']:g}" if "lr" in group else ""
+    return f"{name}{lr}{schedule}"
+
+
+def groups_table(config: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> Table:
+    """A row a parameter group: its name, how much is in it, and what holds for it."""
+    nodes = {"main": config["optim"], "rest": config["optim"].get("rest") or {}}
+    extra = [key for key in dict.fromkeys(key for group in groups for key in group) if key not in _SHOWN]
+    decays = any("weight_decay" in {**nodes[group["part"]], **group} for group in groups)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("group", no_wrap=True, min_width=max(len(group["name"]) for group in groups))
+    for column in ("tensors", "parameters", "lr", *(["weight decay"] if decays else []), *extra):
+        table.add_column(column, justify="right")
+    if staged := any("frozen_until" in group for group in groups):
+        table.add_column("frozen until")
+    for group in groups:
+        values = {**nodes[group["part"]], **group}
+        tensors = [parameter for _, parameter in group["params"]]
+        shown = [values.get(key) for key in ("lr", *(["weight_decay"] if decays else []), *extra)]
+        until = [_until(group["frozen_until"]) if "frozen_until" in group else ""] if staged else []
+        counts = [str(len(tensors)), f"{sum(tensor.numel() for tensor in tensors):,}"]
+        table.add_row(group["name"], *counts, *("" if value is None else _short(value) for value in shown), *until)
+    return table
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def _until(stage: Sequence[Any]) -> str:
+    kind, number = stage
+    return f"{number:.0%} of the run" if kind == "share" else f"{kind} {number}"
+
+
+def _logdir(folder: Path) -> str:
+    parts = folder.parts
+    return str(Path(*parts[: parts.index("outputs") + 1])) if "outputs" in parts else str(folder)

@@ -1,0 +1,153 @@
+"""Lightning's Trainer from the config's node, and what is wrong with that node said key by key."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from lossbook.annotations import misfit
+from lossbook.errors import Problem, UserError, nearest, refuse, typed
+from lossbook.processes import LAUNCHED
+
+SLOT = "LOSSBOOK_SLOT"
+"""The environment variable that numbers the workers of a sweep, from 0: they take the GPUs in turn."""
+
+_PARAMETERS = inspect.signature(L.Trainer).parameters
+_SILENT: dict[str, Any] = dict.fromkeys(
+    ("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"), False
+)
+# Arguments of the Trainer that other parts of the config decide about.
+_ELSEWHERE = {
+    "logger": "logger=none, or another option of that group",
+    "enable_checkpointing": "callbacks=none keeps no checkpoint",
+    "enable_progress_bar": "callbacks=none shows no progress",
+    "callbacks": "+callbacks.NAME._target_=CLASS adds one",
+    "default_root_dir": "hydra.run.dir=PATH",
+    "enable_model_summary": "+callbacks.summary._target_=lightning.pytorch.callbacks.ModelSummary",
+    "num_sanity_val_steps": "trainer=one_batch runs through everything once",
+    "plugins": "",
+}
+# What a test of a checkpoint has in common with the run that wrote it.
+OF_A_TEST = (
+    "accelerator", "devices", "num_nodes", "strategy", "precision", "deterministic", "benchmark", "limit_test_batches",
+)  # fmt: skip
+
+
+def trainer_options(node: Mapping[str, Any], batches: int) -> dict[str, Any]:
+    """The arguments of Lightning's Trainer.
+
+    Args:
+        node: ``trainer`` of the config.
+        batches: of a process in an epoch of training.
+
+    Raises:
+        UserError: a key that the Trainer does not have or that belongs elsewhere, a device that is not there, or
+            validations further apart than an epoch is long.
+    """
+    problems = [_misplaced(key, value) for key, value in node.items() if key in _ELSEWHERE or key not in _PARAMETERS]
+    problems += [
+        Problem(f"trainer.{key}={typed(value)}", f"lightning.Trainer takes {takes}.", f"~trainer.{key}")
+        for key, value in node.items()
+        if key in _PARAMETERS and (takes := misfit(value, _PARAMETERS[key]))
+    ]
+    if problems:
+        raise UserError(*problems)
+    options = {**node, **_device(node)}
+    limit = node.get("limit_train_batches")
+    if limit is not None:
+        batches = min(batches, limit) if isinstance(limit, int) else max(1, math.floor(batches * limit))
+    every = node.get("val_check_interval")
+    if isinstance(every, int) and every > batches and node.get("check_val_every_n_epoch", 1) is not None:
+        raise refuse(
+            f"trainer.val_check_interval={every} with {batches} batches an epoch.",
+            "A validation comes after so many batches of one epoch.",
+            "trainer.check_val_every_n_epoch=null counts the batches across epochs",
+        )
+    options["log_every_n_steps"] = max(1, min(node.get("log_every_n_steps") or 50, batches))
+    return options
+
+
+def build_trainer(options: Mapping[str, Any], **ours: Any) -> L.Trainer:
+    """The Trainer of these options; what Lightning refuses about them is said in the words of the config."""
+    try:
+        return L.Trainer(**options, **ours)
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        raise _worded(options, error) from error
+
+
+def test_trainer(node: Mapping[str, Any]) -> L.Trainer:
+    """A trainer that only tests, as the run of these options does."""
+    kept = {key: node[key] for key in OF_A_TEST if key in node}
+    return build_trainer({**kept, **_device(node)}, **_SILENT)
+
+
+def says(error: Exception) -> str:
+    """The first line of Lightning's own message."""
+    return f"Lightning says: {str(error).strip().partition(chr(10))[0]}"
+
+
+def _device(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Lightning's words for the device: ``auto`` and ``gpu`` would take an Apple GPU, which has no float64.
+
+    One GPU of several is the first, and of a worker among others that which its number deals it.
+    """
+    _require_launcher(node.get("num_nodes", 1))
+    wanted = node.get("accelerator", "auto")
+    there = torch.cuda.is_available()
+    if wanted in ("gpu", "cuda") and not there:
+        rule = "torch sees no GPU of CUDA's or ROCm's here."
+        raise refuse(f"trainer.accelerator={wanted}", rule, "trainer=cpu, or trainer=auto")
+    if wanted == "cpu" or not there:
+        _require_cores(node.get("devices"))
+        return {"accelerator": "cpu"}
+    slot, count = os.environ.get(SLOT), torch.cuda.device_count()
+    dealt = slot is not None and count > 1 and type(node.get("devices")) is int and node["devices"] == 1
+    return {"accelerator": "cuda", **({"devices": [int(slot or 0) % count]} if dealt else {})}
+
+
+def _require_launcher(nodes: Any) -> None:
+    """Refuse several machines where nobody has started their processes: this one would wait for half an hour."""
+    if nodes != 1 and not LAUNCHED & os.environ.keys():
+        rule = "No launcher has started processes on other machines: its variables (MASTER_ADDR, ...) are not set."
+        raise refuse(f"trainer.num_nodes={nodes}", rule, "trainer.num_nodes=1, or start it by torchrun or Slurm")
+
+
+def _require_cores(devices: Any) -> None:
+    """Refuse more processes than this machine can run at once."""
+    cores = os.cpu_count() or 1
+    if str(devices).isdecimal() and int(devices) > cores:
+        rule = f"Each of them is a process, and this machine has {cores} processor cores."
+        raise refuse(f"trainer.devices={devices}", rule, f"trainer.devices={cores}")
+
+
+def _misplaced(key: str, value: Any) -> Problem:
+    given = f"trainer.{key}={typed(value)}"
+    if key in _ELSEWHERE:
+        return Problem(given, "Other parts of the config decide about that.", _ELSEWHERE[key])
+    near = nearest(key, _PARAMETERS)
+    return Problem(given, f"lightning.Trainer has no argument '{key}'.", f"trainer.{near}" if near else "leave it out")
+
+
+def _worded(options: Mapping[str, Any], error: Exception) -> UserError:
+    """The error with the key that it is about: the one whose default Lightning would take instead."""
+    if _accepted(options):
+        return refuse("The callbacks and loggers do not go together.", says(error))
+    for key, value in options.items():
+        if value != _PARAMETERS[key].default and _accepted({**options, key: _PARAMETERS[key].default}):
+            return refuse(f"trainer.{key}={typed(value)}", says(error), "conf/trainer/auto.yaml says what it takes")
+    return refuse("The trainer cannot be built.", says(error), "conf/trainer/auto.yaml says what its keys take")
+
+
+def _accepted(options: Mapping[str, Any]) -> bool:
+    try:
+        L.Trainer(**options, **_SILENT)
+    except (ValueError, TypeError, MisconfigurationException):
+        return False
+    return True
