@@ -19,7 +19,8 @@ from lossbook.build import build
 from lossbook.config.plain import plain
 from lossbook.data.schema import Schema
 from lossbook.losses.bind import bind
-from lossbook.losses.contract import Contract, read
+from lossbook.losses.contract import Contract
+from lossbook.losses.reading import read
 from lossbook.losses.objective import Objective
 from lossbook.trust import OWN_CONFIG
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lossbook.data.schema import TARGET_KINDS
+from lossbook.targets import KINDS
 from lossbook.losses.bind import FOLLOWING
 from lossbook.losses.contract import ACTIVATIONS, DISTANCES, INPUTS, MEAN_OVER, PAIRING, REDUCTIONS, Contract
-from lossbook.targets import ENCODINGS
+from lossbook.targets import KINDS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "contracts.md").read_text()
 ROWS = {row.split("`")[1]: row for row in PAGE.splitlines() if row.startswith("| `")}  # by the first name in it
@@ -24,7 +24,7 @@ def names(row: str) -> set[str]:
 
 def test_every_key_and_every_value_has_its_place() -> None:
     keys = {field.name for field in fields(Contract)} - {"name"}
-    assert keys | set(INPUTS) | set(TARGET_KINDS) == set(ROWS)
+    assert keys | set(INPUTS) | set(KINDS) == set(ROWS)
     assert set(ACTIVATIONS) == names("activation") - {"activation"}
     assert set(REDUCTIONS) <= names("criterion")
     assert set(FOLLOWING) <= set(re.findall(r"`(\w+)`", PAGE.rpartition("\n\n")[2]))
@@ -37,12 +37,12 @@ def test_every_way_of_forming_inputs_is_described(inputs: str) -> None:
     assert expected <= names(inputs)
 
 
-@pytest.mark.parametrize("kind", ENCODINGS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_encoding_and_its_options_are_described(kind: str) -> None:
-    options = {name for made in ENCODINGS[kind].values() for name in inspect.signature(made).parameters}
+    options = {name for made in KINDS[kind].encodings.values() for name in inspect.signature(made).parameters}
     options -= {"schema", "embedding_dim"}
     if kind == "class":
         options |= set(DISTANCES)
     else:
         options -= {"distance", "verify"}  # of metrics over classes
-    assert {kind, *ENCODINGS[kind], *options} == names(kind)
+    assert {kind, *KINDS[kind].encodings, *options} == names(kind)

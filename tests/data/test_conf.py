@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lossbook.data.module import DataModule
-from lossbook.data.schema import TARGET_KINDS
+from lossbook.targets import KINDS
 
 FOLDER = Path(__file__).parents[2] / "conf" / "data"
 OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -50,7 +50,7 @@ def test_the_head_gives_the_command_and_the_natural_model(name: str) -> None:
     images = "cnn_grid" if name == "digit_views" else "cnn"
     natural = models.get(target) or models.get(inputs) or ("mlp" if table else images)
     assert override == {"override /model@_global_.model": natural}
-    assert target in TARGET_KINDS
+    assert target in KINDS
 
 
 @pytest.mark.parametrize("name", OFFLINE)

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from lossbook.data.schema import TARGET_KINDS, Schema
+from lossbook.data.schema import Schema
+from lossbook.targets import KINDS
 
 
-@pytest.mark.parametrize("kind", TARGET_KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_kind_of_output_follows_from_the_kind_of_target(kind: str) -> None:
     expected = "dense" if kind == "mask" else "sequence" if kind == "text" else "vector"
     assert Schema(kind, (1, 8, 8), 10).output == expected

@@ -8,7 +8,8 @@ import torch
 from torch.utils.data import Dataset
 
 from lossbook.data.schema import Schema
-from lossbook.data.statistics import describe, mean_and_scale
+from lossbook.data.scale import mean_and_scale
+from lossbook.data.statistics import describe
 
 
 def test_class_counts_name_classes_that_do_not_occur() -> None:

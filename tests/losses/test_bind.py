@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
 from lossbook.losses.bind import EMBEDDING_DIM, bind
-from lossbook.losses.contract import read
+from lossbook.losses.reading import read
 
 FOCAL = {
     "criterion": {"_target_": "torchvision.ops.sigmoid_focal_loss", "alpha": 0.5, "gamma": 1.0, "reduction": "mean"},

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from lossbook.errors import UserError
-from lossbook.losses.contract import Contract, read
+from lossbook.losses.contract import Contract
+from lossbook.losses.reading import read
 
 MSE = {"criterion": {"_target_": "torch.nn.MSELoss"}, "accepts": {"value": "standardised"}}
 

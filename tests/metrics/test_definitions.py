@@ -13,17 +13,17 @@ import lossbook
 from lossbook.data.schema import Schema
 from lossbook.losses.inputs.views import Views
 from lossbook.metrics.definitions import DEFINITIONS, direction, page
-from lossbook.targets import ENCODINGS
+from lossbook.targets import KINDS
 
 ROOT = Path(__file__).parents[2]
-ENCODED = [(kind, name) for kind, names in ENCODINGS.items() for name in names]
+ENCODED = [(kind, name) for kind, names in ((name, kind.encodings) for name, kind in KINDS.items()) for name in names]
 
 
 @pytest.mark.parametrize(("kind", "name"), ENCODED)
 def test_every_metric_is_defined_and_says_which_value_is_best(
     kind: str, name: str, schema: Callable[..., Schema]
 ) -> None:
-    made = ENCODINGS[kind][name]
+    made = KINDS[kind].encodings[name]
     taken = inspect.signature(made).parameters
     options = {key: value for key, value in (("embedding_dim", 2), ("verify", True)) if key in taken}
     for key, measure in made(schema(kind), **options).measures().items():

@@ -15,7 +15,7 @@ from lossbook.config.check import check
 from lossbook.config.plain import plain
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
-from lossbook.losses.contract import read
+from lossbook.losses.reading import read
 from lossbook.losses.objective import Objective
 from lossbook.metrics.direction import mode_of
 from lossbook.targets.classes import Index

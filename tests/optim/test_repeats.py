@@ -16,7 +16,7 @@ from lossbook.data.order import BatchOrder
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
 from lossbook.losses.bind import bind
-from lossbook.losses.contract import read as contract
+from lossbook.losses.reading import read as contract
 from lossbook.optim.repeats import Repeats
 from lossbook.training.callbacks.checkpoints import Checkpoints
 from lossbook.training.callbacks.record import Record

@@ -4,7 +4,9 @@ import torch
 from torch import tensor
 
 from lossbook.data.schema import Schema
-from lossbook.targets.embeddings import Embedding, PairEmbedding, TripletEmbedding, with_distances
+from lossbook.targets.embeddings import Embedding, with_distances
+from lossbook.targets.pairs import PairEmbedding
+from lossbook.targets.triplets import TripletEmbedding
 
 X = tensor([[0.0, 0.0], [3.0, 4.0]])
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import tensor
 
-from lossbook.targets import ENCODINGS
+from lossbook.targets import KINDS
 from lossbook.targets.encoding import on_device, squash
 
 
@@ -33,7 +33,7 @@ def test_on_device():
 
 
 def test_every_kind_has_encodings_that_can_be_made(schema):
-    for kind, encodings in ENCODINGS.items():
+    for kind, encodings in ((name, kind.encodings) for name, kind in KINDS.items()):
         for name, make in encodings.items():
             options = {"embedding_dim": 4} if name == "embedding" else {}
             encoding = make(schema(kind), **options)

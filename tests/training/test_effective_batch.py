@@ -29,7 +29,7 @@ from lossbook.config.plain import plain
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
 from lossbook.losses.bind import bind
-from lossbook.losses.contract import read
+from lossbook.losses.reading import read
 from lossbook.training.effective_batch import notes, scale_gradients
 from lossbook.training.fit import quiet
 from lossbook.training.module import LossbookModule

@@ -13,7 +13,7 @@ from lossbook import compose
 from lossbook.config.plain import plain
 from lossbook.data.schema import Schema
 from lossbook.losses.bind import bind
-from lossbook.losses.contract import read
+from lossbook.losses.reading import read
 from lossbook.tasks.step import Step
 from lossbook.training import meter
 from lossbook.training.meter import Meter

@@ -9,11 +9,14 @@ from typing import Any
 from lossbook.config import structure
 from lossbook.config.options import Options, conf_folder
 from lossbook.config.ranges import range_problems
-from lossbook.data.schema import TARGET_KINDS, Schema
+from lossbook.config.terms import contract_of
 from lossbook.errors import Problem, UserError, nearest
-from lossbook.losses.contract import Contract, read
+from lossbook.losses.contract import SEVERAL, Contract
+from lossbook.losses.reading import read
+from lossbook.metrics.keys import metric_problems
 from lossbook.optim.checks import problems as optimizer_problems
 from lossbook.optim.schedules.checks import problems as schedule_problems
+from lossbook.targets import KINDS
 
 _USUAL = ("cross_entropy", "bce_logits", "mse", "poisson_nll")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
@@ -44,8 +47,12 @@ def check(config: Mapping[str, Any], options: Options | None = None, *, trains: 
     ranges = range_problems(config, options.declared(choices))
     ranges = [problem for problem in ranges if trains or _key(problem).startswith(_EVALUATED)]
     outside = set(map(_key, ranges))
-    problems = [*_kind(contract, config, options), *_model(config), *_embedding(contract, config)]
-    problems += [*_inputs(config), *_accelerator(config)]
+    problems = [*_kind(contract, config, options), *_model(config, options), *_embedding(contract, config)]
+    problems += [
+        *_inputs(config),
+        *_accelerator(config),
+        *metric_problems(config.get("metrics"), targets_of(config["data"])),
+    ]
     stated = {"inputs": contract.inputs, "activation": contract.activation, "mean_over": contract.mean_over}
     whole = {**config, "loss": {**stated, **config["loss"]}}  # what is left out has its default, which rules hold too
     problems += [problem for rule in contract.rules for problem in rule.problems(whole)]
@@ -70,25 +77,47 @@ def losses_for(data: Mapping[str, Any], options: Options) -> list[str]:
     found = []
     for name in options.names("loss"):
         with suppress(UserError):  # a user's own that is wrong in itself
-            if accepts(read(name, options.stated(f"loss/{name}")[0]), data):
+            if accepts(contract_of(name, options), data):
                 found.append(name)
     return sorted(found, key=lambda name: name not in _USUAL)
 
 
+def targets_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return the kinds of the targets in a data node by their names; a single one has the empty name."""
+    stated = data.get("target")
+    return {str(name): str(kind) for name, kind in stated.items()} if isinstance(stated, Mapping) else {"": str(stated)}
+
+
+def kind_of(data: Mapping[str, Any]) -> str:
+    """Return what ``loss.primary`` calls the targets of a data node: a kind, or ``several``."""
+    targets = targets_of(data)
+    return targets.get("", SEVERAL)
+
+
 def accepts(contract: Contract, data: Mapping[str, Any]) -> bool:
-    """Whether a loss accepts the data of this config node: its target kind, and its number of views."""
-    kind = data.get("target")
-    return kind in contract.accepts and (kind in ("pair", "triplet") or data.get("views", 1) == contract.views)
+    """Whether a loss accepts the data of this config node: its target kinds, and its number of views."""
+    targets = targets_of(data)
+    terms = contract.terms_for(targets)
+    fits = all(term.target in targets and targets[term.target] in term.contract.accepts for term in terms)
+    if not fits or (contract.terms and "" in targets and targets[""] not in contract.accepts):
+        return False
+    if any(name not in {term.target for term in terms} for name in targets):
+        return False
+    given = any(KINDS[kind].inputs > 1 for kind in targets.values())
+    return given or data.get("views", 1) == contract.views
 
 
 def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> Iterable[Problem]:
-    data = config["data"]
+    data, targets = config["data"], targets_of(config["data"])
+    unknown = next((kind for kind in targets.values() if kind not in KINDS), None)
+    if unknown is not None:
+        rule = f"The kinds of targets are {', '.join(KINDS)}."
+        yield Problem(f"data.target={data.get('target')}", rule, f"data.target={nearest(unknown, KINDS) or 'class'}")
+        return
     if accepts(contract, data):
         return
-    if data.get("target") not in TARGET_KINDS:
-        near = nearest(str(data.get("target")), TARGET_KINDS)
-        rule = f"The kinds of targets are {', '.join(TARGET_KINDS)}."
-        yield Problem(f"data.target={data.get('target')}", rule, f"data.target={near or 'class'}")
+    if "" not in targets:
+        yield _of_several(contract, targets, config)
         return
     kind, views = data.get("target"), data.get("views", 1)
     name = config.get("choices", {}).get("data", "...")
@@ -106,6 +135,16 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
     yield Problem(given, rule, " or ".join(fits[:6]))
 
 
+def _of_several(contract: Contract, targets: Mapping[str, str], config: Mapping[str, Any]) -> Problem:
+    """The refusal of a loss on data with several targets, with a sum that names a term for each."""
+    each = ", ".join(f"{name} ({kind})" for name, kind in targets.items())
+    given = f"loss={contract.name} with data={config.get('choices', {}).get('data', '...')}, whose targets are {each}."
+    rule = "Every target needs a term of a loss that accepts its kind."
+    usual = {"class": "cross_entropy", "value": "mse", "count": "poisson_nll", "multilabel": "bce_logits"}
+    terms = ", ".join(f"{name}: {{loss: {usual.get(kind, 'NAME')}, target: {name}}}" for name, kind in targets.items())
+    return Problem(given, rule, f"loss=sum 'loss.terms={{{terms}}}'")
+
+
 def _inputs(config: Mapping[str, Any]) -> Iterable[Problem]:
     takes, kind = config["model"].get("takes"), config["data"].get("inputs", "numbers")
     if takes is None or kind in takes:
@@ -118,20 +157,28 @@ def _inputs(config: Mapping[str, Any]) -> Iterable[Problem]:
     )
 
 
-def _model(config: Mapping[str, Any]) -> Iterable[Problem]:
-    gives = config["model"].get("gives")
-    if config["data"].get("target", "class") not in TARGET_KINDS:
+def _model(config: Mapping[str, Any], options: Options) -> Iterable[Problem]:
+    gives, targets = config["model"].get("gives"), targets_of(config["data"])
+    if gives is None or any(kind not in KINDS for kind in targets.values()):
         return
-    wants = Schema(config["data"].get("target", "class"), (), 0).output if gives is not None else None
-    if gives is None or wants in gives:
-        return
-    name = config.get("choices", {}).get("model", "...")
-    fix = {"vector": "model=cnn or model=mlp", "dense": "model=unet", "sequence": "model=crnn"}
-    yield Problem(
-        f"model={name} with targets of the kind '{config['data']['target']}'.",
-        f"This model gives {' or '.join(gives)} outputs; these targets want a {wants} one.",
-        fix[str(wants)],
-    )
+    for name, kind in targets.items():
+        wants = KINDS[kind].output
+        if wants not in gives:
+            of_target = f" (target {name})" if name else ""
+            yield Problem(
+                f"model={config.get('choices', {}).get('model', '...')} with targets of the kind '{kind}'{of_target}.",
+                f"This model gives {' or '.join(gives)} outputs; these targets want a {wants} one.",
+                _models_that_give(wants, options),
+            )
+
+
+def _models_that_give(output: str, options: Options) -> str:
+    """The models to choose from that state this kind of output."""
+    names = [
+        name for name in options.names("model") if output in (options.stated(f"model/{name}")[0].get("gives") or ())
+    ]
+    usual = [name for name in names if name in ("cnn", "mlp")] or names
+    return " or ".join(f"model={name}" for name in usual)
 
 
 def _key(problem: Problem) -> str:
@@ -148,9 +195,14 @@ def _accelerator(config: Mapping[str, Any]) -> Iterable[Problem]:
 
 
 def _embedding(contract: Contract, config: Mapping[str, Any]) -> Iterable[Problem]:
-    width = config["model"].get("embedding_dim")
-    encoding = contract.accepts.get(config["data"].get("target", ""), {})
-    if width is not None and encoding and encoding["name"] != "embedding":
+    width, targets = config["model"].get("embedding_dim"), targets_of(config["data"])
+    encodings = [
+        (targets[term.target], term.contract.accepts[targets[term.target]]["name"])
+        for term in contract.terms_for(targets)
+        if targets.get(term.target) in term.contract.accepts
+    ]
+    known = [KINDS[kind].encodings[name].role for kind, name in encodings if name in KINDS[kind].encodings]
+    if width is not None and known and "embedding" not in known:
         yield Problem(
             f"model.embedding_dim={width} with loss={contract.name}.",
             "The output's width follows from the targets here; only losses that train an embedding leave it open.",

@@ -10,6 +10,7 @@ from lossbook.config.arguments import belongs_to_hydra, parse
 from lossbook.config.hydras import Composes, with_hydra
 from lossbook.config.options import GROUPS, Options, may_list
 from lossbook.config.structure import idle
+from lossbook.config.terms import with_whole_terms
 from lossbook.config.types import problems, unknown
 from lossbook.errors import Problem, UserError, refuse
 from lossbook.renamed import use_current_names
@@ -17,7 +18,7 @@ from lossbook.renamed import use_current_names
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-KEYS = (*GROUPS, "seed", "ckpt", "ckpt_lr", "choices", "overrides")
+KEYS = (*GROUPS, "metrics", "seed", "ckpt", "ckpt_lr", "choices", "overrides")
 
 
 def composed(overrides: Sequence[str], folders: Sequence[Path], composes: Composes | None = None) -> DictConfig:
@@ -77,6 +78,8 @@ def finish(
     found = found or list(wrong_values(overrides, chosen, values, options)) or list(idle(values))
     if found:
         raise UserError(*dict.fromkeys(found))
+    if "terms" in values.get("loss", ()):
+        nodes = {**nodes, "loss": with_whole_terms(values["loss"], options)}
     return in_order(nodes | {"experiment": chosen["experiment"], "choices": chosen, "overrides": list(overrides)})
 
 
@@ -108,7 +111,7 @@ def _groups(overrides: Sequence[str], values: Mapping[Any, Any], options: Option
             yield Problem(f"no {group}", rule, f"{group}={next(iter(options.names(group)), 'NAME')}")
     for key in values:
         if key not in KEYS:
-            problem = unknown(str(key), values[key], [*GROUPS, "seed", "ckpt", "ckpt_lr"])
+            problem = unknown(str(key), values[key], [*GROUPS, "metrics", "seed", "ckpt", "ckpt_lr"])
             yield Problem(problem.given, f"{problem.rule[:-1]}, so it would have no effect.", problem.fix)
 
 

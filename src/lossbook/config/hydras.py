@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossbook.config.arguments import parse
+from lossbook.config.terms import clear_replaced
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -59,6 +60,7 @@ def reader(folders: Sequence[Path]) -> Composes:
             loader.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell=True)
             listed = create_defaults_list(repository, "train", parsed, prepend_hydra=False, skip_missing=False)
             config = loader._compose_config_from_defaults_list(listed.defaults, repository)
+            clear_replaced(config, parsed)
             OmegaConf.set_struct(config, True)
             loader._apply_overrides_to_config(listed.config_overrides, config)
         return config, dict(listed.overrides.known_choices)

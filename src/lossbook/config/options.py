@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 GROUPS = (
-    "loss", "optim", "param_groups", "scheduler", "data", "model", "trainer", "logger", "callbacks", "experiment",
+    "loss", "optim", "param_groups", "scheduler", "data", "model", "task", "trainer", "logger", "callbacks",
+    "experiment",
 )  # fmt: skip
 
 _LISTS = ("logger", "callbacks")  # several options at once

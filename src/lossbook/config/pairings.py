@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from omegaconf import OmegaConf
 
 from lossbook.config.check import accepts
 from lossbook.config.options import Options, conf_folder
-from lossbook.data.schema import TARGET_KINDS
-from lossbook.losses.contract import Contract, read
+from lossbook.config.terms import contract_of
+from lossbook.losses.contract import Contract
+from lossbook.targets import KINDS
 
 
 def contracts(options: Options | None = None) -> dict[str, Contract]:
     """The contract of every loss option, by name."""
     options = options or Options([conf_folder()])
-    found = {}
-    for name in options.names("loss"):
-        node = OmegaConf.create({"loss": options.stated(f"loss/{name}")[0]})
-        plain: Any = OmegaConf.to_container(node, resolve=True)
-        found[name] = read(name, plain["loss"])
-    return found
+    return {name: contract_of(name, options) for name in options.names("loss")}
 
 
 def by_kind(contracts: Mapping[str, Contract]) -> str:
     """Markdown: a row a loss, a column a target kind, in it the encoding."""
-    kinds = list(TARGET_KINDS)
+    kinds = list(KINDS)
     rows = [
         [f"`{name}`", *(str(contract.accepts[kind]["name"]) if kind in contract.accepts else "" for kind in kinds)]
         for name, contract in contracts.items()
@@ -40,7 +33,7 @@ def by_data(contracts: Mapping[str, Contract], options: Options | None = None) -
     names = options.names("data")
     stated = {name: options.stated(f"data/{name}")[0] for name in names}
     # the data that the user's own files decide about have no kind of their own here
-    shown = [name for name in names if stated[name].get("target") in TARGET_KINDS]
+    shown = [name for name in names if stated[name].get("target") != "???"]
     rows = [
         [f"`{loss}`", *("x" if accepts(contract, stated[name]) else "" for name in shown)]
         for loss, contract in contracts.items()

@@ -6,6 +6,7 @@ A range belongs to a key of our own (``data.batch_size``, ``trainer.max_epochs``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -105,7 +106,8 @@ def _within(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, Rang
     target = node.get("_target_")
     of_class = _CLASSES.get(target, {}) if isinstance(target, str) else {}
     of_class = of_schedule(target) if path == "scheduler" else of_class
-    everywhere = "loss.accepts.*" if path.startswith("loss.accepts.") else path
+    encoding = re.fullmatch(r"loss(\.terms\.[^.]+)?\.accepts\.[^.]+", path)
+    everywhere = "loss.accepts.*" if encoding else path
     for name, value in node.items():
         key = f"{path}.{name}" if path and not path.endswith(": ") else f"{path}{name}"
         inside = of_class.get(name) or _KEYS.get(f"{everywhere}.{name}" if everywhere else str(name))

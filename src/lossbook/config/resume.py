@@ -16,6 +16,7 @@ from lossbook.config.finish import composed, in_order, wrong_values
 from lossbook.config.options import GROUPS, Options, conf_folder, may_list
 from lossbook.config.plain import plain
 from lossbook.config.structure import idle
+from lossbook.config.terms import clear_replaced, with_whole_terms
 from lossbook.config.types import fits
 from lossbook.config.wording import word
 from lossbook.errors import Problem, UserError, refuse, typed
@@ -24,7 +25,9 @@ from lossbook.trust import Trust
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_NEEDED = (*(group for group in GROUPS if group != "experiment"), "seed")
+_LATER: dict[str, Any] = {"task": {"_target_": "lossbook.tasks.supervised.Supervised"}, "metrics": None}
+"""Keys that earlier versions did not have, with what they did."""
+_NEEDED = (*(group for group in GROUPS if group not in ("experiment", *_LATER)), "seed")
 
 
 def resume(ckpt: str, overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
@@ -78,7 +81,9 @@ def _require_config(path: Path, saved: Mapping[str, Any]) -> None:
         for key in GROUPS
         if not isinstance(saved.get(key, {}), Mapping | None)
     ]
-    for key in ("loss.criterion", "optim", "data.source", "model"):
+    loss = saved.get("loss")
+    criterion = () if isinstance(loss, Mapping) and loss.get("terms") else ("loss.criterion",)
+    for key in (*criterion, "optim", "data.source", "model"):
         node: Any = saved
         for name in key.split("."):
             node = node.get(name) if isinstance(node, Mapping) else None
@@ -102,7 +107,9 @@ def _is_choice(group: Any, name: Any) -> bool:
 
 
 # encodings and metrics are a name or a mapping, whatever they are in the option today
-_TOLD_BY_CONTRACT = ("lossbook.config.loss.accepts", "lossbook.config.loss.primary")
+_TOLD_BY_CONTRACT = tuple(
+    f"lossbook.config.{key}" for key in ("loss.accepts", "loss.primary", "loss.terms", "metrics", "data.target")
+)
 
 
 def _odd_types(value: Any, default: Any, key: str) -> Iterator[str]:
@@ -139,6 +146,7 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
     options = Options(folders)
     # what may be built is the user's word, never the file's
     values = {key: value for key, value in saved.items() if key != "trust"} | {"ckpt": None, "ckpt_lr": "config"}
+    values = {**_LATER, **values}
     # and so is where to write: the run goes on in a folder of its own
     values |= {group: _placeless(values[group]) for group in ("callbacks", "logger") if group in values}
     values |= {"data": _offline(values["data"])} if "data" in values else {}
@@ -157,8 +165,11 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
         others = [one for one in parsed if one not in groups]
         values |= {"choices": choices, "overrides": [*(values.get("overrides") or []), *overrides]}
         config = in_order(values)
+        clear_replaced(config, others)
         ConfigLoaderImpl._apply_overrides_to_config(others, config)
         _vouch(config, [*(values[one.key_or_group] for one in groups), *(_node(one) for one in others)], folders[1:])
+        if "terms" in config.loss:
+            config.loss = with_whole_terms(OmegaConf.to_container(config.loss, resolve=False), options)  # type: ignore[arg-type]
         wrong = list(wrong_values([one.input_line for one in others], choices, values, options))
         wrong = wrong or _newly_idle(values, config)
         if wrong:

@@ -18,7 +18,7 @@ _LIMIT = (*_NUMBER, None)
 # What may stand at each key that our own code or Lightning's Trainer reads: types, and values that are no type.
 _TAKES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "data": {
-        "target": (str,), "inputs": (str,), "views": (int,), "epochs": (int,), "batch_size": (int, str),
+        "target": (str, dict), "inputs": (str,), "views": (int,), "epochs": (int,), "batch_size": (int, str),
         "limit": (int, None), "seed": (int,), "augment": (list, None), "num_workers": (int,), "source": (dict,),
         "positive_class": (str, int, float, bool, None),
     },
@@ -37,7 +37,7 @@ _TAKES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
 }  # fmt: skip
 _CHOICES = {"optim.line_search_fn": (None, "strong_wolfe")}  # which torch refuses at the first step
 _NEEDED = {"data": ("target", "batch_size", "source")}
-_OBJECTS = ("data.source", "model", "optim")  # nodes that name what is built of them
+_OBJECTS = ("data.source", "model", "optim", "task")  # nodes that name what is built of them
 _WORDS = {
     bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a mapping",
     None: "null",

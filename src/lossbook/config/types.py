@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from lossbook.data.schema import TARGET_KINDS
 from lossbook.errors import Problem, nearest, typed
+from lossbook.losses.contract import SEVERAL
+from lossbook.targets import KINDS
 
 RULE = "A value must have the type of its default (null takes any)"
 # What a key takes beside the type of its default: words, and a type.
@@ -18,7 +19,13 @@ _WORDS: dict[str, tuple[str | None, ...]] = {
 }
 _PRECISIONS = {16: "16-mixed", 32: "32-true", 64: "64-true"}
 # a metric to watch is a name, or {name: ..., mode: ...}
-_TYPES: dict[str, Any] = {"trainer.devices": list, **{f"loss.primary.{kind}": (str, Mapping) for kind in TARGET_KINDS}}
+_TYPES: dict[str, Any] = {
+    "trainer.devices": list,
+    "data.target": (str, Mapping),
+    **{f"loss.primary.{kind}": (str, Mapping) for kind in (*KINDS, SEVERAL)},
+}
+OPEN = ("loss.terms", "metrics")
+"""Keys whose mappings hold what the user puts there, of any type; a mapping replaces the one before it."""
 _NAMES = {
     bool: "true or false",
     int: "a whole number",
@@ -56,6 +63,8 @@ def problems(key: str, value: Any, default: Any) -> Iterator[Problem]:
 
     An object of another ``_target_`` has keys of its own, and so has an object that is added; neither is looked into.
     """
+    if key in OPEN and (value is None or isinstance(value, Mapping)):
+        return
     if isinstance(value, Mapping) and isinstance(default, Mapping) and _same_target(value, default):
         for name, inner in value.items():
             inside = f"{key}.{name}" if key else str(name)

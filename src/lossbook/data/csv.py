@@ -20,11 +20,11 @@ from lossbook.data.csv_table import Table
 from lossbook.data.csv_values import Values, values
 from lossbook.data.digests import input_digests
 from lossbook.data.fitted import FittedData
+from lossbook.data.scale import mean_and_scale
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Features, Parts, Source
 from lossbook.data.split import value_strata
 from lossbook.data.split_table import read_split
-from lossbook.data.statistics import mean_and_scale
 from lossbook.data.tabular import measured, standardised, standardised_parts
 from lossbook.errors import UserError, refuse, typed
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lossbook.data.csv_faults import Fault, quoted
 from lossbook.data.csv_table import Table
-from lossbook.data.statistics import NEGLIGIBLE, mean_and_scale
+from lossbook.data.scale import NEGLIGIBLE, mean_and_scale
 from lossbook.errors import Problem
 
 STEPS = 1000  # of float32 at least in a standard deviation of the targets

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lossbook.data.csv_faults import listed, quoted
-from lossbook.data.statistics import mean_and_scale
+from lossbook.data.scale import mean_and_scale
 
 FEWEST = 10  # rows from which on agreement is no chance
 SAMPLE = 500  # rows that tell most features from the target

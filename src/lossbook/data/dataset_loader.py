@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -17,10 +18,11 @@ class DatasetLoader:
     """Batches of a map-style dataset whose samples are dicts, read by worker processes.
 
     Args:
-        dataset: of dicts that torch's ``default_collate`` can stack.
+        dataset: of dicts.
         order: which samples make up which batch.
         num_workers: processes that read ahead; 0 reads in this one.
         pin_memory: for a faster copy to a GPU.
+        collate: makes a batch of samples; torch's ``default_collate`` stacks what has equal shapes.
 
     Yields:
         Dicts with the dataset's keys and ``index`` (N,) int64, the numbers of the samples.
@@ -29,7 +31,12 @@ class DatasetLoader:
     batch_sampler = None  # Lightning looks for it
 
     def __init__(
-        self, dataset: Dataset[dict[str, Any]], order: BatchOrder, num_workers: int = 0, pin_memory: bool = False
+        self,
+        dataset: Dataset[dict[str, Any]],
+        order: BatchOrder,
+        num_workers: int = 0,
+        pin_memory: bool = False,
+        collate: Callable[[list[dict[str, Any]]], dict[str, Any]] = default_collate,
     ) -> None:
         self.order = order
         self.position = Position(order)
@@ -39,7 +46,7 @@ class DatasetLoader:
             _Numbered(dataset),
             batch_sampler=self._batches,
             num_workers=num_workers,
-            collate_fn=_stacked,
+            collate_fn=functools.partial(_collated, collate),
             persistent_workers=num_workers > 0,
             pin_memory=pin_memory,
             generator=torch.Generator(),  # DataLoader draws a seed for its workers; not from the numbers of the run
@@ -91,6 +98,10 @@ class _Numbered(Dataset[Any]):
             return error  # raised by a worker, it would arrive as a traceback
 
 
-def _stacked(samples: list[dict[str, Any] | UserError]) -> dict[str, Any] | UserError:
-    errors = [sample for sample in samples if isinstance(sample, UserError)]
-    return errors[0] if errors else default_collate(samples)
+def _collated(
+    collate: Callable[[list[dict[str, Any]]], dict[str, Any]], samples: list[dict[str, Any] | UserError]
+) -> dict[str, Any] | UserError:
+    for sample in samples:
+        if isinstance(sample, UserError):
+            return sample
+    return collate(samples)  # type: ignore[arg-type]

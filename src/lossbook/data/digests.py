@@ -75,6 +75,8 @@ def overlaps(inputs: Mapping[str, np.ndarray | None]) -> list[str]:
 
 
 def _described(schema: Schema) -> str:
+    if schema.targets:
+        return repr([(name, _described(one)) for name, one in schema.heads.items()])
     return repr((schema.target, schema.input_shape, schema.classes, schema.class_names, schema.alphabet, schema.width))
 
 

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from lossbook.data.digests import fingerprint
-from lossbook.data.schema import TARGET_KINDS, Schema
+from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Features, Normalise, Parts, sample_count
 from lossbook.errors import refuse
+from lossbook.targets import KINDS
 
 VERSION = 1
-TARGET = "target"  # the name of the one target that data has so far
+TARGET = "target"  # the name of a target that is the only one
+_INPUTS = ("input_shape", "vocabulary", "views", "samples")  # of a schema, what is not a target's
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,15 @@ class FittedData:
 
     def state(self) -> dict[str, Any]:
         """As plain containers and tensors, for a checkpoint."""
-        schema = {field.name: getattr(self.schema, field.name) for field in fields(Schema)}
-        inputs = {name: schema.pop(name) for name in ("input_shape", "vocabulary", "views", "samples")}
+        inputs = {name: getattr(self.schema, name) for name in _INPUTS}
+        targets = {
+            name or TARGET: {
+                field.name: getattr(one, field.name)
+                for field in fields(Schema)
+                if field.name not in (*_INPUTS, "targets")
+            }
+            for name, one in self.schema.heads.items()
+        }
         features = None if self.features is None else vars(self.features)
         known = None
         if self.known is not None:
@@ -96,7 +105,7 @@ class FittedData:
             "samples": dict(self.samples),
             "seed": self.seed,
             "inputs": {**inputs, "normalise": self.normalise, "features": features},
-            "targets": {TARGET: schema},
+            "targets": targets,
             "known": known,
         }
 
@@ -156,16 +165,15 @@ def _known_samples(
 
 
 def _read(state: Mapping[str, Any]) -> FittedData:
-    inputs, target = dict(state["inputs"]), dict(state["targets"][TARGET])
+    inputs = dict(state["inputs"])
     normalise, features, known = inputs.pop("normalise"), inputs.pop("features"), state["known"]
-    assert target["target"] in TARGET_KINDS
-    schema = Schema(**{name: _frozen(value) for name, value in {**target, **inputs}.items()})
-    assert schema.input_shape
-    assert all(type(size) is int and size > 0 for size in schema.input_shape)
-    for names in (schema.class_names, schema.alphabet):
-        assert all(isinstance(name, str) for name in names)
-        assert not names or len(names) == schema.classes
-    _require_numbers(schema.mean, schema.scale)
+    targets = {
+        name: Schema(**{key: _frozen(value) for key, value in {**target, **inputs}.items()})
+        for name, target in state["targets"].items()
+    }
+    for one in targets.values():
+        _require_sound(one)
+    schema = targets[TARGET] if targets.keys() == {TARGET} else Schema.of_several(targets)
     if normalise is not None:
         normalise = _frozen(normalise)
         _require_numbers(*normalise)
@@ -191,6 +199,16 @@ def _read(state: Mapping[str, Any]) -> FittedData:
     fingerprint = state["fingerprint"]
     assert fingerprint is None or isinstance(fingerprint, str)
     return FittedData(schema, normalise, features, samples, fingerprint, int(state["seed"]), known)
+
+
+def _require_sound(schema: Schema) -> None:
+    assert schema.target in KINDS
+    assert schema.input_shape
+    assert all(type(size) is int and size > 0 for size in schema.input_shape)
+    for names in (schema.class_names, schema.alphabet):
+        assert all(isinstance(name, str) for name in names)
+        assert not names or len(names) == schema.classes
+    _require_numbers(schema.mean, schema.scale)
 
 
 def _frozen(value: Any) -> Any:

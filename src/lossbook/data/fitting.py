@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from lossbook.data.ranges import KEYS
 from lossbook.data.schema import Schema
 from lossbook.errors import Problem
+from lossbook.targets import KINDS
 
 if TYPE_CHECKING:
     from torch import nn
-
-PLACED = {"mask": "a class for each pixel", "text": "a width in columns"}  # kinds that moving pixels would break
 
 
 def option_problems(batch_size: Any, views: Any, limit: Any, num_workers: Any, in_memory: bool) -> Iterator[Problem]:
@@ -36,12 +35,10 @@ def augment_problems(schema: Schema, augment: Sequence[nn.Module], views: int) -
             "Views are augmented copies of a sample; without augmentation they are all the same.",
             "data.views=1, or a list for data.augment as in data=digit_views",
         )
-    if views != 1 and schema.target not in ("class", "none"):
-        yield Problem(
-            f"data.views={views} for {schema.target} targets",
-            "Several views are made of data with classes or without targets.",
-            "data.views=1",
-        )
+    for kind in (KINDS[one.target] for one in schema.heads.values()):
+        if views != 1 and not kind.views:
+            rule = "Several views are made of data with classes or without targets."
+            yield Problem(f"data.views={views} for {kind.name} targets", rule, "data.views=1")
     for module in augment:
         yield from _module_problems(schema, module)
 
@@ -67,9 +64,11 @@ def _module_problems(schema: Schema, module: nn.Module) -> Iterator[Problem]:
             f"It changes images (channels, height, width); these inputs have shape {schema.input_shape}.",
             "data.augment=null, or lossbook.data.augment.GaussianNoise",
         )
-    elif schema.target in PLACED and getattr(module, "geometric", True):
-        yield Problem(
-            f"data.augment: {name} for {schema.target} targets",
-            f"It moves pixels, but the target holds {PLACED[schema.target]}, which would stay behind.",
-            "leave it out; GaussianNoise and BrightnessContrast fit",
-        )
+    elif getattr(module, "geometric", True):
+        for kind in (KINDS[one.target] for one in schema.heads.values()):
+            if kind.bound_to_pixels:
+                yield Problem(
+                    f"data.augment: {name} for {kind.name} targets",
+                    f"It moves pixels, but the target holds {kind.bound_to_pixels}, which would stay behind.",
+                    "leave it out; GaussianNoise and BrightnessContrast fit",
+                )

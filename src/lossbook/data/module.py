@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -11,15 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
+from lossbook.data.collating import Collate
 from lossbook.data.dataset_loader import DatasetLoader
 from lossbook.data.fitting import augment_problems, option_problems
 from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
 from lossbook.data.preparing import Batch, PreparedLoader, Preparing, moved
-from lossbook.data.schema import Schema
+from lossbook.data.schema import Schema, entry
 from lossbook.data.source import PARTS, Columns, Part, Parts, sample_count
 from lossbook.data.statistics import describe
 from lossbook.errors import UserError, refuse
+from lossbook.targets import KINDS
 
 Loader: TypeAlias = TensorLoader | DatasetLoader
 SHARE = 0.25  # of a GPU's free memory that a part may take
@@ -85,10 +87,16 @@ class DataModule(lightning.LightningDataModule):
         """The part ``train``, ``val`` or ``test`` that is used, as its source gave it: not scaled, not augmented."""
         return self._parts[name]
 
-    def targets(self, name: str) -> Tensor | None:
-        """The targets (N, ...) of a part that is used, where they are in memory; None where they are not."""
+    def targets(self, name: str, target: str = "") -> Tensor | None:
+        """The targets (N, ...) of a part that is used, where they are in memory; None where they are not.
+
+        Args:
+            name: of the part.
+            target: which one, of several.
+        """
         part = self._parts[name]
-        found = part.get("target") if isinstance(part, Mapping) else getattr(part, "targets", None)
+        known = None if target else getattr(part, "targets", None)
+        found = part.get(entry(target)) if isinstance(part, Mapping) else known
         return found if isinstance(found, Tensor) else None
 
     def train_dataloader(self) -> Loader:
@@ -123,7 +131,8 @@ class DataModule(lightning.LightningDataModule):
         """
         part = limited(self._parts["train" if sample_count(self._parts["train"]) else "test"], samples)
         order = BatchOrder(sample_count(part), "all", False, self.seed)
-        loader = TensorLoader(part, order) if isinstance(part, Mapping) else DatasetLoader(part, order)
+        in_memory = isinstance(part, Mapping)
+        loader = TensorLoader(part, order) if in_memory else DatasetLoader(part, order, collate=self._collate(part))
         batch = self.preparing.evaluation(next(iter(loader)))
         return {key: _default_type(column) for key, column in batch.items()}
 
@@ -131,7 +140,8 @@ class DataModule(lightning.LightningDataModule):
     def fewest_inputs(self) -> int:
         """Inputs that the model sees at once in the smallest training batch: two a sample for pairs, and so on."""
         order = BatchOrder(sample_count(self._parts["train"]), self.batch_size, True, 0, *self._process())
-        return min(order.sizes()) * {"pair": 2, "triplet": 3}.get(self._schema.target, self._schema.views)
+        inputs = max(KINDS[one.target].inputs for one in self._schema.heads.values())
+        return min(order.sizes()) * max(inputs, self._schema.views)
 
     def _process(self) -> tuple[int, int]:
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
@@ -149,7 +159,12 @@ class DataModule(lightning.LightningDataModule):
         order = BatchOrder(samples, self.batch_size, shuffle, self.seed, rank, processes)
         if isinstance(part, Mapping):
             return TensorLoader(self._placed(name, part), order)
-        return DatasetLoader(part, order, self.num_workers, pin_memory=self._device().type == "cuda")
+        pin = self._device().type == "cuda"
+        return DatasetLoader(part, order, self.num_workers, pin, self._collate(part))
+
+    def _collate(self, part: Part) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
+        """How samples become a batch: a dataset may bring ``collate``, for inputs of different sizes."""
+        return getattr(part, "collate", None) or Collate(self._schema)
 
     def _device(self) -> torch.device:
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
@@ -210,4 +225,6 @@ def limited(part: Part, limit: int | None) -> Part:
     for known in ("targets", "digests"):
         if (values := getattr(part, known, None)) is not None:
             setattr(subset, known, values[:limit])
+    if (collate := getattr(part, "collate", None)) is not None:
+        subset.collate = collate  # type: ignore[attr-defined]
     return subset

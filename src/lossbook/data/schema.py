@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-TARGET_KINDS = {
-    "class": "one class index a sample, (N,) int64",
-    "multilabel": "a 0/1 vector a sample, (N, C)",
-    "value": "real values a sample, (N, W) float32",
-    "count": "non-negative whole numbers a sample, (N, W)",
-    "distribution": "probabilities over the classes, (N, C), rows sum to 1",
-    "mask": "a class index a pixel, (N, H, W) int64",
-    "text": "symbol indices padded with -1, (N, S) int64, and target_lengths (N,)",
-    "pair": "two inputs a sample, and 1 (same) or 0 (different), (N,)",
-    "triplet": "three inputs a sample (anchor, positive, negative), no target",
-    "none": "no target",
-}
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The promises of one dataset.
+    """The promises of one dataset: its inputs, and its target, or several by name.
 
     Args:
-        target: target kind, one of ``TARGET_KINDS``.
+        target: target kind, one of those that ``lossbook.targets`` defines; empty where there are several targets.
         input_shape: shape of one input of one sample, e.g. ``(1, 8, 8)`` for channels, height, width.
         samples: number of training samples.
         classes: number of classes (class, multilabel, distribution, mask), or of symbols (text).
@@ -37,6 +25,7 @@ class Schema:
             label (multilabel), pixels of each class (mask).
         positive: of two classes, the index of the one that counts as positive (class); None: the last.
         vocabulary: inputs are tokens, indices from 0 to below this; None: inputs are numbers.
+        targets: several targets by name, each as the schema of a dataset that has it alone; see ``of_several``.
     """
 
     target: str
@@ -53,11 +42,39 @@ class Schema:
     vocabulary: int | None = None
     positive: int | None = None
     column_names: tuple[str, ...] = ()
+    targets: Mapping[str, Schema] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        assert self.target in TARGET_KINDS, self.target
+        assert bool(self.target) != bool(self.targets), "one target, or several by name"
+        for name, one in self.targets.items():
+            assert name.isidentifier(), name
+            assert name not in ("input", "index", "target", "loss"), name
+            assert one.target, f"{name} is one target"
+
+    @classmethod
+    def of_several(cls, targets: Mapping[str, Schema]) -> Schema:
+        """Return the schema of inputs with several targets; a batch holds each of them under its name.
+
+        Args:
+            targets: by name, schemas of the same inputs.
+        """
+        first = next(iter(targets.values()))
+        return cls("", first.input_shape, first.samples, vocabulary=first.vocabulary, targets=dict(targets))
 
     @property
-    def output(self) -> str:
-        """The kind of output that a model must give: ``vector``, ``dense`` (a vector a pixel) or ``sequence``."""
-        return {"mask": "dense", "text": "sequence"}.get(self.target, "vector")
+    def heads(self) -> dict[str, Schema]:
+        """A schema with one target for each head of a model, by the target's name; a single one has the empty name."""
+        if not self.targets:
+            return {"": self}
+        inputs = {name: getattr(self, name) for name in ("input_shape", "samples", "views", "vocabulary")}
+        return {name: replace(one, **inputs) for name, one in self.targets.items()}
+
+
+def entry(name: str, key: str = "target") -> str:
+    """Return the key in a batch of what belongs to the target of this name.
+
+    Args:
+        name: of the target, empty where it is the only one.
+        key: ``target``, ``target_lengths``, ...
+    """
+    return name + key.removeprefix("target") if name else key

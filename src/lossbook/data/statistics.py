@@ -1,71 +1,48 @@
-"""What is measured on the training part: class counts, and the means and scales of features and targets."""
+"""What is measured on the training part: class counts, and the means and scales of targets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from lossbook.data.schema import Schema
+from lossbook.data.schema import Schema, entry
 from lossbook.data.source import Normalise, Part, Parts, sample_count
-
-NEGLIGIBLE = 1e-12  # of a column's largest number: a deviation of rounding alone
+from lossbook.targets import KINDS
 
 
 def describe(schema: Schema, train: Part) -> Schema:
-    """The schema with the statistics of this training part: samples, class counts, mean and scale of the targets.
+    """Return the schema with the statistics of this training part: samples, class counts, mean and scale of targets.
 
-    Counts and means are taken over all rows of ``target`` (see ``Schema``). A column that is constant has scale 1.
+    Counts and means are taken over all rows of a target (see ``Schema``). A column that is constant has scale 1.
     """
     samples = sample_count(train)
     if samples == 0:  # a checkpoint is only tested, and brings them along
         return replace(schema, samples=0)
-    if not isinstance(train, Mapping):
-        targets = getattr(train, "targets", None) if schema.target == "class" else None
-        return replace(
-            schema, samples=samples, class_counts=() if targets is None else _counts(targets, schema.classes)
-        )
-    schema, target = replace(schema, samples=samples), train.get("target")
-    if not isinstance(target, Tensor):
-        return schema
-    if schema.target in ("class", "mask"):
-        return replace(schema, class_counts=_counts(target, schema.classes))
-    if schema.target in ("multilabel", "value", "count"):
-        target = target.reshape(len(target), -1)  # another shape is told where targets are checked
-    if schema.target == "multilabel":
-        return replace(schema, class_counts=tuple(target.long().sum(0).tolist()))
-    if schema.target in ("value", "count"):
-        mean, scale = mean_and_scale(target.double().numpy())
-        return replace(schema, mean=tuple(mean.tolist()), scale=tuple(scale.tolist()))
-    return schema
+    schema = replace(schema, samples=samples)
+    if schema.targets:
+        found = {name: _described(one, train, name) for name, one in schema.targets.items()}
+        return replace(schema, targets=found)
+    return _described(schema, train)
+
+
+def _described(schema: Schema, train: Part, name: str = "") -> Schema:
+    kind = KINDS[schema.target]
+    if isinstance(train, Mapping):
+        target = train.get(entry(name))
+    else:  # a dataset out of memory offers the classes of its samples at most
+        known = None if name or schema.target != "class" else getattr(train, "targets", None)
+        target = None if known is None else torch.as_tensor(known)
+        if target is None:
+            return replace(schema, class_counts=())
+    return replace(schema, **kind.statistics(target, schema)) if isinstance(target, Tensor) else schema
 
 
 def described_parts(
     schema: Schema, parts: Mapping[str, Part], normalise: Normalise | None = None, notes: Sequence[str] = ()
 ) -> Parts:
-    """``Parts`` from ``train``, ``val`` and ``test`` and a schema that still lacks its statistics."""
+    """Return ``Parts`` from ``train``, ``val`` and ``test`` and a schema that still lacks its statistics."""
     described = describe(schema, parts["train"])
     return Parts(described, parts["train"], parts["val"], parts["test"], normalise, notes=tuple(notes))
-
-
-def _counts(targets: Tensor | Sequence[int], classes: int | None) -> tuple[int, ...]:
-    """How often each class occurs; other indices (-100, 255) are ignored by a loss, or told where it checks targets."""
-    assert classes
-    target = torch.as_tensor(targets)
-    inside = target[(target >= 0) & (target < classes)]
-    return tuple(torch.bincount(inside.long(), minlength=classes).tolist())
-
-
-def mean_and_scale(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and population standard deviation of each column of (N, F); 1 where a column does not vary.
-
-    Columns are brought to the size of 1 by a power of two, which changes no digit: squares of 1e200 would overflow.
-    """
-    size = np.frexp(np.abs(columns).max(0, initial=0.0))[1]
-    columns = np.ldexp(columns, -size)
-    mean, scale = columns.mean(0), columns.std(0)
-    varies = scale > NEGLIGIBLE * np.abs(columns).max(0, initial=0.0)
-    return np.ldexp(mean, size), np.where(varies, np.ldexp(scale, size), 1.0)

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from lossbook.data.packaged import read_breast_cancer, read_diabetes
+from lossbook.data.scale import mean_and_scale
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Features, Parts, Source
 from lossbook.data.split import stratified_split, value_strata
-from lossbook.data.statistics import described_parts, mean_and_scale
+from lossbook.data.statistics import described_parts
 
 
 def standardised_parts(

@@ -13,17 +13,16 @@ from lossbook.annotations import parameters_of
 from lossbook.data.schema import Schema
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
 from lossbook.losses.class_weights import class_weights
-from lossbook.losses.contract import Contract
+from lossbook.losses.contract import Contract, Term
 from lossbook.losses.criteria.function import FunctionCriterion
-from lossbook.losses.criteria.info_nce import InfoNCELoss
+from lossbook.losses.inputs.embeddings import Embeddings
 from lossbook.losses.inputs.pairs import Pairs, RankedPairs
 from lossbook.losses.inputs.sequence import Sequence
 from lossbook.losses.inputs.single import Single
 from lossbook.losses.inputs.triplets import Triplets
 from lossbook.losses.inputs.views import Views
 from lossbook.losses.objective import FormInputs, Objective
-from lossbook.targets import ENCODINGS
-from lossbook.targets.embeddings import Embedding
+from lossbook.targets import KINDS
 from lossbook.targets.encoding import Encoding
 from lossbook.trust import OWN_CONFIG, Trust
 
@@ -46,51 +45,95 @@ def bind(contract: Contract, schema: Schema, embedding_dim: int | None = None, t
     if unknown := [*_unknown_options(contract)]:
         raise UserError(*unknown)
     encoding = _encoding(contract, schema, embedding_dim)
-    weights, problems = class_weights(contract.criterion, encoding)
+    weights, problems = class_weights(contract.criterion, encoding, contract.key)
     if contract.views > 1 and schema.samples == 1:  # 0: a checkpoint is only tested
         problems.append(
             Problem("The training part has one sample.", "A contrast needs two samples at least.", "supply more data")
         )
     if problems:
         raise UserError(*problems)
-    criterion = _criterion({**contract.criterion, **weights}, trust)
+    criterion = _criterion({**contract.criterion, **weights}, contract.key, _offered(encoding), trust)
     inputs = _inputs(contract, encoding, criterion)
     # a function or class of the user's own may have another default than mean
     reduction = contract.criterion.get("reduction", getattr(criterion, "reduction", "mean"))
-    return Objective(schema, encoding, criterion, inputs, contract.activation, str(reduction))
+    return Objective(schema, encoding, criterion, inputs, contract.activation, str(reduction), contract.probabilities)
 
 
-def _criterion(node: Mapping[str, Any], trust: Trust) -> Any:
+def bind_terms(
+    contract: Contract, schema: Schema, embedding_dim: int | None = None, trust: Trust = OWN_CONFIG
+) -> dict[str, tuple[Term, Objective]]:
+    """Return the objective of each term of a loss on data of this schema, by the term's name.
+
+    Arguments are those of ``bind``.
+
+    Raises:
+        UserError: what is wrong between a term and its target; terms on one target that differ in the model's output.
+    """
+    heads = schema.heads
+    terms = contract.terms_for({name: head.target for name, head in heads.items()})
+    bound = {term.name: (term, bind(term.contract, heads[term.target], embedding_dim, trust)) for term in terms}
+    for name in heads:
+        objectives = [objective for term, objective in bound.values() if term.target == name]
+        widths = {objective.output_size for objective in objectives}
+        ignored = {objective.encoding.ignore_index for objective in objectives}
+        if len(widths) > 1 or len(ignored) > 1:
+            what = "outputs" if len(widths) > 1 else "ignore_index"
+            numbers = ", ".join(
+                f"{term.name}: {one.output_size if len(widths) > 1 else one.encoding.ignore_index}"
+                for term, one in bound.values()
+                if term.target == name
+            )
+            raise refuse(
+                f"{contract.key}.terms differ in {what} ({numbers}).",
+                "Terms on one target share the model's output, and the targets that count.",
+                "options of their encodings and criteria that agree",
+            )
+    summed = {objective.reduction == "sum" for _, objective in bound.values()}
+    if len(summed) > 1:
+        rule = "A mean and a sum over the samples of a batch cannot be added: their sizes move apart with the batch."
+        raise refuse(f"{contract.key}.terms with reduction sum and mean.", rule, "reduction=mean for each")
+    return bound
+
+
+def _offered(encoding: Encoding) -> dict[str, Any]:
+    """What a criterion is told where it asks for it, by the names that libraries have for it."""
+    classes, width = encoding.schema.classes, encoding.width
+    offered: dict[str, Any] = {} if classes is None else {"classes": classes, "num_classes": classes}
+    return offered | ({"embedding_dim": width, "embedding_size": width} if encoding.role == "embedding" else {})
+
+
+def _criterion(node: Mapping[str, Any], at: str, offered: Mapping[str, Any], trust: Trust) -> Any:
     """An object of the criterion's class, or a function with its options bound, as a module either way."""
-    _refuse_without_two_arguments(str(node["_target_"]), trust)
-    bound = build.bind(node, key="loss.criterion", trust=trust)
+    key = f"{at}.criterion"
+    _refuse_without_two_arguments(str(node["_target_"]), key, trust)
+    bound = build.bind(node, key=key, trust=trust, offered=offered)
     if isinstance(bound.func, type):
-        made = build.build(node, key="loss.criterion", trust=trust)
-        return build.of_kind(made, Callable, "loss.criterion", node)
+        made = build.build(node, key=key, trust=trust, offered=offered)
+        return build.of_kind(made, Callable, key, node)
     return FunctionCriterion(bound)
 
 
-def _refuse_without_two_arguments(path: str, trust: Trust) -> None:
+def _refuse_without_two_arguments(path: str, key: str, trust: Trust) -> None:
     """Refuse a function that has no place for input and target (``os.system``), before its options are looked at."""
-    function = build.target(path, key="loss.criterion", trust=trust)
+    function = build.target(path, key=key, trust=trust)
     kinds = [parameter.kind for parameter in (parameters_of(function) or {}).values()]
     by_place = [kind for kind in kinds if kind in (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD)]
     if not isinstance(function, type) and kinds and len(by_place) < 2 and inspect.Parameter.VAR_POSITIONAL not in kinds:
         rule = "A criterion is a function of (input, target), or a class whose objects are."
-        raise refuse(f"loss.criterion._target_={path}", rule, "_target_: torch.nn.MSELoss, for one")
+        raise refuse(f"{key}._target_={path}", rule, "_target_: torch.nn.MSELoss, for one")
 
 
 def _unknown_options(contract: Contract) -> Iterator[Problem]:
     """Options that an encoding does not have, also of kinds that this data is not of: nobody would miss them."""
     for kind, node in contract.accepts.items():
-        encoding = ENCODINGS[kind].get(str(node["name"]))
+        encoding = KINDS[kind].encodings.get(str(node["name"]))
         taken = [name for name in inspect.signature(encoding).parameters if name != "schema"] if encoding else []
         for option in node if encoding else ():
             if option != "name" and option not in taken:
                 rule = f"The encoding {node['name']} has {', '.join(taken) or 'no options'}."
                 near = nearest(str(option), taken)
-                fix = f"loss.accepts.{kind}.{near}={typed(node[option])}" if near else "remove it"
-                yield Problem(f"loss.accepts.{kind}.{option}={typed(node[option])}", rule, fix)
+                fix = f"{contract.key}.accepts.{kind}.{near}={typed(node[option])}" if near else "remove it"
+                yield Problem(f"{contract.key}.accepts.{kind}.{option}={typed(node[option])}", rule, fix)
 
 
 def _encoding(contract: Contract, schema: Schema, embedding_dim: int | None) -> Encoding:
@@ -101,24 +144,25 @@ def _encoding(contract: Contract, schema: Schema, embedding_dim: int | None) -> 
         )
     options = dict(contract.accepts[schema.target])
     name = options.pop("name")
-    known = ENCODINGS[schema.target]
+    known = KINDS[schema.target].encodings
     if name not in known:
         raise refuse(
-            f"loss.accepts.{schema.target}={name}",
+            f"{contract.key}.accepts.{schema.target}={name}",
             f"Encodings of '{schema.target}' are {', '.join(known)}.",
             f"'{near}'?" if (near := nearest(name, known)) else "",
         )
     encoding = known[name]
-    if isinstance(encoding, type) and issubclass(encoding, Embedding):
-        options["embedding_dim"] = embedding_dim or EMBEDDING_DIM
     taken = inspect.signature(encoding).parameters
+    if "embedding_dim" in taken:
+        options["embedding_dim"] = embedding_dim or EMBEDDING_DIM
     for option in (name for name in FOLLOWING if name in taken and name in contract.criterion):
         value = contract.criterion[option]
         if options.setdefault(option, value) != value:
+            given = f"{contract.key}.accepts.{schema.target}.{option}={options[option]}"
             raise refuse(
-                f"loss.accepts.{schema.target}.{option}={options[option]} with loss.criterion.{option}={value}.",
+                f"{given} with {contract.key}.criterion.{option}={value}.",
                 "Targets are encoded as the criterion reads them.",
-                f"remove it from loss.accepts.{schema.target}",
+                f"remove it from {contract.key}.accepts.{schema.target}",
             )
     return encoding(schema, **options)
 
@@ -126,25 +170,16 @@ def _encoding(contract: Contract, schema: Schema, embedding_dim: int | None) -> 
 def _inputs(contract: Contract, encoding: Encoding, criterion: Any) -> FormInputs:
     makers: Mapping[str, Callable[..., FormInputs]] = {
         "single": lambda **_: Single(encoding, contract.mean_over, criterion),
+        "embeddings": lambda **_: Embeddings(encoding),
         "pairs": lambda **options: _pairs(encoding, criterion, options),
         "triplets": lambda **options: Triplets(encoding, criterion, **options),
-        "views": lambda **options: Views(encoding, _contrastive(criterion), **options),
+        "views": lambda **options: Views(encoding, criterion, **options),
         "sequence": lambda **_: Sequence(encoding, criterion),  # type: ignore[arg-type]
     }
     return makers[contract.inputs](**contract.pairing)
 
 
-def _contrastive(criterion: nn.Module) -> InfoNCELoss:
-    if not isinstance(criterion, InfoNCELoss):
-        raise refuse(
-            f"inputs: views with {getattr(criterion, 'function', type(criterion)).__name__}.",
-            "Two views are contrasted by InfoNCELoss, or a class derived from it.",
-            "loss.criterion._target_=lossbook.losses.criteria.info_nce.InfoNCELoss",
-        )
-    return criterion
-
-
 def _pairs(encoding: Encoding, criterion: nn.Module, options: dict[str, Any]) -> FormInputs:
-    if not isinstance(encoding, Embedding):
+    if encoding.role == "ranking":
         return RankedPairs(encoding)
     return Pairs(encoding, margin=float(getattr(criterion, "margin", 0.0)), **options)

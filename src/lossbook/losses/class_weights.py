@@ -11,15 +11,15 @@ from torch import Tensor
 
 from lossbook.data.schema import Schema
 from lossbook.errors import Problem
-from lossbook.targets.classes import OneHot
 from lossbook.targets.encoding import Encoding
-from lossbook.targets.masks import MaskOneHot
 
 _KEYS = ("weight", "pos_weight")
 _SINGLE_FIX = "loss=bce_logits loss.criterion.pos_weight=auto: one output stands for both classes"
 
 
-def class_weights(criterion: Mapping[str, Any], encoding: Encoding) -> tuple[dict[str, Tensor], list[Problem]]:
+def class_weights(
+    criterion: Mapping[str, Any], encoding: Encoding, at: str = "loss"
+) -> tuple[dict[str, Tensor], list[Problem]]:
     """The tensors for ``weight`` and ``pos_weight`` in a criterion's arguments, and what is wrong with them.
 
     ``auto`` becomes the inverse frequencies of the training part: for ``weight`` the sum of all N_c / (C * N_c)
@@ -35,22 +35,20 @@ def class_weights(criterion: Mapping[str, Any], encoding: Encoding) -> tuple[dic
             values = _automatic(key, encoding) if given == "auto" else [float(value) for value in given]
         except (TypeError, ValueError) as error:
             reason = str(error) if given == "auto" else "It is a list of numbers, one for each class, or auto."
-            problems.append(Problem(f"loss.criterion.{key}={given}", reason, f"loss.criterion.{key}=null"))
+            problems.append(Problem(f"{at}.criterion.{key}={given}", reason, f"{at}.criterion.{key}=null"))
             continue
         if len(values) != encoding.width:
             problems.append(
                 Problem(
-                    f"loss.criterion.{key} has {len(values)} value{'s' if len(values) != 1 else ''}.",
+                    f"{at}.criterion.{key} has {len(values)} value{'s' if len(values) != 1 else ''}.",
                     f"It takes one value for each output to weigh, {encoding.width} here.",
-                    f"loss.criterion.{key}=auto" if key == "pos_weight" or not _single(encoding) else _SINGLE_FIX,
+                    f"{at}.criterion.{key}=auto" if key == "pos_weight" or not _single(encoding) else _SINGLE_FIX,
                 )
             )
         elif not all(0 <= value < math.inf for value in values) or max(values) == 0:
-            problems.append(Problem(f"loss.criterion.{key}={given}", "Weights are 0 or more, and one is above 0."))
+            problems.append(Problem(f"{at}.criterion.{key}={given}", "Weights are 0 or more, and one is above 0."))
         else:
-            tensor = torch.tensor(values)
-            # torch broadcasts from the last dimension: for planes of pixels the classes come two before it
-            weights[key] = tensor[:, None, None] if isinstance(encoding, MaskOneHot) else tensor
+            weights[key] = encoding.for_each_class(torch.tensor(values))
     return weights, problems
 
 
@@ -72,7 +70,7 @@ def _automatic(key: str, encoding: Encoding) -> list[float]:
 
 
 def _single(encoding: Encoding) -> bool:
-    return isinstance(encoding, OneHot) and encoding.single
+    return encoding.width == 1 and encoding.schema.classes == 2
 
 
 def _name(schema: Schema, index: int) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +12,12 @@ from torch.nn import functional as F
 
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError, refuse
-from lossbook.losses.criteria.function import FunctionCriterion
 from lossbook.losses.inputs.arguments import Arguments
 from lossbook.losses.inputs.single import Single
+from lossbook.losses.result import LossResult
 from lossbook.losses.unrounded import unrounded
-from lossbook.targets.checks import check_targets
-from lossbook.targets.classes import ClassEncoding
-from lossbook.targets.encoding import Encoding, Measure
-from lossbook.tasks.step import Step
+from lossbook.targets import KINDS
+from lossbook.targets.encoding import Encoding, Measure, Prediction
 
 _ACTIVATIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
     "none": lambda output, dim: output,
@@ -30,7 +28,21 @@ _ACTIVATIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
     "normalise": lambda output, dim: F.normalize(output, dim=dim),
 }
 
-FormInputs = Callable[[Any, dict[str, Any], "Tensor | None"], Arguments]
+_PROBABILITIES: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "identity": lambda scores, dim: scores,
+    "exp": lambda scores, dim: scores.exp(),
+    "sigmoid": lambda scores, dim: scores.sigmoid(),
+    "softmax": lambda scores, dim: scores.softmax(dim),
+}
+
+
+class FormInputs(Protocol):
+    """Forms the criterion's arguments from scores, batch and lengths."""
+
+    def __call__(self, scores: Any, batch: dict[str, Any], lengths: Tensor | None) -> Arguments: ...
+
+    def observed(self, scores: Any, lengths: Tensor | None) -> Tensor:
+        """Return what metrics and predictions decide upon."""
 
 
 class Objective(nn.Module):
@@ -43,6 +55,7 @@ class Objective(nn.Module):
         inputs: forms the criterion's arguments from scores, batch and lengths.
         activation: between the model's raw output and the criterion, by name.
         reduction: what the criterion does to the losses of a batch.
+        probabilities: what turns the criterion's input into probabilities, by name; ``none`` where nothing does.
     """
 
     def __init__(
@@ -53,14 +66,18 @@ class Objective(nn.Module):
         inputs: FormInputs,
         activation: str = "none",
         reduction: str = "mean",
+        probabilities: str = "none",
     ) -> None:
         super().__init__()
         self.schema = schema
+        self.kind = KINDS[schema.target]
         self.encoding = encoding
         self.criterion = criterion
         self.inputs = inputs
         self.activation = activation
         self.reduction = reduction
+        self.probabilities = probabilities
+        self.more_measures: Callable[[], dict[str, Measure]] = dict  # that the config adds
         self.output_seen = False
         self.passes_over_ignored = False  # a batch of ignored targets counts as nothing, and is no error
 
@@ -74,7 +91,7 @@ class Objective(nn.Module):
 
     def forward(
         self, output: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None = None
-    ) -> Step:
+    ) -> LossResult:
         """The outcome of a batch.
 
         Args:
@@ -93,9 +110,9 @@ class Objective(nn.Module):
                 return self._step(output, batch, lengths)
         return self._step(output, batch, lengths)
 
-    def _step(self, output: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> Step:
-        if self.schema.target in ("class", "mask") and batch["target"].dtype != torch.int64:
-            batch = {**batch, "target": batch["target"].long()}  # torch indexes by no other
+    def _step(self, output: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> LossResult:
+        if (target := batch.get("target")) is not None and (prepared := self.kind.prepared(target)) is not target:
+            batch = {**batch, "target": prepared}
         scores = tuple(map(self.activate, output)) if isinstance(output, tuple) else self.activate(output)
         arguments = self.inputs(scores, batch, lengths)
         target = arguments.target
@@ -103,7 +120,7 @@ class Objective(nn.Module):
         if isinstance(arguments.count, int) and arguments.count == 0:
             # no pair or triplet in this batch: nothing to learn from it, and nothing to average
             every = torch.cat(scores) if isinstance(scores, tuple) else scores
-            return Step(every.sum() * 0.0, 0, kept, target)
+            return LossResult(every.sum() * 0.0, 0, kept, target)
         count = arguments.count
         if self.passes_over_ignored and isinstance(count, Tensor):
             return self._unless_ignored(arguments, count, kept)
@@ -120,15 +137,15 @@ class Objective(nn.Module):
             raise refuse(f"loss.criterion gave {'None' if losses is None else f'a {type(losses).__name__}'}.", rule)
         return losses
 
-    def _reduced(self, losses: Tensor, arguments: Arguments, kept: Tensor) -> Step:
+    def _reduced(self, losses: Tensor, arguments: Arguments, kept: Tensor) -> LossResult:
         count, target = arguments.count, arguments.target
         if losses.ndim > 0:
-            return Step(losses.sum() / count, count, kept, target, arguments.figures, losses.detach())
+            return LossResult(losses.sum() / count, count, kept, target, arguments.figures, losses.detach())
         if self.reduction == "sum":
-            return Step(losses, 1, kept, target, arguments.figures, count=count)
-        return Step(losses, count, kept, target, arguments.figures)
+            return LossResult(losses, 1, kept, target, arguments.figures, count=count)
+        return LossResult(losses, count, kept, target, arguments.figures)
 
-    def _unless_ignored(self, arguments: Arguments, count: Tensor, kept: Tensor) -> Step:
+    def _unless_ignored(self, arguments: Arguments, count: Tensor, kept: Tensor) -> LossResult:
         """A batch's outcome, with loss and gradient 0 in place of nan where its targets are ignored; no waiting."""
         ignored = count == 0
         scores = arguments.args[0]
@@ -140,16 +157,40 @@ class Objective(nn.Module):
     def activate(self, output: Tensor) -> Tensor:
         """The criterion's input from the model's raw output, in float32 at least: few losses know less."""
         output = output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
-        dim = 2 if output.ndim == 3 and self.schema.output == "sequence" else 1
-        return self.encoding.placed(_ACTIVATIONS[self.activation](output, dim))
+        return self.encoding.placed(_ACTIVATIONS[self.activation](output, self._class_dim(output)))
+
+    def predict(
+        self,
+        output: Tensor | tuple[Tensor, ...],
+        lengths: Tensor | None = None,
+        thresholds: Mapping[str, Tensor] | None = None,
+    ) -> Prediction:
+        """Return decision, probability and confidence for a batch.
+
+        Args:
+            output: of the model, as for ``forward``.
+            lengths: of the output sequences, (N,); what lies beyond is not read.
+            thresholds: those that metrics have chosen on validation, by the metric's name.
+        """
+        scores = tuple(map(self.activate, output)) if isinstance(output, tuple) else self.activate(output)
+        return self.encoding.predict(self.inputs.observed(scores, lengths), self.to_probabilities, thresholds)
+
+    @property
+    def to_probabilities(self) -> Callable[[Tensor], Tensor] | None:
+        """Turns scores into probabilities; None where the loss trains none."""
+        function = _PROBABILITIES.get(self.probabilities)
+        return None if function is None else lambda scores: function(scores, self._class_dim(scores))
+
+    def _class_dim(self, output: Tensor) -> int:
+        return 2 if output.ndim == 3 and self.kind.output == "sequence" else 1
 
     def check(self, batch: dict[str, Any], where: str) -> None:
         """Refuse targets outside of what their kind promises; ``where`` names the batch in the message."""
-        check_targets(batch, self.schema, where, self.encoding.ignore_index)
+        self.kind.require(batch, self.schema, where, self.encoding.ignore_index)
 
     def measures(self) -> dict[str, Measure]:
-        """Fresh metrics by name, the encoding's most telling first."""
-        return self.encoding.measures()
+        """Return fresh metrics by name, the encoding's most telling first, those of the config last."""
+        return {**self.encoding.measures(), **self.more_measures()}
 
     def require_inputs(self, target: Tensor) -> None:
         """Refuse targets (N, ...) of a training part of which no batch could form a pair or triplet."""
@@ -184,7 +225,8 @@ class Objective(nn.Module):
     def _look_at_output(self, output: Tensor | tuple[Tensor, ...]) -> None:
         """Refuse a network that ends in a softmax: a second one flattens it, and it learns hardly anything."""
         self.output_seen = True
-        if isinstance(output, tuple) or output.ndim < 2 or self.encoding.width < 2 or not self._applies_softmax():
+        applies_softmax = self.probabilities == "softmax" or self.activation.endswith("softmax")
+        if isinstance(output, tuple) or output.ndim < 2 or self.encoding.width < 2 or not applies_softmax:
             return
         rows = output.detach().float()
         if bool((rows >= 0).all()) and bool(((rows.sum(dim=1) - 1).abs() < 1e-4).all()):
@@ -193,12 +235,6 @@ class Objective(nn.Module):
                 "This loss wants raw scores, and applies a softmax to them itself.",
                 "remove the softmax at the end of the network",
             )
-
-    def _applies_softmax(self) -> bool:
-        """Whether scores become probabilities over the classes on the way to the loss."""
-        function = self.criterion.function if isinstance(self.criterion, FunctionCriterion) else self.criterion
-        inside = function is F.cross_entropy or isinstance(function, nn.CrossEntropyLoss)
-        return isinstance(self.encoding, ClassEncoding) and (inside or self.activation.endswith("softmax"))
 
 
 def every_target_ignored() -> UserError:

@@ -41,6 +41,17 @@ class Rule:
                 )
         return cls(**node)
 
+    def moved(self, key: str) -> Rule:
+        """Return the rule for a loss that stands at ``key`` of the config in place of ``loss``."""
+
+        def there(conditions: Mapping[str, Any]) -> dict[str, Any]:
+            return {
+                key + name.removeprefix("loss") if name.startswith("loss.") else name: condition
+                for name, condition in conditions.items()
+            }
+
+        return Rule(there(self.need), there(self.when), self.why)
+
     def problems(self, config: Mapping[str, Any]) -> list[Problem]:
         """What the config (a plain nested dict) does against this rule; keys that it lacks are passed over."""
         for key, value in self.when.items():

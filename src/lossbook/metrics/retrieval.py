@@ -27,6 +27,7 @@ class Retrieval(Metric):
     """
 
     gives = {"recall_at_1": True, "map_at_r": True}  # noqa: RUF012
+    takes_gallery = True
     full_state_update = False
     embeddings: list[Tensor]
     labels: list[Tensor]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lossbook.config.check import kind_of
 from lossbook.config.options import Options
 from lossbook.errors import UserError, refuse
 from lossbook.losses.contract import Contract
@@ -164,7 +165,7 @@ def _not_comparable(
 
 def _watched(config: Mapping[str, Any], contract: Contract) -> tuple[str, str]:
     """The metric that is watched, and which of its values is best."""
-    kind = str(config["data"].get("target"))
+    kind = kind_of(config["data"])
     name, mode = contract.watched(kind)
     if name is None:  # measured alone would tell
         raise refuse(

@@ -1,19 +1,19 @@
-"""Encodings of a class a sample: an index, or a vector over the classes."""
+"""A class a sample: an index, or a vector over the classes."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from lossbook.data.positive import class_names
-from lossbook.data.schema import Schema
-from lossbook.metrics.f1 import ClassF1
-from lossbook.metrics.precision import MeanAveragePrecision
-from lossbook.targets.encoding import Encoding, Measure, Scores, squash
+from lossbook.targets.embeddings import Embedding
+from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, squash
+from lossbook.targets.kind import Batch, TargetKind, class_counts, most_frequent, refuse_at, refuse_type
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lossbook.data.schema import Schema
 
 
 class ClassEncoding(Encoding):
@@ -24,11 +24,28 @@ class ClassEncoding(Encoding):
         assert self.schema.classes
         return self.schema.classes
 
-    def decide(self, scores: Scores) -> Tensor:
-        """Class indices (N,) from scores (N, C)."""
+    def decide(self, scores: Tensor) -> Tensor:
+        """Return class indices (N,) from scores (N, C)."""
         return scores.argmax(dim=1)
 
+    def predict(
+        self, scores: Tensor, probabilities: Probabilities | None = None, thresholds: Mapping[str, Tensor] | None = None
+    ) -> Prediction:
+        decision = self.decide(scores)
+        if probabilities is None:
+            return Prediction(decision)
+        each = self._of_each(probabilities(scores))
+        return Prediction(decision, each, each.gather(1, decision.unsqueeze(1)).squeeze(1))
+
+    def _of_each(self, probability: Tensor) -> Tensor:
+        """The probability of every class, where outputs are fewer."""
+        return probability
+
     def measures(self) -> dict[str, Measure]:
+        from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+        from lossbook.metrics.f1 import ClassF1
+
         classes = self.schema.classes
         assert classes
         kwargs: dict[str, Any] = {"validate_args": False, "ignore_index": self.ignore_index}
@@ -42,7 +59,7 @@ class ClassEncoding(Encoding):
             f1 = Measure(macro, self._decided, hint="mean over the classes")
         return {"acc": acc, "f1": f1}
 
-    def _decided(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
+    def _decided(self, scores: Tensor, target: Tensor) -> tuple[Tensor, ...]:
         return self.decide(scores), target
 
 
@@ -50,7 +67,7 @@ class Index(ClassEncoding):
     """The class index as it is, int64.
 
     Args:
-        ignore_index: the index that the criterion passes over, if it knows one.
+        ignore_index: the index that the criterion leaves out, if it knows one.
     """
 
     def __init__(self, schema: Schema, ignore_index: int | None = None) -> None:
@@ -85,19 +102,24 @@ class OneHot(ClassEncoding):
         return 1 if self.single else super().width
 
     def encode(self, target: Tensor) -> Tensor:
-        one_hot = target[:, None] if self.single else F.one_hot(target, self.width)
+        one_hot = target[:, None] if self.single else _one_hot(target, self.width)
         return one_hot.float() * (1 - self.negative) + self.negative
 
-    def decide(self, scores: Scores) -> Tensor:
+    def decide(self, scores: Tensor) -> Tensor:
         return (scores[:, 0] > self.threshold).long() if self.single else super().decide(scores)
 
+    def _of_each(self, probability: Tensor) -> Tensor:
+        return _both(probability) if self.single else probability
+
     def measures(self) -> dict[str, Measure]:
+        from lossbook.metrics.precision import MeanAveragePrecision
+
         return {**super().measures(), "map": Measure(MeanAveragePrecision(), self._ranked)}
 
-    def _ranked(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
+    def _ranked(self, scores: Tensor, target: Tensor) -> tuple[Tensor, ...]:
         ranks = squash(scores)
-        ranks = torch.cat([1 - ranks, ranks], dim=1) if self.single else ranks
-        return ranks, F.one_hot(target, ranks.shape[1])
+        ranks = _both(ranks) if self.single else ranks
+        return ranks, _one_hot(target, ranks.shape[1])
 
 
 class PlusMinusOne(OneHot):
@@ -112,7 +134,7 @@ class Smoothed(ClassEncoding):
 
     Args:
         smoothing: the probability taken from the class, in [0, 1) (Szegedy et al. 2016, section 7).
-        log_target: give log-probabilities, for a criterion that wants its target so.
+        log_target: give log-probabilities, for a criterion that takes its target so.
     """
 
     def __init__(self, schema: Schema, smoothing: float = 0.1, log_target: bool = False) -> None:
@@ -123,15 +145,86 @@ class Smoothed(ClassEncoding):
     def encode(self, target: Tensor) -> Tensor:
         classes = self.width
         uniform = self.smoothing / classes
-        encoded = F.one_hot(target, classes).float() * (1.0 - self.smoothing) + uniform
-        # without smoothing, log 0 is -inf and 0 * -inf nan; the smallest number that is not 0 stands in for it
-        return encoded.clamp_min(torch.finfo(encoded.dtype).tiny).log() if self.log_target else encoded
+        encoded = _one_hot(target, classes).float() * (1.0 - self.smoothing) + uniform
+        return finite_log(encoded) if self.log_target else encoded
 
 
 class PaddedClass(ClassEncoding):
-    """The class index, padded with -1 to the number of classes, as multilabel margins want it."""
+    """The class index, padded with -1 to the number of classes, as multilabel margins take it."""
 
     def encode(self, target: Tensor) -> Tensor:
         padded = target.new_full((target.shape[0], self.width), -1)
         padded[:, 0] = target
         return padded
+
+
+class ClassTarget(TargetKind):
+    """One class index a sample."""
+
+    name = "class"
+    promise = "one class index a sample, (N,) int64"
+    views = True
+    class_axis = "index"
+    encodings = {  # noqa: RUF012
+        "index": Index,
+        "one_hot": OneHot,
+        "plus_minus_one": PlusMinusOne,
+        "padded_indices": PaddedClass,
+        "smoothed": Smoothed,
+        "embedding": Embedding,
+    }
+    roles = dict.fromkeys(("pairs", "triplets", "views", "embeddings"), "embedding") | {"single": "target"}
+
+    def check(self, batch: Batch, schema: Schema, where: str, ignore_index: int | None = None) -> None:
+        check_indices(batch["target"], schema, where, ignore_index)
+
+    def prepared(self, target: Tensor) -> Tensor:
+        return target.long()  # torch indexes by no other
+
+    def statistics(self, target: Tensor, schema: Schema) -> dict[str, Any]:
+        return {"class_counts": class_counts(target, schema.classes)}
+
+    def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
+        return most_frequent(target, schema.class_names) if metric == "acc" and target is not None else None
+
+
+def check_indices(target: Tensor, schema: Schema, where: str, ignore_index: int | None) -> None:
+    """Refuse class indices that are no whole numbers, or none of the schema's classes."""
+    assert schema.classes
+    if target.is_floating_point() or target.is_complex():
+        raise refuse_type(target, where, "class targets", "A class is a whole number (int64).", "target.long()")
+    if target.numel() == 0:
+        return
+    low, high = (int(v) for v in target.aminmax())
+    if low >= 0 and high < schema.classes:
+        return
+    target = target.long()  # bytes wrap around: -100 would be 156
+    wrong = (target < 0) | (target >= schema.classes)
+    if ignore_index is not None:
+        wrong &= target != ignore_index
+    if wrong.any():
+        extra = f" or {ignore_index} (ignored)" if ignore_index is not None else ""
+        raise refuse_at(wrong, target, where, f"A class index lies in 0..{schema.classes - 1}{extra}.")
+
+
+def finite_log(probability: Tensor) -> Tensor:
+    """Return logarithms of which none is -inf: 0 * -inf would be nan, so the smallest number above 0 stands for 0."""
+    import torch
+
+    return probability.clamp_min(torch.finfo(probability.dtype).tiny).log()
+
+
+def _one_hot(target: Tensor, classes: int) -> Tensor:
+    from torch.nn import functional as F
+
+    return F.one_hot(target, classes)
+
+
+def _both(second: Tensor) -> Tensor:
+    """(N, 1) of the second of two classes -> (N, 2)."""
+    import torch
+
+    return torch.cat([1 - second, second], dim=1)
+
+
+KIND = ClassTarget()

@@ -1,15 +1,17 @@
-"""Encodings of a distribution over the classes."""
+"""A distribution over the classes a sample."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-from torchmetrics import KLDivergence
-from torchmetrics.classification import MulticlassAccuracy
+from typing import TYPE_CHECKING
 
-from lossbook.data.schema import Schema
-from lossbook.targets.classes import ClassEncoding
-from lossbook.targets.encoding import Measure, Scores
+from lossbook.targets.classes import ClassEncoding, finite_log
+from lossbook.targets.encoding import Measure
+from lossbook.targets.kind import Batch, TargetKind, refuse_at
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lossbook.data.schema import Schema
 
 
 class Distribution(ClassEncoding):
@@ -19,7 +21,7 @@ class Distribution(ClassEncoding):
     prediction from the target.
 
     Args:
-        log_target: give log-probabilities, for a criterion that wants its target so.
+        log_target: give log-probabilities, for a criterion that takes its target so.
     """
 
     def __init__(self, schema: Schema, log_target: bool = False) -> None:
@@ -27,18 +29,44 @@ class Distribution(ClassEncoding):
         self.log_target = log_target
 
     def encode(self, target: Tensor) -> Tensor:
-        if self.log_target:
-            # log 0 is -inf, and 0 * -inf nan; the smallest number that is not 0 stands in for it
-            return target.float().clamp_min(torch.finfo(torch.float32).tiny).log()
-        return target.float()
+        return finite_log(target.float()) if self.log_target else target.float()
 
     def measures(self) -> dict[str, Measure]:
+        from torchmetrics import KLDivergence
+        from torchmetrics.classification import MulticlassAccuracy
+
         accuracy = MulticlassAccuracy(self.width, average="micro", validate_args=False)
         return {
             "acc": Measure(accuracy, lambda scores, target: (scores.argmax(1), target.argmax(1)), train=True),
             "kl": Measure(KLDivergence(log_prob=True), self._logs),
         }
 
-    def _logs(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
+    def _logs(self, scores: Tensor, target: Tensor) -> tuple[Tensor, ...]:
         # a log-softmax of log-probabilities changes nothing, so logits and log-probabilities may both come
-        return target.float().clamp_min(torch.finfo(torch.float32).tiny).log(), scores.float().log_softmax(dim=1)
+        return finite_log(target.float()), scores.float().log_softmax(dim=1)
+
+
+class DistributionTarget(TargetKind):
+    """Probabilities over the classes."""
+
+    name = "distribution"
+    promise = "probabilities over the classes, (N, C), rows sum to 1"
+    class_axis = "column"
+    encodings = {"distribution": Distribution}  # noqa: RUF012
+    roles = {"single": "target"}  # noqa: RUF012
+
+    def shape(self, schema: Schema) -> tuple[str | int, ...]:
+        return "N", schema.classes or "C"
+
+    def check(self, batch: Batch, schema: Schema, where: str, ignore_index: int | None = None) -> None:
+        target = batch["target"]
+        wrong = ~(target >= 0)
+        if wrong.any():
+            raise refuse_at(wrong, target, where, "A probability is 0 or more.")
+        sums = target.sum(dim=1)
+        wrong = (sums - 1).abs() > 1e-3
+        if wrong.any():
+            raise refuse_at(wrong, sums, where, "The probabilities of a sample sum to 1.", "divide each row by its sum")
+
+
+KIND = DistributionTarget()

@@ -1,19 +1,19 @@
-"""The encoding: the one place that owns all that follows from how a loss wants its target."""
+"""Encodings: each owns all that follows from how a loss takes its target."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Tensor
-from torchmetrics import Metric
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torchmetrics import Metric
 
-from lossbook.data.schema import Schema
+    from lossbook.data.schema import Schema
 
-Scores = Tensor  # what the criterion was given, detached: after the contract's activation
+Probabilities = Callable[["Tensor"], "Tensor"]  # scores -> probabilities of the same shape
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Measure:
     """
 
     metric: Metric
-    view: Callable[[Scores, Tensor], tuple[Tensor, ...]]
+    view: Callable[[Tensor, Tensor], tuple[Tensor, ...]]
     train: bool = False
     higher_is_better: bool | None = None
     hint: str | Mapping[str, str] = ""
@@ -46,12 +46,33 @@ class Measure:
         return dict(self.hint) if isinstance(self.hint, Mapping) else {key: self.hint} if self.hint else {}
 
 
+@dataclass
+class Prediction:
+    """What a model says of a batch, in the terms of the data.
+
+    Args:
+        decision: class indices (N,) or (N, H, W), labels (N, C) of 0 and 1, values (N, W), symbols (N, S) padded with
+            -1, an embedding (N, D), or 1 and 0 (N,) for pairs that belong together or not.
+        probability: of each class or label, of the decision's shape with C after the first dimension; None where the
+            loss trains no probabilities.
+        confidence: the probability of the decision itself, (N,) or one for each pixel; None likewise.
+    """
+
+    decision: Tensor
+    probability: Tensor | None = None
+    confidence: Tensor | None = None
+
+
 class Encoding(ABC):
     """How targets of one kind become a criterion's, and how its scores become decisions and metrics.
+
+    Scores are what the criterion is given, without gradient: after the contract's activation.
 
     Args:
         schema: what the data promises.
     """
+
+    role: ClassVar[str] = "target"  # what inputs are formed from it: a target, an embedding, or a ranking
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -68,36 +89,56 @@ class Encoding(ABC):
 
     @abstractmethod
     def encode(self, target: Tensor) -> Tensor:
-        """The criterion's target."""
+        """Return the criterion's target."""
 
     @abstractmethod
-    def decide(self, scores: Scores) -> Tensor:
-        """The prediction, in the terms and units of the data's own target."""
+    def decide(self, scores: Tensor) -> Tensor:
+        """Return the prediction, in the terms and units of the data's own target."""
 
     @abstractmethod
     def measures(self) -> dict[str, Measure]:
-        """Fresh metrics by name, the primary first."""
+        """Return fresh metrics by name, the one to watch first."""
+
+    def predict(
+        self, scores: Tensor, probabilities: Probabilities | None = None, thresholds: Mapping[str, Tensor] | None = None
+    ) -> Prediction:
+        """Return decision, probability and confidence.
+
+        Args:
+            scores: of a batch.
+            probabilities: turns scores into probabilities; None where the loss trains none.
+            thresholds: those that metrics of ``measures`` have chosen on validation, by the metric's name.
+        """
+        return Prediction(self.decide(scores))
+
+    def compared(self, decision: Tensor, target: Tensor) -> tuple[Any, ...]:
+        """Return a decision and a target as metrics of libraries take them."""
+        return decision, target
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of these targets before training, a line each."""
         return ()
 
-    def placed(self, scores: Scores) -> Tensor:
-        """The activated output, moved to where the criterion wants it to start; as it is by default."""
+    def placed(self, scores: Tensor) -> Tensor:
+        """Return the activated output, moved to where the criterion wants it to start; as it is by default."""
         return scores
 
     def figures(self, target: Tensor) -> dict[str, Tensor]:
-        """Figures of a batch's target that belong beside the loss, by name: what of it the loss cannot use."""
+        """Return metrics of a batch's target that belong beside the loss: what of it the loss cannot use."""
         return {}
 
     def expected_shape(self, target: Tensor) -> tuple[int, ...]:
-        """The shape that the model's output must have for this target."""
+        """Return the shape that the model's output must have for this target."""
         return (target.shape[0], self.width)
 
+    def for_each_class(self, weights: Tensor) -> Tensor:
+        """Return weights of classes (C,) in the shape that a criterion takes them in beside this encoding."""
+        return weights
 
-def squash(scores: Scores) -> Tensor:
-    """Scores as numbers in (0, 1) in the same order, for metrics that take probabilities but use only their ranks.
+
+def squash(scores: Tensor) -> Tensor:
+    """Map scores to (0, 1) in the same order, for metrics that take probabilities but use only their ranks.
 
     A sigmoid rounds all scores above 17 to 1, so that their order is lost; x / (1 + |x|) keeps it much longer.
     """
@@ -106,5 +147,7 @@ def squash(scores: Scores) -> Tensor:
 
 
 def on_device(values: Any, like: Tensor) -> Tensor:
-    """A constant as a tensor beside another one."""
+    """Return a constant as a float32 tensor beside another one."""
+    import torch
+
     return torch.as_tensor(values, dtype=torch.float32, device=like.device)

@@ -1,21 +1,25 @@
-"""Encodings of a class a pixel."""
+"""A class a pixel."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-from torch.nn import functional as F
-from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
-
-from lossbook.targets.classes import Index
+from lossbook.targets.classes import Index, check_indices
 from lossbook.targets.encoding import Measure
+from lossbook.targets.kind import Batch, TargetKind, class_counts
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lossbook.data.schema import Schema
 
 
 class MaskIndex(Index):
     """The class indices as they are, (N, H, W) int64, for scores (N, C, H, W)."""
 
     def measures(self) -> dict[str, Measure]:
+        from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
+
         classes = self.width
         kwargs: dict[str, Any] = {"validate_args": False, "ignore_index": self.ignore_index}
         return {
@@ -38,4 +42,36 @@ class MaskOneHot(MaskIndex):
     """A 0/1 plane a class, (N, C, H, W) float32."""
 
     def encode(self, target: Tensor) -> Tensor:
+        from torch.nn import functional as F
+
         return F.one_hot(target, self.width).movedim(-1, 1).float()
+
+    def for_each_class(self, weights: Tensor) -> Tensor:
+        return weights[:, None, None]  # torch broadcasts from the last dimension; classes come two before it
+
+
+class MaskTarget(TargetKind):
+    """A class index a pixel."""
+
+    name = "mask"
+    promise = "a class index a pixel, (N, H, W) int64"
+    output = "dense"
+    bound_to_pixels = "a class for each pixel"
+    class_axis = "index"
+    encodings = {"index": MaskIndex, "one_hot": MaskOneHot}  # noqa: RUF012
+    roles = {"single": "target"}  # noqa: RUF012
+
+    def shape(self, schema: Schema) -> tuple[str | int, ...]:
+        return "N", "H", "W"
+
+    def check(self, batch: Batch, schema: Schema, where: str, ignore_index: int | None = None) -> None:
+        check_indices(batch["target"], schema, where, ignore_index)
+
+    def prepared(self, target: Tensor) -> Tensor:
+        return target.long()
+
+    def statistics(self, target: Tensor, schema: Schema) -> dict[str, Any]:
+        return {"class_counts": class_counts(target, schema.classes)}
+
+
+KIND = MaskTarget()

@@ -1,19 +1,17 @@
-"""Encodings of a 0/1 vector a sample: which labels are present."""
+"""A 0/1 vector a sample: which labels are present."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-from torchmetrics.classification import (
-    MultilabelExactMatch,
-    MultilabelF1Score,
-    MultilabelRankingAveragePrecision,
-)
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from lossbook.data.schema import Schema
-from lossbook.metrics.precision import MeanAveragePrecision
-from lossbook.metrics.threshold import BestF1
-from lossbook.targets.encoding import Encoding, Measure, Scores, squash
+from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, squash
+from lossbook.targets.kind import Batch, TargetKind, most_frequent, refuse_at
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lossbook.data.schema import Schema
 
 
 class MultiHot(Encoding):
@@ -37,11 +35,20 @@ class MultiHot(Encoding):
     def encode(self, target: Tensor) -> Tensor:
         return target.float() * (1 - self.negative) + self.negative
 
-    def decide(self, scores: Scores) -> Tensor:
-        """0/1 vectors (N, C)."""
+    def decide(self, scores: Tensor) -> Tensor:
+        """Return 0/1 vectors (N, C)."""
         return (scores > self.threshold).long()
 
+    def predict(
+        self, scores: Tensor, probabilities: Probabilities | None = None, thresholds: Mapping[str, Tensor] | None = None
+    ) -> Prediction:
+        return Prediction(self.decide(scores), None if probabilities is None else probabilities(scores))
+
     def measures(self) -> dict[str, Measure]:
+        from torchmetrics.classification import MultilabelExactMatch, MultilabelF1Score
+
+        from lossbook.metrics.precision import MeanAveragePrecision
+
         labels = self.width
         return {
             "acc": Measure(
@@ -58,7 +65,7 @@ class MultiHot(Encoding):
             "map": Measure(MeanAveragePrecision(), ranked),
         }
 
-    def _decided(self, scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
+    def _decided(self, scores: Tensor, target: Tensor) -> tuple[Tensor, ...]:
         return self.decide(scores), target.long()
 
 
@@ -81,7 +88,15 @@ class PaddedIndices(MultiHot):
         present = (target > 0).sum(dim=1)
         return {"untaught": ((present == 0) | (present == self.width)).float().mean()}
 
+    def predict(
+        self, scores: Tensor, probabilities: Probabilities | None = None, thresholds: Mapping[str, Tensor] | None = None
+    ) -> Prediction:
+        threshold = (thresholds or {}).get("f1", self.threshold)
+        return Prediction((scores > threshold).long())
+
     def encode(self, target: Tensor) -> Tensor:
+        import torch
+
         labels = target.shape[1]
         indices = torch.arange(labels, device=target.device).expand_as(target)
         # Absent labels sort behind all others, and then become padding.
@@ -89,6 +104,11 @@ class PaddedIndices(MultiHot):
         return sorted_indices.masked_fill(sorted_indices == labels, -1)
 
     def measures(self) -> dict[str, Measure]:
+        from torchmetrics.classification import MultilabelRankingAveragePrecision
+
+        from lossbook.metrics.precision import MeanAveragePrecision
+        from lossbook.metrics.threshold import BestF1
+
         labels = self.width
         return {
             "lrap": Measure(MultilabelRankingAveragePrecision(labels, validate_args=False), ranked, train=True),
@@ -101,5 +121,38 @@ class PaddedIndices(MultiHot):
         }
 
 
-def ranked(scores: Scores, target: Tensor) -> tuple[Tensor, ...]:
+class MultilabelTarget(TargetKind):
+    """Any number of labels a sample."""
+
+    name = "multilabel"
+    promise = "a 0/1 vector a sample, (N, C)"
+    class_axis = "column"
+    encodings = {  # noqa: RUF012
+        "one_hot": MultiHot,
+        "plus_minus_one": MultiPlusMinusOne,
+        "padded_indices": PaddedIndices,
+    }
+    roles = {"single": "target"}  # noqa: RUF012
+
+    def shape(self, schema: Schema) -> tuple[str | int, ...]:
+        return "N", schema.classes or "C"
+
+    def check(self, batch: Batch, schema: Schema, where: str, ignore_index: int | None = None) -> None:
+        target = batch["target"]
+        wrong = (target != 0) & (target != 1)
+        if wrong.any():
+            raise refuse_at(wrong, target, where, "A multilabel target is a vector of 0 (absent) and 1 (present).")
+
+    def statistics(self, target: Tensor, schema: Schema) -> dict[str, Any]:
+        # another shape is refused where targets are checked
+        return {"class_counts": tuple(target.reshape(len(target), -1).long().sum(0).tolist())}
+
+    def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
+        return most_frequent(target) if metric == "acc" and target is not None else None
+
+
+def ranked(scores: Tensor, target: Tensor) -> tuple[Tensor, ...]:
     return squash(scores), target.long()
+
+
+KIND = MultilabelTarget()

@@ -1,14 +1,18 @@
-"""The encoding of texts: symbols beside a blank."""
+"""Texts: symbols, which an encoding sets beside a blank."""
 
 from __future__ import annotations
 
-from torch import Tensor
-from torchmetrics import MeanMetric
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from lossbook.data.schema import Schema
 from lossbook.errors import refuse
-from lossbook.metrics.texts import TextErrors, exact_matches
-from lossbook.targets.encoding import Encoding, Measure
+from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities
+from lossbook.targets.kind import Batch, TargetKind, refuse_at, refuse_batch, refuse_type
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lossbook.data.schema import Schema
 
 
 class Symbols(Encoding):
@@ -32,12 +36,12 @@ class Symbols(Encoding):
         return self.schema.classes + 1
 
     def encode(self, target: Tensor) -> Tensor:
-        """Indices from ``blank`` on move up by one; padding becomes the blank, which the lengths hide."""
+        """Move indices from ``blank`` on up by one; padding becomes the blank, which the lengths hide."""
         shifted = target + (target >= self.blank)
         return shifted.masked_fill(target < 0, self.blank)
 
     def decide(self, scores: Tensor) -> Tensor:
-        """The greedy reading of (N, T, C+1): most probable symbols, repeats merged, blanks dropped, padded with -1.
+        """Read (N, T, C+1) greedily: most probable symbols, repeats merged, blanks dropped, padded with -1.
 
         Steps beyond a sample's input length must be blanks already.
         """
@@ -49,8 +53,34 @@ class Symbols(Encoding):
         order = (~keep).long().argsort(dim=1, stable=True)
         return symbols.masked_fill(~keep, -1).gather(1, order)
 
+    def predict(
+        self, scores: Tensor, probabilities: Probabilities | None = None, thresholds: Mapping[str, Tensor] | None = None
+    ) -> Prediction:
+        """Read greedily; the confidence of a text is the probability of its best path.
+
+        Steps beyond a sample's length are certain blanks already, and change neither.
+        """
+        decision = self.decide(scores)
+        if probabilities is None:
+            return Prediction(decision)
+        return Prediction(decision, None, probabilities(scores).amax(dim=2).log().sum(dim=1).exp())
+
+    def compared(self, decision: Tensor, target: Tensor) -> tuple[list[str], list[str]]:
+        """Return both as texts."""
+        return self._written(decision), self._written(target)
+
+    def _written(self, symbols: Tensor) -> list[str]:
+        return ["".join(self._alphabet[symbol] for symbol in row if symbol >= 0) for row in symbols.tolist()]
+
+    @property
+    def _alphabet(self) -> tuple[str, ...]:
+        return self.schema.alphabet or tuple(map(str, range(self.schema.classes or 0)))
+
     def measures(self) -> dict[str, Measure]:
-        alphabet = self.schema.alphabet or tuple(map(str, range(self.schema.classes or 0)))
+        from torchmetrics import MeanMetric
+
+        from lossbook.metrics.texts import TextErrors, exact_matches
+
         return {
             "acc": Measure(
                 MeanMetric(),
@@ -59,5 +89,52 @@ class Symbols(Encoding):
                 higher_is_better=True,
                 hint="whole texts read right",
             ),
-            "errors": Measure(TextErrors(alphabet), lambda scores, target: (self.decide(scores), target)),
+            "errors": Measure(TextErrors(self._alphabet), lambda scores, target: (self.decide(scores), target)),
         }
+
+
+class TextTarget(TargetKind):
+    """A text a sample."""
+
+    name = "text"
+    promise = "symbol indices padded with -1, (N, S) int64, and target_lengths (N,)"
+    output = "sequence"
+    bound_to_pixels = "a width in columns"
+    class_axis = "index"
+    encodings = {"padded_indices": Symbols}  # noqa: RUF012
+    roles = {"sequence": "target"}  # noqa: RUF012
+
+    def shape(self, schema: Schema) -> tuple[str | int, ...]:
+        return "N", "S"
+
+    def check(self, batch: Batch, schema: Schema, where: str, ignore_index: int | None = None) -> None:
+        import torch
+
+        if "target_lengths" not in batch:
+            raise refuse_batch(where, "has no 'target_lengths'.", "Data of the kind 'text' gives the length of each.")
+        target, lengths = batch["target"], batch["target_lengths"]
+        if target.is_floating_point():
+            raise refuse_type(target, where, "text", "A symbol is a whole number (int64).")
+        wrong = (lengths < 0) | (lengths > target.shape[1])
+        if wrong.any():
+            rule = f"A text's length lies in 0..{target.shape[1]}, the width of the batch."
+            raise refuse_at(wrong, lengths, where, rule)
+        within = torch.arange(target.shape[1], device=target.device) < lengths[:, None]
+        wrong = within & ((target < 0) | (target >= (schema.classes or 0)))
+        if wrong.any():
+            rule = f"A symbol lies in 0..{(schema.classes or 0) - 1}; the blank is not among them."
+            raise refuse_at(wrong, target, where, rule)
+
+    def collate(self, targets: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Pad texts (S,) of different lengths with -1; ``target_lengths`` says how long each is."""
+        import torch
+        from torch.nn.utils.rnn import pad_sequence
+
+        lengths = torch.tensor([len(target) for target in targets])
+        return {"target": pad_sequence(list(targets), batch_first=True, padding_value=-1), "target_lengths": lengths}
+
+    def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
+        return (0.0, "which is not one text read right") if metric == "acc" else None
+
+
+KIND = TextTarget()

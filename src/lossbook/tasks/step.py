@@ -1,4 +1,4 @@
-"""What one batch gives: the loss to descend, and what the curves and metrics are made of."""
+"""What a task says of a batch: the loss to descend, and what curves and metrics are made of."""
 
 from __future__ import annotations
 
@@ -8,23 +8,52 @@ from torch import Tensor
 
 
 @dataclass
-class Step:
-    """The outcome of an objective on one batch.
+class TermLoss:
+    """The loss of one term on a batch, before the term's weight.
 
     Args:
-        loss: a scalar with its gradient.
-        weight: the batch's share in the mean of an epoch.
-        scores: what metrics decide upon, without gradient.
-        target: the data's own target, or None.
-        figures: further figures of the batch, scalars without gradient.
-        losses: the losses of single samples or elements where the criterion does not reduce them, or None.
-        count: the batch's share in the means of the figures where that is not ``weight``, or None.
+        loss: a scalar without gradient.
+        weight: the batch's share in the mean of an epoch: the number of samples, pixels, pairs, ... that count.
     """
 
     loss: Tensor
     weight: float | Tensor
+
+
+@dataclass
+class Observation:
+    """What the metrics of one head see of a batch.
+
+    Args:
+        scores: what they decide upon, without gradient.
+        target: the data's own target, or None.
+        figures: metrics of this batch itself, scalars without gradient.
+        count: the batch's share in the means of ``figures``.
+    """
+
     scores: Tensor
     target: Tensor | None
     figures: dict[str, Tensor] = field(default_factory=dict)
+    count: float | Tensor = 1.0
+
+
+@dataclass
+class Step:
+    """The outcome of a task on one batch.
+
+    Args:
+        loss: a scalar with its gradient, the weighted sum of all terms.
+        terms: by name, as ``Task.terms`` has them; the empty name where there is one alone.
+        heads: what was observed, by the head's name; the empty name where there is one alone.
+        losses: the losses of single samples or elements where the criterion does not reduce them, or None.
+    """
+
+    loss: Tensor
+    terms: dict[str, TermLoss]
+    heads: dict[str, Observation] = field(default_factory=dict)
     losses: Tensor | None = None
-    count: float | Tensor | None = None
+
+    @property
+    def weight(self) -> float | Tensor:
+        """The batch's share among those of one optimizer step; of several terms that of the first."""
+        return next(iter(self.terms.values())).weight

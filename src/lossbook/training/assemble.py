@@ -1,7 +1,8 @@
-"""From a plain config to the objects of a run: data, objective, module."""
+"""From a plain config to the objects of a run: data, task, module."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,19 +16,24 @@ from lossbook.data.digests import content, overlaps
 from lossbook.data.fitted import FittedData
 from lossbook.data.module import DataModule
 from lossbook.data.positive import with_positive
+from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Parts, parts_of, source_of
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
-from lossbook.losses.bind import bind
-from lossbook.losses.contract import Contract
+from lossbook.losses.bind import bind_terms
+from lossbook.losses.contract import SEVERAL, Contract, Term
 from lossbook.losses.objective import Objective
+from lossbook.metrics.configured import measures_of
 from lossbook.models.batch_norm import require_statistics
 from lossbook.optim.checks import sparse_gradients
 from lossbook.optim.make import OptimizerFactory
 from lossbook.optim.resume import Loading
 from lossbook.optim.schedules.make import scheduler_factory
+from lossbook.tasks.task import Task, of_head
 from lossbook.training.module import LossbookModule
 from lossbook.training.trial import require_module, try_batch
 from lossbook.trust import Trust
+
+_SUPERVISED = {"_target_": "lossbook.tasks.supervised.Supervised"}
 
 
 @dataclass
@@ -35,7 +41,7 @@ class Assembly:
     """What a run is made of."""
 
     data: DataModule
-    objective: Objective
+    task: Task
     module: LossbookModule
     fitted: FittedData
     groups: list[dict[str, Any]]  # of parameters, as OptimizerFactory plans them
@@ -50,7 +56,7 @@ def assemble(
     known: FittedData | None = None,
     evaluating: bool = False,
 ) -> Assembly:
-    """Build data, objective and module.
+    """Build data, task and module.
 
     Args:
         config: whole and resolved, as plain containers.
@@ -67,30 +73,41 @@ def assemble(
     make_optimizer = OptimizerFactory(config, trust, loading)
     data, fitted = build_data(config["data"], config["seed"], trust, known, evaluating)
     positive = config["data"].get("positive_class")
-    objective = bind(contract, with_positive(data.schema, positive), config["model"].get("embedding_dim"), trust)
-    if positive is not None and "f1" not in objective.directions():
+    schema = with_positive(data.schema, positive)
+    terms = bind_terms(contract, schema, config["model"].get("embedding_dim"), trust)
+    heads = heads_of(terms)
+    for name, objective in heads.items():
+        objective.more_measures = measures_of(config.get("metrics") or {}, name, objective, trust)
+    if positive is not None and not any("f1" in objective.directions() for objective in heads.values()):
         rule = f"f1 alone depends on it, and loss={contract.name} has none: it would have no effect."
         raise refuse(f"data.positive_class={typed(positive)}", rule, "leave it out")
-    in_memory = check_in_memory(data, objective)
-    if not evaluating and (target := data.targets("train")) is not None:
-        objective.require_inputs(target)
-    wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
-    model = build_model({**config["model"], **wanted}, objective, trust)
+    in_memory = check_in_memory(data, heads)
     if not evaluating:
-        require_statistics(model, data.schema.input_shape, data.fewest_inputs)
-    watched, mode = primary(contract, objective)
-    directions = {**objective.directions(), watched: mode}
+        for name, objective in heads.items():
+            if (target := data.targets("train", name)) is not None:
+                objective.require_inputs(target)
+    wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
+    make_model = functools.partial(build_model, {**config["model"], **wanted}, schema, heads, trust)
+    model = make_model()
+    if not evaluating:
+        require_statistics(model, schema.input_shape, data.fewest_inputs)
+    task_node = config.get("task") or _SUPERVISED
+    offered = {"model": model, "terms": terms, "make_model": make_model}
+    task = of_kind(build(task_node, key="task", trust=trust, offered=offered), Task, "task", task_node)
+    watched, mode = primary(contract, schema, task.directions())
+    directions = {**task.directions(), watched: mode}
+    factories = {"": make_optimizer}
     module = LossbookModule(
-        model,
-        objective,
+        task,
         primary=(watched, mode),
-        make_optimizer=make_optimizer,
+        make_optimizers=factories,
         make_scheduler=scheduler_factory(config["scheduler"], trust, (f"val/{watched}", mode), directions),
         check_targets=not in_memory,
         repeats=make_optimizer.capability.closure,
     )
     try_batch(module, data, config)
-    return Assembly(data, objective, module, fitted, make_optimizer.plan(module), directions)
+    groups = [group for factory in factories.values() for group in factory.plan(module)]
+    return Assembly(data, task, module, fitted, groups, directions)
 
 
 def build_data(
@@ -140,48 +157,75 @@ def load(node: Mapping[str, Any], trust: Trust, known: FittedData | None = None,
     return aligned(parts, known)
 
 
-def build_model(node: Mapping[str, Any], objective: Objective, trust: Trust) -> nn.Module:
-    """The network, told the shape of its input and the size and kind of its output as far as it asks for them."""
+def build_model(node: Mapping[str, Any], schema: Schema, heads: Mapping[str, Objective], trust: Trust) -> nn.Module:
+    """Build a network, told the shape of its input and the size and kind of its output as far as it asks for them.
+
+    Args:
+        node: of the config, for the network.
+        schema: of the data.
+        heads: the objective of each head. Of several the network is told the sizes by name (``heads``), and the size of
+            them all together (``output_size``).
+        trust: what the config may build.
+    """
     ours = {"embedding_dim", "gives", "takes"}
+    outputs = {objective.kind.output for objective in heads.values()}
     offered = {
-        "input_shape": objective.schema.input_shape,
-        "output_size": objective.output_size,
-        "output": objective.schema.output,
-        "vocabulary": objective.schema.vocabulary,
-    }
+        "input_shape": schema.input_shape,
+        "output_size": sum(objective.output_size for objective in heads.values()),
+        "heads": {name: objective.output_size for name, objective in heads.items()},
+        "vocabulary": schema.vocabulary,
+    } | ({"output": outputs.pop()} if len(outputs) == 1 else {})
     arguments = {key: value for key, value in node.items() if key not in ours}
     return require_module(build(arguments, key="model", trust=trust, offered=offered), str(node.get("_target_")))
 
 
-def check_in_memory(data: DataModule, objective: Objective) -> bool:
+def heads_of(terms: Mapping[str, tuple[Term, Objective]]) -> dict[str, Objective]:
+    """Return the objective that measures each head: of several terms on one the first."""
+    heads: dict[str, Objective] = {}
+    for term, objective in terms.values():
+        heads.setdefault(term.target, objective)
+    return heads
+
+
+def check_in_memory(data: DataModule, heads: Mapping[str, Objective]) -> bool:
     """Check every target of a set in memory, once; whether the set is in memory."""
     problems: list[Problem] = []
     for name in PARTS:
         part = data.part(name)
         if not isinstance(part, Mapping):
             return False
-        try:
-            objective.check(dict(part), f"the {name} part")
-        except UserError as error:
-            problems.extend(error.problems)
+        for head, objective in heads.items():
+            try:
+                objective.check(of_head(dict(part), head), f"the {name} part")
+            except UserError as error:
+                problems.extend(error.problems)
     if problems:
         raise UserError(*problems)
     return True
 
 
-def primary(contract: Contract, objective: Objective) -> tuple[str, str]:
-    """The metric to watch and whether its largest or smallest value is best; a UserError where it is not measured."""
-    kind, names = objective.schema.target, objective.directions()
+def primary(contract: Contract, schema: Schema, directions: Mapping[str, str | None]) -> tuple[str, str]:
+    """Return the metric to watch and whether its largest or smallest value is best.
+
+    Args:
+        contract: of the loss.
+        schema: of the data; of several targets the loss is watched by default.
+        directions: of all metrics that are measured, as ``Task.directions`` gives them.
+
+    Raises:
+        UserError: it is not measured, or nobody says which value is best.
+    """
+    kind = schema.target or SEVERAL
     name, mode = contract.watched(kind)
-    name = name or next(iter(names))
-    if name not in names:
-        near = nearest(str(name), names)
+    name = name or ("loss" if schema.targets else next(iter(directions)))
+    if name not in directions:
+        near = nearest(str(name), directions)
         raise refuse(
             f"loss.primary.{kind}={name}",
-            f"Measured on these targets are {', '.join(names)}.",
+            f"Measured on these targets are {', '.join(directions)}.",
             f"loss.primary.{kind}={near}" if near else "",
         )
-    mode = mode or names[name]
+    mode = mode or directions[name]
     if mode is None:
         raise refuse(
             f"loss.primary.{kind}={name}",

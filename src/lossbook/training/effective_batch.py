@@ -21,7 +21,7 @@ Everything here is linear in the loss, and so commutes with the gradient scaler 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,8 +32,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
+from lossbook.data.schema import Schema
+from lossbook.losses.contract import Term
 from lossbook.losses.objective import every_target_ignored
-from lossbook.tasks.step import Step
+from lossbook.targets import KINDS
+from lossbook.tasks.step import Step, TermLoss
 
 
 class EffectiveBatch:
@@ -86,7 +89,8 @@ class EffectiveBatch:
         """A batch as the figures of an epoch take it: a sum is one over all processes."""
         if not self.summed or (processes := module.trainer.world_size) == 1:
             return step
-        return replace(step, loss=step.loss * processes, weight=step.weight / processes)
+        terms = {name: TermLoss(term.loss * processes, term.weight / processes) for name, term in step.terms.items()}
+        return replace(step, terms=terms)
 
     def _complete(self, parameters: Iterable[nn.Parameter], unit: Tensor, processes: int) -> None:
         assert self._unit is not None
@@ -122,11 +126,12 @@ def share_buffers(model: nn.Module, processes: int) -> None:
         buffer.copy_(value)
 
 
-def notes(trainer: L.Trainer, module: nn.Module, inputs: str, target: str) -> list[str]:
+def notes(trainer: L.Trainer, module: nn.Module, terms: Sequence[Term], schema: Schema) -> list[str]:
     """What a run of several batches a step, or processes, should say: where it is not one of one large batch.
 
     Args:
-        inputs, target: of the loss's contract, and the kind of the data's.
+        terms: of the loss.
+        schema: of the data.
     """
     processes, batches = trainer.world_size, trainer.accumulate_grad_batches
     if processes == batches == 1:
@@ -139,9 +144,16 @@ def notes(trainer: L.Trainer, module: nn.Module, inputs: str, target: str) -> li
         said.append(f"Batch norm takes its statistics per {per}, not from all samples of a step{kept}.")
     if processes > 1 and any(issubclass(kind, _DropoutNd) for kind in kinds):
         said.append("Dropout is drawn per process.")
-    if inputs in ("pairs", "triplets") and target not in ("pair", "triplet"):
-        said.append(f"{inputs.capitalize()} are formed per {per}, not among all samples of a step.")
-    if inputs == "views":
+    formed = {term.contract.inputs for term in terms if KINDS[schema.heads[term.target].target].inputs == 1}
+    said += [
+        f"{inputs.capitalize()} are formed per {per}, not among all samples of a step."
+        for inputs in ("pairs", "triplets", "embeddings")
+        if inputs in formed
+    ]
+    if len({term.contract.mean_over for term in terms}) > 1:
+        name, over = terms[0].name, terms[0].contract.mean_over
+        said.append(f"The batches of a step are weighted by the {over} of the term {name}, for the other terms, too.")
+    if any(term.contract.inputs == "views" for term in terms):
         among = "the batches of all processes" if processes > 1 else "that batch alone"
         said.append(f"Views are formed per {per}; their negatives come from {among}.")
     if processes > 1 and not isinstance(trainer.strategy, DDPStrategy):

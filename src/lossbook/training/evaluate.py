@@ -64,7 +64,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         trainer.test(assembly.module, datamodule=assembly.data, verbose=False)
     figures = {tag: float(value) for tag, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
-        print_figures(figures, assembly.module.primary, assembly.objective.hints())
+        print_figures(figures, assembly.module.primary, assembly.task.hints())
     return figures
 
 

@@ -25,7 +25,7 @@ _SAID = ("_target_", "gives", "takes", "embedding_dim")  # of a model, elsewhere
 def classes(objective: Objective) -> str:
     """The classes by name and which of two is the positive one; empty where they are just numbered."""
     schema = objective.schema
-    if schema.target == "text":
+    if objective.kind.output == "sequence":
         return "".join(schema.alphabet)
     if not schema.classes:
         return ""
@@ -52,7 +52,7 @@ def weights(objective: Objective, criterion: Mapping[str, Any]) -> list[str]:
 
 def model(config: Mapping[str, Any], assembly: Assembly) -> str:
     """The network's class, the number of its parameters, and the values that make it up."""
-    network = assembly.module.model
+    network = getattr(assembly.module, "model", assembly.module)
     parameters = sum(p.numel() for p in assembly.module.parameters() if p.requires_grad)
     node = {key: value for key, value in config["model"].items() if key not in _SAID}
     if "arch" in node and node.get("weights") is None:

@@ -68,25 +68,13 @@ def notes(trainer: L.Trainer, assembly: Assembly, figures: Mapping[str, float]) 
 
 def chance(metric: str, assembly: Assembly) -> tuple[float, str] | None:
     """What a metric of the validation part is without any input, and how; None where that is not known."""
-    schema = assembly.data.schema
     if metric in _LEVELS:
         return _LEVELS[metric]
-    if schema.target == "triplet" and metric == "acc":
-        return 0.5, "what a coin gives"
-    if schema.target == "text" and metric == "acc":
-        return 0.0, "which is not one text read right"
-    target = assembly.data.targets("val")
-    if target is None or not len(target):
-        return None
-    if (schema.target, metric) in (("class", "acc"), ("pair", "pair_acc"), ("multilabel", "acc")):
-        rows, counts = target.unique(dim=0, return_counts=True)
-        most = int(counts.argmax())
-        named = schema.target == "class" and schema.class_names
-        answer = schema.class_names[int(rows[most])] if named else str(rows[most].tolist())
-        return float(counts[most]) / len(target), f"what always answering '{answer}' gives"
-    if metric == "mae" and target.ndim > 1 and target.shape[1] == 1:
-        middle = target.double().median()
-        return float((target.double() - middle).abs().mean()), f"what always answering {float(middle):g} gives"
+    for head, objective in assembly.task.heads.items():
+        if not head or metric.startswith(f"{head}_"):
+            own = metric.removeprefix(f"{head}_") if head else metric
+            target = assembly.data.targets("val", head)
+            return _LEVELS.get(own) or objective.kind.chance(own, target, objective.schema)
     return None
 
 

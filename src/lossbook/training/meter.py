@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,29 +14,40 @@ from lossbook.losses.unrounded import unrounded
 from lossbook.metrics.mean import WeightedMean
 from lossbook.metrics.threshold import Thresholded
 from lossbook.targets.encoding import Measure
-from lossbook.tasks.step import Step
+from lossbook.tasks.step import Observation, Step, TermLoss
+from lossbook.tasks.task import loss_names, of
 
+_ONE = {"": 1.0}
 _BUFFER = 1 << 22  # elements of scores and targets that wait for the metrics, 16 MiB of float32
 
 
 class Meter(nn.Module):
-    """Loss, figures and metrics of one stage (train, val or test).
+    """Loss, terms and metrics of one stage (train, val or test).
 
     A metric's update costs as much as a small network's whole step. So steps are only put aside, and the metrics
     see many of them at once: when ``flush`` is called, when too much has gathered, and before any result is read.
 
     Args:
-        measures: metrics by name.
-        train: keep only those that are cheap enough to follow training.
+        measures: metrics by head and name; the empty head where there is one alone.
+        terms: the weight of each term of the loss; the empty name where there is one alone.
+        train: keep only those metrics that are cheap enough to follow training.
     """
 
-    def __init__(self, measures: dict[str, Measure], train: bool = False) -> None:
+    def __init__(
+        self, measures: Mapping[str, Mapping[str, Measure]], terms: Mapping[str, float] = _ONE, train: bool = False
+    ) -> None:
         super().__init__()
-        self.measures = {name: measure for name, measure in measures.items() if measure.train or not train}
+        self.heads = {
+            head: {name: measure for name, measure in named.items() if measure.train or not train}
+            for head, named in measures.items()
+        }
+        self.terms = dict(terms)
+        self._losses = loss_names(self.terms)
+        every = {of(head, name): one.metric for head, named in self.heads.items() for name, one in named.items()}
         # dicts of metrics; to a type checker a ModuleDict holds modules alone
-        self.metrics: Any = nn.ModuleDict({name: measure.metric for name, measure in self.measures.items()})
-        self.means: Any = nn.ModuleDict({"loss": WeightedMean()})
-        self._steps: list[Step] = []
+        self.metrics: Any = nn.ModuleDict(every)
+        self.means: Any = nn.ModuleDict({name: WeightedMean() for name in self._losses})
+        self._steps: list[tuple[dict[str, TermLoss], dict[str, Observation]]] = []
         self._waiting = 0
         self._nothing = torch.zeros((), dtype=torch.bool)
         self._seen = self._sums()  # when a window was last closed
@@ -51,63 +62,87 @@ class Meter(nn.Module):
 
     @property
     def none_counted(self) -> bool:
-        """Whether no step of any process since the last reset counted: no batch held, say, a pair to learn from.
+        """Whether for a term no step of any process since the last reset counted: no batch held, say, a pair.
 
         All processes ask at once.
         """
-        return not bool(_over_processes(self.means["loss"].weight))
+        weights = torch.stack([self.means[name].weight for name in self._losses])
+        return not bool(_over_processes(weights).all())
 
     def add(self, step: Step) -> None:
-        """Put the outcome of a batch aside, without the graph behind its loss."""
-        self._steps.append(replace(step, loss=step.loss.detach()))
-        self._waiting += step.scores.numel()
+        """Put the outcome of a batch aside; the graph behind its loss is not kept."""
+        self._steps.append((step.terms, step.heads))
+        for observed in step.heads.values():
+            self._waiting += observed.scores.numel()
         if self._waiting > _BUFFER:
             self.flush()
 
     def window(self) -> Tensor | None:
         """The mean loss of all processes' steps since this was last asked, or None if there were none."""
         self.flush()
-        mean, (updates, total, weight) = self.means["loss"], self._seen
-        self._seen = self._sums()
-        if mean.update_count == updates:
+        (updates, before), now = self._seen, self._sums()
+        self._seen = now
+        if now[0] == updates:
             return None
-        total, weight = _over_processes(torch.stack([mean.total - total, mean.weight - weight]))
+        sums = _over_processes(torch.stack([now[1][name] - before[name] for name in self._losses]))
         # without a pair or triplet in any batch the loss is 0, and no nan that would end the run
-        return total / weight.clamp_min(torch.finfo(torch.float64).tiny)
+        means = sums[:, 0] / sums[:, 1].clamp_min(torch.finfo(torch.float64).tiny)
+        return (means * means.new_tensor([*self.terms.values()])).sum()
 
     def flush(self) -> None:
         """Bring the metrics up to date."""
         steps, self._steps, self._waiting = self._steps, [], 0
         if not steps:
             return
-        losses = torch.stack([step.loss for step in steps])
-        weights = self._weights([step.weight for step in steps], losses)
-        self._nothing = self._nothing.to(losses.device) | (losses.isnan() & (weights == 0)).any()
-        self.means["loss"].update(losses, weights)
-        if any(step.count is not None for step in steps):
-            weights = self._weights([step.weight if step.count is None else step.count for step in steps], losses)
-        for name in dict.fromkeys(name for step in steps for name in step.figures):
-            having = [i for i, step in enumerate(steps) if name in step.figures]
-            if name not in self.means:
-                self.means[name] = WeightedMean().to(losses.device)
-            values = torch.stack([steps[i].figures[name].to(losses.device).float() for i in having])
-            self.means[name].update(values, weights[having])
-        if self.measures:
-            for scores, target in _joined(steps):
-                for measure in self.measures.values():
-                    measure.metric.update(*measure.view(scores, target))
+        for name, term in self._losses.items():
+            of_term = [terms[term] for terms, _ in steps if term in terms]
+            if of_term:
+                losses = torch.stack([one.loss for one in of_term])
+                weights = self._weights([one.weight for one in of_term], losses)
+                self._nothing = self._nothing.to(losses.device) | (losses.isnan() & (weights == 0)).any()
+                self.means[name].update(losses, weights)
+        for head, measures in self.heads.items():
+            observed = [heads[head] for _, heads in steps if head in heads]
+            self._add_figures(head, observed)
+            if measures and observed:
+                for scores, target in _joined(observed):
+                    for measure in measures.values():
+                        measure.metric.update(*measure.view(scores, target))
+
+    def _add_figures(self, head: str, observed: list[Observation]) -> None:
+        for name in dict.fromkeys(name for one in observed for name in one.figures):
+            having = [one for one in observed if name in one.figures]
+            values = torch.stack([one.figures[name].to(one.scores.device).float() for one in having])
+            key = of(head, name)
+            if key not in self.means:
+                self.means[key] = WeightedMean().to(values.device)
+            self.means[key].update(values, self._weights([one.count for one in having], values))
 
     def compute(self) -> dict[str, float]:
-        """All figures since the last reset, by name; what is not finite is left out, but for the loss."""
+        """All metrics since the last reset, by name; what is not finite is left out, but for the loss."""
         self.flush()
         self._agree()
         values: dict[str, Any] = {name: mean.compute() for name, mean in self.means.items() if _updated(mean)}
-        for name, metric in self.metrics.items():
-            if _updated(metric):
-                result = metric.compute()
-                values.update(result if isinstance(result, dict) else {name: result})
+        if len(self.terms) > 1 and values.keys() >= self._losses.keys():
+            total = sum(self.terms[term] * values[name] for name, term in self._losses.items())
+            values = {"loss": total, **values}
+        elif self._only != 1 and "loss" in values:
+            values["loss"] = self._only * values["loss"]
+        for head, measures in self.heads.items():
+            for name in measures:
+                metric = self.metrics[of(head, name)]
+                if _updated(metric):
+                    result = metric.compute()
+                    named = result if isinstance(result, dict) else {name: result}
+                    values.update({of(head, key): value for key, value in named.items()})
         figures = {name: float(value) for name, value in values.items()}
-        return {name: value for name, value in figures.items() if math.isfinite(value) or name == "loss"}
+        losses = ("loss", *self._losses)
+        return {name: value for name, value in figures.items() if math.isfinite(value) or name in losses}
+
+    @property
+    def _only(self) -> float:
+        """The weight of a term that is the only one."""
+        return next(iter(self.terms.values()))
 
     def reset(self) -> None:
         self._steps, self._waiting = [], 0
@@ -131,9 +166,10 @@ class Meter(nn.Module):
     def running(self) -> dict[str, Any]:
         """The sums within an epoch, as plain containers and tensors, to be saved."""
         self.flush()
-        updates, *seen = self._seen
+        updates, seen = self._seen
         sums = {name: _state(metric) for name, metric in self._all()}
-        return {**sums, "window": {"updates": updates, "sums": torch.stack(seen).cpu()}}
+        window = torch.stack([seen[name] for name in self._losses]).cpu()
+        return {**sums, "window": {"updates": updates, "sums": window.squeeze(0)}}
 
     def restore(self, running: dict[str, Any]) -> None:
         """Go on from saved sums."""
@@ -145,13 +181,30 @@ class Meter(nn.Module):
             if name in running:
                 _set_state(metric, running[name])
         if "window" in running:
-            total, weight = running["window"]["sums"].to(self.means["loss"].device)
-            self._seen = running["window"]["updates"], total, weight
+            sums = running["window"]["sums"].to(self._first.total.device).reshape(-1, 2)
+            self._seen = running["window"]["updates"], dict(zip(self._losses, sums, strict=True))
 
-    def _sums(self) -> tuple[int, Tensor, Tensor]:
-        """How often the loss was summed up, its sum and that of its weights, as they are now."""
-        mean = self.means["loss"]
-        return mean.update_count, mean.total.clone(), mean.weight.clone()
+    def of_heads(self) -> dict[str, dict[str, Metric]]:
+        """The metrics by head and name."""
+        return {head: {name: one.metric for name, one in named.items()} for head, named in self.heads.items()}
+
+    def thresholds(self) -> dict[str, Tensor]:
+        """The thresholds that were chosen on validation, by the metric's name."""
+        return {
+            name: metric.threshold
+            for name, metric in self.metrics.items()
+            if isinstance(metric, Thresholded) and not metric.threshold.isinf()
+        }
+
+    @property
+    def _first(self) -> WeightedMean:
+        mean: WeightedMean = self.means[next(iter(self._losses))]
+        return mean
+
+    def _sums(self) -> tuple[int, dict[str, Tensor]]:
+        """How often the losses were summed up; their sums and those of their weights, (2,), as they are now."""
+        sums = {name: torch.stack([self.means[name].total, self.means[name].weight]) for name in self._losses}
+        return self._first.update_count, sums
 
     def _all(self) -> list[tuple[str, Metric]]:
         return [(f"means.{k}", m) for k, m in self.means.items()] + [
@@ -167,7 +220,7 @@ class Meter(nn.Module):
             return
         every: list[list[str]] = [[] for _ in range(torch.distributed.get_world_size())]
         torch.distributed.all_gather_object(every, [name for name, mean in self.means.items() if _updated(mean)])
-        device = self.means["loss"].total.device
+        device = self._first.total.device
         means = {name: self.means[name] if name in self.means else WeightedMean() for names in every for name in names}
         for mean in means.values():
             if not _updated(mean):
@@ -195,10 +248,10 @@ def _updated(metric: Metric) -> bool:
     return metric.update_count > 0
 
 
-def _joined(steps: list[Step]) -> list[tuple[Tensor, Tensor]]:
+def _joined(observed: list[Observation]) -> list[tuple[Tensor, Tensor]]:
     """Scores and targets of consecutive steps as one, wherever their shapes allow it."""
     groups: list[list[tuple[Tensor, Tensor]]] = []
-    for step in steps:
+    for step in observed:
         target = step.target if step.target is not None else step.scores.new_zeros(len(step.scores))
         pair = (step.scores, target)
         last = groups[-1][0] if groups else None

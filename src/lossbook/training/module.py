@@ -1,29 +1,26 @@
-"""The one LightningModule: any model, any objective, any optimizer."""
+"""The one LightningModule: it drives any task with any optimizers, and knows neither."""
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, cast
 
 import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torchmetrics.utilities.distributed import gather_all_tensors
 
-from lossbook.errors import UserError, refuse
-from lossbook.losses.objective import Objective, every_target_ignored
-from lossbook.metrics.retrieval import Retrieval
+from lossbook.losses.objective import every_target_ignored
 from lossbook.optim.repeats import Repeats
 from lossbook.optim.schedules.length import length_of
 from lossbook.optim.schedules.make import MakeScheduler
-from lossbook.optim.schedules.plateau import Plateau
 from lossbook.optim.schedules.resume import go_on
 from lossbook.processes import gathered, own_of
+from lossbook.targets.encoding import Prediction
 from lossbook.tasks.step import Step
+from lossbook.tasks.task import Task
 from lossbook.training.divergence import loss_not_finite
 from lossbook.training.effective_batch import EffectiveBatch, share_buffers
 from lossbook.training.meter import Meter
@@ -33,16 +30,15 @@ MakeOptimizer = Callable[[nn.Module], Optimizer]
 
 
 class LossbookModule(L.LightningModule):
-    """Trains a model on an objective, and follows its figures.
+    """Trains what a task holds, and follows its metrics.
 
-    Logged under ``<stage>/<name>``: at the end of each epoch the exact loss and every metric, and while training
-    the mean loss of the steps since the last log as ``train/loss_step``.
+    Logged under ``<stage>/<name>``: at the end of each epoch the exact loss, its terms and every metric, and while
+    training the mean loss of the steps since the last log as ``train/loss_step``.
 
     Args:
-        model: takes ``input``, or ``input, input_lengths``; gives (N, K), (N, K, H, W), or (N, T, K) with lengths.
-        objective: of the data that comes.
+        task: what is trained together, and how; its networks become submodules under their names.
         primary: name of the metric that checkpoints watch, and whether its ``max`` or ``min`` is best.
-        make_optimizer: module -> optimizer.
+        make_optimizers: module -> optimizer, by the names of the task's optimizers, or one under the empty name.
         make_scheduler: (optimizer, length of the run) -> Lightning's scheduler config, or None.
         check_targets: check the targets of every batch; not needed where the whole set was checked before.
         repeats: the optimizer evaluates a batch several times a step.
@@ -50,30 +46,31 @@ class LossbookModule(L.LightningModule):
 
     def __init__(
         self,
-        model: nn.Module,
-        objective: Objective,
+        task: Task,
         primary: tuple[str, str],
-        make_optimizer: MakeOptimizer,
+        make_optimizers: Mapping[str, MakeOptimizer],
         make_scheduler: MakeScheduler | None = None,
         check_targets: bool = True,
         repeats: bool = False,
     ) -> None:
         super().__init__()
-        self.model = model
-        self.objective = objective
+        self.task = task
+        for name, network in task.modules.items():
+            self.add_module(name, network)
         self.primary = (f"val/{primary[0]}", primary[1])
-        self.make_optimizer = make_optimizer
+        self.make_optimizers = make_optimizers
         self.make_scheduler = make_scheduler
         self.check_targets = check_targets
-        self.takes_lengths = "input_lengths" in inspect.signature(model.forward).parameters
-        self.train_meter = Meter(objective.measures(), train=True)
-        self.val_meter = Meter(objective.measures())
-        self.test_meter = Meter(objective.measures())
+        self.train_meter = Meter(task.measures(), task.terms, train=True)
+        self.val_meter = Meter(task.measures(), task.terms)
+        self.test_meter = Meter(task.measures(), task.terms)
         self.test_meter.choose_thresholds(False)
+        self.automatic_optimization = len(make_optimizers) == 1
+        self.on_step: Callable[[Step], None] | None = None  # sees each evaluation of a training batch
         self._losses: list[Tensor] = []
-        self._evaluated = -1  # number of the batch whose figures are taken
+        self._evaluated = -1  # number of the batch whose metrics are taken
         self._repeats = Repeats() if repeats else None
-        self._effective = EffectiveBatch(objective.reduction == "sum")
+        self._effective = EffectiveBatch(task.summed)
         self._schedules: list[dict[str, Any]] | None = None  # of the checkpoint that the run goes on from
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -84,94 +81,151 @@ class LossbookModule(L.LightningModule):
             super().__setattr__(name, value)
 
     def meter(self, stage: Stage) -> Meter:
-        """The running figures of a stage."""
+        """The running metrics of a stage."""
         return cast(Meter, getattr(self, f"{stage}_meter"))
-
-    def forward(self, input: Tensor, input_lengths: Tensor | None = None) -> Any:
-        """The model's raw output."""
-        return self.model(input, input_lengths) if self.takes_lengths else self.model(input)
 
     def on_before_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """Checks targets that nobody has seen before while they are on the CPU: a GPU would have to be waited for."""
         if self.check_targets and not self.trainer.predicting:
             stage = "train" if self.trainer.training else "test" if self.trainer.testing else "val"
             loop: Any = self.trainer.fit_loop.epoch_loop if stage == "train" else self.trainer._evaluation_loop
-            self.objective.check(batch, f"batch {loop.batch_progress.current.ready} of the {stage} part")
+            self.task.check(batch, f"batch {loop.batch_progress.current.ready} of the {stage} part")
         return batch
 
-    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        # An optimizer that searches along a line evaluates a batch many times: its figures are those before the step.
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor | None:
+        if not self.automatic_optimization:
+            return self._take_turns(batch, batch_idx)
+        # An optimizer that searches along a line evaluates a batch many times: its metrics are those before the step.
         first = batch_idx != self._evaluated
         self._evaluated = batch_idx
         with nullcontext() if self._repeats is None else self._repeats.evaluation(self, first):
-            step = self._step(batch, "train" if first else None)
+            step = self.task.step(batch)
+        if self.on_step is not None:
+            self.on_step(step)
         if not first:
             return step.loss
+        self._effective.count = step.weight
+        self._note(step, batch_idx)
+        return step.loss
+
+    def _take_turns(self, batch: dict[str, Any], batch_idx: int) -> None:
+        """A step of each optimizer in turn on one batch; what they observe is one step to meters and logs."""
+        optimizers, schedulers = self.optimizers(), self.lr_schedulers()
+        whole: Step | None = None
+        for turn, optimizer in zip(self.make_optimizers, cast(Sequence[Any], optimizers), strict=True):
+            with self._trained(turn):
+                step = self.task.step(batch, turn)
+                optimizer.zero_grad()
+                self.manual_backward(step.loss)
+            self.clip_gradients(
+                optimizer,
+                self.trainer.gradient_clip_val,
+                self.trainer.gradient_clip_algorithm,  # type: ignore[arg-type]
+            )
+            optimizer.step()
+            self.task.after_step()
+            if whole is None:
+                whole = Step(step.loss.detach(), dict(step.terms), dict(step.heads), step.losses)
+            else:
+                whole.loss = whole.loss + step.loss.detach()
+                whole.terms |= step.terms
+                whole.heads |= step.heads
+        assert whole is not None
+        self._note(whole, batch_idx)
+        for config in self.trainer.lr_scheduler_configs if schedulers is not None else ():
+            if config.interval == "step" and (batch_idx + 1) % config.frequency == 0:
+                config.scheduler.step()
+
+    @contextmanager
+    def _trained(self, turn: str) -> Iterator[None]:
+        """Gradients for the networks of one optimizer alone; those of the others are constants meanwhile."""
+        own = self.task.optimizers[turn]
+        others = [
+            parameter
+            for name, parameter in self.named_parameters()
+            if name.partition(".")[0] not in own and parameter.requires_grad
+        ]
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in others:
+                parameter.requires_grad_(True)
+
+    def _note(self, step: Step, batch_idx: int) -> None:
+        """Add a training step to the meter and, now and then, to the logs."""
         # Reading the loss costs a microsecond on the CPU; a GPU would have to wait for it, and looks at each log.
         if step.loss.device.type == "cpu" and not math.isfinite(step.loss.item()):
             raise loss_not_finite(self, step.loss.detach())
-        self._effective.count = step.weight
+        self.train_meter.add(self._effective.logged(self, step))
         if step.losses is not None:
             self._losses.append(step.losses.flatten())
         if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self._log_window()
-        return step.loss
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         self._effective.backward(self, loss, *args, **kwargs)
 
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.task.after_step()
+
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        self._step(batch, "val")
+        self.val_meter.add(self._effective.logged(self, self.task.step(batch)))
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        self._step(batch, "test")
+        self.test_meter.add(self._effective.logged(self, self.task.step(batch)))
+
+    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Prediction]:
+        return self.task.predict(batch, self.test_meter.thresholds())
 
     def on_train_epoch_start(self) -> None:
         self._evaluated = -1
         self._effective.start()
-        self._pass_over_ignored()
+        self._begin()
 
     def on_train_epoch_end(self) -> None:
         self._log_window()
         self._log_epoch("train")
+        for config in self.trainer.lr_scheduler_configs if not self.automatic_optimization else ():
+            if config.interval == "epoch" and (self.current_epoch + 1) % config.frequency == 0:
+                config.scheduler.step()
 
     def on_validation_epoch_start(self) -> None:
-        self.val_meter.reset()
-        self._pass_over_ignored()
-        share_buffers(self.model, self.trainer.world_size)
-        self._show_gallery("val")
+        self._begin_evaluation("val")
 
     def on_validation_epoch_end(self) -> None:
-        figures = self._log_epoch("val")
+        metrics = self._log_epoch("val")
         for config in self.trainer.lr_scheduler_configs if self.trainer.state.fn == "fit" else ():
-            if isinstance(config.scheduler, Plateau):
-                config.scheduler.observe(figures)
+            observe = getattr(config.scheduler, "observe", None)
+            if observe is not None:
+                observe(metrics)
+        self.task.after_validation(metrics)
         self.test_meter.take_thresholds(self.val_meter)
 
     def on_test_epoch_start(self) -> None:
-        self.test_meter.reset()
-        self._pass_over_ignored()
-        share_buffers(self.model, self.trainer.world_size)
-        self._show_gallery("test")
+        self._begin_evaluation("test")
 
     def on_test_epoch_end(self) -> None:
         self._log_epoch("test")
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.make_optimizer(self)
+        optimizers = [make(self) for make in self.make_optimizers.values()]
         if self.make_scheduler is None:
-            return optimizer
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": self.make_scheduler(optimizer, length_of(self.trainer)),
-        }
+            return optimizers if len(optimizers) > 1 else optimizers[0]
+        configs = [
+            {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer, length_of(self.trainer))}
+            for optimizer in optimizers
+        ]
+        return configs if len(configs) > 1 else configs[0]
 
     def on_train_start(self) -> None:
         saved, self._schedules = self._schedules, None
         progress: Any = self.trainer.fit_loop.epoch_progress.current
-        for config in self.trainer.lr_scheduler_configs if saved is not None else ():
-            done = progress.processed if config.interval == "epoch" else self.global_step
-            go_on(config.scheduler, saved[0] if saved else None, done // config.frequency)
+        for number, config in enumerate(self.trainer.lr_scheduler_configs if saved is not None else ()):
+            done = progress.processed if config.interval == "epoch" else self._steps_of_each
+            go_on(config.scheduler, saved[number] if number < len(saved or ()) else None, done // config.frequency)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["meter"] = gathered(self.train_meter.running(), self.trainer.world_size)
@@ -183,41 +237,34 @@ class LossbookModule(L.LightningModule):
         if self.trainer.state.fn == "fit" and "lr_schedulers" in checkpoint:
             self._schedules, checkpoint["lr_schedulers"] = checkpoint["lr_schedulers"], []
 
-    def _step(self, batch: dict[str, Any], stage: Stage | None) -> Step:
-        """The objective of a batch, added to the figures of the stage; None: they hold this batch already."""
-        output, lengths = self.output_of(batch)
-        step: Step = self.objective(output, batch, lengths)
-        if stage is not None:
-            self.meter(stage).add(self._effective.logged(self, step))
-        return step
+    @property
+    def _steps_of_each(self) -> int:
+        """Steps that each optimizer has made; Lightning counts those of all."""
+        return self.global_step // len(self.make_optimizers)
 
-    def _pass_over_ignored(self) -> None:
+    def _begin(self) -> None:
         """A batch without a target that counts is part of a larger one, where there are several to a step."""
-        several = self.trainer.world_size > 1 or self.trainer.accumulate_grad_batches > 1
-        self.objective.passes_over_ignored = several
+        self.task.before_training(self.trainer.world_size > 1 or self.trainer.accumulate_grad_batches > 1)
 
-    def output_of(self, batch: dict[str, Any]) -> tuple[Tensor | tuple[Tensor, ...], Tensor | None]:
-        """The model's output for a batch, a tuple for a tuple of inputs, and the lengths of sequences.
+    def _begin_evaluation(self, stage: Stage) -> None:
+        meter = self.meter(stage)
+        meter.reset()
+        self._begin()
+        for network in self.task.modules.values():
+            share_buffers(network, self.trainer.world_size)
+        with self.trainer.precision_plugin.forward_context():
+            self.task.before_evaluation(meter.of_heads(), self._gallery)
 
-        Raises:
-            UserError: it gave something else.
-        """
-        inputs = batch["input"]
-        if not isinstance(inputs, tuple):
-            output = self(inputs, batch.get("input_lengths"))
-            if isinstance(output, Tensor):
-                return output, None
-            sequence = self.objective.schema.output == "sequence"
-            if not (sequence and isinstance(output, tuple) and len(output) == 2 and isinstance(output[0], Tensor)):
-                raise no_tensor(output, sequence)
-            return output
-        if "clean" in batch:
-            inputs = (*inputs, batch["clean"])
-        # one pass for all views: faster, and batch norm sees them together
-        output = self(torch.cat(inputs))
-        if not isinstance(output, Tensor):
-            raise no_tensor(output)
-        return output.chunk(len(inputs)), None
+    def _gallery(self) -> Iterable[dict[str, Any]] | None:
+        """The training part as the networks see it in evaluation, ready for them; None without one."""
+        data = getattr(self.trainer, "datamodule", None)
+        loader = data.gallery_dataloader() if data is not None else None
+        return None if loader is None else self._ready(loader)
+
+    def _ready(self, loader: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for batch in loader:
+            moved = self.trainer.precision_plugin.convert_input(batch["input"].to(self.device))
+            yield {**batch, "input": moved}
 
     def _log_window(self) -> None:
         loss = self.train_meter.window()
@@ -235,45 +282,13 @@ class LossbookModule(L.LightningModule):
         self._losses.clear()
 
     def _log_epoch(self, stage: Stage) -> dict[str, float]:
-        figures = {f"{stage}/{name}": value for name, value in self.meter(stage).compute().items()}
+        metrics = {f"{stage}/{name}": value for name, value in self.meter(stage).compute().items()}
         if self.meter(stage).met_nothing:
             raise every_target_ignored()
-        if self.meter(stage).none_counted and (error := self.objective.none_counted()):
-            if stage == "train" or not self.objective.forms_inputs:
+        if self.meter(stage).none_counted and (error := self.task.none_counted()):
+            if stage == "train" or not self.task.compares_samples:
                 raise error
-            del figures[f"{stage}/loss"]  # the mean over nothing is no 0.0
-        self.log_dict(figures)
+            metrics.pop(f"{stage}/loss", None)  # the mean over nothing is no 0.0
+        self.log_dict(metrics)
         self.meter(stage).reset()
-        return figures
-
-    @torch.no_grad()
-    def _show_gallery(self, stage: Stage) -> None:
-        """Embed the training part, for metrics that look for neighbours in it."""
-        metrics = [m for m in self.meter(stage).metrics.values() if isinstance(m, Retrieval)]
-        data = getattr(self.trainer, "datamodule", None)
-        loader = data.gallery_dataloader() if metrics and data is not None else None
-        if loader is None:
-            return
-        embeddings, labels = [], []
-        precision = self.trainer.precision_plugin
-        for batch in loader:
-            with precision.forward_context():
-                output = self(precision.convert_input(batch["input"].to(self.device)))
-            embeddings.append(self.objective.activate(output))
-            labels.append(batch["target"].to(self.device).long())
-        rows, classes = torch.cat(embeddings), torch.cat(labels)
-        if self.trainer.world_size > 1:  # each process has embedded its share
-            rows, classes = (torch.cat(gather_all_tensors(share)) for share in (rows, classes))
-        for metric in metrics:
-            metric.gallery = (rows, classes)
-
-
-def no_tensor(output: Any, sequence: bool = False) -> UserError:
-    """The refusal of a model's output that is no tensor, nor one with the lengths of its sequences."""
-    what = "None" if output is None else f"a {type(output).__name__}"
-    if isinstance(output, Mapping):
-        what += f" of {', '.join(map(str, output))}"
-    elif isinstance(output, (tuple, list)):
-        what += f" of {len(output)}"
-    rule = "It gives one tensor, the scores" + (", or a tuple of it and the lengths (N,)." if sequence else ".")
-    return refuse(f"The model gave {what}.", rule, "return the scores alone, such as output['logits'] or output[0]")
+        return metrics

@@ -18,7 +18,7 @@ from rich.table import Table
 from lossbook.config.options import Options, conf_folder
 from lossbook.data.fitted import FittedData, changes
 from lossbook.data.source import sample_count
-from lossbook.losses.contract import Contract
+from lossbook.losses.contract import Contract, Term
 from lossbook.optim.checks import notes
 from lossbook.training import effective_batch, header
 from lossbook.training.assemble import Assembly
@@ -41,11 +41,8 @@ def print_plan(
     """
     if not trainer.is_global_zero:
         return
-    choices, objective = config["choices"], assembly.objective
-    schema = objective.schema
-    encoding = contract.accepts[schema.target]["name"]
-    criterion = contract.criterion["_target_"].rpartition(".")[2]
-    behind = "" if contract.activation == "none" else f" after {contract.activation}"
+    choices, heads = config["choices"], assembly.task.heads
+    schema = assembly.data.schema
     watched, mode = assembly.module.primary
     counts = " + ".join(f"{sample_count(assembly.data.part(part)):,}" for part in ("train", "val", "test"))
     samples = f"{header.place(config)}{counts} samples of {_shape(schema.input_shape)}{_classes(schema)}"
@@ -56,12 +53,22 @@ def print_plan(
     more = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     natural = [", natural to the loss" if _natural("loss", "data", config) else ""]
     natural += [", natural to the data" if _natural("data", "model", config) else ""]
-    loss = f"{criterion}{behind}, {schema.target} as {encoding}, watching {watched} ({mode})"
+    terms = contract.terms_for({name: head.target for name, head in schema.heads.items()})
+    first, *others = [_term(term, schema.heads[term.target].target) for term in terms]
     rows: list[tuple[str, str, str]] = [
-        ("loss", choices["loss"], loss),
-        *(("weights", "", text) for text in header.weights(objective, contract.criterion)),
+        ("loss", choices["loss"], f"{first}{'' if others else f', watching {watched} ({mode})'}"),
+        *(("", "", text) for text in others),
+        *([("watch", "", f"{watched} ({mode})")] if others else []),
+        *(
+            ("weights", "", text)
+            for term, objective in zip(terms, assembly.task.objectives.values(), strict=True)
+            for text in header.weights(objective, term.contract.criterion)
+        ),
         ("data", choices["data"], samples + natural[0]),
-        ("symbols" if schema.target == "text" else "classes", "", header.classes(objective)),
+        *(
+            ("symbols" if objective.kind.output == "sequence" else "classes", name, header.classes(objective))
+            for name, objective in heads.items()
+        ),
         ("augment", "", header.augmentation(config)),
         ("model", choices["model"], header.model(config, assembly) + natural[1]),
         ("optim", choices["optim"], _optimizer(config, assembly)),
@@ -75,14 +82,24 @@ def print_plan(
         if text:
             _print_row(out, label, name, text, 8 + (width + 2 if name else 0), width)
     out.print(f"[dim]folder [/dim] {escape(str(folder))}")
-    several = effective_batch.notes(trainer, assembly.module, contract.inputs, schema.target)
-    for note in (*assembly.data.notes, *objective.encoding.notes, *notes(config), *several):
+    several = effective_batch.notes(trainer, assembly.module, terms, schema)
+    for note in (*assembly.data.notes, *assembly.task.notes, *notes(config), *several):
         _print_row(out, "note", "", note, 8, 0)
     for line in resumed:
         _print_row(out, "resume", "", line, 8, 0)
     out.print()
     if len(assembly.groups) > 1:
         console(width=120).print(groups_table(config, assembly.groups))  # patterns of rules are long
+
+
+def _term(term: Term, kind: str) -> str:
+    """One term of the loss: what is computed, on which targets, and how much it weighs."""
+    contract = term.contract
+    criterion = contract.criterion["_target_"].rpartition(".")[2]
+    after = "" if contract.activation == "none" else f" after {contract.activation}"
+    weight = "" if term.weight == 1 else f"{term.weight:g} x "
+    target = f"{term.target}, " if term.target else ""
+    return f"{weight}{criterion}{after}, {target}{kind} as {contract.accepts[kind]['name']}"
 
 
 def print_outcome(

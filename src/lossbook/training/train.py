@@ -130,7 +130,7 @@ def _train(
         else:
             assert folder is not None
             made = Path(folder)
-        record = RunFolder(made, values, assembly.module.primary, assembly.fitted, assembly.objective.hints())
+        record = RunFolder(made, values, assembly.module.primary, assembly.fitted, assembly.task.hints())
         with whose_config(values["ckpt"]):
             trainer = make(made)
         require_fit(trainer, assembly.module, values, loading)
@@ -163,7 +163,7 @@ def _train(
         finally:
             close_loggers(trainer)
     if trainer.is_global_zero:
-        print_outcome(outcome, assembly.module.primary, made, seconds(), assembly.objective.hints())
+        print_outcome(outcome, assembly.module.primary, made, seconds(), assembly.task.hints())
     return dict(outcome.figures)
 
 

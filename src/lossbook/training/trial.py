@@ -16,10 +16,11 @@ from torch.nn.parameter import is_lazy
 import lossbook
 from lossbook.data.module import DataModule
 from lossbook.errors import UserError, refuse
-from lossbook.losses.objective import every_target_ignored
+from lossbook.losses.objective import Objective, every_target_ignored
 from lossbook.rng import restore_rng_states, rng_states
-from lossbook.targets.embeddings import Embedding
-from lossbook.targets.numbers import Ranking
+from lossbook.tasks.step import Step
+from lossbook.tasks.supervised import Supervised
+from lossbook.tasks.task import Task
 from lossbook.training.module import LossbookModule
 
 _CPU = torch.device("cpu")
@@ -36,8 +37,9 @@ def try_batch(module: LossbookModule, data: DataModule, config: Mapping[str, Any
     Raises:
         UserError: the network or the criterion fails, or gives something else than the other one takes.
     """
-    lazy = next((name for name, parameter in module.model.named_parameters() if is_lazy(parameter)), None)
+    lazy = next((name for name, parameter in module.named_parameters() if is_lazy(parameter)), None)
     if lazy is not None:
+        lazy = lazy.removeprefix("model.")
         raise refuse(
             f"The model's {lazy} has no shape before a first batch.",
             "Optimizers and checkpoints need all weights from the start.",
@@ -45,29 +47,69 @@ def try_batch(module: LossbookModule, data: DataModule, config: Mapping[str, Any
         )
     with _untouched(module):
         batch = data.few(2)
-        shape = _shape(batch["input"])
-        name = f"model={config['choices'].get('model')} ({type(module.model).__name__})"
+        task = module.task
+        outputs: Any = None
+        if isinstance(task, Supervised):
+            outputs = _outputs(task, batch, config)
         try:
-            output, lengths = module.output_of(batch)
-        except UserError:
-            raise
-        except Exception as error:
-            if _of_a_device(error):
-                return
-            rule = f"For two samples of the training part it says: {_said(error)}"
-            raise refuse(f"{name} cannot take inputs of shape {shape}.", rule, _fix(module)) from error
-        _require_vectors(module, output)
-        try:
-            module.objective(output, batch, lengths)
+            step = task.step(batch) if outputs is None else task.losses(outputs, batch)
         except UserError as error:
             if error.problems != every_target_ignored().problems:  # of two samples that may be
                 raise
+            return
         except Exception as error:
             if _of_a_device(error):
                 return
-            given = f"loss={config['choices'].get('loss')} ({config['loss']['criterion']['_target_']})"
-            rule = f"For two samples of the training part it says: {_said(error)}"
-            raise refuse(f"{given} cannot take outputs of shape {_shape(output)}.", rule) from error
+            raise _failed(task, outputs, config, error) from error
+        _try_metrics(task, step, config)
+
+
+def _outputs(task: Supervised, batch: dict[str, Any], config: Mapping[str, Any]) -> Any:
+    name = f"model={config['choices'].get('model')} ({type(task.model).__name__})"
+    try:
+        outputs = task.outputs(batch)
+    except UserError:
+        raise
+    except Exception as error:
+        if _of_a_device(error):
+            return None
+        rule = f"For two samples of the training part it says: {_said(error)}"
+        raise refuse(f"{name} cannot take inputs of shape {_shape(batch['input'])}.", rule, _fix(task)) from error
+    for head, (output, _) in outputs.items():
+        _require_vectors(task.heads[head], output)
+    return outputs
+
+
+def _failed(task: Task, outputs: Any, config: Mapping[str, Any], error: Exception) -> UserError:
+    rule = f"For two samples of the training part it says: {_said(error)}"
+    if outputs is None:
+        return refuse(f"task={config['choices'].get('task')} ({type(task).__name__}) cannot take a batch.", rule)
+    loss = config["loss"]
+    criterion = f" ({loss['criterion']['_target_']})" if "criterion" in loss else ""
+    shapes = " and ".join(dict.fromkeys(_shape(output) for output, _ in outputs.values()))
+    return refuse(f"loss={config['choices'].get('loss')}{criterion} cannot take outputs of shape {shapes}.", rule)
+
+
+def _try_metrics(task: Task, step: Step, config: Mapping[str, Any]) -> None:
+    """Refuse a metric of the config that cannot be updated with this data, or gives something else than numbers."""
+    for head, observed in step.heads.items():
+        for name, measure in task.heads[head].more_measures().items():
+            given = f"metrics.{name} ({config['metrics'][name]['_target_']})"
+            try:
+                target = (
+                    observed.target if observed.target is not None else observed.scores.new_zeros(len(observed.scores))
+                )
+                measure.metric.update(*measure.view(observed.scores, target))
+                result = measure.metric.compute()
+            except Exception as error:
+                if _of_a_device(error):
+                    return
+                rule = f"For two samples of the training part it says: {_said(error)}"
+                raise refuse(given, rule, f"metrics.{name}.of=decision, probability, positive or score") from error
+            for value in result.values() if isinstance(result, dict) else (result,):
+                if torch.as_tensor(value).numel() != 1:
+                    rule = f"It gives {torch.as_tensor(value).numel()} numbers; a curve is of one."
+                    raise refuse(given, rule, f"+metrics.{name}.average=macro, where it has that")
 
 
 @contextmanager
@@ -89,14 +131,15 @@ def _untouched(module: LossbookModule) -> Iterator[None]:
             owner._buffers[name] = buffer.copy_(before)
         for one, mode in modes:
             one.training = mode
-        module.objective.output_seen = False  # training looks at its own first output
+        for objective in module.task.objectives.values():
+            objective.output_seen = False  # training looks at its own first output
         restore_rng_states(states, _CPU)
 
 
-def _require_vectors(module: LossbookModule, output: Tensor | tuple[Tensor, ...]) -> None:
+def _require_vectors(objective: Objective, output: Tensor | tuple[Tensor, ...]) -> None:
     """Refuse embeddings and scores for an order of another width; all other inputs look at each output themselves."""
-    encoding = module.objective.encoding
-    if not isinstance(encoding, (Embedding, Ranking)):
+    encoding = objective.encoding
+    if encoding.role == "target":
         return
     for one in output if isinstance(output, tuple) else (output,):
         if one.ndim != 2 or one.shape[1] != encoding.width:
@@ -124,9 +167,9 @@ def _of_a_device(error: Exception) -> bool:
     return torch.cuda.is_available() and bool(re.search(r"cuda|cpu|gpu|triton", str(error), re.IGNORECASE))
 
 
-def _fix(module: LossbookModule) -> str:
-    schema, takes = module.objective.schema, "input, input_lengths" if module.takes_lengths else "input"
-    shape = " x ".join(map(str, schema.input_shape))
+def _fix(task: Supervised) -> str:
+    takes = "input, input_lengths" if task.takes_lengths else "input"
+    shape = " x ".join(map(str, next(iter(task.heads.values())).schema.input_shape))
     return (
         f"forward(self, {takes}) for inputs of {shape} each; a model whose __init__ takes input_shape and"
         " output_size is told both"

@@ -9,7 +9,7 @@ from torch import nn, tensor
 from torch.nn import functional as F
 
 from lossbook.losses.bind import bind
-from lossbook.losses.contract import read
+from lossbook.losses.reading import read
 from lossbook.losses.criteria.function import FunctionCriterion
 from lossbook.training.meter import Meter
 

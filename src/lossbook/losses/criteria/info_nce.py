@@ -34,6 +34,8 @@ class InfoNCELoss(nn.Module):
         reduction: ``none``, ``mean`` or ``sum`` over the N samples.
     """
 
+    gives = {"top1": True}  # noqa: RUF012
+
     def __init__(
         self,
         temperature: float = 0.2,
@@ -69,6 +71,20 @@ class InfoNCELoss(nn.Module):
     @property
     def temperature(self) -> Tensor:
         return 1 / self.scale
+
+    def observe(self, query: Tensor, key: Tensor, most: int | None) -> dict[str, Tensor]:
+        """Return where training stands: top-1 accuracy, the loss at chance level, the temperature.
+
+        Args:
+            query, key: embeddings (N, D) without gradient, row by row partners.
+            most: top-1 is asked of so many queries at most.
+        """
+        chance = math.log(self.candidates(len(query)))
+        return {
+            "top1": self.top1(query, key, most),
+            "chance": torch.tensor(chance, dtype=torch.float32),
+            "temperature": self.temperature.detach(),
+        }
 
     def candidates(self, samples: int) -> int:
         """Among how many embeddings a query finds its partner: chance level is the log of it.

@@ -12,8 +12,9 @@ from lossbook.errors import UserError
 from lossbook.losses.inputs.arguments import Arguments
 from lossbook.losses.inputs.mining import all_pairs, forms_triplets, none_formed, triplets
 from lossbook.metrics.retrieval import pairwise_distances
-from lossbook.targets.embeddings import PairEmbedding, with_distances
+from lossbook.targets.embeddings import with_distances
 from lossbook.targets.encoding import Encoding
+from lossbook.targets.pairs import PairEmbedding
 
 
 class Pairs:
@@ -60,8 +61,13 @@ class Pairs:
     def _given(self, sides: tuple[Tensor, ...], sign: Tensor, target: Tensor) -> Arguments:
         assert isinstance(self.encoding, PairEmbedding)
         first, second = sides
-        between = with_distances(*(F.normalize(s, dim=1) if self.distance == "cosine" else s for s in sides))
-        return Arguments(self._arguments(first, second, sign), len(sign), between, target)
+        return Arguments(self._arguments(first, second, sign), len(sign), self.observed(sides, None), target)
+
+    def observed(self, scores: Tensor | tuple[Tensor, ...], lengths: Tensor | None) -> Tensor:
+        """Return embeddings as they are, and of given pairs their distances."""
+        if not isinstance(scores, tuple):
+            return scores
+        return with_distances(*(F.normalize(side, dim=1) if self.distance == "cosine" else side for side in scores))
 
     def _formed(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if self.mine == "all":
@@ -98,6 +104,10 @@ class RankedPairs:
     def none_counted(self) -> UserError:
         """The error for an epoch without two targets of one batch that differ."""
         return none_formed("two samples whose targets differ")
+
+    def observed(self, scores: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the scores as they are."""
+        return scores
 
     def __call__(self, scores: Tensor, batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
         values = batch["target"].flatten()

@@ -52,10 +52,12 @@ class Sequence:
         encoded = self.encoding.encode(target)
         args = (scores.transpose(0, 1), encoded, lengths, target_lengths)
         figures = {"skipped": misfits.float().mean()} if self.zero_infinity else {}
-        return Arguments(args, len(target), self._readable(scores, lengths), target, figures)
+        return Arguments(args, len(target), self.observed(scores, lengths), target, figures)
 
-    def _readable(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """The scores with a certain blank at every step beyond a sample's length."""
+    def observed(self, scores: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the scores with a certain blank at every step beyond a sample's length."""
+        if lengths is None:
+            return scores.detach()
         beyond = torch.arange(scores.shape[1], device=scores.device) >= lengths[:, None]
         blanks = scores.detach().masked_fill(beyond[..., None], -torch.inf)
         blanks[..., self.encoding.blank].masked_fill_(beyond, 0.0)

@@ -42,6 +42,10 @@ class Single:
         figures = self.encoding.figures(target)
         return Arguments((scores, encoded), self._count(encoded), scores, target, figures)
 
+    def observed(self, scores: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the scores as they are."""
+        return scores
+
     def _count(self, encoded: Tensor) -> int | Tensor:
         if self.mean_over == "elements":
             return encoded.numel()

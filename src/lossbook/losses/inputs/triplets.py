@@ -39,12 +39,14 @@ class Triplets:
         """The error for an epoch without a triplet; None where the margin holds for all that there are."""
         return None if self._satisfied else none_formed("two samples of one class and one of another")
 
+    def observed(self, scores: Tensor | tuple[Tensor, ...], lengths: Tensor | None) -> Tensor:
+        """Return embeddings as they are, and of given triplets the anchor's distances to the two others."""
+        return with_distances(*scores) if isinstance(scores, tuple) else scores
+
     def __call__(self, scores: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> Arguments:
         if isinstance(scores, tuple):
             anchor, positive, negative = scores
-            return Arguments(
-                (anchor, positive, negative), len(anchor), with_distances(anchor, positive, negative), None
-            )
+            return Arguments((anchor, positive, negative), len(anchor), self.observed(scores, lengths), None)
         labels = batch["target"]
         with torch.no_grad():
             # torch multiplies matrices for this, which loses the digits of small distances far from the origin

@@ -8,9 +8,9 @@ from typing import Any
 import lightning
 
 from lossbook.errors import refuse
-from lossbook.losses.objective import Objective
 from lossbook.optim.range_test import Curve, Range, Watch
 from lossbook.tasks.step import Step
+from lossbook.training.module import LossbookModule
 
 FEWEST = 3  # steps that make a curve
 
@@ -61,9 +61,8 @@ class GrowingRates(lightning.Callback):
         for group in groups:
             for parameter in group["params"] if "frozen_until" in group else ():
                 parameter.requires_grad_(False)
-        objective = pl_module.objective
-        assert isinstance(objective, Objective)
-        objective.register_forward_hook(self._note)
+        assert isinstance(pl_module, LossbookModule)
+        pl_module.on_step = self._note
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
@@ -80,7 +79,7 @@ class GrowingRates(lightning.Callback):
         if self._diverged:
             trainer.should_stop = True
 
-    def _note(self, objective: Objective, arguments: Any, step: Step) -> None:
+    def _note(self, step: Step) -> None:
         """Keeps a batch's loss, which the weights of the step before gave."""
         loss = float(step.loss.detach())
         self._diverged |= self._watch.diverged(loss)

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
-from lossbook.targets.numbers import Numbers, Ranking, Rates, Standardised
+from lossbook.targets.counts import Rates
+from lossbook.targets.values import Numbers, Ranking, Standardised
 
 VALUES = Schema("value", (1,), 10, width=2, mean=(100.0, -3.0), scale=(20.0, 0.5))
 COUNTS = Schema("count", (1,), 10, width=1)
