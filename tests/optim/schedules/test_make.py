@@ -38,7 +38,7 @@ def test_none() -> None:
 
 def test_ours_is_stepped_once_a_step(groups: Any) -> None:
     """Also where a config came from elsewhere."""
-    found = made({"_target_": f"{OURS}decay.Step", "interval": "epoch", "frequency": 3}, groups(), trust=Trust())
+    found = made({"_target_": f"{OURS}decay.StepDecay", "interval": "epoch", "frequency": 3}, groups(), trust=Trust())
     assert (found["interval"], found["frequency"]) == ("step", 1)
     assert (found["scheduler"].interval, found["scheduler"].frequency) == ("epoch", 3)
     assert found["scheduler"].length == LENGTH
@@ -70,7 +70,7 @@ def test_torchs_plateau_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names_that_it_does_not_have_are_refused_before_there_is_an_optimizer() -> None:
     with pytest.raises(UserError, match=r"scheduler\.gamma"):
-        scheduler_factory({"_target_": f"{OURS}decay.Step", "gama": 0.1}, OWN_CONFIG, ACC, DIRECTIONS)
+        scheduler_factory({"_target_": f"{OURS}decay.StepDecay", "gama": 0.1}, OWN_CONFIG, ACC, DIRECTIONS)
 
 
 @pytest.mark.parametrize(
