@@ -14,7 +14,7 @@ WINDOW = 50  # the curve is smoothed over a fiftieth of the steps to either side
 
 
 @dataclass(frozen=True)
-class Range:
+class RangeTest:
     """The learning rates of a range test (Smith 2017, Cyclical Learning Rates for Training Neural Networks).
 
     Args:
@@ -47,7 +47,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Curve:
+class RangeTestCurve:
     """What a range test measured.
 
     Args:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lossbook.optim.range_test import Curve
+from lossbook.optim.range_test import RangeTestCurve
 from lossbook.plots.style import BLUE, FAINT, INK, ORANGE, RED, picture
 
 
-def draw(curve: Curve, title: str, path: Path) -> None:
+def draw(curve: RangeTestCurve, title: str, path: Path) -> None:
     """Write the picture of this curve as PNG."""
     rates, losses, smoothed = np.asarray(curve.rates), np.asarray(curve.losses), curve.smoothed()
     found = curve.suggestion()

@@ -19,7 +19,7 @@ from lossbook.optim.checks import one_process
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from lossbook.optim.range_test import Curve, Range
+    from lossbook.optim.range_test import RangeTest, RangeTestCurve
     from lossbook.training.assemble import Assembly
 
 OPTIONS: dict[str, Any] = {"find.min": 1e-7, "find.max": 10.0, "find.steps": 200}
@@ -51,12 +51,12 @@ def find_lr(
     if problems:
         raise UserError(*problems)
 
-    from lossbook.optim.range_test import Range
+    from lossbook.optim.range_test import RangeTest
     from lossbook.plots.range_test import draw
     from lossbook.training.assemble import assemble
     from lossbook.trust import Trust
 
-    over = Range(options["find.min"], options["find.max"], options["find.steps"])
+    over = RangeTest(options["find.min"], options["find.max"], options["find.steps"])
     assembly = assemble({**values, "scheduler": {"_target_": None}}, contract, Trust.of(values))
     curve = measure(values, assembly, over)
     choices = values["choices"]
@@ -68,7 +68,7 @@ def find_lr(
     return _tell(values, curve, over, title, made, config_dir)
 
 
-def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve:
+def measure(values: Mapping[str, Any], assembly: Assembly, over: RangeTest) -> RangeTestCurve:
     """Run the range test on an assembled run."""
     from lossbook.training.callbacks.growing_rates import DivergedError, GrowingRates
     from lossbook.training.fit import ctrl_c_itself, quiet
@@ -124,7 +124,7 @@ def _problems(values: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def _write(path: Path, curve: Curve) -> None:
+def _write(path: Path, curve: RangeTestCurve) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["step", "lr", "loss", "smoothed"])
@@ -134,7 +134,7 @@ def _write(path: Path, curve: Curve) -> None:
 
 
 def _tell(
-    values: Mapping[str, Any], curve: Curve, over: Range, title: str, folder: Path, config_dir: str | None
+    values: Mapping[str, Any], curve: RangeTestCurve, over: RangeTest, title: str, folder: Path, config_dir: str | None
 ) -> dict[str, float]:
     from lossbook.training.summary import console
 
