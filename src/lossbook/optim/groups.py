@@ -78,8 +78,8 @@ def parameter_groups(
             one.parameter.requires_grad_(False)
             continue
         values = _values(decided, own) | ({_LATER: list(frozen)} if frozen else {})
-        key = (part, *(f"{name}={values[name]!r}" for name in sorted(values)))
-        group = groups.setdefault(key, {"params": [], "part": part, "labels": [], **values})
+        same = (part, *(f"{name}={values[name]!r}" for name in sorted(values)))
+        group = groups.setdefault(same, {"params": [], "part": part, "labels": [], **values})
         group["params"].append((one.name, one.parameter))
         group["labels"] += [label for label in labels if label not in group["labels"]]
     for number, rule in enumerate(rules):
@@ -95,8 +95,8 @@ def parameter_groups(
         raise UserError(Problem("param_groups.rules freeze every parameter.", "At least one must be trained."))
     if all(_LATER in group for group in groups.values()):
         given = "param_groups freezes every parameter at the start."
-        rule_ = "At least one must be trained from the first step."
-        raise UserError(Problem(given, rule_, "a rule for some of them only, such as part: backbone"))
+        why = "At least one must be trained from the first step."
+        raise UserError(Problem(given, why, "a rule for some of them only, such as part: backbone"))
     return _with_names(list(groups.values()), defaults)
 
 

@@ -61,7 +61,8 @@ class OneCycle(Schedule):
         begin = 0.0
         for phase, end in enumerate(ends):
             if time <= end and end > begin:
-                return _ANNEAL[self.anneal_strategy](*corners[phase : phase + 2], (time - begin) / (end - begin))
+                t = (time - begin) / (end - begin)
+                return _ANNEAL[self.anneal_strategy](corners[phase], corners[phase + 1], t)
             begin = end
         return corners[-1]
 
