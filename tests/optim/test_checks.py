@@ -1,4 +1,4 @@
-"""What an optimizer cannot do is refused with the reason, and the fix that is named is accepted."""
+"""What an optimizer does not support is refused with the reason, and the suggested fix is accepted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def rules(*each: dict[str, Any]) -> dict[str, Any]:
     return {"param_groups__rules": list(each)}
 
 
-# option, what is changed; what is said of it: given, rule, fix; and the change that the fix names
+# option; changes; fragments of the error (given, rule, fix); the changes of the fix
 REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, Any]]] = {
     "schedule": (
         "rprop", COSINE,

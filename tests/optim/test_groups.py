@@ -17,7 +17,7 @@ DEFAULTS = {"_target_": "torch.optim.AdamW", "lr": 0.01, "weight_decay": 0.5}
 
 
 def network():
-    """A body with a norm, a head, and an embedding whose table is the output's weight, too."""
+    """Build a body with a norm, a head, and an embedding tied to the output's weight."""
     net = nn.ModuleDict({"body": nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), "head": nn.Linear(4, 2)})
     net["table"] = nn.Embedding(2, 4)
     net["out"] = nn.Linear(4, 2, bias=False)
@@ -33,7 +33,7 @@ def grouped(net, rules, preset=(), defaults=DEFAULTS):
 
 
 def found(groups):
-    """What each parameter's group says, by name."""
+    """Return the settings of each parameter's group, by name."""
     known = ("params", "part", "name")
     return {
         name: {key: value for key, value in group.items() if key not in known}
@@ -73,7 +73,7 @@ def wanted(names, parameter, ordered):
 
 
 def says_nothing_new(net, rules, number):
-    """Whether for all that it covers, earlier rules say each of the things that this one says."""
+    """Return whether earlier rules set everything that a rule sets, for all parameters that it covers."""
 
     def things(rule):
         return {"lr" if key == "lr_scale" else key for key in rule if key != "match"}

@@ -122,7 +122,7 @@ def test_errors_name_the_part_that_they_are_about() -> None:
 
 
 def test_what_a_node_leaves_out_is_the_optimizers_own() -> None:
-    """Norms stay out of the decay that AdamW has by default, and rules may set what the node does not say."""
+    """Norms are exempt from AdamW's default weight decay, and rules may set hyperparameters that the node omits."""
     lean = {"_target_": "torch.optim.AdamW", "lr": 1e-3}
     optimizer = factory(lean, [{"match": "model.0.*", "betas": [0.5, 0.9]}], NO_DECAY)(Module())
     decay = {name: group["weight_decay"] for group in optimizer.param_groups for name in group["param_names"]}

@@ -1,4 +1,4 @@
-"""The options of conf/optim against torch's live signatures."""
+"""Compare the options of conf/optim with torch's live signatures."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_every_hyperparameter_is_spelled_out_at_torchs_default(name: str) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_number_may_be_given_as_one(name: str) -> None:
-    """torch's 0 for a momentum would make 0.9 an error of type."""
+    """Torch's integer default 0 of momentum would make 0.9 a type error."""
     parameters = inspect.signature(target(stated(name)["_target_"])).parameters
     for argument, value in stated(name).items():
         if "float" in str(getattr(parameters.get(argument), "annotation", "")) and isinstance(value, int):

@@ -26,7 +26,7 @@ def test_ranges_without_a_curve_are_refused(numbers: tuple[float, float, int], s
 
 
 def curve(noise: float = 0.0) -> RangeTestCurve:
-    """Falls from 2 to 1 along a logistic curve about 1e-3, and rises again from 1e-1 on."""
+    """Return a curve that falls from 2 to 1 along a logistic function around 1e-3, and rises again from 1e-1."""
     x = np.linspace(-7, 1, 201)
     losses = 2 - 1 / (1 + np.exp(-5 * (x + 3))) + 3 * np.maximum(0, x + 1) ** 2
     return RangeTestCurve(2.0, list(10**x), list(losses + noise * np.random.default_rng(0).normal(size=201)))

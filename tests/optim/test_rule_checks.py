@@ -1,4 +1,4 @@
-"""Rules for parameter groups that say what no rule can say; the fix that is named is accepted."""
+"""Invalid rules for parameter groups are refused, and the suggested fix is accepted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def said(*rules: Any, optim: dict[str, Any] = ADAM) -> list[str]:
     return [str(problem) for problem in rule_problems({"optim": optim, "param_groups": {"rules": list(rules)}})]
 
 
-# rule; what is said of it; the rule that the fix makes of it
+# rule; fragments of the error; the rule after the fix
 REFUSED: list[tuple[Any, tuple[str, str, str], Any]] = [
     ({"match": "*", "momentun": 0.9}, ("{match: *} in param_groups.rules has 'momentun'", "betas", "remove"), None),
     ({"match": "*", "weigth_decay": 1}, ("'weigth_decay'", "weight_decay", "'weight_decay'?"), {"weight_decay": 1}),
@@ -95,7 +95,7 @@ def test_what_a_node_leaves_out_is_for_the_optimizer_to_tell(optim: dict[str, An
     assert len(said({"match": "*", "fused": True}, optim=optim)) == 1
 
 
-# entry of a preset; what is said of it; the entry that the fix makes of it
+# entry of a preset; fragments of the error; the entry after the fix
 PRESETS: list[tuple[Any, tuple[str, str, str], Any]] = [
     (
         {"layer_decay": 1.5},

@@ -37,7 +37,7 @@ def test_a_picture_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name
 def test_every_optimizer_is_drawn_with_what_a_reader_must_know_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """All panels, but not laid out and rendered, which takes most of the time."""
+    """All panels are drawn, but not laid out and rendered, which takes most of the time."""
     drawn: list[Figure] = []
 
     @contextmanager

@@ -53,31 +53,28 @@ def parameter_groups(
     for one in trained:
         part = part_of(one)
         own = defaults[part]
-        decided: dict[str, Any] = {}
-        deciding: dict[str, ParameterRule] = {}
-        labels: list[str] = []
+        decided: dict[str, tuple[int, Any]] = {}  # by hyperparameter: the first rule that sets it, and the value
         for number, rule in enumerate(ordered):
             if not rule.covers(one):
                 continue
             covering.add(number)
-            news = {}
             for key, value in rule.settings():
                 if key in decided:
-                    before.setdefault(number, deciding[key])
-                else:
-                    news[key], deciding[key] = value, rule
-            effective |= {number} if news else set()
-            foreign = [key for key in news if key not in own and key != "freeze"] if own else []
-            if number < len(rules):
-                problems += [_not_taken(rule, key, one, own) for key in foreign]
-            news = {key: value for key, value in news.items() if key not in foreign}
-            decided |= news
-            labels += [rule.label] if any(not _repeats(key, value, own) for key, value in news.items()) else []
-        frozen = decided.pop("freeze", False)
+                    before.setdefault(number, ordered[decided[key][0]])
+                    continue
+                effective.add(number)
+                if not own or key in own or key == "freeze":
+                    decided[key] = number, value
+                elif number < len(rules):
+                    problems.append(_not_taken(rule, key, one, own))
+        telling = [number for key, (number, value) in decided.items() if not _repeats(key, value, own)]
+        labels = [ordered[number].label for number in dict.fromkeys(telling)]
+        settings = {key: value for key, (_, value) in decided.items()}
+        frozen = settings.pop("freeze", False)
         if frozen is True:
             one.parameter.requires_grad_(False)
             continue
-        values = _values(decided, own) | ({_LATER: list(frozen)} if frozen else {})
+        values = _values(settings, own) | ({_LATER: list(frozen)} if frozen else {})
         same = (part, *(f"{name}={values[name]!r}" for name in sorted(values)))
         group = groups.setdefault(same, {"params": [], "part": part, "labels": [], **values})
         group["params"].append((one.name, one.parameter))
@@ -100,11 +97,11 @@ def parameter_groups(
     return _with_names(list(groups.values()), defaults)
 
 
-def _values(decided: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def _values(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Return the hyperparameters of a group that differ from the optimizer's own; learning rates as numbers."""
-    values = {key: value for key, value in decided.items() if key != "lr"}
-    if "lr" in decided:
-        how, number = decided["lr"]
+    values = {key: value for key, value in settings.items() if key != "lr"}
+    if "lr" in settings:
+        how, number = settings["lr"]
         values["lr"] = number * own["lr"] if how == "lr_scale" else number
     return {key: value for key, value in values.items() if key not in own or own[key] != value}
 

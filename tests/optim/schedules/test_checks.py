@@ -1,4 +1,4 @@
-"""What is refused without torch, in which words, and what is let pass."""
+"""What is refused without torch, with which message, and what is accepted."""
 
 from __future__ import annotations
 

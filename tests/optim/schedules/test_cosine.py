@@ -1,4 +1,4 @@
-"""Cosines against torch's own, and the default one bit for bit as it always was."""
+"""Compare cosine schedules with torch's; the default one stays the same to the bit."""
 
 from __future__ import annotations
 

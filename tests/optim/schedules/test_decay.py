@@ -1,4 +1,4 @@
-"""Schedules that go down against torch's own, after torch's own warmup."""
+"""Compare decaying schedules with torch's, after torch's warmup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a config's node to what Lightning steps."""
+"""Building a schedule from its config node."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_none() -> None:
 
 
 def test_ours_is_stepped_once_a_step(groups: Any) -> None:
-    """Also where a config came from elsewhere."""
+    """It holds for a config from elsewhere, too."""
     found = made({"_target_": f"{OURS}decay.StepDecay", "interval": "epoch", "frequency": 3}, groups(), trust=Trust())
     assert (found["interval"], found["frequency"]) == ("step", 1)
     assert (found["scheduler"].interval, found["scheduler"].frequency) == ("epoch", 3)
@@ -90,7 +90,7 @@ def test_what_a_plateau_watches(node: dict[str, Any], watched: tuple[str, str], 
 
 
 def test_a_plateau_on_a_metric_that_does_not_say_which_value_is_best() -> None:
-    """It is refused before there is an optimizer, or told."""
+    """It is refused before there is an optimizer, unless the mode is given."""
     node = {"_target_": f"{OURS}plateau.Plateau", "monitor": "val/own"}
     with pytest.raises(
         UserError, match=r"scheduler.monitor=val/own\n.*\n  Fix: scheduler.mode=min or scheduler.mode=max"

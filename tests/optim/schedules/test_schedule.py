@@ -1,4 +1,4 @@
-"""What all schedules share: every option's defaults, saving, groups that come and go, epochs, frequency, refusals."""
+"""What all schedules share: defaults, saving, groups that change, epochs, frequency, errors."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_numbers_of_steps_do_without(groups: Any) -> None:
 
 
 def test_the_state_of_another_schedule_gives_the_number_of_steps(groups: Any) -> None:
-    """A run may be resumed with another schedule: torch's own, too, calls it last_epoch."""
+    """A run may be resumed with another schedule; torch's schedulers call it last_epoch, too."""
     theirs = torch.optim.lr_scheduler.StepLR(groups(), 3)
     plateau = Plateau(groups(), LENGTH)
     plateau.load_state_dict(theirs.state_dict() | {"last_epoch": 11})

@@ -1,4 +1,4 @@
-"""Shapes at points that are known without them."""
+"""Shapes at points with known values."""
 
 from __future__ import annotations
 
