@@ -20,8 +20,8 @@ from lossbook.config.plain import plain
 from lossbook.data.schema import Schema
 from lossbook.losses.bind import bind
 from lossbook.losses.contract import Contract
-from lossbook.losses.reading import read
 from lossbook.losses.objective import Objective
+from lossbook.losses.reading import read
 from lossbook.trust import OWN_CONFIG
 
 # the same examples in every run, however slow the machine

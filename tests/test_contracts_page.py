@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from lossbook.targets import KINDS
 from lossbook.losses.bind import FOLLOWING
 from lossbook.losses.contract import ACTIVATIONS, DISTANCES, INPUTS, MEAN_OVER, PAIRING, REDUCTIONS, Contract
 from lossbook.targets import KINDS

@@ -10,6 +10,7 @@ def test_names_of_classes_that_have_moved() -> None:
     config = {
         "loss": {"criterion": {"_target_": "lossbook.objectives.criteria.info_nce.InfoNCELoss", "temperature": 0.1}},
         "callbacks": [{"_target_": "lossbook.callbacks.checkpoints.Checkpoints"}, {"_target_": "mine.Callback"}],
+        "scheduler": {"_target_": "lossbook.optim.schedules.decay.Step", "gamma": 0.1},
         "text": "lossbook.loggers.CSV",
     }
     use_current_names(config, config)
@@ -19,6 +20,7 @@ def test_names_of_classes_that_have_moved() -> None:
             {"_target_": "lossbook.training.callbacks.checkpoints.Checkpoints"},
             {"_target_": "mine.Callback"},
         ],
+        "scheduler": {"_target_": "lossbook.optim.schedules.decay.StepDecay", "gamma": 0.1},
         "text": "lossbook.loggers.CSV",
     }
 

@@ -12,6 +12,7 @@ _PREFIXES = {
     "lossbook.objectives.criteria.": "lossbook.losses.criteria.",
     "lossbook.objectives.metrics.": "lossbook.metrics.",
 }
+_CLASSES = {"lossbook.optim.schedules.decay.Step": "lossbook.optim.schedules.decay.StepDecay"}
 
 
 def use_current_names(config: Any, values: Any) -> None:
@@ -31,5 +32,7 @@ def _renamed(node: Any) -> Iterator[tuple[list[Any], str]]:
         for old, new in _PREFIXES.items():
             if target.startswith(old):
                 yield [], new + target.removeprefix(old)
+        if target in _CLASSES:
+            yield [], _CLASSES[target]
     for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
         yield from (([key, *path], name) for path, name in _renamed(value))

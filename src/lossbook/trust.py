@@ -201,5 +201,6 @@ def _kinds() -> tuple[type, ...]:
     from torch.optim.lr_scheduler import LRScheduler
 
     from lossbook.data.source import Source
+    from lossbook.tasks.task import Task
 
-    return (Module, Optimizer, LRScheduler, Callback, Logger, Source)  # metrics and v2 transforms are Modules
+    return (Module, Optimizer, LRScheduler, Callback, Logger, Source, Task)  # metrics and v2 transforms are Modules

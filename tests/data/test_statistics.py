@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from lossbook.data.schema import Schema
 from lossbook.data.scale import mean_and_scale
+from lossbook.data.schema import Schema
 from lossbook.data.statistics import describe
 
 

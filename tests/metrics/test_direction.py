@@ -15,8 +15,8 @@ from lossbook.config.check import check
 from lossbook.config.plain import plain
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
-from lossbook.losses.reading import read
 from lossbook.losses.objective import Objective
+from lossbook.losses.reading import read
 from lossbook.metrics.direction import mode_of
 from lossbook.targets.classes import Index
 from lossbook.targets.encoding import Measure

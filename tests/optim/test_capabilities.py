@@ -1,4 +1,4 @@
-"""The table against what torch does."""
+"""Compare the table of capabilities with torch's behaviour."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def optimizer_class(path: str) -> Any:
 
 
 def step(path: str, sparse: bool, **options: Any) -> str:
-    """What torch says against three steps on an embedding."""
+    """Return torch's error in three steps on an embedding."""
     table = nn.Embedding(6, 3, sparse=sparse)
     optimizer = optimizer_class(path)([table.weight], lr=0.1, **options)
 
@@ -99,7 +99,7 @@ def test_groups_and_the_shapes_that_are_taken(path):
 
 @pytest.mark.parametrize("path", [path for path, can in CAPABILITIES.items() if not can.closure and not can.in_part])
 def test_whether_a_schedule_acts_and_averages_are_kept(path):
-    """A learning rate of 0 from the third step on: nothing moves any more, but where the rate only seeds the steps."""
+    """With a learning rate of 0 from the third step nothing moves, unless it is only the initial step size."""
     weight = nn.Parameter(torch.ones(2, 2))
     optimizer = optimizer_class(path)([weight], lr=0.1)
     for number in range(6):
@@ -121,7 +121,7 @@ def test_differentiable_steps_fail_on_a_models_weights():
 
 
 def test_clipping_sparse_gradients():
-    """By norm it is right, by value it fails, which is why that is refused."""
+    """Clipping by norm is correct, by value it fails, which is why that is refused."""
     table = nn.Embedding(6, 3, sparse=True)
     (100 * table(torch.tensor([0, 1, 1, 3]))).sum().backward()
     nn.utils.clip_grad_norm_(table.parameters(), 1.0)

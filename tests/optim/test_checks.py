@@ -1,4 +1,4 @@
-"""What an optimizer cannot do is refused with the reason, and the fix that is named is accepted."""
+"""What an optimizer does not support is refused with the reason, and the suggested fix is accepted."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def rules(*each: dict[str, Any]) -> dict[str, Any]:
     return {"param_groups__rules": list(each)}
 
 
-# option, what is changed; what is said of it: given, rule, fix; and the change that the fix names
+# option; changes; fragments of the error (given, rule, fix); the changes of the fix
 REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, Any]]] = {
     "schedule": (
         "rprop", COSINE,
-        ("scheduler=cosine with optim=rprop", "No schedule acts on Rprop", "Fix: scheduler=none"),
+        ("scheduler=cosine with optim=rprop", "Schedules have no effect on Rprop", "Fix: scheduler=none"),
         {"scheduler": {"_target_": None}},
     ),
     "accumulating": (
         "lbfgs", {"trainer__accumulate_grad_batches": 4},
-        ("accumulate_grad_batches=4 with optim=lbfgs", "gradients of all of them would add up", "batches=1"),
+        ("accumulate_grad_batches=4 with optim=lbfgs", "these gradients would add up", "batches=1"),
         {"trainer__accumulate_grad_batches": 1},
     ),
     "half precision": (
@@ -68,7 +68,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, An
     ),
     "clipping": (
         "lbfgs", CLIP,
-        ("gradient_clip_val=1.0 with optim=lbfgs", "falsifies", "trainer.gradient_clip_val=null"),
+        ("gradient_clip_val=1.0 with optim=lbfgs", "makes the comparison wrong", "trainer.gradient_clip_val=null"),
         {"trainer__gradient_clip_val": None},
     ),
     "processes": (
@@ -78,12 +78,12 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, An
     ),
     "listed processes": (
         "lbfgs", {"trainer__devices": [0, 1]},
-        ("trainer.devices=[0,1] with optim=lbfgs", "their weights would part", "trainer.devices=1"),
+        ("trainer.devices=[0,1] with optim=lbfgs", "their weights would differ", "trainer.devices=1"),
         {"trainer__devices": [1]},
     ),
     "nodes": (
         "lbfgs", {"trainer__num_nodes": 2},
-        ("trainer.num_nodes=2 with optim=lbfgs", "their weights would part", "trainer.num_nodes=1"),
+        ("trainer.num_nodes=2 with optim=lbfgs", "their weights would differ", "trainer.num_nodes=1"),
         {"trainer__num_nodes": 1},
     ),
     "groups": (
@@ -93,7 +93,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, An
     ),
     "stages without groups": (
         "lbfgs", rules({"part": "backbone", "freeze": True, "until_epoch": 3}),
-        ("{part: backbone} in param_groups.rules sets until_epoch", "from the first step on", "freeze: true"),
+        ("{part: backbone} in param_groups.rules sets until_epoch", "from the first step", "freeze: true"),
         rules({"part": "backbone", "freeze": True}),
     ),
     "preset without groups": (
@@ -108,12 +108,12 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, An
     ),
     "differentiable": (
         "sgd", {"optim__differentiable": True},
-        ("optim.differentiable=true", "raise in torch", "optim.differentiable=false"),
+        ("optim.differentiable=true", "torch raises an error", "optim.differentiable=false"),
         {"optim__differentiable": False},
     ),
     "capturable": (
         "nadam", {"optim__capturable": True, "trainer__accelerator": "cpu"},
-        ("optim.capturable=true with trainer.accelerator=cpu", "on a GPU alone", "optim.capturable=false"),
+        ("optim.capturable=true with trainer.accelerator=cpu", "only on a GPU", "optim.capturable=false"),
         {"optim__capturable": False},
     ),
     "of the rest": (
@@ -123,42 +123,42 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, An
     ),
     "fused, scaled and clipped": (
         "adamw", {**CLIP, "optim__fused": True, "trainer__precision": "16-mixed"},
-        ("optim.fused=true with trainer.precision=16-mixed", "too late for them to be clipped", "optim.fused=null"),
+        ("optim.fused=true with trainer.precision=16-mixed", "too late for clipping", "optim.fused=null"),
         {"optim__fused": None},
     ),
     "sparse gradients": (
         "adam", {"model__sparse": True},
-        ("optim=adam with model.sparse=true", "Adam takes no sparse gradients", "or model.sparse=false"),
+        ("optim=adam with model.sparse=true", "Adam does not support sparse gradients", "or model.sparse=false"),
         {"model__sparse": False},
     ),
     "sparse and fused": (
         "sgd", {"model__sparse": True, "optim__fused": True},
-        ("optim.fused=true with model.sparse=true", "Its fused kernel takes no", "optim.fused=null"),
+        ("optim.fused=true with model.sparse=true", "Its fused kernel does not support", "optim.fused=null"),
         {"optim__fused": None},
     ),
     "sparse and weight decay": (
         "adagrad", {"model__sparse": True, "optim__weight_decay": 0.1},
-        ("optim.weight_decay=0.1 with model.sparse", "Weight decay of Adagrad takes no", "optim.weight_decay=0"),
+        ("optim.weight_decay=0.1 with model.sparse", "Weight decay of Adagrad does not", "optim.weight_decay=0"),
         {"optim__weight_decay": 0.0},
     ),
     "sparse and clipped by value": (
         "sparse_adam", {**CLIP, "trainer__gradient_clip_algorithm": "value"},
-        ("gradient_clip_algorithm=value with model.sparse", "by their norm alone", "algorithm=norm"),
+        ("gradient_clip_algorithm=value with model.sparse", "only by norm", "algorithm=norm"),
         {"trainer__gradient_clip_algorithm": "norm"},
     ),
     "sparse only": (
         "sparse_adam", {"model__sparse": False, "choices__model": "cnn"},
-        ("optim=sparse_adam with model=cnn", "nothing but embeddings", "or data=digit_tokens"),
+        ("optim=sparse_adam with model=cnn", "only trains embeddings", "or data=digit_tokens"),
         {"model__sparse": True},
     ),
     "no rest": (
         "muon", {"optim__rest": ...},
-        ("optim=muon without optim.rest", "weights of two dimensions alone", "+optim.rest='{_target_: "),
+        ("optim=muon without optim.rest", "only trains two-dimensional weights", "+optim.rest='{_target_: "),
         {"optim__rest": OTHER},
     ),
     "no rest beside sparse": (
         "sparse_adam", {"optim__rest": None},
-        ("optim=sparse_adam without optim.rest", "weights with sparse gradients alone", "+optim.rest="),
+        ("optim=sparse_adam without optim.rest", "only trains weights with sparse gradients", "+optim.rest="),
         {"optim__rest": OTHER},
     ),
     "rest of nothing": (
@@ -167,21 +167,21 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str, str], dict[str, An
     ),
     "rest that takes not all": (
         "muon", {"optim__rest": {"_target_": "torch.optim.LBFGS"}},
-        ("optim.rest._target_=torch.optim.LBFGS", "The rest needs an optimizer that takes any parameter", "optim=muon"),
+        ("optim.rest._target_=torch.optim.LBFGS", "must support all parameters", "optim=muon"),
         {"optim__rest": OTHER},
     ),
     "rest beside a stranger": (
         "adam", {"optim___target_": "someones.Lion", "optim__rest": OTHER},
-        ("optim.rest with optim=adam", "Nothing tells which parameters Lion would leave", "~optim.rest"),
+        ("optim.rest with optim=adam", "It is unknown which parameters Lion would leave", "~optim.rest"),
         {"optim__rest": ...},
     ),
     "rest that averages": (
         "muon", {"optim__rest": {"_target_": "torch.optim.ASGD", "lr": 0.1}},
-        ("optim.rest._target_=torch.optim.ASGD", "keeps no averages", "optim=muon"), {"optim__rest": OTHER},
+        ("optim.rest._target_=torch.optim.ASGD", "keep no averages", "optim=muon"), {"optim__rest": OTHER},
     ),
     "rest that is no node": (
         "muon", {"optim__rest": "adam"},
-        ("optim.rest=adam", "a node of its own", "optim.rest._target_=torch.optim.AdamW"), {"optim__rest": OTHER},
+        ("optim.rest=adam", "a second optimizer", "optim.rest._target_=torch.optim.AdamW"), {"optim__rest": OTHER},
     ),
 }  # fmt: skip
 

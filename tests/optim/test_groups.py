@@ -10,14 +10,14 @@ from torch import nn
 
 from lossbook.errors import UserError
 from lossbook.optim.groups import parameter_groups
-from lossbook.optim.places import places
-from lossbook.optim.rules import Rule
+from lossbook.optim.named_parameters import named_parameters
+from lossbook.optim.rules import ParameterRule
 
 DEFAULTS = {"_target_": "torch.optim.AdamW", "lr": 0.01, "weight_decay": 0.5}
 
 
 def network():
-    """A body with a norm, a head, and an embedding whose table is the output's weight, too."""
+    """Build a body with a norm, a head, and an embedding tied to the output's weight."""
     net = nn.ModuleDict({"body": nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), "head": nn.Linear(4, 2)})
     net["table"] = nn.Embedding(2, 4)
     net["out"] = nn.Linear(4, 2, bias=False)
@@ -27,11 +27,13 @@ def network():
 
 def grouped(net, rules, preset=(), defaults=DEFAULTS):
     own = None if defaults is None else {"main": defaults}
-    return parameter_groups(places(net), [*map(Rule.read, rules)], [*map(Rule.read, preset)], own)
+    return parameter_groups(
+        named_parameters(net), [*map(ParameterRule.read, rules)], [*map(ParameterRule.read, preset)], own
+    )
 
 
 def found(groups):
-    """What each parameter's group says, by name."""
+    """Return the settings of each parameter's group, by name."""
     known = ("params", "part", "name")
     return {
         name: {key: value for key, value in group.items() if key not in known}
@@ -71,26 +73,26 @@ def wanted(names, parameter, ordered):
 
 
 def says_nothing_new(net, rules, number):
-    """Whether for all that it covers, earlier rules say each of the things that this one says."""
+    """Return whether earlier rules set everything that a rule sets, for all parameters that it covers."""
 
     def things(rule):
         return {"lr" if key == "lr_scale" else key for key in rule if key != "match"}
 
-    def covers(rule, place):
-        return any(fnmatchcase(name, rule["match"]) for name in place.names)
+    def covers(rule, one):
+        return any(fnmatchcase(name, rule["match"]) for name in one.names)
 
-    found = [place for place in places(net) if covers(rules[number], place)]
-    earlier = [{thing for rule in rules[:number] if covers(rule, place) for thing in things(rule)} for place in found]
+    found = [one for one in named_parameters(net) if covers(rules[number], one)]
+    earlier = [{thing for rule in rules[:number] if covers(rule, one) for thing in things(rule)} for one in found]
     return bool(things(rules[number])) and all(things(rules[number]) <= said for said in earlier)
 
 
 @given(RULES, PRESETS)
 def test_each_parameter_is_in_one_group_where_the_first_match_wins_for_each_hyperparameter(rules, preset):
     net = network()
-    expected = {place.name: wanted(place.names, place.parameter, [*rules, *preset]) for place in places(net)}
+    expected = {one.name: wanted(one.names, one.parameter, [*rules, *preset]) for one in named_parameters(net)}
     frozen = {name for name, values in expected.items() if values["freeze"]}
     if mute := [rule for number, rule in enumerate(rules) if says_nothing_new(net, rules, number)]:
-        with pytest.raises(UserError, match="earlier ones say all that it says") as caught:
+        with pytest.raises(UserError, match="earlier rules set everything that it sets") as caught:
             grouped(net, rules, preset)
         assert len(caught.value.problems) >= len({rule["match"] for rule in mute})
         return
@@ -154,9 +156,9 @@ def test_parameters_that_are_frozen_already_stay_out():
 def test_two_parts_share_no_group():
     rest = {"_target_": "a.AdamW", "lr": 0.1, "weight_decay": 0.5}
     defaults = {"main": {"_target_": "a.Muon", "lr": 0.1}, "rest": rest}
-    preset = [Rule.read({"vectors": True, "weight_decay": 0.0, "name": "no_decay"})]
+    preset = [ParameterRule.read({"vectors": True, "weight_decay": 0.0, "name": "no_decay"})]
     groups = parameter_groups(
-        places(network()), [], preset, defaults, lambda place: "rest" if "head" in place.name else "main"
+        named_parameters(network()), [], preset, defaults, lambda one: "rest" if "head" in one.name else "main"
     )
     assert [(group["part"], group["name"], len(group["params"])) for group in groups] == [
         ("main", "muon", 5), ("rest", "adamw", 1), ("rest", "adamw+no_decay", 1)
@@ -177,12 +179,12 @@ def frozen_body():
 
 
 REFUSED = [
-    (network(), {"lr": 0.1}, "says not which parameters", "match: '*'"),
-    (network(), {"match": None, "lr": 0.1}, "says not which parameters", "match: '*'"),
-    (network(), {"vectors": False, "lr": 0.1}, "says not which parameters", "match: '*'"),
+    (network(), {"lr": 0.1}, "selects no parameters", "match: '*'"),
+    (network(), {"match": None, "lr": 0.1}, "selects no parameters", "match: '*'"),
+    (network(), {"vectors": False, "lr": 0.1}, "selects no parameters", "match: '*'"),
     (nn.Linear(3, 2, bias=False), {"vectors": True, "lr": 0.1}, "'vectors'", "one dimension"),
-    (frozen_body(), {"match": "body.*", "lr": 0.1}, "frozen parameters alone (body.0.weight, ", "remove the rule"),
-    (network(), {"match": "tail", "lr": 0.1}, "'tail'", "Parameters are body.0.weight"),
+    (frozen_body(), {"match": "body.*", "lr": 0.1}, "only frozen parameters (body.0.weight, ", "remove the rule"),
+    (network(), {"match": "tail", "lr": 0.1}, "'tail'", "The nearest names are"),
     (network(), {"match": "head.weigth", "lr": 0.1}, "'head.weigth'", "'head.weight'?"),
     (network(), {"type": "BatchNorm", "lr": 0.1}, "'BatchNorm'", "type: _BatchNorm"),
     (network(), {"part": "head", "lr": 0.1}, "'head'", "no trained parameter of the part 'head'"),
@@ -219,6 +221,6 @@ def test_a_rule_that_earlier_ones_leave_nothing_to_say_is_refused_and_may_stand_
 
 def test_something_must_be_trained_from_the_first_step_on():
     staged = {"match": "*", "freeze": True, "until_epoch": 1}
-    with pytest.raises(UserError, match="From the first step on one at least must be trained"):
+    with pytest.raises(UserError, match="At least one must be trained from the first step"):
         grouped(network(), [staged])
     grouped(network(), [{"match": "head.bias", "freeze": False}, staged])

@@ -1,4 +1,4 @@
-"""The options of conf/optim against torch's live signatures."""
+"""Compare the options of conf/optim with torch's live signatures."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NAMES = OPTIONS.names("optim")
 FIFTEEN = """
     adadelta adafactor adagrad adam adamax adamw asgd lbfgs muon nadam radam rmsprop rprop sgd sparse_adam
 """.split()  # noqa: SIM905
-# what departs from torch's default, so that a short run learns; the head comment says why
-DEPARTING: dict[tuple[str, str], Any] = {
+# what differs from torch's default, so that a short run learns; the head comment says why
+DIFFERING: dict[tuple[str, str], Any] = {
     ("adafactor", "lr"): 0.03,
     ("adagrad", "lr"): 0.1,
     ("adam", "lr"): 0.003,
@@ -45,14 +45,14 @@ def stated(name: str) -> dict[str, Any]:
     return OPTIONS.stated(f"optim/{name}")[0]
 
 
-def held_against_torch(name: str, node: dict[str, Any], departing: dict[str, Any]) -> None:
+def held_against_torch(name: str, node: dict[str, Any], differing: dict[str, Any]) -> None:
     node = dict(node)
     parameters = inspect.signature(target(node.pop("_target_"))).parameters
     newer = {argument for option, argument in NEWER if option == name}
     assert set(node) == set(parameters) - {"params"} - newer
     for argument, value in node.items():
         default = parameters[argument].default
-        expected = departing.get(argument, list(default) if isinstance(default, tuple) else default)
+        expected = differing.get(argument, list(default) if isinstance(default, tuple) else default)
         assert value == expected, argument
 
 
@@ -65,7 +65,7 @@ def test_every_hyperparameter_is_spelled_out_at_torchs_default(name: str) -> Non
     node = stated(name)
     rest = node.pop("rest", None)
     held_against_torch(
-        name, node, {argument: value for (option, argument), value in DEPARTING.items() if option == name}
+        name, node, {argument: value for (option, argument), value in DIFFERING.items() if option == name}
     )
     assert (rest is not None) == capability(node["_target_"]).in_part
     if rest is not None:
@@ -74,7 +74,7 @@ def test_every_hyperparameter_is_spelled_out_at_torchs_default(name: str) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_number_may_be_given_as_one(name: str) -> None:
-    """torch's 0 for a momentum would make 0.9 an error of type."""
+    """Torch's integer default 0 of momentum would make 0.9 a type error."""
     parameters = inspect.signature(target(stated(name)["_target_"])).parameters
     for argument, value in stated(name).items():
         if "float" in str(getattr(parameters.get(argument), "annotation", "")) and isinstance(value, int):
@@ -82,12 +82,12 @@ def test_a_number_may_be_given_as_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_head_comment_has_a_command_and_says_what_departs(name: str) -> None:
+def test_the_head_comment_has_a_command_and_says_what_differs(name: str) -> None:
     head = (FOLDER / f"{name}.yaml").read_text().partition("_target_")[0]
     assert f"python scripts/train.py optim={name}" in head
-    departing = [argument for option, argument in DEPARTING if option == name]
-    assert all(argument in head for argument in departing)
-    assert ("depart" in head) == bool(departing)
+    differing = [argument for option, argument in DIFFERING if option == name]
+    assert all(argument in head for argument in differing)
+    assert ("differ" in head) == bool(differing)
     assert "fused" in head
 
 

@@ -1,4 +1,4 @@
-"""The same function at each evaluation of a step; LBFGS under Lightning counts one of them a batch."""
+"""Every evaluation in a step is the same function; only one a batch is counted for LBFGS."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_mask_that_is_infinite_on_purpose_is_no_overflow() -> None:
 
 
 class Curves(lightning.pytorch.loggers.logger.DummyLogger):
-    """Keeps what would be drawn."""
+    """Keep what would be drawn."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class Curves(lightning.pytorch.loggers.logger.DummyLogger):
 
 
 class Watched(nn.Module):
-    """A network that writes down what it gave at each evaluation of training."""
+    """A network that records its output at each evaluation of training."""
 
     def __init__(self, broken_at: int = -1) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ def test_four_batches_count_four_times_however_often_they_are_evaluated(tmp_path
     state = trainer.optimizers[0].state_dict()["state"][0]
     assert len(net.outputs) == state["func_evals"] > 3 * 4
     assert trainer.global_step == 4
-    # the first evaluation of a batch is of the weights before its step: that with the loss that was logged for it
+    # the first evaluation of a batch is at the weights before its step, whose loss was logged
     targets = rows(64)["target"].split(16)
     firsts: list[Tensor] = []
     for batch, (step, logged) in enumerate(curves.points):

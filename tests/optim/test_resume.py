@@ -14,7 +14,7 @@ def parameters():
 
 
 def optimizer(groups, loading=None, lr=0.1, cls=torch.optim.Adam):
-    """Groups of names, each with its own hyperparameters, over fresh parameters."""
+    """Return an optimizer over new parameters, in groups of names with their own hyperparameters."""
     values = parameters()
     made = cls(
         [

@@ -1,4 +1,4 @@
-"""Rules for parameter groups that say what no rule can say; the fix that is named is accepted."""
+"""Invalid rules for parameter groups are refused, and the suggested fix is accepted."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ def said(*rules: Any, optim: dict[str, Any] = ADAM) -> list[str]:
     return [str(problem) for problem in rule_problems({"optim": optim, "param_groups": {"rules": list(rules)}})]
 
 
-# rule; what is said of it; the rule that the fix makes of it
+# rule; fragments of the error; the rule after the fix
 REFUSED: list[tuple[Any, tuple[str, str, str], Any]] = [
     ({"match": "*", "momentun": 0.9}, ("{match: *} in param_groups.rules has 'momentun'", "betas", "remove"), None),
     ({"match": "*", "weigth_decay": 1}, ("'weigth_decay'", "weight_decay", "'weight_decay'?"), {"weight_decay": 1}),
     ({"match": "*", "fused": True}, ("'fused'", "hyperparameters of the optimizer: lr, betas", "remove"), None),
-    ({"mtch": "*", "lr": 1}, ("A rule in param_groups.rules has 'mtch'", "A rule has match", "'match'?"), {"lr": 1}),
-    ("model.*", ("'model.*'", "A rule is a mapping", "{match: "), None),
-    ({"match": "*", "lr": "fast"}, ("lr: fast", "lr is a number from 0 to 10,000", "lr: 0.01"), {"lr": 0.1}),
-    ({"match": "*", "lr": True}, ("lr: True", "lr is a number", "lr: 0.01"), {"lr": 0.1}),
+    ({"mtch": "*", "lr": 1}, ("A rule in param_groups.rules has 'mtch'", "may have match", "'match'?"), {"lr": 1}),
+    ("model.*", ("'model.*'", "A rule must be a mapping", "{match: "), None),
+    ({"match": "*", "lr": "fast"}, ("lr: fast", "lr must be a number from 0 to 10,000", "lr: 0.01"), {"lr": 0.1}),
+    ({"match": "*", "lr": True}, ("lr: True", "lr must be a number", "lr: 0.01"), {"lr": 0.1}),
     ({"match": "*", "lr": -1.0}, ("lr: -1.0", "from 0 to", "lr: 0.01"), {"lr": 0.1}),
     ({"match": "*", "lr_scale": 0}, ("lr_scale: 0", "a number above 0", "lr_scale: 0.1"), {"lr_scale": 0.1}),
     ({"match": "*", "weight_decay": None}, ("weight_decay: None", "number", "weight_decay: 0.0"), {"weight_decay": 0}),
     ({"match": "*", "amsgrad": 1}, ("amsgrad: 1", "true or false", "amsgrad: false"), {"amsgrad": False}),
     ({"match": "*", "betas": 0.9}, ("betas: 0.9", "a list of 2 values", "betas: [0.9, 0.99]"), {"betas": [0.9, 0.99]}),
     ({"match": "*", "betas": [0.9] * 3}, ("betas: [", "2 values", "betas: [0.9, 0.99]"), {"betas": [0.9, 0.99]}),
-    ({"match": 3, "lr": 1}, ("match: 3", "match is a text", "model.head.*"), {"match": "model.head.*"}),
-    ({"type": "", "lr": 1}, ("type: ", "type is a text", "BatchNorm*"), {"type": "BatchNorm*"}),
+    ({"match": 3, "lr": 1}, ("match: 3", "match must be a string", "model.head.*"), {"match": "model.head.*"}),
+    ({"type": "", "lr": 1}, ("type: ", "type must be a string", "BatchNorm*"), {"type": "BatchNorm*"}),
     ({"part": "tail", "lr": 1}, ("part: tail", "backbone or head", "part: head"), {"part": "head"}),
-    ({"vectors": 1, "lr": 1}, ("vectors: 1", "vectors is true", "vectors: true"), {"vectors": True}),
-    ({"vectors": False, "lr": 1}, ("vectors: False", "left out, all", "vectors: true"), {"vectors": True}),
+    ({"vectors": 1, "lr": 1}, ("vectors: 1", "vectors must be true", "vectors: true"), {"vectors": True}),
+    ({"vectors": False, "lr": 1}, ("vectors: False", "without it all", "vectors: true"), {"vectors": True}),
     ({"match": "*", "freeze": "no"}, ("freeze: no", "true or false", "freeze: true"), {"freeze": True}),
     (
         {"match": "*", "freeze": True, "until_epoch": 2.5},
@@ -50,17 +50,17 @@ REFUSED: list[tuple[Any, tuple[str, str, str], Any]] = [
     ),
     (
         {"match": "*", "until_step": 5, "lr": 1},
-        ("until_step without freeze: true", "up to when", "freeze: true beside it"), {"freeze": True},
+        ("until_step without freeze: true", "how long", "freeze: true beside it"), {"freeze": True},
     ),
     (
         {"match": "*", "freeze": True, "until_step": 5, "until_epoch": 1},
-        ("has until_epoch and until_step", "one moment", "until_epoch alone"), {"until_step": ...},
+        ("has until_epoch and until_step", "Only one moment", "only until_epoch"), {"until_step": ...},
     ),
     (
         {"match": "*", "lr": 0.1, "lr_scale": 0.5},
-        ("lr and lr_scale", "as a multiple of optim.lr", "leave one of them out"), {"lr": ...},
+        ("lr and lr_scale", "as a multiple of optim.lr", "remove one of them"), {"lr": ...},
     ),
-    ({"match": "*", "name": "all"}, ("says nothing of", "A rule sets freeze", "remove it"), None),
+    ({"match": "*", "name": "all"}, ("sets nothing for", "A rule must set freeze", "remove it"), None),
 ]  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_what_a_node_leaves_out_is_for_the_optimizer_to_tell(optim: dict[str, An
     assert len(said({"match": "*", "fused": True}, optim=optim)) == 1
 
 
-# entry of a preset; what is said of it; the entry that the fix makes of it
+# entry of a preset; fragments of the error; the entry after the fix
 PRESETS: list[tuple[Any, tuple[str, str, str], Any]] = [
     (
         {"layer_decay": 1.5},
@@ -108,11 +108,11 @@ PRESETS: list[tuple[Any, tuple[str, str, str], Any]] = [
         ("unfrozen_by: 1.0", "above 0 and below 1", "param_groups.unfrozen_by=0.5"),
         {"unfrozen_by": 0.5},
     ),
-    ({"layer_decay": 0.5, "lr": 1}, ("more than layer_decay", "nothing beside it", "{layer_decay: 0.5}"), {"lr": ...}),
+    ({"layer_decay": 0.5, "lr": 1}, ("more than layer_decay", "no effect", "{layer_decay: 0.5}"), {"lr": ...}),
     ({"layer_decy": 0.5}, ("has 'layer_decy'", "layer_decay, unfrozen_by", "'layer_decay'?"), None),
     ({"part": "backbone", "lr_scale": 0}, ("preset has lr_scale: 0", "above 0", "0.1"), {"lr_scale": 0.1}),
-    ({"match": "*", "until_step": 5, "lr": 1}, ("without freeze", "up to when", "freeze: true"), {"freeze": True}),
-    ("model.*", ("param_groups.preset has 'model.*'", "A rule is a mapping", "{match: "), None),
+    ({"match": "*", "until_step": 5, "lr": 1}, ("without freeze", "how long", "freeze: true"), {"freeze": True}),
+    ("model.*", ("param_groups.preset has 'model.*'", "A rule must be a mapping", "{match: "), None),
 ]
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from lossbook.optim.places import Place
-from lossbook.optim.rules import Rule, expand
+from lossbook.optim.named_parameters import NamedParameter
+from lossbook.optim.rules import ParameterRule, expand
 
-NORM = Place(("model.1.weight", "tied"), frozenset({"BatchNorm1d", "_BatchNorm"}), 1, nn.BatchNorm1d(2).weight)
-HEAD = Place(("model.3.weight",), frozenset({"Linear"}), 0, nn.Linear(1, 2).weight)
-TEMPERATURE = Place(("objective.log_scale",), frozenset(), None, nn.Linear(1, 1).bias)
+NORM = NamedParameter(("model.1.weight", "tied"), frozenset({"BatchNorm1d", "_BatchNorm"}), 1, nn.BatchNorm1d(2).weight)
+HEAD = NamedParameter(("model.3.weight",), frozenset({"Linear"}), 0, nn.Linear(1, 2).weight)
+TEMPERATURE = NamedParameter(("objective.log_scale",), frozenset(), None, nn.Linear(1, 1).bias)
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,17 @@ TEMPERATURE = Place(("objective.log_scale",), frozenset(), None, nn.Linear(1, 1)
     ],
 )
 def test_a_rule_covers_what_all_its_selectors_hold_for(node, covered):
-    rule = Rule.read(node)
+    rule = ParameterRule.read(node)
     assert [place for place in (NORM, HEAD, TEMPERATURE) if rule.covers(place)] == covered
 
 
 def test_a_rule_is_read_from_its_node():
-    rule = Rule.read({"match": "model.*", "lr_scale": 0.1, "betas": [0.9, 0.99], "freeze": True, "until_step": 7})
+    rule = ParameterRule.read(
+        {"match": "model.*", "lr_scale": 0.1, "betas": [0.9, 0.99], "freeze": True, "until_step": 7}
+    )
     assert rule.values == {"lr_scale": 0.1, "betas": [0.9, 0.99]}
     assert rule.until == ("step", 7)
-    assert list(rule.said()) == [("lr", ("lr_scale", 0.1)), ("betas", [0.9, 0.99]), ("freeze", ("step", 7))]
+    assert list(rule.settings()) == [("lr", ("lr_scale", 0.1)), ("betas", [0.9, 0.99]), ("freeze", ("step", 7))]
 
 
 def test_layer_decay_goes_down_from_the_layer_below_the_output():

@@ -1,4 +1,4 @@
-"""Two optimizers behind one interface do what the two do by themselves."""
+"""Two optimizers behind one interface do what they do separately."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_groups_and_state_are_those_of_the_parts(kind: str) -> None:
         name for name, _ in net.named_parameters()
     )
     assert [group["name"] for group in groups] == [group["name"] for group in optimizer.param_groups]
-    # no hyperparameter of the one part has got into the other's groups
+    # no hyperparameter of one part is in the other's groups
     assert ("ns_steps" in groups[0], "ns_steps" in groups[-1]) == (kind == "muon", False)
     assert ("fused" in groups[0], "fused" in groups[-1]) == (False, True)
 

@@ -81,7 +81,7 @@ def test_every_tensor_of_it_is_held_against_a_first_step(name: str, damage: Any)
     ("damage", "words"),
     [
         (lambda s: s["state"][0].pop("exp_avg"), "exp_avg is missing"),
-        (lambda s: s["state"][0].update(more=torch.ones(1)), "more is nothing that this optimizer keeps"),
+        (lambda s: s["state"][0].update(more=torch.ones(1)), "more is not part of this optimizer"),
         (lambda s: s["state"][0].update(step=torch.tensor(-1.0)), "step is negative"),
         (lambda s: s["state"][0].update(step=torch.tensor(2)), "step is () int64"),
         (lambda s: s["state"][0].update(exp_avg=torch.zeros(()).expand(3, 4)), "memory of its own"),
@@ -98,6 +98,13 @@ def test_what_is_wrong_is_said(damage: Any, words: str):
     saved = stepped(*made())
     damage(saved)
     assert any(words in line for line in said(made()[1], saved))
+
+
+def test_the_state_of_a_second_optimizer_is_called_by_its_number():
+    saved = stepped(*made())
+    saved["state"][0].pop("exp_avg")
+    (line,) = state_problems(made()[1], saved, Loading(), number=1)
+    assert line.startswith("optimizer_states[1].state[0].exp_avg")
 
 
 def test_what_is_legitimate_is_taken():

@@ -1,4 +1,4 @@
-"""Twenty steps of each optimizer, as its option builds it, against its update rule written out in numpy."""
+"""Compare twenty steps of each optimizer, built from its option, with its update rule in numpy."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def rmsprop(w: Array, grads: Grads, lr, alpha, eps, weight_decay, momentum, cent
 
 
 def moments(w: Array, grads: Grads, betas, weight_decay, lr, decoupled):
-    """What the family of Adam shares: step number, weights, gradient, and both means, not yet corrected."""
+    """Yield what all variants of Adam share: step, weights, gradient and both means, without bias correction."""
     first, second = np.zeros_like(w), np.zeros_like(w)
     for t, grad in enumerate(grads, start=1):
         w = w * (1 - lr * weight_decay) if decoupled else w
@@ -119,7 +119,7 @@ def moments(w: Array, grads: Grads, betas, weight_decay, lr, decoupled):
 
 
 def along(family: Any, move: Callable[..., Array]) -> Array:
-    """Sends each new weight back into the family's generator; returns the last."""
+    """Send each new weight into the generator; return the last."""
     sent: Any = None
     w: Any = None
     while True:
@@ -256,7 +256,7 @@ def test_asgd_keeps_the_mean_of_the_weights_since_t0() -> None:
 
 @pytest.mark.parametrize("changed", [{}, {"betas": [0.7, 0.8], "lr": 0.1, "eps": 0.01}], ids=str)
 def test_sparse_adam_moves_the_rows_that_were_met(changed: dict[str, Any]) -> None:
-    """Adam with a step count for all, moments and moves for the rows of the batch alone (eps is not corrected)."""
+    """Adam with one step count for all rows, moments and updates only for those of the batch (eps is not corrected)."""
     options = node("sparse_adam", **changed)
     weights, _ = drawn(6, 2)
     generator = np.random.default_rng(1)

@@ -1,4 +1,4 @@
-"""Muon against its rule written out in numpy, and L-BFGS against the two-loop recursion and scipy's own."""
+"""Compare Muon with its update rule in numpy, and L-BFGS with the two-loop recursion and scipy's."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ SIDE = np.random.default_rng(4).normal(size=12)
 
 
 def bowl(x: Array) -> float:
-    """Smooth and convex, and no parabola."""
+    """A smooth convex function that is not quadratic."""
     return float(np.sum(np.log(np.cosh(MATRIX @ x - SIDE))) + 0.05 * x @ x)
 
 
@@ -143,7 +143,7 @@ def two_loops(x: Array, lr: float, memory: int, iterations: int) -> Array:
 
 @pytest.mark.parametrize(("lr", "memory", "inner"), [(0.3, 100, 1), (0.3, 3, 1), (0.15, 4, 2)])
 def test_twenty_steps_of_lbfgs_without_a_line_search(lr: float, memory: int, inner: int) -> None:
-    """``inner`` iterations a step, which go on where the step before stopped."""
+    """Make ``inner`` iterations a step, which continue where the previous step stopped."""
     options = node("lbfgs", lr=lr, history_size=memory, line_search_fn=None, max_iter=inner, max_eval=9)
     start = np.ones(5)
     expected = two_loops(start, lr, memory, STEPS * inner)

@@ -15,8 +15,8 @@ from lossbook.plots.descent import (
     VALLEY,
     Descent,
     descend,
-    memories,
-    memory,
+    momentum_argument,
+    momentum_values,
     multiples,
     telling_rates,
 )
@@ -49,10 +49,10 @@ def test_momentum_in_the_valley_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("lr", "verdict"),
-    [(0.001, "too slow"), (0.1, "arrives"), (0.2, "overshoots, arrives"), (0.25, "still swinging"), (0.3, "diverges")],
+    [(0.001, "too slow"), (0.1, "converges"), (0.2, "overshoots, converges"), (0.25, "oscillates"), (0.3, "diverges")],
 )
 def test_what_becomes_of_gradient_descent(lr: float, verdict: str) -> None:
-    """It converges below 2 / 8, without overshooting up to 1 / 8, and swings for ever at 2 / 8."""
+    """It converges below 2 / 8, without overshooting up to 1 / 8, and oscillates for ever at 2 / 8."""
     assert descend(option("sgd", "optim.momentum=0.0"), PARABOLA, lr).verdict == verdict
 
 
@@ -82,8 +82,8 @@ def test_every_optimizer_moves_from_its_own_option(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_what_is_said_to_remember_gradients_is_an_argument_that_it_takes(name: str) -> None:
-    found = memory(option(name))
+    found = momentum_argument(option(name))
     assert (found is None) == (name in ("adafactor", "adagrad", "asgd", "lbfgs", "rprop"))
-    for value in memories(option(name)) if found else ():
+    for value in momentum_values(option(name)) if found else ():
         assert found is not None
         descend({**option(name), **found[1](value)}, VALLEY, 0.05, steps=2)

@@ -15,10 +15,10 @@ from lossbook.plots.optimizer import draw
 OPTIMIZERS = Options([conf_folder()]).names("optim")
 NOTED = {
     "muon": "matrices",
-    "sparse_adam": "row of a table",
+    "sparse_adam": "row of an embedding",
     "lbfgs": "max_iter",
-    "rprop": "first size",
-    "asgd": "mean",
+    "rprop": "initial step size",
+    "asgd": "average",
 }
 
 
@@ -37,7 +37,7 @@ def test_a_picture_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name
 def test_every_optimizer_is_drawn_with_what_a_reader_must_know_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """All panels, but not laid out and rendered, which takes most of the time."""
+    """All panels are drawn, but not laid out and rendered, which takes most of the time."""
     drawn: list[Figure] = []
 
     @contextmanager
@@ -49,7 +49,7 @@ def test_every_optimizer_is_drawn_with_what_a_reader_must_know_of_it(
     monkeypatch.setattr(optimizer, "good_on_valley", lambda node: 0.1)
     draw(name, node(name), [0.01, 0.1, 0.3, 1.0], tmp_path / "a.png")
     (figure,) = drawn
-    assert len(figure.axes) == (15 if descent.memory(node(name)) else 10)
+    assert len(figure.axes) == (15 if descent.momentum_argument(node(name)) else 10)
     assert NOTED.get(name, "black dot") in figure.get_supxlabel().replace("\n", " ")
 
 

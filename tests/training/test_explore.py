@@ -29,8 +29,8 @@ def test_a_learning_rate_of_the_users_is_among_those_drawn(tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("overrides", "out", "said"),
     [
-        ([], None, "Give one optimizer, or one loss"),
-        (["loss=l1", "optim=sgd"], None, "Give one optimizer, or one loss"),
+        ([], None, "Give one optimizer or one loss"),
+        (["loss=l1", "optim=sgd"], None, "Give one optimizer or one loss"),
         (["optim=sgd", "trainer.max_epochs=3"], None, "trainer.max_epochs=3"),
         (["loss=ctc"], None, "alignments"),
         (["loss=info_nce"], None, "similarities"),

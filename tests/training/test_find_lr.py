@@ -61,8 +61,8 @@ def test_a_folder_is_claimed_beside_the_runs(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("overrides", "options", "said"),
     [
-        (["optim=rprop"], {}, "grow and shrink by themselves"),
-        (["optim=lbfgs"], {}, "length of its steps itself"),
+        (["optim=rprop"], {}, "which then adapts by itself"),
+        (["optim=lbfgs"], {}, "step length by a line search"),
         (["optim.lr=0.0"], {}, "optim.lr=0.0"),
         (["trainer.devices=2"], {}, "trainer.devices=1"),
         (["trainer.num_nodes=2"], {}, "trainer.num_nodes=1"),

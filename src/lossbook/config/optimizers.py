@@ -1,4 +1,4 @@
-"""What each optimizer can do, and which loss it trains: the tables of the docs, read off the options, without torch."""
+"""Write docs/optimizers.md, the capabilities of each optimizer and the losses it trains, without importing torch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _YES = {True: "x", False: ""}
 
 
 def capabilities(options: Options) -> str:
-    """Markdown: a row an optimizer, a column a fact."""
-    head = ["optimizer", "groups", "weight decay", "fused", "sparse gradients", "schedules act", "evaluations a step"]
+    """Return a Markdown table with a row for each optimizer and a column for each capability."""
+    head = ["optimizer", "groups", "weight decay", "fused", "sparse gradients", "schedules", "evaluations per step"]
     rows = []
     for name in options.names("optim"):
         can = CAPABILITIES[options.stated(f"optim/{name}")[0]["_target_"]]
         sparse = {"no": "", "only": "only", "accepts": "x, unless fused or decayed" if can.fused else "x"}[can.sparse]
-        several = "several, of one batch" if can.closure else "1"
+        several = "several" if can.closure else "1"
         cells = [_YES[can.groups], _YES[can.weight_decay], _YES[can.fused], sparse, _YES[can.schedule], several]
         rows.append([f"`{name}`", *cells, _note(can)])
     return table([*head, "note"], rows)
@@ -32,18 +32,18 @@ def capabilities(options: Options) -> str:
 def _note(can: Capability) -> str:
     found = []
     if can.full_batch:
-        found.append("wants all data in one batch, and sets it")
+        found.append("sets data.batch_size=all")
     if can.averages:
-        found.append("validated, tested and saved with its averaged weights")
+        found.append("validates, tests and saves its averaged weights")
     if can.takes == "matrices":
-        found.append("takes weights of two dimensions, `rest` the others")
+        found.append("trains two-dimensional weights, `rest` all others")
     if can.sparse == "only":
-        found.append("`rest` takes what has dense gradients")
+        found.append("`rest` trains the parameters with dense gradients")
     return "; ".join(found)
 
 
 def task(options: Options, loss: str, optim: str) -> dict[str, str]:
-    """What ``loss=... optim=...`` alone chooses: the loss's data, else the optimizer's, and so on down to the model."""
+    """Return what ``loss=... optim=...`` alone chooses: the default data of the loss, else of the optimizer; etc."""
     chosen = {"loss": loss, "optim": optim}
     for group in ("scheduler", "data", "model"):
         named = [
@@ -54,7 +54,7 @@ def task(options: Options, loss: str, optim: str) -> dict[str, str]:
 
 
 def refusals(options: Options, loss: str, optim: str) -> list[Problem]:
-    """What an optimizer says against the natural task of a loss; nothing where it trains."""
+    """Return why an optimizer cannot train a loss on its default data; empty where it can."""
     choices = task(options, loss, optim) | {"param_groups": options.default("param_groups")}
     config: dict[str, Any] = {
         group: options.stated(f"{group}/{name}")[0] for group, name in choices.items() if group != "loss"
@@ -64,7 +64,7 @@ def refusals(options: Options, loss: str, optim: str) -> list[Problem]:
 
 
 def by_loss(options: Options) -> tuple[str, Mapping[str, list[str]]]:
-    """Markdown: a row a loss, a column an optimizer, a mark where they train; and the refusals, with their pairs."""
+    """Return a Markdown table of losses (rows) by optimizers, and the reasons of the pairs that do not train."""
     names = options.names("optim")
     rows: list[list[str]] = []
     refused: dict[str, list[str]] = {}
@@ -80,16 +80,17 @@ def by_loss(options: Options) -> tuple[str, Mapping[str, list[str]]]:
 
 
 def page(options: Options | None = None) -> str:
-    """The whole page of the docs."""
+    """Return the page as Markdown."""
     options = options or Options([conf_folder()])
     matrix, refused = by_loss(options)
     reasons = "\n".join(
         f"- {text}\n  ({', '.join(f'`{loss}`' for loss in losses)})" for text, losses in refused.items()
     )
-    return f"""# What each optimizer can do, and what it trains
+    return f"""# Optimizers: capabilities and losses
 
-Made by `python scripts/pairings.py optimizers > docs/optimizers.md` from one table in the code and the options in
-`conf/`. The table is tested against torch; what an optimizer cannot do is refused before data is loaded, with the fix.
+Generated from one table in the code and the options in `conf/` by
+`python scripts/pairings.py optimizers > docs/optimizers.md`. The table is tested against torch. What an optimizer does
+not support is refused before data is loaded, with the fix.
 
 ## Capabilities
 
@@ -97,11 +98,11 @@ Made by `python scripts/pairings.py optimizers > docs/optimizers.md` from one ta
 
 ## Loss and optimizer
 
-A mark: `loss=... optim=...` alone trains, on the data that the loss brings, else the optimizer's own.
+An x means that `loss=... optim=...` alone trains, on the default data of the loss, or else of the optimizer.
 
 {matrix}
 
-Where there is none:
+The other pairs:
 
 {reasons}
 """

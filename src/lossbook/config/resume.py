@@ -25,7 +25,7 @@ from lossbook.trust import Trust
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_LATER: dict[str, Any] = {"task": {"_target_": "lossbook.tasks.supervised.Supervised"}, "metrics": None}
+_LATER: dict[str, Any] = {"task": {"_target_": "lossbook.tasks.supervised.Supervised"}, "metrics": {}}
 """Keys that earlier versions did not have, with what they did."""
 _NEEDED = (*(group for group in GROUPS if group not in ("experiment", *_LATER)), "seed")
 

@@ -22,7 +22,11 @@ def clear_replaced(config: Any, overrides: Sequence[Any]) -> None:
         overrides: parsed.
     """
     for one in overrides:
-        if one.key_or_group in OPEN and isinstance(one.value(), dict) and OmegaConf.select(config, one.key_or_group):
+        if (
+            one.key_or_group in OPEN
+            and isinstance(one.value(), dict)
+            and OmegaConf.select(config, one.key_or_group) is not None
+        ):
             OmegaConf.update(config, one.key_or_group, None)
 
 

@@ -1,4 +1,4 @@
-"""What each optimizer can do: the one table that checks, defaults and docs read. No torch."""
+"""The capabilities of each optimizer: the one table that checks, defaults and docs read, without torch."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Capability:
-    """One optimizer's facts.
+    """What one optimizer supports.
 
     Args:
-        fused: has a kernel that updates all tensors at once, on CPU and GPU; it takes no sparse gradients.
-        groups: takes parameter groups with hyperparameters of their own.
-        weight_decay: has it, in the gradient or apart from it; it takes no sparse gradients.
-        sparse: ``only`` sparse gradients, ``accepts`` them beside dense ones, or ``no``.
-        closure: evaluates a batch several times a step.
-        schedule: its steps follow the learning rate all along, so that schedules act.
+        fused: has a kernel that updates all tensors at once, on CPU and GPU, for dense gradients only.
+        groups: supports parameter groups with different hyperparameters.
+        weight_decay: supports weight decay, coupled or decoupled, for dense gradients only.
+        sparse: supports ``only`` sparse gradients, ``accepts`` both kinds, or supports ``no`` sparse ones.
+        closure: evaluates a batch several times in each step.
+        schedule: every step depends on the learning rate, so schedules have an effect.
         full_batch: meant for steps on all data at once.
-        averages: key of the averaged weights in its state, None where it keeps none.
-        takes: ``all`` parameters, or ``matrices`` alone: weights of two dimensions.
-        share_of_run: hyperparameters that count steps, and the share of the run's that a null stands for.
+        averages: key of the averaged weights in its state; None where it keeps none.
+        takes: ``all`` parameters, or only ``matrices``: two-dimensional weights.
+        share_of_run: hyperparameters that are numbers of steps, and the share of the run that null stands for.
     """
 
     fused: bool = False
@@ -36,7 +36,7 @@ class Capability:
 
     @property
     def in_part(self) -> bool:
-        """Whether it can take a part of a model alone, so that another optimizer has to take the rest."""
+        """Whether it can only train some of a model's parameters, so that another optimizer has to take the rest."""
         return self.takes != "all" or self.sparse == "only"
 
 
@@ -57,9 +57,9 @@ CAPABILITIES = {
     "torch.optim.SGD": Capability(fused=True, sparse="accepts"),
     "torch.optim.SparseAdam": Capability(weight_decay=False, sparse="only"),
 }
-UNKNOWN = Capability(sparse="accepts")  # no kernel is taken that may not be there, and nothing refused on a guess
+UNKNOWN = Capability(sparse="accepts")  # assumes no fused kernel, and refuses nothing on a guess
 
 
 def capability(target: str) -> Capability:
-    """The facts of the optimizer of this dotted path; for a stranger nothing is taken for granted."""
+    """Return the capabilities of the optimizer at a dotted path; ``UNKNOWN`` for one that is not torch's."""
     return CAPABILITIES.get(target, UNKNOWN)

@@ -1,4 +1,4 @@
-"""The learning-rate range test: which rates it tries, and which one its curve suggests."""
+"""The learning rate range test: the rates to try, and the rate that the resulting curve suggests."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ WINDOW = 50  # the curve is smoothed over a fiftieth of the steps to either side
 
 
 @dataclass(frozen=True)
-class Range:
+class RangeTest:
     """The learning rates of a range test (Smith 2017, Cyclical Learning Rates for Training Neural Networks).
 
     Args:
         least, most: the first and the last learning rate, 0 < least < most.
-        steps: how many are tried, from 20 on; each is the one before times the same factor.
+        steps: number of rates, at least 20, at equal distances on a logarithmic scale.
 
     Raises:
-        UserError: all numbers that are out of range.
+        UserError: for all numbers out of range.
     """
 
     least: float
@@ -32,29 +32,29 @@ class Range:
     def __post_init__(self) -> None:
         found = []
         if not 0 < self.least < self.most < math.inf:
-            rule = "The learning rate grows from find.min to find.max, both above 0."
+            rule = "The learning rate grows from find.min to find.max, which must be above 0 and increasing."
             found.append(Problem(f"find.min={self.least:g} find.max={self.most:g}", rule, "find.min=1e-7 find.max=10"))
         if self.steps < 20:
-            rule = "With fewer than 20 steps there is no curve to read a learning rate from."
+            rule = "It must be at least 20, for a curve that suggests a learning rate."
             found.append(Problem(f"find.steps={self.steps}", rule, "find.steps=200"))
         if found:
             raise UserError(*found)
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0; the last one stays."""
+        """Return the learning rate of a step, counted from 0; after the last step it stays constant."""
         share = min(step, self.steps - 1) / (self.steps - 1)
         return float(self.least * (self.most / self.least) ** share)
 
 
 @dataclass(frozen=True)
-class Curve:
-    """What a range test measured.
+class RangeTestCurve:
+    """The result of a range test.
 
     Args:
         start: loss of the first batch, before any step.
         rates: learning rate of each step.
-        losses: loss of the batch that follows each step.
-        diverged: whether the loss then rose out of sight.
+        losses: loss of the batch after each step.
+        diverged: whether the loss diverged in the end.
     """
 
     start: float
@@ -63,7 +63,7 @@ class Curve:
     diverged: bool = False
 
     def smoothed(self) -> np.ndarray:
-        """The losses under a Gaussian window over the logarithm of the rate, which, being centred, shifts nothing."""
+        """Return the losses smoothed by a Gaussian window over the logarithm of the rate, centred to avoid a shift."""
         losses, place = np.asarray(self.losses), np.arange(len(self.losses))
         weight = np.exp(-0.5 * ((place[:, None] - place) / self._width) ** 2)
         return weight @ losses / weight.sum(1)
@@ -73,15 +73,15 @@ class Curve:
         return max(1.0, len(self.losses) / WINDOW)
 
     def suggestion(self) -> Suggestion | None:
-        """What the smoothed curve suggests; None where the loss never falls by more than it scatters."""
+        """Return the rates that the smoothed curve suggests; None where the loss never falls by more than its noise."""
         smoothed = self.smoothed()
         lowest = int(smoothed.argmin())
         if lowest < 2:
             return None
-        # of a batch's loss, from neighbours; the window is a mean of about 2 sqrt(pi) times its width of them
-        scatter = 1.05 * float(np.median(np.abs(np.diff(self.losses[: lowest + 1]))))
-        left = scatter / math.sqrt(2 * math.sqrt(math.pi) * self._width)
-        if smoothed[:lowest].max() - smoothed[lowest] <= 8 * left:  # noise alone spans about 5
+        # the noise of a batch's loss, from neighbours; the window averages about 2 sqrt(pi) times its width of them
+        noise = 1.05 * float(np.median(np.abs(np.diff(self.losses[: lowest + 1]))))
+        smoothed_noise = noise / math.sqrt(2 * math.sqrt(math.pi) * self._width)
+        if smoothed[:lowest].max() - smoothed[lowest] <= 8 * smoothed_noise:  # pure noise spans about 5
             return None
         steepest = self.rates[int(np.gradient(smoothed)[: lowest + 1].argmin())]
         least = self.rates[lowest]
@@ -90,14 +90,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Learning rates read off a curve, rounded to two digits.
+    """Learning rates suggested by a curve, rounded to two digits.
 
     Args:
-        lr: the one to train with: halfway, on the logarithmic axis, between where the loss falls fastest and its
-            minimum. It is the peak of a schedule that warms up and ends at 0, so it may exceed ``steepest``.
-        steepest: where the smoothed loss falls fastest, today's usual reading. The first fall may be of another kind
-            than what follows (a network for CTC first learns to say nothing): alone it is then far too small.
-        tenth: a tenth of the one at the minimum, an older rule of thumb.
+        lr: the rate to train with: the geometric mean of the rates where the loss falls fastest and where it is lowest.
+            It is meant as the peak of a schedule with a warmup and an end at 0, so it may exceed ``steepest``.
+        steepest: where the smoothed loss falls fastest, the most common rule. It can be far too small, if the loss
+            first falls for another reason than later (a network for CTC first learns to output blanks).
+        tenth: a tenth of the rate at the minimum, an older rule of thumb.
     """
 
     lr: float
@@ -106,8 +106,8 @@ class Suggestion:
 
 
 class Watch:
-    """Tells when a loss has diverged: its running mean exceeds what it was at first by as much as it had fallen, or
-    by half of its size where that is more."""
+    """Detects divergence: the running mean of the loss exceeds its initial value by as much as it had fallen below it,
+    or by half of that value where that is more."""
 
     def __init__(self) -> None:
         self.first: float | None = None
@@ -115,7 +115,7 @@ class Watch:
         self.seen = 0
 
     def diverged(self, loss: float) -> bool:
-        """Whether it has with this loss of the next step."""
+        """Return whether the loss has diverged, given the loss of the next step."""
         if not math.isfinite(loss):
             return True
         if self.first is None:

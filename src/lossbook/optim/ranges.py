@@ -1,6 +1,6 @@
-"""What each hyperparameter of torch's optimizers may be, and each value of a rule for groups. No torch.
+"""The valid ranges of torch's optimizers' hyperparameters and of the values of rules for groups, without torch.
 
-Bounds at which nothing is learned are left out: a momentum of 1, a dampening of 1, steps beyond float32.
+They exclude values with which nothing is learned: a momentum or dampening of 1, steps beyond float32.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lossbook.ranges import COUNT, FLAG, FLAG_OR_NULL, Range, either, listed, nu
 
 LR = number(0, 10_000, above=True, example=0.001)
 WEIGHT_DECAY = number(0, 100, example=0.0)
-SHARE = number(0, 1, below=True, example=0.9)  # of the past that is kept
+SHARE = number(0, 1, below=True, example=0.9)  # decay of a running average
 BETAS = listed(SHARE, 2, 2)
 EPS = number(0, 1)
 
@@ -61,20 +61,20 @@ _OWN: dict[str, dict[str, Range]] = {
         "step_sizes": listed(number(0, 1000, above=True), 2, 2),
     },
     "SGD": {
-        "dampening": SHARE.because("Nothing of a gradient would be left at 1, and below 0 the steps grow without end.")
+        "dampening": SHARE.because("At 1 nothing of a gradient would be left, and below 0 the steps grow without end.")
     },
 }
 CLASSES: dict[str, dict[str, Range]] = {
     path: {**_COMMON, **_OWN.get(path.rpartition(".")[2], {})} for path in CAPABILITIES
 }
 
-_TEXT = Range(lambda value: isinstance(value, str) and bool(value), "a text", "*")
+_TEXT = Range(lambda value: isinstance(value, str) and bool(value), "a string", "*")
 RULES: dict[str, Range] = {
     "match": replace(_TEXT, example="model.head.*"),
     "type": replace(_TEXT, example="BatchNorm*"),
     "name": replace(_TEXT, example="head"),
     "part": replace(one_of("backbone", "head"), example="head"),
-    "vectors": one_of(True).because("It selects tensors of at most one dimension; left out, all."),
+    "vectors": one_of(True).because("It selects tensors of at most one dimension; without it all are selected."),
     "freeze": replace(FLAG, example=True),
     "until_epoch": whole(1, COUNT, example=5),
     "until_step": whole(1, COUNT, example=1000),
@@ -86,10 +86,10 @@ RULES: dict[str, Range] = {
     "weight_decay": WEIGHT_DECAY,
 }
 KEYS: dict[str, Range] = {f"param_groups.{key}": RULES[key] for key in ("lr_scale", "layer_decay", "unfrozen_by")}
-"""By dotted key of the config: what the presets take."""
+"""The ranges of the presets' own values, by dotted key of the config."""
 
 
 def hyperparameter(targets: list[str], key: str) -> Range | None:
-    """What a rule may set a hyperparameter to, for the optimizers (one, or two that share a model) of these paths."""
+    """Return the range of a hyperparameter in rules, for the optimizer, or the two, at these dotted paths."""
     found = [CLASSES[target][key] for target in targets if key in CLASSES.get(target, {})]
     return either(*found) if len(found) > 1 and found[0] is not found[1] else found[0] if found else None

@@ -1,4 +1,4 @@
-"""Loading an optimizer's state by the names of its parameters, whatever became of the groups in between."""
+"""Load an optimizer's state by the names of its parameters, however the groups have changed."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 Whose = Literal["checkpoint", "config"]
-_OURS = ("name", "frozen_until")  # keys of a group that are the config's alone
-_SWITCHES = ("amsgrad", "centered", "momentum")  # what they need in a state is there only if they were on at its start
+_FROM_CONFIG = ("name", "frozen_until")  # keys of a group that are never loaded
+_SWITCHES = ("amsgrad", "centered", "momentum")  # the state has what they need only if they were on at the start
 
 
 @dataclass(frozen=True)
 class Loading:
-    """How a checkpoint's optimizer state is taken over.
+    """How the state of an optimizer is loaded from a checkpoint.
 
-    Torch loads by position: groups in another order would swap their states in silence. Here a parameter gets the state
-    that was saved under its name, a new one starts afresh, and a group's hyperparameters are the config's. What an
-    optimizer keeps in its groups beside them is the checkpoint's. A state that lacks what a hyperparameter needs by now
-    (``amsgrad``) is dropped.
+    Torch loads by position, so groups in another order would silently swap their states. Here each parameter gets the
+    state saved under its name, a new parameter starts afresh, and hyperparameters come from the config. Whatever else
+    an optimizer keeps in its groups comes from the checkpoint. A state without what a hyperparameter now needs
+    (``amsgrad``) is dropped. Of several optimizers, each loads its own state.
 
     Args:
-        lr: whose learning rate counts where the two differ.
-        fresh: the checkpoint is another optimizer's, whose state means nothing here.
-        flat: the state spans all parameters in their order (LBFGS): it is taken over as a whole or not at all.
-        constant: there is no schedule, so that a learning rate starts anew from where the schedule had brought it.
+        lr: whose learning rate to use where config and checkpoint differ.
+        fresh: ignore the state, because it is that of another kind of optimizer.
+        flat: the state spans all parameters in order (LBFGS), so it is loaded as a whole or not at all.
+        constant: there is no longer a schedule, so learning rates return to their peaks.
     """
 
     lr: Whose = "config"
@@ -37,16 +37,16 @@ class Loading:
     constant: bool = False
 
     def attach(self, optimizer: Optimizer) -> None:
-        """Let ``optimizer.load_state_dict`` load so."""
-        begun = {parameter: dict(state) for parameter, state in optimizer.state.items()}  # some have one (Adagrad)
+        """Make ``optimizer.load_state_dict`` load by name."""
+        begun = {parameter: dict(state) for parameter, state in optimizer.state.items()}  # Adagrad starts with one
         optimizer.register_load_state_dict_pre_hook(functools.partial(self._by_name, begun))
 
     def _by_name(
         self, begun: Mapping[Tensor, Any], optimizer: Optimizer, saved: dict[str, Any]
     ) -> dict[str, Any] | None:
         if any("param_names" not in group for group in (*optimizer.param_groups, *saved["param_groups"])):
-            return None  # what keeps no names is loaded as torch loads it
-        before = {} if self.fresh else _places(saved["param_groups"])
+            return None  # without names it is loaded by position
+        before = {} if self.fresh else _by_parameter(saved["param_groups"])
         mine = {name: group for group in optimizer.param_groups for name in group["param_names"]}
         names = list(mine)
         keeps = not self.flat or names == [name for group in saved["param_groups"] for name in group["param_names"]]
@@ -56,7 +56,7 @@ class Loading:
         for group in optimizer.param_groups:
             end = position + len(group["params"])
             old = next((before[name][0] for name in group["param_names"] if name in before), {})
-            running = {key: value for key, value in old.items() if key not in group and key not in _OURS}
+            running = {key: value for key, value in old.items() if key not in group and key not in _FROM_CONFIG}
             groups.append({**group, **running, **self._rates(group, old), "params": list(range(position, end))})
             position = end
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -69,26 +69,26 @@ class Loading:
         return {**saved, "state": state, "param_groups": groups}
 
     def _rates(self, group: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
-        """The peak and the present value of a group's learning rate."""
-        own = group.get("initial_lr", group.get("lr"))  # a stranger's config may name none
+        """Return the peak and the current value of a group's learning rate."""
+        own = group.get("initial_lr", group.get("lr"))  # the config of a foreign optimizer may have none
         if own is None or not old.get("initial_lr"):
             return {}
         peak = own if self.lr == "config" else old["initial_lr"]
         if self.constant:
             return {"initial_lr": peak, "lr": peak}
-        # exact where the peak is the same; a schedule puts it right otherwise
+        # exact where the peak is the same; otherwise a schedule will set it
         present = old["lr"] if peak == old["initial_lr"] else peak * (old["lr"] / old["initial_lr"])
         return {"initial_lr": peak, "lr": present}
 
 
 def changes(saved: Sequence[Mapping[str, Any]], planned: Sequence[Mapping[str, Any]], lr: Whose) -> list[str]:
-    """What became of a checkpoint's groups, a line each: those that came and went, and whose learning rates count.
+    """Describe how parameter groups differ from a checkpoint's, a line for each difference.
 
     Args:
-        saved: the groups of the checkpoint's optimizer state.
+        saved: the groups of the optimizer's state in the checkpoint.
         planned: the groups of this run, with ``name``, pairs of name and parameter, and all hyperparameters;
-            ``initial_lr`` where the config names a learning rate.
-        lr: whose learning rate counts where the two differ.
+            ``initial_lr`` where the config has a learning rate.
+        lr: whose learning rate is used where the two differ.
     """
     before = {str(group.get("name", number)): set(group.get("param_names", ())) for number, group in enumerate(saved)}
     after = {str(group["name"]): {name for name, _ in group["params"]} for group in planned}
@@ -117,12 +117,12 @@ def changes(saved: Sequence[Mapping[str, Any]], planned: Sequence[Mapping[str, A
 
 
 def switches(old: Mapping[str, Any], group: Mapping[str, Any]) -> list[str]:
-    """The hyperparameters of a group that need more of a state than was kept under those of an old one."""
+    """Return the hyperparameters of a group that need state which was not kept under those of the old group."""
     return [key for key in _SWITCHES if group.get(key) and key in old and not old[key]]
 
 
-def _places(groups: Sequence[Mapping[str, Any]]) -> dict[str, tuple[dict[str, Any], int]]:
-    """Each parameter's group, without what lists parameters, and its number in the state."""
+def _by_parameter(groups: Sequence[Mapping[str, Any]]) -> dict[str, tuple[dict[str, Any], int]]:
+    """Return by name each parameter's group, without its lists of parameters, and the parameter's number."""
     found = {}
     for group in groups:
         rest = {key: value for key, value in group.items() if key not in ("params", "param_names")}

@@ -1,4 +1,4 @@
-"""Whether the rules for parameter groups say what a rule can say: keys, numbers, stages. No torch."""
+"""Check the rules for parameter groups: keys, values and stages, without torch."""
 
 from __future__ import annotations
 
@@ -13,22 +13,15 @@ from lossbook.ranges import FLAG, Range, is_number
 SELECTORS = ("match", "type", "vectors", "part")
 UNTIL = ("until_epoch", "until_step", "until_share")
 KEYS = (*SELECTORS, "name", "lr_scale", "freeze", *UNTIL)  # beside the optimizer's hyperparameters
-OF_LAYERS = ("layer_decay", "unfrozen_by")  # what a preset says of all layers in turn
-OF_THE_WHOLE = (
-    "_target_",
-    "_partial_",
-    "rest",
-    "fused",
-    "foreach",
-    "capturable",
-    "differentiable",
-)  # no group has its own
+OF_LAYERS = ("layer_decay", "unfrozen_by")  # preset entries that become one rule for each layer
+# arguments of the whole optimizer, which groups cannot set
+OF_THE_WHOLE = ("_target_", "_partial_", "rest", "fused", "foreach", "capturable", "differentiable")
 
 
 def rule_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with the rules, the user's and the preset's, whatever the network.
+    """Yield what is wrong with the rules, the user's and the preset's, whatever the network.
 
-    What an optimizer that is not torch's has, or one whose node leaves its defaults out, only the optimizer can tell.
+    The hyperparameters of an optimizer that is not torch's, or whose node omits some, are checked when it is built.
     """
     groups = config.get("param_groups") or {}
     for where, more in (("rules", ()), ("preset", (*OF_LAYERS, "weight_decay"))):
@@ -37,11 +30,11 @@ def rule_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
                 yield from _rule(rule, where, more, config["optim"])
             else:
                 given = f"param_groups.{where} has {rule!r}."
-                yield Problem(given, "A rule is a mapping.", "{match: model.head.*, lr: 0.01}")
+                yield Problem(given, "A rule must be a mapping.", "{match: model.head.*, lr: 0.01}")
 
 
 def _rule(rule: Mapping[str, Any], where: str, more: tuple[str, ...], optim: Mapping[str, Any]) -> Iterator[Problem]:
-    """One rule; ``more``: what it may have beside, whatever the optimizer."""
+    """Check one rule; ``more`` are additional keys that it may have, whatever the optimizer."""
     own, said = _hyperparameters(optim), _said(rule, where)
     known = (*KEYS, *more, *own) if _complete(optim) else (*KEYS, *more, *own, *(set(rule) - set(OF_THE_WHOLE)))
     unknown = [key for key in rule if key not in known]
@@ -51,31 +44,31 @@ def _rule(rule: Mapping[str, Any], where: str, more: tuple[str, ...], optim: Map
     if "lr" in rule and "lr_scale" in rule:
         yield Problem(
             f"{said} has lr and lr_scale.",
-            "Both say what the learning rate is: as a number, or as a multiple of optim.lr.",
-            "leave one of them out",
+            "Both set the learning rate, as a number or as a multiple of optim.lr.",
+            "remove one of them",
         )
     for key in OF_LAYERS:
         if key in rule and len(rule) > 1:
-            rule_of_it = "It speaks of all layers in turn, and nothing beside it would have an effect."
-            yield Problem(f"{said} has more than {key}.", rule_of_it, f"a rule of its own: {{{key}: {rule[key]}}}")
+            why = "It becomes a rule for each layer, and other keys would have no effect."
+            yield Problem(f"{said} has more than {key}.", why, f"a separate rule: {{{key}: {rule[key]}}}")
     if not set(rule) - {*SELECTORS, "name"}:
         yield Problem(
-            f"{said} says nothing of the parameters that it selects.",
-            f"A rule sets freeze, lr_scale or a hyperparameter of the optimizer: {', '.join(own)}.",
+            f"{said} sets nothing for the parameters that it selects.",
+            f"A rule must set freeze, lr_scale or a hyperparameter of the optimizer: {', '.join(own)}.",
             "remove it",
         )
 
 
 def group_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Rules and presets that make groups, for an optimizer that takes one group alone."""
+    """Yield the rules and presets that would make groups, for an optimizer that supports only one."""
     groups = config.get("param_groups") or {}
     choices = config.get("choices") or {}
     name = str(config["optim"]["_target_"]).rpartition(".")[2]
-    why = f"{name} takes all parameters as one group, from the first step on."
+    why = f"{name} takes all parameters as one group, from the first step."
     for rule in groups.get("rules") or ():
         if isinstance(rule, Mapping) and (more := set(rule) - {*SELECTORS, "name", "freeze"}):
             given = f"{_said(rule, 'rules')} sets {', '.join(sorted(more))} with optim={choices.get('optim', '...')}."
-            yield Problem(given, why, "remove the rule; freeze: true for good is possible")
+            yield Problem(given, why, "remove the rule; only a permanent freeze: true is possible")
     own = _hyperparameters(config["optim"])
     made = {*OF_LAYERS, "lr_scale", *UNTIL, *own}
     if any(isinstance(rule, Mapping) and made & set(rule) for rule in groups.get("preset") or ()):
@@ -84,14 +77,14 @@ def group_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _hyperparameters(optim: Mapping[str, Any]) -> dict[str, Any]:
-    """What groups may differ in, with the optimizer's own values: those of its rest are among them."""
+    """Return the hyperparameters that groups may set, with the optimizer's values; including those of its rest."""
     rest = optim.get("rest")
     both = {**(rest if isinstance(rest, Mapping) else {}), **optim}
     return {key: value for key, value in both.items() if key not in OF_THE_WHOLE}
 
 
 def _complete(optim: Mapping[str, Any]) -> bool:
-    """Whether the node lists all that its optimizer has, as ours do: they have foreach, or their rest has it."""
+    """Return whether a node lists all arguments of its optimizer, as those in conf/ do: it or its rest has foreach."""
     can, rest = capability(str(optim.get("_target_"))), optim.get("rest")
     node = rest if can.in_part and isinstance(rest, Mapping) else optim
     known = all(str(part.get("_target_")) in CAPABILITIES for part in (optim, node))
@@ -102,13 +95,13 @@ def _unknown(said: str, key: str, more: tuple[str, ...], own: Mapping[str, Any])
     near = nearest(key, [*KEYS, *more, *own])
     return Problem(
         f"{said} has '{key}'.",
-        f"A rule has {', '.join((*KEYS, *more))}, and hyperparameters of the optimizer: {', '.join(own)}.",
+        f"A rule may have {', '.join((*KEYS, *more))}, and hyperparameters of the optimizer: {', '.join(own)}.",
         f"'{near}'?" if near else "remove it",
     )
 
 
 def _values(said: str, rule: Mapping[str, Any], own: Mapping[str, Any], optim: Mapping[str, Any]) -> Iterator[Problem]:
-    """Values of the wrong type, length or range."""
+    """Check the types, lengths and ranges of a rule's values."""
     rest = optim.get("rest")
     targets = [str(node.get("_target_")) for node in (optim, rest) if isinstance(node, Mapping)]
     for key, value in rule.items():
@@ -120,13 +113,13 @@ def _values(said: str, rule: Mapping[str, Any], own: Mapping[str, Any], optim: M
         shown = str(fix).lower() if isinstance(fix, bool) else str(fix).replace("None", "null")
         yield Problem(
             f"{said} has {key}: {value}.",
-            f"{key} is {inside.words}. {inside.why}".rstrip(),
+            f"{key} must be {inside.words}. {inside.why}".rstrip(),
             f"param_groups.{key}={shown}" if key in OF_LAYERS else f"{key}: {shown}",
         )
 
 
 def _of_a_stranger(default: Any) -> Range | None:
-    """What the default of an optimizer that is not torch's tells of a hyperparameter."""
+    """Return the range of a hyperparameter that its default implies, for an optimizer that is not torch's."""
     if isinstance(default, bool):
         return FLAG
     if is_number(default):
@@ -141,17 +134,17 @@ def _numbers(value: Any) -> bool:
 
 
 def _stages(rule: Mapping[str, Any], said: str) -> Iterator[Problem]:
-    """until_*: one of them, and with what it ends."""
+    """Check that there is at most one until_*, and only with freeze: true."""
     until = [key for key in UNTIL if key in rule]
     if until and rule.get("freeze") is not True:
-        why = "It says up to when parameters are frozen."
+        why = "It sets how long parameters are frozen."
         yield Problem(f"{said} has {until[0]} without freeze: true.", why, "freeze: true beside it")
     if len(until) > 1:
-        why = "Parameters are frozen up to one moment."
-        yield Problem(f"{said} has {' and '.join(until)}.", why, f"{until[0]} alone")
+        why = "Only one moment can end the freezing."
+        yield Problem(f"{said} has {' and '.join(until)}.", why, f"only {until[0]}")
 
 
 def _said(rule: Mapping[str, Any], where: str) -> str:
-    """A rule as one finds it again: by what it selects."""
+    """Return a description of a rule by its selectors."""
     how = ", ".join(f"{key}: {rule[key]}" for key in SELECTORS if key in rule)
     return f"The rule {{{how}}} in param_groups.{where}" if how else f"A rule in param_groups.{where}"

@@ -1,4 +1,4 @@
-"""One optimizer made of two: for optimizers that can take some of a model's parameters only."""
+"""Combine two optimizers into one, for optimizers that can only train some of a model's parameters."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MakePart = Callable[..., Optimizer]
 
 
 def part_of(module: nn.Module, capability: Capability) -> dict[str, Part]:
-    """Which part takes each parameter: ``main`` where the optimizer can, ``rest`` where another must.
+    """Return for each parameter the part that trains it: ``main`` where that optimizer can, else ``rest``.
 
     Args:
-        module: its ``named_parameters()`` are those that are told apart; tied weights bear their first name.
-        capability: of the main optimizer. ``sparse == "only"``: it takes tables of ``nn.Embedding(sparse=True)`` and
-            ``nn.EmbeddingBag(sparse=True)`` that nothing else uses, because one other use makes their gradient dense.
-            ``takes == "matrices"``: weights of two dimensions that are no embedding's table. Otherwise all.
+        module: the owner of the parameters, which are keyed by name; tied weights by their first name.
+        capability: of the main optimizer. With ``sparse == "only"`` it trains the tables of ``nn.Embedding`` and
+            ``nn.EmbeddingBag`` with ``sparse=True`` that nothing else uses, because any other use makes their gradient
+            dense. With ``takes == "matrices"`` it trains two-dimensional weights but no embeddings. Otherwise all.
     """
-    tables: dict[nn.Parameter, bool] = {}  # whether every use of it is a sparse one
+    tables: dict[nn.Parameter, bool] = {}  # whether all uses of a table are sparse
     others: set[nn.Parameter] = set()
     for owner in module.modules():
         for name, parameter in owner.named_parameters(recurse=False):
@@ -44,31 +44,31 @@ def part_of(module: nn.Module, capability: Capability) -> dict[str, Part]:
 
 
 class Split(Optimizer):
-    """Several optimizers behind the interface of one, each with parameters of its own.
+    """Several optimizers with separate parameters behind the interface of one.
 
-    One ``step`` (a closure is called once, before any part steps), one state and one ``state_dict`` in torch's own
-    format. ``param_groups`` are the groups of all parts in order, the same dicts: what a schedule sets in one is what
-    the part uses. A gradient scaler unscales the gradients itself, once, for all parts.
+    It has one ``step`` (a closure is called once, before any part steps), one state, and a ``state_dict`` in torch's
+    format. ``param_groups`` lists the groups of all parts, the same dicts, so the parts use what a schedule sets.
+    A gradient scaler unscales the gradients itself, once for all parts.
 
     Args:
-        parts: ``(make, groups)`` for each part, ``make(params=groups)`` giving its optimizer. The parts'
-            parameters do not overlap, and their groups are all there at the start: none can be added.
+        parts: ``(make, groups)`` for each part, where ``make(params=groups)`` returns its optimizer. The parts must not
+            share parameters. No group can be added later.
 
     Raises:
-        ValueError: torch's, for a part without groups, or a parameter in two.
+        ValueError: from torch, for a part without groups, or a parameter in two.
     """
 
     def __init__(self, parts: Sequence[tuple[MakePart, Sequence[dict[str, Any]]]]) -> None:
         self.parts = [make(params=list(groups)) for make, groups in parts]
-        # without defaults, which would add the one part's hyperparameters to the other's groups
+        # without defaults, which would add one part's hyperparameters to the other's groups
         super().__init__([group for part in self.parts for group in part.param_groups], {})
         for part in self.parts:
-            self.state.update(part.state)  # some begin with one (Adagrad)
+            self.state.update(part.state)  # Adagrad starts with one
         self._share()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of every part; returns what ``closure`` does, which is called once, with gradients enabled."""
+        """Step every part; return the value of ``closure``, which is called once, with gradients enabled."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -78,23 +78,23 @@ class Split(Optimizer):
         return loss
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """For the constructor alone: nothing says which part would take a further group."""
+        """Add a group of a part; only for the constructor, since a new group would belong to no part."""
         known = any(param_group is group for part in self.parts for group in part.param_groups)
-        assert known, "the groups of a Split are given at its start"
+        assert known, "the groups of a Split are fixed"
         super().add_param_group(param_group)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "parts": self.parts}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # from load_state_dict, too, which makes a new state and new groups
+        super().__setstate__(state)  # load_state_dict calls it with a new state and new groups
         self._share()
 
     def _share(self) -> None:
-        """Give the parts this optimizer's state, and the groups that are theirs."""
+        """Let the parts use this optimizer's state, and their own groups."""
         start = 0
         for part in self.parts:
             end = start + len(part.param_groups)
-            # not by __setstate__: a part would take the others' state for its own, and rewrite it
+            # not through __setstate__, with which a part would rewrite the others' state as its own
             part.state, part.param_groups = self.state, self.param_groups[start:end]
             start = end

@@ -1,4 +1,4 @@
-"""An optimizer's state out of a file, held against that of this optimizer, before a kernel reads and writes by it."""
+"""Check that an optimizer's state from a file fits the optimizer, before any kernel uses it."""
 
 from __future__ import annotations
 
@@ -16,49 +16,50 @@ from lossbook.checkpoints.entries import Check, anything, described, each, entri
 from lossbook.optim.resume import Loading, switches
 from lossbook.optim.split import Split
 
-_COUNTS = ("step", "eta", "mu", "mu_product")  # of steps, or made of such: never negative
+_COUNTS = ("step", "eta", "mu", "mu_product")  # counts of steps or products of them, never negative
 
 
-def state_problems(optimizer: Optimizer, saved: Mapping[str, Any], loading: Loading) -> Iterator[str]:
-    """What in a saved state does not fit an optimizer, in sentences.
+def state_problems(optimizer: Optimizer, saved: Mapping[str, Any], loading: Loading, number: int = 0) -> Iterator[str]:
+    """Yield a sentence for each thing in a saved state that does not fit an optimizer.
 
-    Each parameter's state is held against that of a first step on a stand-in of zeros: same entries, shapes and kinds
-    of numbers, all finite, none in the memory of another.
+    Each parameter's state is compared with that after a first step with zero gradients on a stand-in: the same entries,
+    shapes and kinds of numbers, all finite, and no two tensors in the same memory.
 
     Args:
-        optimizer: as this run has made it, its groups with ``param_names``.
-        saved: what ``state_dict`` gave, its structure checked.
-        loading: how it is taken over; where the optimizer starts afresh nothing of it is used.
+        optimizer: of this run, its groups with ``param_names``.
+        saved: the optimizer's ``state_dict`` from the file, its structure checked.
+        loading: how it is loaded; where the optimizer starts afresh nothing of it is used.
+        number: of the optimizer in the checkpoint's ``optimizer_states``, for the sentences.
     """
     if loading.fresh:
         return
-    groups = saved["param_groups"]
+    groups, states = saved["param_groups"], f"optimizer_states[{number}]"
     named = all("param_names" in group for group in groups)
     if any(len(group.get("param_names", group["params"])) != len(group["params"]) for group in groups):
-        yield "optimizer_states[0].param_groups: param_names and params differ in number."
+        yield f"{states}.param_groups: param_names and params differ in number."
         return
     own = [(group, parameter) for group in optimizer.param_groups for parameter in group["params"]]
     if not named and len(own) != sum(len(group["params"]) for group in groups):
-        yield f"optimizer_states[0] is of another number of parameters than the {len(own)} here."
+        yield f"{states} has another number of parameters than the {len(own)} here."
         return
     names = [name for group in optimizer.param_groups for name in group["param_names"]] if named else range(len(own))
     here = dict(zip(names, own, strict=True))
-    known: dict[Any, dict[str, Any]] = {}  # a first state by what it depends on
+    known: dict[Any, dict[str, Any]] = {}  # first states, by what they depend on
     kept: list[tuple[str, Tensor]] = []
     for place, group in enumerate(groups):
-        entry = f"optimizer_states[0].param_groups[{place}]"
+        entry = f"{states}.param_groups[{place}]"
         labels = group["param_names"] if named else group["params"]
         now = next((here[label][0] for label in labels if label in here), None)
         now = now or optimizer.param_groups[0]
         needed = {"lr"} & now.keys() if named else now.keys() - {"param_names", "name", "frozen_until"}
         yield from (f"{entry}.{key} is missing." for key in needed - group.keys())
         yield from _group_problems(group, now, entry)
-        for label, number in zip(labels, group["params"], strict=True):
-            state = saved["state"].get(number)
+        for label, position in zip(labels, group["params"], strict=True):
+            state = saved["state"].get(position)
             if state is None or label not in here or switches(group, here[label][0]):
                 continue
             mine, parameter = here[label]
-            where = f"optimizer_states[0].state[{number}]"
+            where = f"{states}.state[{position}]"
             if isinstance(optimizer, LBFGS):
                 total = sum(each.numel() for _, each in own)
                 yield from _flat(total)(state, where)
@@ -74,8 +75,8 @@ def state_problems(optimizer: Optimizer, saved: Mapping[str, Any], loading: Load
 def _parameter_problems(
     state: Mapping[str, Any], own: Mapping[str, Any], group: Mapping[str, Any], where: str
 ) -> Iterator[str]:
-    """What differs between the state of one parameter and its first one."""
-    if not own:  # of a stranger's optimizer, which says nothing of its state before it has gradients of its own
+    """Yield what differs between the saved state of one parameter and its state after a first step."""
+    if not own:  # of a foreign optimizer, whose state before its first real step is unknown
         return
     found = [*entries({key: like(value) for key, value in own.items()})(state, where)]
     if found:
@@ -83,21 +84,22 @@ def _parameter_problems(
         return
     for key in state.keys() - own.keys():
         if not any(group.get(switch) for switch in ("amsgrad", "centered", "momentum")):  # switched off since
-            yield f"{where}.{key} is nothing that this optimizer keeps."
+            yield f"{where}.{key} is not part of this optimizer's state."
     for key, value in state.items():
         if key in _COUNTS and isinstance(value, Tensor | int | float) and not bool(torch.as_tensor(value >= 0).all()):
             yield f"{where}.{key} is negative."
         if isinstance(value, Tensor) and (type(value) is not Tensor or value.requires_grad):
-            yield f"{where}.{key} is a {type(value).__name__} that wants gradients; a state is a plain tensor."
+            kind = type(value).__name__
+            yield f"{where}.{key} must be a plain tensor without gradients, and is a {kind}."
     mine, step = own.get("step"), state.get("step")
     if isinstance(mine, Tensor) and isinstance(step, Tensor) and step.dtype != mine.dtype:
-        yield f"{where}.step is {described(step)}, and here {described(mine)}."
+        yield f"{where}.step is {described(step)}, and must be {described(mine)}."
 
 
 def _first_state(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor) -> dict[str, Any]:
-    """The state of a parameter after a first step; empty where that cannot be told."""
+    """Return the state of a parameter after a first step; empty where it cannot be found out."""
     begun = optimizer.state.get(parameter)
-    if begun:  # some begin with one
+    if begun:  # some optimizers create it at the start
         return dict(begun)
     part = optimizer
     if isinstance(optimizer, Split):
@@ -110,14 +112,14 @@ def _first_state(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tens
         trial.param_groups, trial.state = [{**group, "params": [twin]}], defaultdict(dict)
         try:
             trial.step()
-        except Exception:  # sparse gradients alone, a closure, anything in a stranger's code
+        except Exception:  # it takes only sparse gradients, or a closure, or is foreign code
             continue
         return dict(trial.state[twin])
     return {}
 
 
 def _group_problems(group: Mapping[str, Any], own: Mapping[str, Any], entry: str) -> Iterator[str]:
-    """Hyperparameters of another type than theirs here, or not finite; the value itself may have been another."""
+    """Check that hyperparameters are finite and of the right type; their values may differ from this run's."""
     for key, value in group.items():
         if key in ("params", "param_names", "name", "frozen_until"):
             continue
@@ -125,7 +127,7 @@ def _group_problems(group: Mapping[str, Any], own: Mapping[str, Any], entry: str
 
 
 def _hyperparameter(own: Any) -> Check:
-    """What may stand where ``own`` stands: true, false, null and numbers go for each other, for defaults change."""
+    """Return the check for a value in place of ``own``; booleans, null and numbers may replace each other."""
     if isinstance(own, bool | int | float | None):
         return lambda value, entry: iter(()) if isinstance(value, bool | None) else _number(value, entry)
     if isinstance(own, list | tuple):
@@ -134,7 +136,7 @@ def _hyperparameter(own: Any) -> Check:
             yield from each(anything)(value, entry)
             if isinstance(value, list | tuple):
                 if len(value) != len(own):
-                    yield f"{entry} has {len(value)} values, and here {len(own)}."
+                    yield f"{entry} has {len(value)} values, and must have {len(own)}."
                 for place, one in enumerate(value):
                     yield from optional(_number)(one, f"{entry}[{place}]")
 
@@ -143,14 +145,14 @@ def _hyperparameter(own: Any) -> Check:
 
 
 def _number(value: Any, entry: str) -> Iterator[str]:
-    """A finite number, also as a tensor."""
+    """Check that a value is a finite number, or a tensor of one."""
     if isinstance(value, Tensor) and value.numel() == 1 and not value.is_meta:
         value = value.item()
     return finite(value, entry)
 
 
 def _flat(total: int) -> Check:
-    """LBFGS keeps one state for all parameters, vectors of as many numbers as there are weights."""
+    """Return the check for the state of LBFGS: one for all parameters, of vectors with ``total`` numbers."""
 
     def vector(value: Any, entry: str) -> Iterator[str]:
         wanted = torch.zeros((), device="cpu").expand(total)
@@ -168,19 +170,19 @@ def _flat(total: int) -> Check:
             found = [*entries(started, {"al": optional(each(optional(_number)))})(value, entry)]
             yield from found
             if not found and len({len(value[key] or ()) for key in ("old_dirs", "old_stps", "ro")}) > 1:
-                yield f"{entry}: old_dirs, old_stps and ro are of one length."
+                yield f"{entry}: old_dirs, old_stps and ro must have the same length."
 
     return checked
 
 
 def _sharing(tensors: list[tuple[str, Tensor]]) -> Iterator[str]:
-    """Tensors that lie in each other's memory, or twice in their own: a step would write them several times."""
+    """Check that tensors share no memory, with each other or within themselves: a step would write it several times."""
     spans: dict[int, list[tuple[int, int, str]]] = {}
     for entry, value in tensors:
         if value.layout is not torch.strided or value.is_meta or not value.numel():
             continue
         if value.numel() > 1 and not _dense(value):
-            yield f"{entry} does not lie in memory of its own."
+            yield f"{entry} is not contiguous in memory of its own."
             continue
         size = value.element_size()
         start = int(value.storage_offset()) * size
@@ -189,11 +191,11 @@ def _sharing(tensors: list[tuple[str, Tensor]]) -> Iterator[str]:
         found.sort()
         for (_, end, first), (start, _, second) in itertools.pairwise(found):
             if start < end:
-                yield f"{first} and {second} lie in the same memory."
+                yield f"{first} and {second} share the same memory."
 
 
 def _dense(value: Tensor) -> bool:
-    """Whether a tensor's numbers fill their memory without gaps or overlaps, in whatever order of dimensions."""
+    """Return whether a tensor fills its memory without gaps or overlaps, in any order of dimensions."""
     expected = 1
     for stride, size in sorted(zip(value.stride(), value.shape, strict=True)):
         if size == 1:

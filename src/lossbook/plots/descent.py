@@ -1,4 +1,4 @@
-"""Any optimizer on two surfaces that can be looked at: where it goes, and whether it arrives."""
+"""The path of an optimizer on two simple surfaces, and whether it converges."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from lossbook.optim.make import OptimizerFactory
 from lossbook.trust import OWN_CONFIG
 
 STEPS = 60  # of a path
-Verdict = Literal["does not move", "too slow", "arrives", "overshoots, arrives", "still swinging", "diverges"]
+Verdict = Literal["does not move", "too slow", "converges", "overshoots, converges", "oscillates", "diverges"]
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A function with its least value 0 at the origin.
+    """A quadratic function with its minimum 0 at the origin.
 
     Args:
-        formula: as a reader knows it.
-        curvatures: of each coordinate: half of each times its square, summed up.
-        start: where every path begins.
+        formula: for the reader.
+        curvatures: of each coordinate x; the function is the sum of curvature / 2 times x squared.
+        start: the first point of every path.
     """
 
     formula: str
@@ -33,21 +33,21 @@ class Surface:
     start: tuple[float, ...]
 
     def __call__(self, point: Any) -> Any:
-        """The height at a point (..., D), a tensor or an array."""
+        """Return the height at a point (..., D), a tensor or an array."""
         return sum(0.5 * curvature * point[..., place] ** 2 for place, curvature in enumerate(self.curvatures))
 
 
 PARABOLA = Surface("y = 4 x²", (8.0,), (2.0,))
-VALLEY = Surface("z = 0.2 x² + 4 y²", (0.4, 8.0), (-4.0, 1.5))  # the parabola across, 20 times flatter along
+VALLEY = Surface("z = 0.2 x² + 4 y²", (0.4, 8.0), (-4.0, 1.5))  # the parabola in y, 20 times flatter in x
 
 
 @dataclass(frozen=True)
 class Descent:
-    """One path.
+    """The path of an optimizer on a surface.
 
     Args:
         lr: learning rate.
-        points: (steps + 1, D), the start first; it ends where numbers end.
+        points: (steps + 1, D), from the start; fewer where the numbers overflow.
         heights: (steps + 1,) of the surface at the points.
     """
 
@@ -57,30 +57,30 @@ class Descent:
 
     @property
     def verdict(self) -> Verdict:
-        """What became of it: an arrival is a hundredth of the height at the start, kept to the end."""
-        # the last steps, for one that swings may be low by chance at the very last
+        """How the path ends; it converges if it reaches a hundredth of its initial height and stays below."""
+        # several last steps, because an oscillating path may be low by chance at the last one
         start, end = self.heights[0], self.heights[-10:].max()
-        if not end <= 100 * start:  # true for nan
+        if not end <= 100 * start:  # nan, too
             return "diverges"
         if np.allclose(self.points, self.points[0], rtol=1e-3):
             return "does not move"
         steep = self.points[:, -1]
         across = bool((steep * np.sign(steep[0]) < -0.05 * abs(steep[0])).any())
-        if self.arrival is not None:
-            return "overshoots, arrives" if across else "arrives"
-        return "still swinging" if across else "too slow"
+        if self.converged_at is not None:
+            return "overshoots, converges" if across else "converges"
+        return "oscillates" if across else "too slow"
 
     @property
-    def arrival(self) -> int | None:
-        """The step from which on it stays below a hundredth of the height at the start."""
+    def converged_at(self) -> int | None:
+        """The step from which the height stays below a hundredth of the initial one; None where there is none."""
         above = np.flatnonzero(~(self.heights <= 0.01 * self.heights[0]))
         return int(above[-1]) + 1 if above[-1] + 1 < len(self.heights) else None
 
 
 class Point(nn.Module):
-    """A point on a surface as a parameter of the shape that an optimizer can take.
+    """A point on a surface, as a parameter of a shape that the optimizer supports.
 
-    A vector (D,); a matrix (1, D) for an optimizer of matrices; a table of D rows for one of sparse gradients.
+    A vector (D,); a matrix (1, D) for an optimizer of matrices; an embedding of D rows for one of sparse gradients.
     """
 
     def __init__(self, start: Sequence[float], can: Capability) -> None:
@@ -99,10 +99,10 @@ class Point(nn.Module):
 
 
 def descend(node: Mapping[str, Any], surface: Surface, lr: float, steps: int = STEPS) -> Descent:
-    """The path of the optimizer of a config node, built as for a run, with this learning rate."""
+    """Return the path of the optimizer of a config node, built as for a run, with a given learning rate."""
     can = capability(str(node["_target_"]))
     counted = {name: max(1, round(share * steps)) for name, share in can.share_of_run if node.get(name) is None}
-    # LBFGS goes on for many iterations a step; here each is shown
+    # LBFGS makes many iterations a step; here each is shown
     single = {"max_iter": 1} if can.closure and "max_iter" in node else {}
     rest = {"rest": {**node["rest"], "lr": lr}} if isinstance(node.get("rest"), Mapping) else {}
     module = Point(surface.start, can)
@@ -124,21 +124,21 @@ def descend(node: Mapping[str, Any], surface: Surface, lr: float, steps: int = S
     return Descent(lr, path, surface(path))
 
 
-# ten a decade, among them 1 / 8, the parabola's own
+# ten a decade, including 1 / 8, the inverse of the parabola's curvature
 RATES = tuple(
     float(f"{digits}e{power}")
     for power in range(-3, 3)
     for digits in ("1", "1.25", "1.6", "2", "2.5", "3.2", "4", "5", "6.3", "8")
 )
-SOON = 38  # steps within which a good learning rate arrives
+SOON = 38  # steps within which a good learning rate converges
 FAR = 64
 
 
 def telling_rates(node: Mapping[str, Any]) -> list[float]:
-    """Four learning rates from small to large that show what there is: too slow, good, too much, diverging.
+    """Return four learning rates from small to large that show all behaviours: too slow, good, too large, diverging.
 
-    The good one is the smallest that soon arrives in the valley, the last one the smallest that diverges there. An
-    optimizer whose steps are bounded never does, or only far away: then it is ``FAR`` times the good one.
+    The good one is the smallest that converges within ``SOON`` steps in the valley, the last one the smallest that
+    diverges there. An optimizer with bounded steps may never diverge; then the last is ``FAR`` times the good one.
     """
     good = good_on_valley(node)
     lost = _smallest(node, RATES.index(good), lambda found: found.verdict == "diverges", at_most=FAR * good)
@@ -150,8 +150,10 @@ def telling_rates(node: Mapping[str, Any]) -> list[float]:
 def _smallest(
     node: Mapping[str, Any], first: int, holds: Callable[[Descent], bool], at_most: float = RATES[-1]
 ) -> float | None:
-    """The smallest of ``RATES`` from this place on whose path in the valley does so: doubled until it does, then
-    looked for within the last doubling."""
+    """Return the smallest of ``RATES`` from an index whose path in the valley has a property, None where none has.
+
+    Rates are doubled until one has it; then those within the last doubling are tried.
+    """
     for place in range(first, len(RATES), 3):
         if RATES[place] > 1.001 * at_most:
             return None
@@ -162,21 +164,21 @@ def _smallest(
 
 
 def multiples(lr: float) -> list[float]:
-    """Four learning rates around one that the user gave."""
+    """Return four learning rates around a given one."""
     return [float(f"{lr * factor:.3g}") for factor in (0.1, 1, 3, 10)]
 
 
 def good_on_valley(node: Mapping[str, Any]) -> float:
-    """The smallest learning rate that soon arrives in the valley or, where none does, the one that ends lowest."""
-    good = _smallest(node, 0, lambda found: found.arrival is not None and found.arrival <= SOON)
+    """Return the smallest learning rate that soon converges in the valley, or else the one that ends lowest."""
+    good = _smallest(node, 0, lambda found: found.converged_at is not None and found.converged_at <= SOON)
     if good is not None:
         return good
     found = [descend(node, VALLEY, lr) for lr in RATES[::4]]
     return min(found, key=lambda each: float(np.nan_to_num(each.heights[-1], nan=np.inf))).lr
 
 
-def memory(node: Mapping[str, Any]) -> tuple[str, Callable[[float], dict[str, Any]]] | None:
-    """The hyperparameter that says how long gradients are remembered, and a function from its value to arguments."""
+def momentum_argument(node: Mapping[str, Any]) -> tuple[str, Callable[[float], dict[str, Any]]] | None:
+    """Return the hyperparameter by which past gradients decay, and a function from its value to arguments."""
     if "momentum" in node:
         return "momentum", lambda value: {"momentum": value}
     if "betas" in node:
@@ -186,6 +188,6 @@ def memory(node: Mapping[str, Any]) -> tuple[str, Callable[[float], dict[str, An
     return None
 
 
-def memories(node: Mapping[str, Any]) -> list[float]:
-    """Values of that hyperparameter to compare: none (or little, for Nesterov's needs some), the usual, much."""
+def momentum_values(node: Mapping[str, Any]) -> list[float]:
+    """Return values of that hyperparameter to compare: 0 (0.5 for Nesterov's, which needs some), usual, large."""
     return [0.5 if node.get("nesterov") else 0.0, 0.9, 0.99]

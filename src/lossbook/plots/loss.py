@@ -1,4 +1,4 @@
-"""The picture of a loss: its value and its gradient over one number, next to its relatives."""
+"""The picture of a loss: its value and gradient as functions of one number, with related losses."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _VARIANTS = ((0, (6, 2)), (0, (2, 2)))
 
 
 def draw(contract: Contract, others: Mapping[str, Contract], path: Path) -> None:
-    """Write the picture of this loss as PNG.
+    """Write the picture of a loss as PNG.
 
     Args:
-        contract: of the loss, with the hyperparameters that are drawn.
-        others: contracts by name, among them its relatives.
+        contract: of the loss, with its hyperparameters.
+        others: contracts by name, including those of related losses.
         path: of the file.
 
     Raises:
-        UserError: the loss is a function of more than one number.
+        UserError: the loss depends on more than one number.
     """
     name = family_of(contract)
     family = FAMILIES[name]
@@ -50,7 +50,7 @@ def draw(contract: Contract, others: Mapping[str, Contract], path: Path) -> None
         figure.suptitle(f"{contract.name}: {family.name}", fontsize=16, fontweight="bold", x=0.01, ha="left")
         left, right = figure.subplots(1, 2)
         numbers = family.grid()
-        for axes, title in ((left, "loss of one sample"), (right, "its gradient, which a step goes against")):
+        for axes, title in ((left, "loss of one sample"), (right, "derivative of the loss")):
             for label, each, color, line, width in lines:
                 values = each.values if axes is left else each.slopes
                 axes.plot(numbers, values, color=color, linestyle=line, linewidth=width, label=label)
@@ -61,11 +61,11 @@ def draw(contract: Contract, others: Mapping[str, Contract], path: Path) -> None
             if family.span[0] < 0:
                 axes.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
         left.set_ylabel("loss")
-        right.set_ylabel("slope of the loss")
+        right.set_ylabel("derivative")
         own_lines = [each for _, each, *_ in lines if contract.name in each.names]
         every = [each for _, each, *_ in lines]
         left.set_ylim(*_limits([each.values for each in own_lines], [each.values for each in every], 0.6))
-        # the steep ends of a curve would flatten all that is beside them
+        # steep ends of a curve would flatten the rest of the panel
         inner = slice(POINTS // 8, -POINTS // 8)
         slopes = {each: each.slopes[inner] for each in every}
         right.set_ylim(*_limits([slopes[each] for each in own_lines], list(slopes.values()), 0.9))
@@ -74,7 +74,7 @@ def draw(contract: Contract, others: Mapping[str, Contract], path: Path) -> None
 
 
 def _limits(own: Sequence[Tensor], every: Sequence[Tensor], more: float) -> tuple[float, float]:
-    """The height of a panel: the loss itself in full, the others as far as ``more`` of its span beyond."""
+    """Return the limits of a panel: all of the loss itself, and of the others up to ``more`` times its span beyond."""
     low, high = (float(bound(torch.stack(list(own)))) for bound in (torch.min, torch.max))
     least, most = (float(bound(torch.stack(list(every)))) for bound in (torch.min, torch.max))
     span = high - low or 1.0
@@ -83,7 +83,7 @@ def _limits(own: Sequence[Tensor], every: Sequence[Tensor], more: float) -> tupl
 
 
 def _label(found: LossCurve, contract: Contract | None = None) -> str:
-    """The names of a curve; with a contract the first with the hyperparameter that variants change."""
+    """Return the names of a curve; with a contract, the first with the hyperparameter that variants change."""
     first, *same = found.names
     keys = () if contract is None else ("beta", "margin", "label_smoothing")
     first += "".join(f", {key} {contract.criterion[key]:g}" for key in keys if contract and key in contract.criterion)

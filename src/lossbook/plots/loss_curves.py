@@ -1,4 +1,4 @@
-"""A loss as a function of one number, by way of its own contract: encoding, activation and criterion as in a run."""
+"""Losses as functions of one number, with the encoding, activation and criterion of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from lossbook.losses.contract import Contract
 from lossbook.losses.objective import Objective
 
 POINTS = 241
-Place = Callable[[Objective, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,12 @@ class Family:
     """Losses that are functions of the same number.
 
     Args:
-        name: in a title.
+        name: for the title.
         axis: what the number is.
-        schema: of made-up data with one sample, or the few that make one pair.
-        span: the numbers that are drawn.
-        batch: one, as a dataset of this schema would give it.
-        output: (objective, number) -> the model's output, raw.
+        schema: of artificial data with one sample, or the samples of one pair.
+        span: range of the number.
+        batch: a batch as a dataset of this schema would yield it.
+        output: (objective, number) -> raw output of the model.
     """
 
     name: str
@@ -45,11 +44,11 @@ class Family:
 
 @dataclass(frozen=True, eq=False)
 class LossCurve:
-    """One line of a picture.
+    """A loss as a function of one number.
 
     Args:
-        names: of the losses that have this very curve.
-        values, slopes: (POINTS,) the loss, and its derivative by the number.
+        names: of all losses with this curve.
+        values, slopes: (POINTS,) the loss and its derivative.
     """
 
     names: tuple[str, ...]
@@ -57,11 +56,11 @@ class LossCurve:
     slopes: Tensor
 
 
-COUNT = 3.0  # the true one, where counts are predicted
+COUNT = 3.0  # the target where counts are predicted
 
 
 def _margin(objective: Objective, z: Tensor) -> Tensor:
-    """Scores that favour the true class by z; where each class is decided for itself, each by z."""
+    """Return scores with margin z in favour of the true class; for independent classes, margin z for each."""
     if objective.output_size == 1:
         return z.reshape(1, 1)
     each = objective.encoding.encode(torch.tensor([1])).is_floating_point()
@@ -70,17 +69,16 @@ def _margin(objective: Objective, z: Tensor) -> Tensor:
 
 
 def _compares(objective: Objective) -> bool:
-    """Whether adding a constant to all scores changes nothing: the criterion compares classes with each other."""
+    """Return whether adding a constant to all scores changes nothing: the criterion compares classes."""
     scores, batch = torch.tensor([[0.3, 0.9]]), {"target": torch.tensor([1])}
     first, second = (objective(scores + shift, batch).loss for shift in (0.0, 5.0))
     return bool(torch.isclose(first, second, rtol=1e-4, atol=1e-6))
 
 
 def _rate(objective: Objective, count: Tensor) -> Tensor:
-    """The output that predicts this count: the count, or what its logarithm or softplus is taken from."""
-    count = (
-        count / objective.encoding.placed(torch.ones(1, 1)).squeeze()
-    )  # rates behind softplus are in units of a mean
+    """Return the output that predicts a count: the count, its logarithm, or its inverse softplus."""
+    # with softplus the output is in units of the mean count
+    count = count / objective.encoding.placed(torch.ones(1, 1)).squeeze()
     if objective.activation == "softplus":
         return count.expm1().log().reshape(1, 1)
     logarithm = getattr(objective.criterion, "log_input", False)
@@ -103,20 +101,20 @@ FAMILIES = {
         _batch(target=torch.zeros(1, 1)), lambda objective, error: error.reshape(1, 1),
     ),
     "count": Family(
-        "counts", f"predicted count, of which {COUNT:g} is true",
+        "counts", f"predicted count (target {COUNT:g})",
         Schema("count", (1,), 2, width=1, mean=(0.0,), scale=(1.0,)), (0.25, 8.0),
         _batch(target=torch.full((1, 1), COUNT)), _rate,
     ),
     "margin": Family(
-        "classification", "margin: by how much the true class is favoured (below 0: the decision is wrong)",
+        "classification", "margin of the true class (below 0: wrong prediction)",
         Schema("class", (1,), 2, classes=2, class_counts=(1, 1)), (-3.0, 3.0), _batch(target=_ONE), _margin,
     ),
     "distance": Family(
-        "pairs by their distance", "distance of the two embeddings",
+        "pairs by distance", "distance between the two embeddings",
         Schema("pair", (1,), 2), (0.02, 3.0), _batch(target=_ONE), lambda objective, d: (_row(0.0, 0.0), _row(d, 0.0)),
     ),
     "cosine": Family(
-        "pairs by their cosine", "cosine between the two embeddings",
+        "pairs by cosine similarity", "cosine similarity of the two embeddings",
         Schema("pair", (1,), 2), (-0.995, 0.995), _batch(target=_ONE),
         lambda objective, c: (_row(1.0, 0.0), _row(c, (1 - c * c).sqrt())),
     ),
@@ -126,7 +124,7 @@ FAMILIES = {
         lambda objective, d: (_row(0.0, 0.0), _row(2 + d / 2, 0.0), _row(0.0, 2 - d / 2)),
     ),
     "ranking": Family(
-        "ranking", "score of the higher − score of the lower",
+        "ranking", "score of the higher-ranked sample − score of the lower-ranked one",
         Schema("value", (1,), 2, width=1, mean=(0.0,), scale=(1.0,)), (-3.0, 3.0),
         {"target": torch.tensor([[1.0], [0.0]]), "index": torch.arange(2)},
         lambda objective, d: torch.stack([d, d * 0]).reshape(2, 1),
@@ -135,10 +133,10 @@ FAMILIES = {
 
 
 def family_of(contract: Contract) -> str:
-    """The family, a key of ``FAMILIES``, in which this loss is drawn.
+    """Return the family of a loss, a key of ``FAMILIES``.
 
     Raises:
-        UserError: the loss is a function of more than one number; the reason is given.
+        UserError: the loss depends on more than one number; the message says why.
     """
     kinds, paired = contract.accepts, contract.pairing
     if contract.inputs == "single":
@@ -152,20 +150,20 @@ def family_of(contract: Contract) -> str:
     if contract.inputs == "triplets" and "triplet" in kinds:
         return "triplet"
     why = {
-        "views": "It is a function of all similarities within a batch at once, not of one number.",
-        "sequence": "It sums over all alignments of a text with a sequence, and is no function of one number.",
+        "views": "It is a function of all similarities in a batch, not of one number.",
+        "sequence": "It sums over all alignments of a text with a sequence, so it is not a function of one number.",
     }
-    rule = why.get(contract.inputs, f"For targets of the kind {' or '.join(kinds)} it is no function of one number.")
+    rule = why.get(contract.inputs, f"For targets of kind {' or '.join(kinds)} it is not a function of one number.")
     raise UserError(Problem(f"loss={contract.name}", rule, "loss=smooth_l1 or loss=multi_margin, for instance"))
 
 
 def curve(contract: Contract, family: Family, same: bool = True) -> LossCurve:
-    """The loss and its slope over the family's numbers.
+    """Return a loss and its derivative over the family's range.
 
     Args:
         contract: of the loss.
-        family: the one it belongs to.
-        same: of pairs, those that belong together; False: those that do not.
+        family: that it belongs to.
+        same: for pairs, whether both samples are of the same class.
     """
     objective = bind(contract, family.schema, 2 if family.schema.target in ("pair", "triplet") else None)
     batch = family.batch if same else {**family.batch, "target": torch.tensor([0])}
@@ -180,7 +178,7 @@ def curve(contract: Contract, family: Family, same: bool = True) -> LossCurve:
 
 
 def merged(curves: list[LossCurve]) -> list[LossCurve]:
-    """Curves that coincide as one under all their names, in the order of the first."""
+    """Merge curves that coincide into one with all their names, in order of first occurrence."""
     found: list[LossCurve] = []
     for each in curves:
         for place, other in enumerate(found):
@@ -193,7 +191,7 @@ def merged(curves: list[LossCurve]) -> list[LossCurve]:
 
 
 def relatives(contract: Contract, family: str, others: Mapping[str, Contract]) -> list[Contract]:
-    """The other losses that can be drawn over the same numbers."""
+    """Return the other losses that are functions of the same number."""
     found = []
     for name, other in others.items():
         if name == contract.name:
@@ -206,7 +204,7 @@ def relatives(contract: Contract, family: str, others: Mapping[str, Contract]) -
 
 
 def variants(contract: Contract) -> list[Contract]:
-    """The same loss with its most telling hyperparameter halved and doubled, named after it."""
+    """Return the same loss with its most important hyperparameter halved and doubled, named after it."""
     for key, instead in (("beta", (0.5, 2.0)), ("margin", (0.5, 2.0)), ("label_smoothing", (0.2,))):
         value = contract.criterion.get(key)
         if isinstance(value, (int, float)):

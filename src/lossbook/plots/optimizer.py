@@ -1,4 +1,4 @@
-"""The picture of an optimizer: learning rates and momenta on a parabola and in a valley."""
+"""The picture of an optimizer: paths on a parabola and in a valley by learning rate and by momentum."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ from lossbook.plots.descent import (
     Surface,
     descend,
     good_on_valley,
-    memories,
-    memory,
+    momentum_argument,
+    momentum_values,
 )
 from lossbook.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, picture
 
 _RATES = ((BLUE, ":"), (GREEN, "-"), (PURPLE, "--"), (RED, "-."))
-_MEMORIES = ((BLUE, ":"), (GREEN, "-"), (PURPLE, "--"))
+_MOMENTA = ((BLUE, ":"), (GREEN, "-"), (PURPLE, "--"))
 _AVERAGES = ((0.8, BLUE, ":"), (0.9, GREEN, "-"), (0.95, PURPLE, "--"), (0.98, ORANGE, "-."))
 _WINDOW = {1: ((-3.4, 3.4), (-3.0, 44.0)), 2: ((-5.2, 5.2), (-3.0, 3.0))}
 
 
 def draw(name: str, node: Mapping[str, Any], rates: Sequence[float], path: Path, given: Sequence[str] = ()) -> None:
-    """Write the picture of the optimizer of this config node as PNG.
+    """Write the picture of an optimizer as PNG.
 
     Args:
         name: of the option.
-        node: plain.
+        node: its config, as plain containers.
         rates: four learning rates, from small to large.
         path: of the file.
-        given: what the user set, for the title.
+        given: the user's settings, for the title.
     """
-    remembers = memory(node)
-    with picture(path, 18, 10.4 if remembers else 7.2) as figure:
-        below = figure.add_gridspec(3 if remembers else 2, 5, width_ratios=(1, 1, 1, 1, 1.35))
+    momentum = momentum_argument(node)
+    with picture(path, 18, 10.4 if momentum else 7.2) as figure:
+        below = figure.add_gridspec(3 if momentum else 2, 5, width_ratios=(1, 1, 1, 1, 1.35))
         title = f"What the learning rate does: {name}" + (f", {', '.join(given)}" if given else "")
         figure.suptitle(title, fontsize=17, fontweight="bold", x=0.01, ha="left")
         for row, surface in enumerate((PARABOLA, VALLEY)):
             paths = [descend(node, surface, lr) for lr in rates]
             labels = [f"lr {lr:g}" for lr in rates]
             _row(figure, below[row, :], surface, paths, labels, _RATES)
-        if remembers:
-            key, arguments = remembers
+        if momentum:
+            key, arguments = momentum
             lr = good_on_valley({**node, **arguments(0.9)})
-            values = memories(node)
+            values = momentum_values(node)
             paths = [descend({**node, **arguments(value)}, VALLEY, lr) for value in values]
             labels = [f"{key} {value:g}" for value in values]
-            _row(figure, below[2, :], VALLEY, paths, labels, _MEMORIES, f", lr {lr:g}")
+            _row(figure, below[2, :], VALLEY, paths, labels, _MOMENTA, f", lr {lr:g}")
             _averages(figure.add_subplot(below[2, 3]))
         figure.supxlabel(_notes(node), fontsize=11, color=INK, x=0.01, ha="left")
 
@@ -70,7 +70,7 @@ def _row(
     styles: Sequence[tuple[str, str]],
     common: str = "",
 ) -> None:
-    """A panel a path, titled by its label and what is common to all, and in the last column all their losses."""
+    """Draw a row: a panel for each path, titled by its label and what is common to all, and the losses of all paths."""
     spec, row = cells.get_gridspec(), cells.rowspan.start
     for column, (each, label, (color, _)) in enumerate(zip(paths, labels, styles, strict=True)):
         axes = figure.add_subplot(spec[row, column])
@@ -85,7 +85,7 @@ def _path(axes: Axes, surface: Surface, descent: Descent, color: str) -> None:
     across, up = _WINDOW[len(surface.start)]
     points = descent.points[: STEPS + 1]
     lost = descent.verdict == "diverges"
-    if lost:  # up to where it leaves the window; from then on it would cross it at every step
+    if lost:  # only until it leaves the window, which it would otherwise cross at every step
         beyond = np.abs(points[:, -1]) > up[1] if len(surface.start) > 1 else descent.heights[: len(points)] > up[1]
         points = points[: int(np.argmax(beyond)) + 1] if beyond.any() else points
     if len(surface.start) == 1:
@@ -140,7 +140,7 @@ def _losses(axes: Axes, paths: Sequence[Descent], labels: Sequence[str], styles:
 
 
 def _averages(axes: Axes) -> None:
-    """What an exponential mean with b makes of the past."""
+    """Draw the weights of past gradients in an exponential moving average with decay b."""
     ages = np.arange(51)
     for b, color, line in _AVERAGES:
         label = f"b {b:g}: mean of about {1 / (1 - b):.0f}"
@@ -153,20 +153,20 @@ def _averages(axes: Axes) -> None:
 
 
 def _notes(node: Mapping[str, Any]) -> str:
-    """What a reader has to know of this optimizer to believe the picture."""
+    """Return notes that explain the picture of this optimizer."""
     can = capability(str(node["_target_"]))
-    found = [f"Each path takes {STEPS} steps from the black dot; it arrives where the loss stays below a hundredth."]
+    found = [f"Each path has {STEPS} steps from the black dot; it converges if the loss stays below 1 % of its start."]
     if can.takes == "matrices":
         found.append(
-            "It takes matrices: the point is one of a single row, whose orthogonalised update has a fixed length,"
-            " so that it swings about the minimum unless a schedule shrinks lr."
+            "It only trains matrices: the point is a matrix of one row, whose orthogonalised update has a fixed length,"
+            " so that it oscillates around the minimum unless a schedule reduces lr."
         )
     if can.sparse == "only":
-        found.append("It takes sparse gradients: each coordinate is a row of a table.")
+        found.append("It only takes sparse gradients: each coordinate is a row of an embedding.")
     if can.closure:
-        found.append("One iteration a step is shown, its line search included; a run takes max_iter of them.")
+        found.append("Each step is one iteration with its line search; a step of a run has up to max_iter of them.")
     if not can.schedule:
-        found.append("lr is the first size of its steps alone.")
+        found.append("lr is only the initial step size.")
     if can.averages:
-        found.append("Shown is where it stands, not the mean of its path that it also keeps.")
+        found.append("The path is that of the weights themselves, not of their average, which it also keeps.")
     return textwrap.fill(" ".join(found), 210)

@@ -1,4 +1,4 @@
-"""The picture of a range test: loss against learning rate, the suggested one marked."""
+"""The picture of a learning rate range test: loss over learning rate, with the suggested rate."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lossbook.optim.range_test import Curve
+from lossbook.optim.range_test import RangeTestCurve
 from lossbook.plots.style import BLUE, FAINT, INK, ORANGE, RED, picture
 
 
-def draw(curve: Curve, title: str, path: Path) -> None:
-    """Write the picture of this curve as PNG."""
+def draw(curve: RangeTestCurve, title: str, path: Path) -> None:
+    """Write the picture of a curve as PNG."""
     rates, losses, smoothed = np.asarray(curve.rates), np.asarray(curve.losses), curve.smoothed()
     found = curve.suggestion()
     with picture(path, 9, 5.4) as figure:
@@ -25,7 +25,7 @@ def draw(curve: Curve, title: str, path: Path) -> None:
         axes.set_xlim(rates[0], rates[-1] * 1.15)
         axes.set_xlabel("learning rate of the step before the batch (log scale)")
         axes.set_ylabel("loss")
-        axes.set_title(f"Learning-rate range test: {title}", loc="left", pad=12)
+        axes.set_title(f"Learning rate range test: {title}", loc="left", pad=12)
         if found is not None:
             at = {lr: float(np.interp(np.log(lr), np.log(rates), smoothed)) for lr in astuple(found)}
             minimum = float(rates[smoothed.argmin()])
@@ -35,7 +35,7 @@ def draw(curve: Curve, title: str, path: Path) -> None:
             ):
                 axes.plot(lr, height, shape, color=ORANGE, markeredgecolor=INK, markersize=8, zorder=4, label=label)
             axes.axvline(found.lr, color=RED, linewidth=1.4, linestyle="--", alpha=0.8)
-            axes.plot(found.lr, at[found.lr], "o", color=RED, markersize=10, zorder=5, label="halfway between them")
+            axes.plot(found.lr, at[found.lr], "o", color=RED, markersize=10, zorder=5, label="geometric mean of both")
             axes.annotate(
                 f"suggested: {found.lr:g}",
                 (found.lr, high),
@@ -61,7 +61,7 @@ def draw(curve: Curve, title: str, path: Path) -> None:
 
 
 def _limits(start: float, losses: np.ndarray, smoothed: np.ndarray) -> tuple[float, float]:
-    """The losses that are worth seeing: what happens before it is out of sight."""
+    """Return the limits of the loss axis: all losses up to the minimum, without the divergence after it."""
     low = min(float(losses.min()), float(smoothed.min()))
     before = losses[: int(smoothed.argmin()) + 1]
     high = max(start, float(before.max()))

@@ -96,17 +96,16 @@ def assemble(
     task = of_kind(build(task_node, key="task", trust=trust, offered=offered), Task, "task", task_node)
     watched, mode = primary(contract, schema, task.directions())
     directions = {**task.directions(), watched: mode}
-    factories = {"": make_optimizer}
     module = LossbookModule(
         task,
         primary=(watched, mode),
-        make_optimizers=factories,
+        make_optimizer=make_optimizer,
         make_scheduler=scheduler_factory(config["scheduler"], trust, (f"val/{watched}", mode), directions),
         check_targets=not in_memory,
         repeats=make_optimizer.capability.closure,
     )
     try_batch(module, data, config)
-    groups = [group for factory in factories.values() for group in factory.plan(module)]
+    groups = [group for parts in task.optimizers.values() or (None,) for group in make_optimizer.plan(module, parts)]
     return Assembly(data, task, module, fitted, groups, directions)
 
 

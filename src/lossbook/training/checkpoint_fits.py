@@ -68,16 +68,20 @@ def _states(
     checkpoint: Mapping[str, Any], trainer: L.Trainer, module: LossbookModule, loading: Loading
 ) -> Iterator[str]:
     """All beside the weights."""
-    yield from _loops(checkpoint, trainer)
-    states = checkpoint["optimizer_states"]
-    if len(states) != 1:
-        yield f"optimizer_states holds {len(states)} states, and a run has one optimizer."
-    elif strange := [name for name in _trained(states[0]) if name not in checkpoint["state_dict"]]:
-        yield f"optimizer_states[0].param_groups name {str(strange[0])[:80]}, which is no weight of the checkpoint."
-    elif isinstance(module.make_optimizer, OptimizerFactory):
-        with torch.enable_grad():
-            optimizer = module.make_optimizer.trial(module)
-        yield from state_problems(optimizer, states[0], loading)
+    yield from _loops(checkpoint, trainer, module.automatic_optimization)
+    states, turns = checkpoint["optimizer_states"], [*module.task.optimizers.values()] or [None]
+    if len(states) != len(turns):
+        has = "one optimizer" if len(turns) == 1 else f"{len(turns)} optimizers"
+        yield f"optimizer_states holds {len(states)} states, and a run has {has}."
+        turns = []
+    for place, parts in enumerate(turns):
+        if strange := [name for name in _trained(states[place]) if name not in checkpoint["state_dict"]]:
+            named = f"optimizer_states[{place}].param_groups name {str(strange[0])[:80]}"
+            yield f"{named}, which is no weight of the checkpoint."
+        elif isinstance(module.make_optimizer, OptimizerFactory):
+            with torch.enable_grad():
+                optimizer = module.make_optimizer.trial(module, parts)
+            yield from state_problems(optimizer, states[place], loading, place)
     if str(checkpoint[ENTRY]["config"]["scheduler"].get("_target_")).startswith("lossbook."):
         for state in checkpoint["lr_schedulers"]:
             yield from _schedule(state)
@@ -98,13 +102,16 @@ def _trained(state: Mapping[str, Any]) -> list[str]:
     return [name for group in state["param_groups"] for name in group.get("param_names", ())]
 
 
-def _loops(checkpoint: Mapping[str, Any], trainer: L.Trainer) -> Iterator[str]:
+def _loops(checkpoint: Mapping[str, Any], trainer: L.Trainer, automatic: bool) -> Iterator[str]:
     saved = checkpoint["loops"]["fit_loop"]
     found = [*like(trainer.fit_loop.state_dict())(saved, "loops.fit_loop")]
     yield from found
     if found:
         return
-    steps = saved["epoch_loop.automatic_optimization.optim_progress"]["optimizer"]["step"]["total"]["completed"]
+    if automatic:
+        steps = saved["epoch_loop.automatic_optimization.optim_progress"]["optimizer"]["step"]["total"]["completed"]
+    else:
+        steps = saved["epoch_loop.manual_optimization.optim_step_progress"]["total"]["completed"]
     if steps != checkpoint["global_step"]:
         yield f"global_step is {checkpoint['global_step']}, and the loops have counted {steps}."
     loaders = saved["state_dict"].get("combined_loader")
@@ -159,9 +166,9 @@ def _callbacks(checkpoint: Mapping[str, Any], trainer: L.Trainer) -> Iterator[st
 def _meter(running: Mapping[str, Any], meter: Meter) -> Iterator[str]:
     """The sums of an epoch that has begun; what is measured may have changed since."""
     own = meter.running()
-    mean = own["means.loss"]
-    if running and "means.loss" not in running:
-        yield "meter[0].means.loss is missing."
+    losses = [name for name in own if name.startswith("means.loss")]
+    mean = own[losses[0]]
+    yield from (f"meter[0].{name} is missing." for name in losses if running and name not in running)
     for name, value in running.items():
         short = name.removeprefix("means.")
         if name not in own and name == short:

@@ -1,4 +1,4 @@
-"""Pictures of what an optimizer or a loss does, drawn from the same options that a run takes."""
+"""Draw what an optimizer or a loss does, from the same options as a run."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def explore(config: DictConfig, folder: Path | None, options: Mapping[str, Any])
     """Draw the optimizer or the loss that the overrides choose.
 
     Args:
-        config: as ``lossbook.compose`` gives it.
-        folder: for the picture, where the user or a sweep gave one; ``outputs/explore`` otherwise.
-        options: values of ``OPTIONS``: ``out``, the picture's own path.
+        config: from ``lossbook.compose``.
+        folder: for the picture; None: ``outputs/explore``.
+        options: values of ``OPTIONS``: ``out``, the path of the picture.
 
     Returns:
         The path of the picture, a PNG.
 
     Raises:
-        UserError: neither or both are chosen, an override would have no effect, or the loss is no function of one
+        UserError: neither or both are chosen, an override would have no effect, or the loss is not a function of one
             number.
     """
     values = plain(config)
@@ -38,7 +38,7 @@ def explore(config: DictConfig, folder: Path | None, options: Mapping[str, Any])
     name = str(values["choices"][group])
     out = options["out"]
     if out is not None and not str(out).endswith(".png"):
-        raise refuse(f"out={out}", "The picture is a PNG.", f"out={Path(out).with_suffix('.png')}")
+        raise refuse(f"out={out}", "The picture must be a PNG.", f"out={Path(out).with_suffix('.png')}")
     path = Path(out) if out is not None else (folder or OUTPUTS / "explore") / f"{name.replace('/', '_')}.png"
     (_optimizer if group == "optim" else _loss)(name, values, path)
     print(path)
@@ -46,16 +46,16 @@ def explore(config: DictConfig, folder: Path | None, options: Mapping[str, Any])
 
 
 def _chosen(overrides: list[str]) -> str:
-    """``optim`` or ``loss``."""
+    """Return ``optim`` or ``loss``, whichever the overrides choose."""
     keys = {override.input_line: override.key_or_group.partition(".")[0] for override in parse(overrides)}
     idle = [given for given, key in keys.items() if key not in ("optim", "loss")]
     if idle:
-        rule = "A picture is drawn of an optimizer or a loss alone; this would have no effect."
-        raise UserError(*(Problem(given, rule, "leave it out") for given in idle))
+        rule = "Only an optimizer or a loss is drawn, so this would have no effect."
+        raise UserError(*(Problem(given, rule, "remove it") for given in idle))
     groups = sorted(set(keys.values()))
     if len(groups) != 1:
         given = " ".join(keys) or "Nothing to draw."
-        raise refuse(given, "Give one optimizer, or one loss.", "optim=sgd optim.momentum=0.9, or loss=smooth_l1")
+        raise refuse(given, "Give one optimizer or one loss.", "optim=sgd optim.momentum=0.9, or loss=smooth_l1")
     return groups[0]
 
 

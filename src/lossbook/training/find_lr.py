@@ -1,4 +1,4 @@
-"""The learning-rate range test of a run's own data, model, loss and optimizer."""
+"""Run a learning rate range test on the data, model, loss and optimizer of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lossbook.optim.checks import one_process
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from lossbook.optim.range_test import Curve, Range
+    from lossbook.optim.range_test import RangeTest, RangeTestCurve
     from lossbook.training.assemble import Assembly
 
 OPTIONS: dict[str, Any] = {"find.min": 1e-7, "find.max": 10.0, "find.steps": 200}
@@ -28,22 +28,22 @@ OPTIONS: dict[str, Any] = {"find.min": 1e-7, "find.max": 10.0, "find.steps": 200
 def find_lr(
     config: DictConfig, folder: Path | None, options: Mapping[str, Any], config_dir: str | None = None
 ) -> dict[str, float]:
-    """Train a few steps with a learning rate that grows, draw the loss against it, and suggest one to train with.
+    """Train a few steps with a growing learning rate, plot the loss over it, and suggest a rate to train with.
 
-    ``find_lr.png`` and ``find_lr.csv`` are written; the weights are not kept.
+    Writes ``find_lr.png`` and ``find_lr.csv``; the weights are not kept.
 
     Args:
-        config: as ``lossbook.compose`` gives it; its schedule has no part in the test.
-        folder: for the files; ``outputs/find_lr/<loss>-<optim>/<date>_<time>`` is claimed where None.
+        config: from ``lossbook.compose``; its schedule is ignored.
+        folder: for the files; None: a new ``outputs/find_lr/<loss>-<optim>/<date>_<time>``.
         options: values of ``OPTIONS``.
-        config_dir: the user's own options, for the command that is printed.
+        config_dir: folder of the user's own options, for the command that is printed.
 
     Returns:
-        ``lr``, the suggested learning rate; nothing where the loss never fell.
+        ``lr``, the suggested learning rate; empty where the loss never fell.
 
     Raises:
-        UserError: what is wrong with the config, optimizers that the test says nothing about, and a loss that diverges
-            at once.
+        UserError: for mistakes in the config, optimizers for which the test is meaningless, and a loss that diverges at
+            once.
     """
     values = plain(config)
     contract = check(values)
@@ -51,12 +51,12 @@ def find_lr(
     if problems:
         raise UserError(*problems)
 
-    from lossbook.optim.range_test import Range
+    from lossbook.optim.range_test import RangeTest
     from lossbook.plots.range_test import draw
     from lossbook.training.assemble import assemble
     from lossbook.trust import Trust
 
-    over = Range(options["find.min"], options["find.max"], options["find.steps"])
+    over = RangeTest(options["find.min"], options["find.max"], options["find.steps"])
     assembly = assemble({**values, "scheduler": {"_target_": None}}, contract, Trust.of(values))
     curve = measure(values, assembly, over)
     choices = values["choices"]
@@ -68,7 +68,7 @@ def find_lr(
     return _tell(values, curve, over, title, made, config_dir)
 
 
-def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve:
+def measure(values: Mapping[str, Any], assembly: Assembly, over: RangeTest) -> RangeTestCurve:
     """Run the range test on an assembled run."""
     from lossbook.training.callbacks.growing_rates import DivergedError, GrowingRates
     from lossbook.training.fit import ctrl_c_itself, quiet
@@ -83,7 +83,7 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve
         "max_epochs": -1, "max_steps": over.steps + 1, "min_epochs": None, "min_steps": None, "max_time": None,
         "limit_val_batches": 0, "check_val_every_n_epoch": 1, "val_check_interval": None,
     }  # fmt: skip
-    # compiling changes no learning rate, and takes longer than the test
+    # compiling does not change the result, and takes longer than the test
     given = {key: value for key, value in values["trainer"].items() if key != "compile"}
     options = trainer_options({**given, **ours}, len(assembly.data.train_dataloader()))
     silent = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
@@ -96,7 +96,7 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve
 
 
 def next_command(overrides: Sequence[str], lr: float, config_dir: str | None = None) -> str:
-    """The command that trains with ``lr``, every other override as it was given."""
+    """Return the command that trains with ``lr`` and all other overrides."""
     kept = [one for one in overrides if one.lstrip("+~").partition("=")[0] != "optim.lr"]
     flags = [] if config_dir is None else ["--config-dir", config_dir]
     return shlex.join(["python", "scripts/train.py", *flags, *kept, f"optim.lr={lr:g}"])
@@ -106,25 +106,25 @@ def _problems(values: Mapping[str, Any]) -> list[Problem]:
     node, trainer, option = values["optim"], values["trainer"], values["choices"].get("optim")
     can, found = capability(str(node.get("_target_"))), []
     if values.get("ckpt") is not None:
-        rule = "The test starts from fresh weights, and a run that goes on has a learning rate already."
-        found.append(Problem(f"ckpt={values['ckpt']}", rule, "leave it out"))
+        rule = "The test starts from initial weights, and a run that is resumed has a learning rate already."
+        found.append(Problem(f"ckpt={values['ckpt']}", rule, "remove it"))
     if not can.schedule:
-        rule = "Its learning rate is only the first size of its steps, which then grow and shrink by themselves."
-        found.append(Problem(f"optim={option}", rule, f"python scripts/train.py optim={option}, as it is"))
+        rule = "Its learning rate is only the initial step size, which then adapts by itself."
+        found.append(Problem(f"optim={option}", rule, f"python scripts/train.py optim={option}, with its default"))
     elif can.closure:
-        rule = "It finds the length of its steps itself, by many evaluations of each batch."
+        rule = "It finds its step length by a line search, with several evaluations of each batch."
         found.append(Problem(f"optim={option}", rule, f"python scripts/train.py optim={option} optim.lr=1"))
     elif not isinstance(lr := node.get("lr"), (int, float)) or isinstance(lr, bool) or lr <= 0:
-        rule = "Groups keep their ratio to optim.lr, a number above 0."
+        rule = "It must be a number above 0, to which all groups keep their ratio."
         found.append(Problem(f"optim.lr={lr}", rule, "optim.lr=0.001"))
     if not one_process(trainer):
         key = "num_nodes" if trainer.get("num_nodes") not in (None, 1) else "devices"
-        rule = "The test runs in one process; the learning rate holds for the batch size of one."
+        rule = "The test runs in one process, so the learning rate is that for its batch size."
         found.append(Problem(f"trainer.{key}={trainer[key]}", rule, f"trainer.{key}=1"))
     return found
 
 
-def _write(path: Path, curve: Curve) -> None:
+def _write(path: Path, curve: RangeTestCurve) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["step", "lr", "loss", "smoothed"])
@@ -134,7 +134,7 @@ def _write(path: Path, curve: Curve) -> None:
 
 
 def _tell(
-    values: Mapping[str, Any], curve: Curve, over: Range, title: str, folder: Path, config_dir: str | None
+    values: Mapping[str, Any], curve: RangeTestCurve, over: RangeTest, title: str, folder: Path, config_dir: str | None
 ) -> dict[str, float]:
     from lossbook.training.summary import console
 
@@ -142,11 +142,11 @@ def _tell(
     end = "where the loss diverged" if curve.diverged else "and the loss did not diverge"
     out.print(f"{title}: {len(curve.rates)} of {over.steps} steps, lr {over.least:g} to {curve.rates[-1]:.2g}, {end}")
     if found is None:
-        out.print("suggested    [bold]none[/bold]: the loss never fell by more than it scatters; try a larger find.max")
+        out.print("suggested    [bold]none[/bold]: the loss never fell by more than its noise; try a larger find.max")
     else:
-        why = "halfway between the steepest fall and the minimum"
+        why = "geometric mean of the rates of steepest descent and minimum"
         out.print(f"suggested    [bold]optim.lr={found.lr:g}[/bold], {why}")
-        out.print(f"other rules  {found.steepest:g}, where the loss falls fastest; {found.tenth:g}, minimum / 10")
+        out.print(f"other rules  {found.steepest:g}, steepest descent; {found.tenth:g}, minimum / 10")
     out.print(f"figure       {folder / 'find_lr.png'}")
     if found is None:
         return {}

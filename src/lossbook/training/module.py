@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, cast
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from lossbook.losses.objective import every_target_ignored
@@ -26,7 +26,7 @@ from lossbook.training.effective_batch import EffectiveBatch, share_buffers
 from lossbook.training.meter import Meter
 
 Stage = Literal["train", "val", "test"]
-MakeOptimizer = Callable[[nn.Module], Optimizer]
+MakeOptimizer = Callable[..., Optimizer]
 
 
 class LossbookModule(L.LightningModule):
@@ -38,7 +38,7 @@ class LossbookModule(L.LightningModule):
     Args:
         task: what is trained together, and how; its networks become submodules under their names.
         primary: name of the metric that checkpoints watch, and whether its ``max`` or ``min`` is best.
-        make_optimizers: module -> optimizer, by the names of the task's optimizers, or one under the empty name.
+        make_optimizer: module -> optimizer; for a task whose optimizers take turns (module, names of networks) -> one.
         make_scheduler: (optimizer, length of the run) -> Lightning's scheduler config, or None.
         check_targets: check the targets of every batch; not needed where the whole set was checked before.
         repeats: the optimizer evaluates a batch several times a step.
@@ -48,7 +48,7 @@ class LossbookModule(L.LightningModule):
         self,
         task: Task,
         primary: tuple[str, str],
-        make_optimizers: Mapping[str, MakeOptimizer],
+        make_optimizer: MakeOptimizer,
         make_scheduler: MakeScheduler | None = None,
         check_targets: bool = True,
         repeats: bool = False,
@@ -58,14 +58,14 @@ class LossbookModule(L.LightningModule):
         for name, network in task.modules.items():
             self.add_module(name, network)
         self.primary = (f"val/{primary[0]}", primary[1])
-        self.make_optimizers = make_optimizers
+        self.make_optimizer = make_optimizer
         self.make_scheduler = make_scheduler
         self.check_targets = check_targets
         self.train_meter = Meter(task.measures(), task.terms, train=True)
         self.val_meter = Meter(task.measures(), task.terms)
         self.test_meter = Meter(task.measures(), task.terms)
         self.test_meter.choose_thresholds(False)
-        self.automatic_optimization = len(make_optimizers) == 1
+        self.automatic_optimization = not task.optimizers
         self.on_step: Callable[[Step], None] | None = None  # sees each evaluation of a training batch
         self._losses: list[Tensor] = []
         self._evaluated = -1  # number of the batch whose metrics are taken
@@ -112,7 +112,7 @@ class LossbookModule(L.LightningModule):
         """A step of each optimizer in turn on one batch; what they observe is one step to meters and logs."""
         optimizers, schedulers = self.optimizers(), self.lr_schedulers()
         whole: Step | None = None
-        for turn, optimizer in zip(self.make_optimizers, cast(Sequence[Any], optimizers), strict=True):
+        for turn, optimizer in zip(self.task.optimizers, cast(Sequence[Any], optimizers), strict=True):
             with self._trained(turn):
                 step = self.task.step(batch, turn)
                 optimizer.zero_grad()
@@ -211,7 +211,8 @@ class LossbookModule(L.LightningModule):
         self._log_epoch("test")
 
     def configure_optimizers(self) -> Any:
-        optimizers = [make(self) for make in self.make_optimizers.values()]
+        turns = self.task.optimizers.values()
+        optimizers = [self.make_optimizer(self, parts) for parts in turns] if turns else [self.make_optimizer(self)]
         if self.make_scheduler is None:
             return optimizers if len(optimizers) > 1 else optimizers[0]
         configs = [
@@ -240,7 +241,7 @@ class LossbookModule(L.LightningModule):
     @property
     def _steps_of_each(self) -> int:
         """Steps that each optimizer has made; Lightning counts those of all."""
-        return self.global_step // len(self.make_optimizers)
+        return self.global_step // max(1, len(self.task.optimizers))
 
     def _begin(self) -> None:
         """A batch without a target that counts is part of a larger one, where there are several to a step."""

@@ -50,8 +50,8 @@ def told(config: Mapping[str, Any], groups: Sequence[Mapping[str, Any]], loading
         return [f"the optimizer starts afresh: the checkpoint holds the state of {_classes(before['optim'])}", *lines]
     nodes = {"main": config["optim"], "rest": config["optim"].get("rest") or {}}
     whole = [{**nodes[group["part"]], **group} for group in groups]
-    states = checkpoint["optimizer_states"]
-    return [*(changes(states[0]["param_groups"], whole, loading.lr) if states else ()), *lines]
+    saved = [group for state in checkpoint["optimizer_states"] for group in state["param_groups"]]
+    return [*(changes(saved, whole, loading.lr) if saved else ()), *lines]
 
 
 def _classes(node: Mapping[str, Any]) -> str:

@@ -9,8 +9,8 @@ from torch import nn, tensor
 from torch.nn import functional as F
 
 from lossbook.losses.bind import bind
-from lossbook.losses.reading import read
 from lossbook.losses.criteria.function import FunctionCriterion
+from lossbook.losses.reading import read
 from lossbook.training.meter import Meter
 
 WEIGHTED = {"weight": [1.0, 2.0, 4.0], "ignore_index": 1}

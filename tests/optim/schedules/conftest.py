@@ -1,4 +1,4 @@
-"""Two groups with rates of their own, and the curves that a schedule draws over them."""
+"""An optimizer with two groups, and the curves of a schedule over them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def momenta(optimizer: Optimizer) -> list[float]:
 
 
 def walked(optimizer: Optimizer, schedule: Any, steps: int) -> list[Point]:
-    """What each of so many steps is made with."""
+    """Return the rates and momenta of a number of steps."""
     points = []
     for _ in range(steps):
         points.append(([float(group["lr"]) for group in optimizer.param_groups], momenta(optimizer)))
@@ -59,7 +59,7 @@ def curve() -> Callable[..., list[Point]]:
 
 @pytest.fixture
 def same() -> Callable[[list[Point], list[Point]], None]:
-    """Checks that two curves agree to rounding, for each group."""
+    """Return a check that two curves agree up to rounding, for each group."""
 
     def check(left: list[Point], right: list[Point]) -> None:
         assert len(left) == len(right)

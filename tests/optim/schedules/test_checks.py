@@ -1,4 +1,4 @@
-"""What is refused without torch, in which words, and what is let pass."""
+"""What is refused without torch, with which message, and what is accepted."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ WRONG = [
     ("step", {"step_size": 0}, "scheduler.step_size=0", "above 0"),
     ("step", {"gamma": 0}, "scheduler.gamma=0", "above 0"),
     ("exponential", {"gamma": -1}, "scheduler.gamma=-1", "above 0"),
-    ("multistep", {"milestones": [10, 5]}, "scheduler.milestones=[10,5]", "increases"),
-    ("multistep", {"milestones": [0.5, 10]}, "scheduler.milestones=[0.5,10]", "all of one kind"),
-    ("multistep", {"milestones": []}, "scheduler.milestones=[]", "increases"),
+    ("multistep", {"milestones": [10, 5]}, "scheduler.milestones=[10,5]", "increasing"),
+    ("multistep", {"milestones": [0.5, 10]}, "scheduler.milestones=[0.5,10]", "one kind"),
+    ("multistep", {"milestones": []}, "scheduler.milestones=[]", "increasing"),
     ("polynomial", {"power": 0}, "scheduler.power=0", "above 0"),
     ("cosine_restarts", {"T_mult": 1.5}, "scheduler.T_mult=1.5", "whole number"),
     ("cosine_restarts", {"T_0": 2.5}, "scheduler.T_0=2.5", "whole number"),
@@ -63,7 +63,7 @@ WRONG = [
     ("one_cycle", {"div_factor": 0.5}, "scheduler.div_factor=0.5", "from 1 to"),
     ("cyclic", {"mode": "sawtooth"}, "scheduler.mode=sawtooth", "triangular2"),
     ("cyclic", {"gamma": 0.9}, "scheduler.gamma=0.9", "exp_range"),
-    ("cyclic", {"gamma": 1.1, "mode": "exp_range"}, "scheduler.gamma=1.1", "leave the peak"),
+    ("cyclic", {"gamma": 1.1, "mode": "exp_range"}, "scheduler.gamma=1.1", "exceed the peak"),
     ("cyclic", {"step_size_down": 0}, "scheduler.step_size_down=0", "null"),
     ("plateau", {"mode": "maximum"}, "scheduler.mode=maximum", "null or min or max"),
     ("plateau", {"factor": 1.0}, "scheduler.factor=1.0", "below 1"),

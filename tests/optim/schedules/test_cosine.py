@@ -1,4 +1,4 @@
-"""Cosines against torch's own, and the default one bit for bit as it always was."""
+"""Compare cosine schedules with torch's; the default one stays the same to the bit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_default_curve_bit_for_bit(steps: int, warmup: float, final: float, 
 
     expected = walk(optimizer, torchs.LambdaLR(optimizer, share), 100)
     again = groups()
-    assert walk(again, Cosine(again, Length(steps, 7), final, warmup), 100) == expected
+    assert walk(again, Cosine(again, Length(steps, 7), final, warmup=warmup), 100) == expected
 
 
 def test_by_hand(curve: Any) -> None:

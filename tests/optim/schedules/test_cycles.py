@@ -1,4 +1,4 @@
-"""One-cycle and cyclic schedules against torch's own: rates and momenta of every group."""
+"""Compare 1cycle and cyclic schedules with torch's: rates and momenta of every group."""
 
 from __future__ import annotations
 

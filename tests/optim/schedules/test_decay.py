@@ -1,4 +1,4 @@
-"""Schedules that go down against torch's own, after torch's own warmup."""
+"""Compare decaying schedules with torch's, after torch's warmup."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from torch.optim import lr_scheduler as torchs
 
-from lossbook.optim.schedules.decay import Constant, Exponential, Linear, MultiStep, Polynomial, Step
+from lossbook.optim.schedules.decay import Constant, Exponential, Linear, MultiStep, Polynomial, StepDecay
 from lossbook.optim.schedules.length import Length
 
 LENGTH = Length(100, 10)
@@ -20,7 +20,7 @@ CASES: dict[str, tuple[type, dict[str, Any], Any]] = {
         {"start_factor": 0.25, "end_factor": 0.5, "total_iters": 40},
         lambda o, rest: torchs.LinearLR(o, 0.25, 0.5, 40),
     ),
-    "step": (Step, {"step_size": 7, "gamma": 0.5, **STEP}, lambda o, rest: torchs.StepLR(o, 7, 0.5)),
+    "step": (StepDecay, {"step_size": 7, "gamma": 0.5, **STEP}, lambda o, rest: torchs.StepLR(o, 7, 0.5)),
     "multistep": (
         MultiStep,
         {"milestones": [3, 20, 21, 70], "gamma": 0.3, **STEP},
@@ -55,7 +55,7 @@ def test_against_torch(name: str, warmup: float, curve: Any, same: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "torchs_own"),
     [
-        (Step, {"step_size": 3}, lambda o: torchs.StepLR(o, 3, 0.1)),
+        (StepDecay, {"step_size": 3}, lambda o: torchs.StepLR(o, 3, 0.1)),
         (MultiStep, {"milestones": [2, 7]}, lambda o: torchs.MultiStepLR(o, [2, 7], 0.1)),
         (Exponential, {"gamma": 0.8}, lambda o: torchs.ExponentialLR(o, 0.8)),
         (Linear, {"interval": "epoch", "warmup": 0}, lambda o: torchs.LinearLR(o, 1.0, 0.0, 10)),
@@ -72,8 +72,8 @@ def test_shares_follow_the_length_of_the_run(curve: Any, same: Any) -> None:
     """In a run of 100 steps with a warmup of 20, a quarter of the rest are 20 steps, and half of it 40."""
     shares = {"gamma": 0.5, "warmup": 0.2, **STEP}
     same(
-        curve(lambda o: Step(o, LENGTH, step_size=0.25, **shares)),
-        curve(lambda o: Step(o, LENGTH, step_size=20, **shares)),
+        curve(lambda o: StepDecay(o, LENGTH, step_size=0.25, **shares)),
+        curve(lambda o: StepDecay(o, LENGTH, step_size=20, **shares)),
     )
     same(
         curve(lambda o: MultiStep(o, LENGTH, milestones=[0.25, 0.5], **shares)),

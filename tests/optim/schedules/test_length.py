@@ -1,4 +1,4 @@
-"""The length of a run as a trainer will make it."""
+"""The length of a run is the number of steps that the trainer makes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OFF: Any = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar
 
 
 class Asking(L.LightningModule):
-    """Asks for the length, and counts what the run then makes."""
+    """Records the length of its run."""
 
     def __init__(self) -> None:
         super().__init__()

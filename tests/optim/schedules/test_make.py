@@ -1,4 +1,4 @@
-"""From a config's node to what Lightning steps."""
+"""Building a schedule from its config node."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_none() -> None:
 
 
 def test_ours_is_stepped_once_a_step(groups: Any) -> None:
-    """Also where a config came from elsewhere."""
-    found = made({"_target_": f"{OURS}decay.Step", "interval": "epoch", "frequency": 3}, groups(), trust=Trust())
+    """It holds for a config from elsewhere, too."""
+    found = made({"_target_": f"{OURS}decay.StepDecay", "interval": "epoch", "frequency": 3}, groups(), trust=Trust())
     assert (found["interval"], found["frequency"]) == ("step", 1)
     assert (found["scheduler"].interval, found["scheduler"].frequency) == ("epoch", 3)
     assert found["scheduler"].length == LENGTH
@@ -70,7 +70,7 @@ def test_torchs_plateau_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names_that_it_does_not_have_are_refused_before_there_is_an_optimizer() -> None:
     with pytest.raises(UserError, match=r"scheduler\.gamma"):
-        scheduler_factory({"_target_": f"{OURS}decay.Step", "gama": 0.1}, OWN_CONFIG, ACC, DIRECTIONS)
+        scheduler_factory({"_target_": f"{OURS}decay.StepDecay", "gama": 0.1}, OWN_CONFIG, ACC, DIRECTIONS)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_a_plateau_watches(node: dict[str, Any], watched: tuple[str, str], 
 
 
 def test_a_plateau_on_a_metric_that_does_not_say_which_value_is_best() -> None:
-    """It is refused before there is an optimizer, or told."""
+    """It is refused before there is an optimizer, unless the mode is given."""
     node = {"_target_": f"{OURS}plateau.Plateau", "monitor": "val/own"}
     with pytest.raises(
         UserError, match=r"scheduler.monitor=val/own\n.*\n  Fix: scheduler.mode=min or scheduler.mode=max"

@@ -1,4 +1,4 @@
-"""Plateau against torch's ReduceLROnPlateau fed the same figures."""
+"""Compare Plateau with torch's ReduceLROnPlateau on the same metrics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OPTIONS = st.fixed_dictionaries(
         "cooldown": st.integers(0, 3),
     }
 )
-FIGURES = st.lists(st.one_of(st.floats(-2, 2), st.just(math.nan), st.just(0.5)), max_size=40)
+VALUES = st.lists(st.one_of(st.floats(-2, 2), st.just(math.nan), st.just(0.5)), max_size=40)
 
 
 PEAKS = (0.4, 0.02)
@@ -41,34 +41,34 @@ def rates(optimizer: Any) -> list[float]:
 
 
 @settings(max_examples=60)
-@given(OPTIONS, FIGURES, st.sampled_from([0.0, 0.2]), st.integers(0, 40))
-def test_against_torch(options: dict[str, Any], figures: list[float], min_lr: float, cut: int) -> None:
-    """Also when saved and resumed anywhere on the way."""
+@given(OPTIONS, VALUES, st.sampled_from([0.0, 0.2]), st.integers(0, 40))
+def test_against_torch(options: dict[str, Any], values: list[float], min_lr: float, cut: int) -> None:
+    """It holds, too, when saved and resumed at any point."""
     theirs, ours = two_groups(), two_groups()
     reference = ReduceLROnPlateau(theirs, **options, min_lr=[min_lr * lr for lr in PEAKS], eps=0)
     schedule = Plateau(ours, LENGTH, **options, min_lr=min_lr)
-    for number, figure in enumerate(figures):
+    for number, value in enumerate(values):
         if number == cut:
             state, ours = schedule.state_dict(), two_groups()
             schedule = Plateau(ours, LENGTH, **options, min_lr=min_lr)
             schedule.load_state_dict(state)
-        reference.step(figure)
-        schedule.observe({"val/acc": 3.0, "val/loss": figure})
+        reference.step(value)
+        schedule.observe({"val/acc": 3.0, "val/loss": value})
         schedule.step()
         assert rates(ours) == pytest.approx(rates(theirs), rel=1e-12)
 
 
-def told(schedule: Plateau, *figures: float) -> list[float]:
-    """The share of the peak after each figure."""
+def told(schedule: Plateau, *values: float) -> list[float]:
+    """Return the share of the peak after each value."""
     shares = []
-    for figure in figures:
-        schedule.observe({"val/loss": figure})
+    for value in values:
+        schedule.observe({"val/loss": value})
         shares.append(schedule.optimizer.param_groups[0]["lr"] / 0.4)
     return shares
 
 
 def test_by_hand() -> None:
-    """Patience 1: the second figure on end that is no better halves the rate, before the next step."""
+    """With patience 1 the second consecutive value without improvement halves the rate, before the next step."""
     schedule = Plateau(two_groups(), LENGTH, factor=0.5, patience=1)
     assert told(schedule, 1.0, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0) == [1, 1, 1, 1, 0.5, 0.5, 0.25]
 
@@ -97,7 +97,7 @@ def test_its_state_is_plain_numbers() -> None:
     }  # fmt: skip
 
 
-def test_a_figure_that_does_not_come_is_refused_with_the_nearest() -> None:
+def test_a_metric_that_is_missing_is_refused_with_the_nearest() -> None:
     schedule = Plateau(two_groups(), LENGTH, monitor="val/los")
     with pytest.raises(UserError) as error:
         schedule.observe({"val/loss": 1.0, "val/acc": 0.5})

@@ -1,4 +1,4 @@
-"""Every value that an option states lies in its range, and has one."""
+"""Every value of an option has a range and lies within it."""
 
 from __future__ import annotations
 

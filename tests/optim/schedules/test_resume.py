@@ -1,4 +1,4 @@
-"""Where a schedule goes on; runs are in test_train.py."""
+"""Resuming schedules; whole runs are in test_train.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all schedules share: every option's defaults, saving, groups that come and go, epochs, frequency, refusals."""
+"""What all schedules share: defaults, saving, groups that change, epochs, frequency, errors."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_by_default_it_lies_within_the_peak_and_all_but_plateau_move(name: str, 
 def test_a_warmup_rises_to_where_the_shape_begins(name: str, warmup: float, groups: Any) -> None:
     optimizer = groups(torch.optim.Adam)
     schedule = build({**NODES[name], "warmup": warmup}, optimizer=optimizer, length=LENGTH)
-    first = schedule.factor(18)
-    assert [schedule.factor(step) for step in range(18)] == pytest.approx([first * (k + 1) / 19 for k in range(18)])
+    first = schedule.factor_at(18)
+    assert [schedule.factor_at(step) for step in range(18)] == pytest.approx([first * (k + 1) / 19 for k in range(18)])
 
 
 @pytest.mark.parametrize("stop", [1, 7, 31])
@@ -71,8 +71,7 @@ def test_saved_and_resumed_on_the_way(name: str, stop: int, groups: Any, walk: A
         points = []
         for step in steps:
             points += walk(optimizer, schedule, 1)
-            if hasattr(schedule, "observe"):
-                schedule.observe({"val/loss": 1 + step % 5})
+            schedule.observe({"val/loss": 1 + step % 5})
         return points
 
     optimizer = groups(torch.optim.Adam)
@@ -97,7 +96,7 @@ def test_groups_may_change_between_saving_and_resuming(groups: Any, walk: Any) -
     resumed.load_state_dict(schedule.state_dict())
     small, new, large = (group["lr"] for group in other.param_groups)
     assert [large, small] == [group["lr"] for group in optimizer.param_groups]
-    assert new == 7.0 * schedule.factor(20)
+    assert new == 7.0 * schedule.factor_at(20)
 
 
 def test_a_group_that_joins_follows_from_its_own_peak(groups: Any) -> None:
@@ -108,6 +107,14 @@ def test_a_group_that_joins_follows_from_its_own_peak(groups: Any) -> None:
     schedule.step()
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.32, 0.016, 4.0])
     assert schedule.get_last_lr() == [group["lr"] for group in optimizer.param_groups]
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name != "plateau"])
+def test_metrics_of_validation_change_nothing(name: str, groups: Any) -> None:
+    schedule = made(name, groups(torch.optim.Adam))
+    before = schedule.state_dict(), schedule.get_last_lr()
+    schedule.observe({"val/acc": 0.5})
+    assert (schedule.state_dict(), schedule.get_last_lr()) == before
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -127,26 +134,26 @@ def test_a_parameter_unfrozen_later_follows_the_same_factor(name: str) -> None:
         (-early - late).backward()
         optimizer.step()
         moved = early.item() - before[0], late.item() - before[1]
-        assert moved[0] == pytest.approx(0.4 * schedule.factor(step), abs=1e-12)
-        assert moved[1] == pytest.approx(0.02 * schedule.factor(step) if step >= 25 else 0, abs=1e-12)
+        assert moved[0] == pytest.approx(0.4 * schedule.factor_at(step), abs=1e-12)
+        assert moved[1] == pytest.approx(0.02 * schedule.factor_at(step) if step >= 25 else 0, abs=1e-12)
         schedule.step()
 
 
 def test_epochs_are_counted_from_the_end_of_the_warmup(groups: Any) -> None:
     schedule = Exponential(groups(), Length(50, 4), gamma=0.5, warmup=6)
-    shares = [schedule.factor(step) for step in range(18)]
+    shares = [schedule.factor_at(step) for step in range(18)]
     assert shares == pytest.approx([k / 7 for k in range(1, 7)] + [1.0] * 4 + [0.5] * 4 + [0.25] * 4)
 
 
 def test_frequency_holds_the_rate_in_between(groups: Any) -> None:
     every, held = (Linear(groups(), Length(12, 3), warmup=0, frequency=frequency) for frequency in (1, 5))
-    assert [held.factor(step) for step in range(12)] == [every.factor(step - step % 5) for step in range(12)]
+    assert [held.factor_at(step) for step in range(12)] == [every.factor_at(step - step % 5) for step in range(12)]
     epochs = Linear(groups(), Length(12, 3), warmup=0, interval="epoch", frequency=2)
-    assert [epochs.factor(step) for step in range(12)] == [1.0] * 6 + [0.5] * 6
+    assert [epochs.factor_at(step) for step in range(12)] == [1.0] * 6 + [0.5] * 6
 
 
 def test_a_warmup_as_long_as_the_run_is_refused(groups: Any) -> None:
-    with pytest.raises(UserError, match="The whole run has 60 steps"):
+    with pytest.raises(UserError, match="The run has 60 steps"):
         Constant(groups(), LENGTH, warmup=60)
     Constant(groups(), LENGTH, warmup=59)
 
@@ -173,11 +180,11 @@ def test_numbers_of_steps_do_without(groups: Any) -> None:
         "cyclic": {"step_size_up": 4, "cycle_momentum": False},
     }.items():
         schedule = build({**NODES[name], **more}, optimizer=groups(), length=endless)
-        assert [schedule.factor(step) for step in range(100)]
+        assert [schedule.factor_at(step) for step in range(100)]
 
 
 def test_the_state_of_another_schedule_gives_the_number_of_steps(groups: Any) -> None:
-    """A run may be resumed with another schedule: torch's own, too, calls it last_epoch."""
+    """A run may be resumed with another schedule; torch's schedulers call it last_epoch, too."""
     theirs = torch.optim.lr_scheduler.StepLR(groups(), 3)
     plateau = Plateau(groups(), LENGTH)
     plateau.load_state_dict(theirs.state_dict() | {"last_epoch": 11})
@@ -213,7 +220,7 @@ def test_without_an_end_epochs_are_counted_and_steps_are(groups: Any) -> None:
     for interval, time in (("epoch", 4), ("step", 24)):
         schedule = Exponential(groups(), Length(None, 3, by_epochs=False), gamma=0.5, interval=interval)
         schedule.load_state_dict(state)
-        assert schedule.factor(schedule.place) == 0.5**time
+        assert schedule.factor_at(schedule.place) == 0.5**time
 
 
 @pytest.mark.parametrize(("steps", "share", "first"), [(2, 0.05, 0.5), (1, 0.05, 1.0), (2, 0.0, 1.0), (60, 0.05, 0.25)])

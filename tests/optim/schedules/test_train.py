@@ -1,4 +1,4 @@
-"""Runs under schedules, and resumed ones bit for bit."""
+"""Runs with schedules; resumed ones are the same to the bit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def same(left: Any, right: Any) -> bool:
 
 @pytest.mark.parametrize("name", list(SCHEDULES))
 def test_resumed_bit_for_bit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From within an epoch, and from an epoch's end, where a plateau has just seen its figures."""
+    """Resume within an epoch, and at its end, where a plateau has just observed the metrics."""
     kept: list[Path] = []
     save = AtomicCheckpointIO.save_checkpoint
 
@@ -63,7 +63,7 @@ def test_resumed_bit_for_bit(name: str, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_checkpoint_holds_what_a_plateau_made_of_its_epoch(tmp_path: Path) -> None:
-    """Every figure is bad after the first: the rate is halved at the end of each of three epochs."""
+    """Every validation after the first is bad: the rate is halved at the end of each of three epochs."""
     worse = ["scheduler.threshold=1e9", "scheduler.threshold_mode=abs", "scheduler.monitor=val/loss"]
     train(tmp_path, *TINY, "scheduler=plateau", "scheduler.patience=0", *worse)
     last = read(tmp_path / "checkpoints/last.ckpt")
@@ -95,7 +95,7 @@ def test_a_class_of_torchs_in_the_users_own_words(tmp_path: Path) -> None:
     assert {group["lr"] for group in groups} == {0.003 / 16}
 
 
-def test_a_figure_that_never_comes_is_said_after_the_first_validation(tmp_path: Path) -> None:
+def test_a_metric_that_is_missing_is_refused_after_the_first_validation(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"scheduler.monitor=val/acc"):
         train(tmp_path, *TINY, "scheduler=plateau", "scheduler.monitor=val/accuracy")
 
@@ -133,7 +133,7 @@ TORCHS = {
 def test_a_class_of_torchs_follows_the_config_whatever_the_checkpoint_had(
     name: str, steps: int, tmp_path: Path
 ) -> None:
-    """Resumed from its own state, or another schedule's, the rates end where those of an uninterrupted run do."""
+    """Resumed from its own state or another schedule's, the rates end like those of an uninterrupted run."""
     (tmp_path / "conf/scheduler").mkdir(parents=True)
     for each, node in {**TORCHS, "other": TORCHS["steps"].replace("20", "7")}.items():
         (tmp_path / f"conf/scheduler/{each}.yaml").write_text(node)

@@ -1,4 +1,4 @@
-"""What is wrong with a schedule's config, as far as the config alone tells: no torch."""
+"""Check a schedule's config, alone and beside the trainer and the optimizer, without torch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SHARES = ("warmup", "step_size", "milestones", "T_0", "step_size_up", "step_siz
 
 
 def problems(config: Mapping[str, Any]) -> list[Problem]:
-    """Everything that is wrong with ``config["scheduler"]``, also beside the trainer and the optimizer.
+    """Return everything that is wrong with ``config["scheduler"]``, also beside the trainer and the optimizer.
 
     Args:
-        config: whole and resolved, as plain containers; single values lie within their ranges.
+        config: complete and resolved, as plain containers; each value lies within its range.
     """
     node = config["scheduler"]
     path = node.get("_target_")
@@ -35,28 +35,28 @@ def problems(config: Mapping[str, Any]) -> list[Problem]:
 
 
 def unknown_length(what: str) -> Problem:
-    """The refusal of what is spread over a run that has no known end."""
+    """Return the error for what is spread over a run whose end is unknown."""
     return Problem(
         f"{what} in a run of unknown length (trainer.max_epochs=-1 without trainer.max_steps).",
         "It is spread over the whole run, and needs its number of steps.",
-        "trainer.max_epochs=N or trainer.max_steps=N; scheduler=none, exponential and plateau can do without",
+        "trainer.max_epochs=N or trainer.max_steps=N; scheduler=none, exponential and plateau do not need it",
     )
 
 
 def no_momentum(optimizer: str) -> Problem:
-    """The refusal of a momentum that shall move and is not there."""
+    """Return the error for cycling the momentum of an optimizer that has none."""
     return Problem(
         f"scheduler.cycle_momentum=true with {optimizer}.",
-        "It moves momentum or the first of betas, and this optimizer has neither.",
+        "It changes momentum or betas[0], and this optimizer has neither.",
         "scheduler.cycle_momentum=false",
     )
 
 
 def torch_plateau() -> Problem:
-    """The refusal of torch's ReduceLROnPlateau."""
+    """Return the error for torch's ReduceLROnPlateau."""
     return Problem(
         f"scheduler._target_={TORCH_PLATEAU}",
-        "It is stepped after checkpoints are written, so that a resumed run would differ.",
+        "It is stepped after checkpoints are written, so a resumed run would differ.",
         "scheduler=plateau, which does the same before",
     )
 
@@ -64,27 +64,29 @@ def torch_plateau() -> Problem:
 def _monitor(node: Mapping[str, Any]) -> Iterator[Problem]:
     value = node.get("monitor", "primary")
     if not (value == "primary" or str(value).startswith("val/")):
-        rule = "It is the tag of a figure of validation, or primary: the metric that checkpoints watch."
+        rule = "It must be the tag of a validation metric, or primary: the metric that checkpoints watch."
         fix = f"scheduler.monitor=val/{str(value).rpartition('/')[2]} or scheduler.monitor=primary"
         yield Problem(_shown("monitor", value), rule, fix)
 
 
 def _together(node: Mapping[str, Any], name: str) -> Iterator[Problem]:
-    """What is wrong with values beside one another."""
+    """Check values that depend on each other."""
     low, top = node.get("base_momentum"), node.get("max_momentum")
     if low is not None and top is not None and low > top:
         given = f"scheduler.base_momentum={low} with scheduler.max_momentum={top}."
-        yield Problem(given, "Momentum falls from the one to the other.", f"scheduler.base_momentum={top}")
+        rule = "Momentum falls from max_momentum to base_momentum."
+        yield Problem(given, rule, f"scheduler.base_momentum={top}")
     if node.get("three_phase") and node.get("pct_start", 0) > 0.5:
         given = f"scheduler.pct_start={node['pct_start']} with scheduler.three_phase=true."
-        yield Problem(given, "Rise and fall are alike: each takes at most half the time.", "scheduler.pct_start=0.3")
+        rule = "Increase and decrease are equally long, so each takes at most half of the time."
+        yield Problem(given, rule, "scheduler.pct_start=0.3")
     if name == "Cyclic" and node.get("gamma", 1) != 1 and node.get("mode") != "exp_range":
         given = f"scheduler.gamma={node['gamma']} with scheduler.mode={node.get('mode')}."
-        yield Problem(given, "Only exp_range has a gamma.", "scheduler.mode=exp_range or scheduler.gamma=1")
+        yield Problem(given, "Only exp_range uses gamma.", "scheduler.mode=exp_range or scheduler.gamma=1")
 
 
 def _beside(config: Mapping[str, Any], node: Mapping[str, Any], name: str) -> Iterator[Problem]:
-    """What is wrong with a schedule beside the rest of the config."""
+    """Check a schedule against the rest of the config."""
     trainer, optim = config["trainer"], config["optim"]
     steps = trainer.get("max_steps")
     if steps in (None, -1) and _endless(trainer):
@@ -94,7 +96,7 @@ def _beside(config: Mapping[str, Any], node: Mapping[str, Any], name: str) -> It
         if stretched or shares:
             yield unknown_length(f"scheduler={choice}" if stretched else " and ".join(shares))
     elif steps not in (None, -1) and 1 <= steps <= node.get("warmup", 0):
-        rule = f"The whole run has at most {steps} steps (trainer.max_steps), and the warmup must be shorter."
+        rule = f"The run has at most {steps} steps (trainer.max_steps), and the warmup must be shorter."
         yield Problem(_shown("warmup", node["warmup"]), rule, "scheduler.warmup=0.05, a share of the run")
     if node.get("cycle_momentum"):
         path = str(optim.get("_target_"))
@@ -106,11 +108,11 @@ def _beside(config: Mapping[str, Any], node: Mapping[str, Any], name: str) -> It
                 yield Problem(
                     f"param_groups.rules sets momentum={rule['momentum']} beside scheduler.cycle_momentum=true.",
                     "The schedule sets the momentum of every group.",
-                    "scheduler.cycle_momentum=false, or leave momentum out of the rule",
+                    "scheduler.cycle_momentum=false, or remove momentum from the rule",
                 )
     if name == "Plateau" and trainer.get("limit_val_batches") == 0:
         given = "scheduler=plateau with trainer.limit_val_batches=0."
-        yield Problem(given, "It follows the figures of validation, and there are none.", "scheduler=cosine")
+        yield Problem(given, "It follows a validation metric, and there are none.", "scheduler=cosine")
 
 
 def _endless(trainer: Mapping[str, Any]) -> bool:

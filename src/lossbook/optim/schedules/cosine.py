@@ -1,68 +1,46 @@
-"""Half a cosine down, once or again and again."""
+"""Cosine annealing, with and without warm restarts."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import KW_ONLY, dataclass
 
-from torch.optim import Optimizer
-
-from lossbook.optim.schedules.length import Length
 from lossbook.optim.schedules.schedule import Schedule
+from lossbook.optim.schedules.shapes import half_cosine
 
 
+@dataclass(eq=False, repr=False)
 class Cosine(Schedule):
-    """Half a cosine down over the rest of the run (Loshchilov and Hutter 2017).
+    """Cosine annealing over the rest of the run (Loshchilov and Hutter 2017).
 
     Args:
-        final: share of the peak that is left at the end, in [0, 1].
+        final: share of the peak at the end, in [0, 1].
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        length: Length,
-        final: float = 0.0,
-        warmup: float = 0.05,
-        interval: str = "step",
-        frequency: int = 1,
-    ) -> None:
-        self.final = final
-        super().__init__(optimizer, length, warmup, interval, frequency)
+    final: float = 0.0
+    _: KW_ONLY
+    warmup: float = 0.05
 
     def shape(self, time: int) -> float:
-        return _half_cosine(min(1.0, time / max(1, self.span)), self.final)
+        return half_cosine(1.0, self.final, self.progress(time))
 
 
+@dataclass(eq=False, repr=False)
 class CosineRestarts(Schedule):
-    """Half a cosine down, and from the peak again (as ``torch.optim.lr_scheduler.CosineAnnealingWarmRestarts``).
+    """Cosine annealing with warm restarts (as ``torch.optim.lr_scheduler.CosineAnnealingWarmRestarts``).
 
     Args:
-        T_0: the first cycle's length: below 1 a share of the time after the warmup, from 1 on a number of intervals.
-        T_mult: how many times as long as the one before each cycle is, a whole number.
-        final: share of the peak that is left before each restart, in [0, 1].
+        T_0: length of the first cycle: below 1 a share of the time after the warmup, from 1 a number of intervals.
+        T_mult: factor by which each cycle is longer than the previous one, a whole number.
+        final: share of the peak just before each restart, in [0, 1].
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        length: Length,
-        T_0: float = 0.25,  # noqa: N803
-        T_mult: int = 1,  # noqa: N803
-        final: float = 0.0,
-        warmup: float = 0.0,
-        interval: str = "step",
-        frequency: int = 1,
-    ) -> None:
-        self.first, self.times, self.final = T_0, T_mult, final
-        super().__init__(optimizer, length, warmup, interval, frequency)
+    T_0: float = 0.25
+    T_mult: int = 1
+    final: float = 0.0
 
     def shape(self, time: int) -> float:
-        within, cycle = float(time), self.intervals(self.first)
-        while within >= cycle and self.times > 1:
+        within, cycle = float(time), self.intervals(self.T_0)
+        while within >= cycle and self.T_mult > 1:
             within -= cycle
-            cycle *= self.times
-        return _half_cosine(within % cycle / cycle, self.final)
-
-
-def _half_cosine(progress: float, final: float) -> float:
-    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
+            cycle *= self.T_mult
+        return half_cosine(1.0, self.final, within % cycle / cycle)

@@ -1,4 +1,4 @@
-"""How long a run is, in steps of the optimizer."""
+"""The length of a run in optimizer steps."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Length:
     """The length of a run.
 
     Args:
-        steps: of the optimizer in the whole run; None where only the clock or the user ends it.
-        steps_per_epoch: of the optimizer, in one process.
-        by_epochs: whether a number of epochs ends the run, and not one of steps.
+        steps: optimizer steps in the whole run; None where only a time limit or the user ends it.
+        steps_per_epoch: optimizer steps in an epoch, in one process.
+        by_epochs: whether the run ends after a number of epochs rather than of steps.
     """
 
     steps: int | None
@@ -27,7 +27,7 @@ class Length:
     by_epochs: bool = True
 
     def calls(self, interval: str, frequency: int) -> int | None:
-        """How often Lightning steps a schedule in the whole run, every so many steps or epochs."""
+        """Return how often Lightning steps a schedule in the whole run; None for an open end."""
         if self.steps is None:
             return None
         whole = self.steps if interval == "step" else math.ceil(self.steps / self.steps_per_epoch)
@@ -35,31 +35,30 @@ class Length:
 
 
 def length_of(trainer: lightning.Trainer) -> Length:
-    """The length of the run that a trainer is about to make; to be asked from ``configure_optimizers`` on.
+    """Return the length of the run that a trainer is about to start; not available before ``configure_optimizers``.
 
-    Sets up the loader of the training part, and with it before a checkpoint is restored: what Lightning then forgets
-    is made up for in ``lossbook.training.callbacks.restart``.
+    This sets up the training dataloader before a checkpoint is restored; ``lossbook.training.callbacks.restart`` makes
+    up for what Lightning then forgets.
 
     Raises:
-        UserError: the number of accumulated batches changes on the way, so that no epoch is as long as another.
+        UserError: the number of accumulated batches changes during the run, or the data has no known length.
     """
     from lightning.pytorch.callbacks import GradientAccumulationScheduler
 
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     if any(isinstance(one, GradientAccumulationScheduler) and len(one.scheduling) > 1 for one in callbacks):
         raise refuse(
-            "The callback GradientAccumulationScheduler beside what is spread over the run's steps.",
-            "Their number must be known, and here that of an epoch changes on the way.",
-            "trainer.accumulate_grad_batches=N in the callback's place, or scheduler=none and no null for a number of"
-            " steps (optim.t0)",
+            "The callback GradientAccumulationScheduler with something that is spread over the run's steps.",
+            "The number of steps must be known, and here the number in an epoch changes during the run.",
+            "trainer.accumulate_grad_batches=N instead of the callback, or scheduler=none and a number for optim.t0",
         )
     trainer.fit_loop.setup_data()
     batches, together = trainer.num_training_batches, trainer.accumulate_grad_batches
     if math.isinf(batches):
         raise refuse(
-            "Data of unknown length beside what is spread over the run's steps.",
-            "Their number must be known.",
-            "trainer.limit_train_batches=N, the number of batches that make an epoch",
+            "Data of unknown length with something that is spread over the run's steps.",
+            "The number of steps must be known.",
+            "trainer.limit_train_batches=N, the number of batches in an epoch",
         )
     steps = trainer.estimated_stepping_batches
     whole = None if math.isinf(steps) else int(steps)

@@ -1,4 +1,4 @@
-"""From a config's schedule to what Lightning steps."""
+"""Build a schedule from its config node, in the form that Lightning steps."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ MakeScheduler = Callable[[Optimizer, Length], dict[str, Any]]
 def scheduler_factory(
     node: Mapping[str, Any], trust: Trust, primary: tuple[str, str], directions: Mapping[str, str | None]
 ) -> MakeScheduler | None:
-    """(optimizer, length of the run) -> Lightning's scheduler config; None where the learning rate stays.
+    """Return a function (optimizer, length of the run) -> Lightning's scheduler config; None for a constant rate.
 
-    A schedule of ours is stepped once a step. Any other class of torch's kind is stepped as the node's ``interval``
-    (``step`` by default) and ``frequency`` say, and is told ``total_steps``, the number of these times, if it asks.
+    A ``Schedule`` is stepped once a step. Any other class is stepped as the node's ``interval`` (default ``step``) and
+    ``frequency`` say, and is given ``total_steps``, how often that will be, if it takes such an argument.
 
     Args:
-        node: of the config; names that it cannot have are refused here, before there is an optimizer.
+        node: of the config; unknown arguments are refused here, before there is an optimizer.
         trust: what the config may build.
-        primary: tag and mode of the metric that ``monitor: primary`` means, such as ``("val/acc", "max")``.
-        directions: which value of other metrics is best, as ``Objective.directions`` gives it.
+        primary: tag and mode of the metric that ``monitor: primary`` stands for, such as ``("val/acc", "max")``.
+        directions: whether ``max`` or ``min`` is best for other metrics, as from ``Objective.directions``.
 
     Raises:
-        UserError: as ``lossbook.build.build``; for torch's ``ReduceLROnPlateau``; it is not known which value is best.
+        UserError: as ``lossbook.build.build``; for torch's ``ReduceLROnPlateau``; or where it is unknown whether
+            a larger value of the monitored metric is better.
     """
     if node.get("_target_") is None:
         return None
@@ -44,7 +45,7 @@ def scheduler_factory(
     if issubclass(kind, ReduceLROnPlateau):
         raise UserError(torch_plateau())
     times = {"interval": node.get("interval", "step"), "frequency": node.get("frequency", 1)}
-    arguments = {key: value for key, value in node.items() if key != "_partial_"}  # it is called later anyway
+    arguments = {key: value for key, value in node.items() if key != "_partial_"}  # it is always called later
     if issubclass(kind, Schedule):
         times = {"interval": "step", "frequency": 1}
     else:
@@ -65,7 +66,7 @@ def scheduler_factory(
 
 
 def _watched(node: Mapping[str, Any], primary: tuple[str, str], directions: Mapping[str, str | None]) -> dict[str, str]:
-    """The tag that a plateau watches, and which of its values is best where the node does not say."""
+    """Return the tag that a plateau monitors and its mode, by default that of the metric."""
     monitor = primary[0] if node.get("monitor", "primary") == "primary" else str(node["monitor"])
     mode = node.get("mode") or (primary[1] if monitor == primary[0] else mode_of(monitor, directions, "scheduler"))
     return {"monitor": monitor, "mode": mode}

@@ -1,4 +1,4 @@
-"""What each value of a schedule may be: no torch."""
+"""The valid range of each argument of a schedule, without torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _INTERVALS = "a share of the schedule's time, above 0 and below 1, or a whole nu
 
 
 def _amount(value: Any) -> bool:
-    """A share above 0 and below 1, or a whole number from 1 on."""
+    """Return whether a value is a share above 0 and below 1, or a whole number from 1."""
     return is_number(value) and 0 < value <= COUNT and (value < 1 or value == int(value))
 
 
@@ -26,13 +26,13 @@ _BELOW_PEAK = number(0, 1, below=True).because("It is a share of the peak.")
 _AMOUNT = Range(_amount, _INTERVALS, 0.5)
 _MOMENTUM = number(0, 1, below=True, example=0.9)
 _GAMMA = number(0, 1, above=True, example=0.1).because(
-    "The rate is multiplied by it: beyond 1 it would leave the peak."
+    "The rate is multiplied by it: above 1 it would exceed the peak."
 )
 _VALIDATIONS = whole(0, COUNT, example=2)
 RANGES: dict[str, Range] = {
     "warmup": Range(
         lambda value: (is_number(value) and value == 0) or _amount(value),
-        "a share of the run, from 0 on and below 1, or a whole number of steps",
+        "a share of the run from 0 to below 1, or a whole number of steps",
         0.05,
     ),
     "interval": one_of("step", "epoch"),
@@ -44,35 +44,37 @@ RANGES: dict[str, Range] = {
     "min_lr": _BELOW_PEAK,
     "total_iters": or_null(whole(1, COUNT), "for the rest of the run"),
     "step_size": _AMOUNT,
-    "milestones": Range(_milestones, f"a list that increases, all of one kind: {_INTERVALS}", [0.5, 0.75]),
+    "milestones": Range(_milestones, f"an increasing list of one kind of numbers: {_INTERVALS}", [0.5, 0.75]),
     "gamma": _GAMMA,
     "power": number(0, 100, above=True, example=2.0).because("1 is a straight line."),
     "T_0": _AMOUNT,
     "T_mult": whole(1, 1000),
     "pct_start": number(0, 1, example=0.3),
     "anneal_strategy": one_of("cos", "linear"),
-    "div_factor": number(1, 1e10, example=25.0).because("It is the peak over the first rate."),
-    "final_div_factor": number(0, 1e10, above=True, example=1e4).because("It is the first rate over the last."),
+    "div_factor": number(1, 1e10, example=25.0).because("It is the peak divided by the initial rate."),
+    "final_div_factor": number(0, 1e10, above=True, example=1e4).because(
+        "It is the initial rate divided by the final one."
+    ),
     "cycle_momentum": FLAG,
     "three_phase": FLAG,
     "base_momentum": _MOMENTUM,
     "max_momentum": _MOMENTUM,
     "step_size_up": _AMOUNT,
-    "step_size_down": or_null(_AMOUNT, "for as long as the rise"),
+    "step_size_down": or_null(_AMOUNT, "for that of an increase"),
     "factor": number(0, 1, above=True, below=True).because("The rate is multiplied by it."),
     "patience": _VALIDATIONS,
     "threshold": number(0, 1e12, example=1e-4),
     "threshold_mode": one_of("rel", "abs"),
     "cooldown": _VALIDATIONS,
 }
-# by class: the same key has two meanings
+# by class, because the key has two meanings
 MODES = {"Cyclic": one_of("triangular", "triangular2", "exp_range"), "Plateau": one_of(None, "min", "max")}
 FOREIGN = {key: RANGES[key] for key in ("interval", "frequency")}
-"""Of a schedule that is not ours."""
+"""The ranges of a schedule that is not Lossbook's."""
 
 
 def of(target: Any) -> dict[str, Range]:
-    """The ranges of a schedule of this dotted path."""
+    """Return the ranges of the arguments of the schedule at a dotted path."""
     if not str(target).startswith("lossbook.optim.schedules."):
         return FOREIGN if target is not None else {}
     mode = MODES.get(str(target).rpartition(".")[2])

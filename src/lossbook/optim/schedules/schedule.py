@@ -1,8 +1,10 @@
-"""What all schedules have in common: a warmup, the schedule's own time, and how it reaches every group."""
+"""The base of all schedules: warmup, time in steps or epochs, and setting the rate of every group."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from torch.optim import Optimizer
@@ -13,85 +15,96 @@ from lossbook.optim.schedules.checks import unknown_length
 from lossbook.optim.schedules.length import Length
 
 
+@dataclass(eq=False, repr=False)
 class Schedule(LRScheduler):
-    """The learning rate of every group is its peak, ``group["initial_lr"]``, times a factor of the step.
+    """A learning rate that is each group's peak, ``group["initial_lr"]``, times a factor that depends on the step.
 
-    First the warmup: a linear rise to the shape's first value, in steps whatever the interval. Then the shape, whose
-    own time starts at 0 and has the rest of the run: with an interval of epochs, its first epoch begins where the
-    warmup ends. Subclasses give ``shape``. To be stepped once after each step of the optimizer.
+    During the warmup the factor rises linearly to the shape's first value, in steps whatever the interval. Then the
+    shape takes over: its own time starts at 0 and lasts for the rest of the run; with an interval of epochs, its first
+    epoch begins where the warmup ends. Subclasses define ``shape``. Call ``step`` once after each optimizer step.
 
-    Nothing is kept for each group, so that groups may come, go and change place between a checkpoint and its resuming.
-    Where epochs have another number of steps from then on, the curve goes on from the number of epochs done.
+    No state is kept for each group, so groups may be added, removed and reordered between saving and resuming. If an
+    epoch has another number of steps after resuming, the curve continues from the number of epochs done.
 
     Args:
-        optimizer: whose learning rates are the peaks.
+        optimizer: its learning rates are the peaks.
         length: of the run.
-        warmup: below 1 a share of the run, at least a step of it; from 1 on a number of steps.
-        interval: ``step`` or ``epoch``: what the shape's time is counted in.
-        frequency: the shape is looked at every so many intervals, and held in between.
+        warmup: below 1 a share of the run, at least one step; from 1 a number of steps.
+        interval: ``step`` or ``epoch``: unit of the shape's time.
+        frequency: evaluate the shape every so many intervals, and hold the value in between.
 
     Raises:
-        UserError: the warmup is as long as the run, or a length is needed and unknown.
+        UserError: the warmup is as long as the run, or the length is needed and unknown.
     """
 
-    def __init__(
-        self, optimizer: Optimizer, length: Length, warmup: float = 0.0, interval: str = "step", frequency: int = 1
-    ) -> None:
-        # torch's own would keep the peaks in a list, and wrap the optimizer's step to see who comes first
-        self.optimizer, self.length = optimizer, length
-        self.interval, self.frequency = interval, frequency
-        self.rise = self._rise(warmup)
-        self.last_epoch = 0  # torch's name for the number of steps that were made
-        self.shift = 0  # of the place on the curve against it: epochs had another number of steps once
+    optimizer: Optimizer
+    length: Length
+    _: KW_ONLY
+    warmup: float = 0.0
+    interval: str = "step"
+    frequency: int = 1
+
+    def __post_init__(self) -> None:
+        # torch's __init__ is not called: it keeps the peaks in a list, and wraps optimizer.step to check the order
+        self.warmup_steps = self._warmup_steps()
+        self.last_epoch = 0  # torch's name for the number of steps done
+        self.shift = 0  # of the place on the curve against last_epoch, once the steps of an epoch have changed
         self.apply()
 
     def shape(self, time: int) -> float:
-        """The share of the peak at a point of the shape's own time, in intervals from 0 on."""
+        """Return the share of the peak at a time counted in intervals from 0."""
         raise NotImplementedError
 
     def momentum(self, step: int) -> float | None:
-        """The momentum that goes with a step; None: it stays as it is."""
+        """Return the momentum of a step, or None to leave it alone."""
         return None
 
-    def factor(self, step: int) -> float:
-        """The share of the peak at a step, counted from 0."""
-        if step < self.rise:
-            return (step + 1) / (self.rise + 1) * self.shape(0)
+    def observe(self, metrics: Mapping[str, float]) -> None:
+        """Take note of a validation's metrics by tag; by default they change nothing."""
+
+    def factor_at(self, step: int) -> float:
+        """Return the share of the peak at a step, counted from 0."""
+        if step < self.warmup_steps:
+            return (step + 1) / (self.warmup_steps + 1) * self.shape(0)
         return self.shape(self.time(step))
 
     def time(self, step: int) -> int:
-        """The shape's own time at a step, in intervals; 0 during the warmup."""
-        time = max(0, step - self.rise)
+        """Return the shape's time at a step, in intervals; 0 during the warmup."""
+        time = max(0, step - self.warmup_steps)
         if self.interval == "epoch":
             time //= self.length.steps_per_epoch
         return time - time % self.frequency
 
+    def progress(self, time: int, total: int | None = None) -> float:
+        """Return the share in [0, 1] of ``total`` intervals, by default of the shape's whole time, that is over."""
+        return min(1.0, time / max(1, total or self.span))
+
     @property
     def place(self) -> int:
-        """The step on the curve that comes next, counted as if every epoch so far had been as long as they are now."""
+        """Position of the next step on the curve, as if all epochs so far had been as long as they are now."""
         return self.last_epoch + self.shift
 
     @property
     def span(self) -> int:
-        """How much time the shape has: the rest of the run after the warmup, in intervals."""
+        """Length of the shape's time: the rest of the run after the warmup, in intervals."""
         if self.length.steps is None:
             raise UserError(unknown_length(type(self).__name__))
-        rest = self.length.steps - self.rise
+        rest = self.length.steps - self.warmup_steps
         return rest if self.interval == "step" else math.ceil(rest / self.length.steps_per_epoch)
 
     def intervals(self, amount: float) -> float:
-        """How many intervals: ``amount`` itself from 1 on, below 1 that share of the shape's time; above 0."""
+        """Return ``amount`` itself from 1, below 1 that share of the shape's time, as a number of intervals above 0."""
         return amount if amount >= 1 else amount * max(1, self.span)
 
     def step(self, epoch: int | None = None) -> None:
-        """Go on by one step of the optimizer."""
+        """Advance by one optimizer step."""
         assert epoch is None
         self.last_epoch += 1
         self.apply()
 
     def apply(self) -> None:
-        """Set the rate, and where it is cycled the momentum, of the step that comes next."""
-        factor, momentum = self.factor(self.place), self.momentum(self.place)
+        """Set the rate, and the momentum where it is cycled, of the next step."""
+        factor, momentum = self.factor_at(self.place), self.momentum(self.place)
         for group in self.optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
             if momentum is None:
@@ -102,15 +115,15 @@ class Schedule(LRScheduler):
                 group["momentum"] = momentum
 
     def get_last_lr(self) -> list[Any]:
-        """The present learning rate of each group."""
+        """Return the current learning rate of each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of steps made, that of an epoch, and how far the place on the curve is from them."""
+        """Return the number of steps done, the steps of an epoch, and the shift of the place on the curve."""
         return {"last_epoch": self.last_epoch, "steps_per_epoch": self.length.steps_per_epoch, "shift": self.shift}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there; every group gets the rate that its own peak has at that step."""
+        """Continue from a state; every group gets the rate that follows from its own peak."""
         self.last_epoch, self.shift = state_dict["last_epoch"], state_dict.get("shift", 0)
         now = self.length.steps_per_epoch
         before = state_dict.get("steps_per_epoch", now)
@@ -119,13 +132,14 @@ class Schedule(LRScheduler):
             self.shift = round(self.place * now / before) - self.last_epoch
         self.apply()
 
-    def _rise(self, warmup: float) -> int:
+    def _warmup_steps(self) -> int:
+        warmup, steps = self.warmup, self.length.steps
         if warmup < 1:
-            if warmup and self.length.steps is None:
+            if warmup and steps is None:
                 raise UserError(unknown_length(f"scheduler.warmup={warmup}"))
-            steps = self.length.steps or 0
-            return max(round(warmup * steps), 1 if warmup and steps > 1 else 0)  # who asks for one gets one
-        if self.length.steps is not None and warmup >= self.length.steps:
-            rule = f"The whole run has {self.length.steps} steps, and the warmup must be shorter."
+            asked = bool(warmup) and (steps or 0) > 1
+            return max(round(warmup * (steps or 0)), int(asked))  # a warmup that was asked for has a step at least
+        if steps is not None and warmup >= steps:
+            rule = f"The run has {steps} steps, and the warmup must be shorter."
             raise refuse(f"scheduler.warmup={warmup}", rule, "scheduler.warmup=0.05, a share of the run")
         return int(warmup)

@@ -8,7 +8,7 @@ from typing import Any
 import lightning
 
 from lossbook.errors import refuse
-from lossbook.optim.range_test import Curve, Range, Watch
+from lossbook.optim.range_test import RangeTest, RangeTestCurve, Watch
 from lossbook.tasks.step import Step
 from lossbook.training.module import LossbookModule
 
@@ -29,7 +29,7 @@ class GrowingRates(lightning.Callback):
         lr: the optimizer's own; every group keeps its ratio to it.
     """
 
-    def __init__(self, over: Range, lr: float) -> None:
+    def __init__(self, over: RangeTest, lr: float) -> None:
         self.range, self.lr = over, lr
         self._ratios: list[float] = []
         self._batches: list[list[tuple[float, float]]] = []  # loss and weight of each step's batches
@@ -37,7 +37,7 @@ class GrowingRates(lightning.Callback):
         self._diverged = False
         self._step = 0
 
-    def curve(self) -> Curve:
+    def curve(self) -> RangeTestCurve:
         """What was measured so far.
 
         Raises:
@@ -53,7 +53,7 @@ class GrowingRates(lightning.Callback):
             rule = f"The loss diverged after {made} of {self.range.steps} steps: too few for a curve."
             raise refuse(f"find.min={self.range.least:g}", rule, f"find.min={self.range.least / 1000:g}")
         start, *after = [_mean(batches) for batches in self._batches]
-        return Curve(start, [self.range.rate(step) for step in range(len(after))], after, self._diverged)
+        return RangeTestCurve(start, [self.range.rate(step) for step in range(len(after))], after, self._diverged)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]

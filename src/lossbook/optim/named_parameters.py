@@ -1,8 +1,8 @@
-"""Where each parameter of a network stands: its names, the modules around it, its layer counted from the output."""
+"""The parameters of a module, each with its names, the modules around it, and its layer counted from the output."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from torch import nn
@@ -11,15 +11,15 @@ CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(frozen=True)
-class Place:
-    """One parameter.
+class NamedParameter:
+    """A parameter and where it is in the module.
 
     Args:
-        names: all that it goes by, the first one first; tied weights have several.
-        types: class names of the modules that it lies in, with those of their base classes.
-        layer: of the network's layers, counted from the output, which is 0; None outside the network. Tied weights are
-            of the one that is nearest to the output.
-        parameter: itself.
+        names: all its names in order of registration; tied weights have several.
+        types: names of the classes, and their base classes, of the modules that contain it.
+        layer: layer of its network, counted from the output, which is 0; None outside of networks. Tied weights belong
+            to the layer nearest to the output.
+        parameter: the parameter itself.
     """
 
     names: tuple[str, ...]
@@ -31,30 +31,33 @@ class Place:
     def name(self) -> str:
         return self.names[0]
 
+    def is_within(self, children: Collection[str]) -> bool:
+        """Return whether its first name lies in one of these children of the module."""
+        return self.name.partition(".")[0] in children
 
-def places(module: nn.Module, network: str = "model") -> list[Place]:
-    """Every parameter of ``module`` once, in order; ``network`` is the child whose layers are counted."""
+
+def named_parameters(module: nn.Module, networks: Collection[str] = ("model",)) -> list[NamedParameter]:
+    """Return every parameter of ``module`` once, in order; ``networks`` are the children whose layers are counted."""
     names: dict[nn.Parameter, list[str]] = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
         names.setdefault(parameter, []).append(name)
-    child = getattr(module, network, None)
     layer_of: dict[str, int] = {}
-    if isinstance(child, nn.Module):
-        ordered = layers(child)
-        for number, members in enumerate(reversed(ordered)):
-            layer_of.update({f"{network}.{member}": number for member in members})
+    for network in networks:
+        if isinstance(child := getattr(module, network, None), nn.Module):
+            for number, members in enumerate(reversed(layers(child))):
+                layer_of.update({f"{network}.{member}": number for member in members})
     return [
-        Place(tuple(known), frozenset(_types(module, known)), _nearest_to_output(known, layer_of), parameter)
+        NamedParameter(tuple(known), frozenset(_types(module, known)), _nearest_to_output(known, layer_of), parameter)
         for parameter, known in names.items()
     ]
 
 
 def layers(network: nn.Module) -> list[list[str]]:
-    """The parameters' names, layer by layer, from the input to the output (in the order of registration).
+    """Return the names of the parameters, layer by layer, from the input to the output (in order of registration).
 
-    A layer is what stands in a container (Sequential, ModuleList, ModuleDict) and is none itself, or a module without
-    children outside of one; so a residual block or a transformer's block is one layer. What holds only vectors (a
-    norm) belongs to the layer before.
+    A layer is a child of a container (Sequential, ModuleList, ModuleDict) that is no container itself, or a module
+    without children outside of one; so a residual block or a transformer block is one layer. Modules with only vectors
+    (norms) belong to the previous layer.
     """
     found: list[list[str]] = []
     for names, heavy in _blocks(network, "", inside=False):
@@ -66,7 +69,7 @@ def layers(network: nn.Module) -> list[list[str]]:
 
 
 def _blocks(module: nn.Module, prefix: str, inside: bool) -> Iterator[tuple[list[str], bool]]:
-    """Names of each block's parameters, and whether one of them has two dimensions or more."""
+    """Yield the names of each block's parameters, and whether one of them has two dimensions or more."""
     container = isinstance(module, CONTAINERS)
     whole = not container and (inside or not any(True for _ in module.children()))
     own = list(module.named_parameters(recurse=whole))
