@@ -9,6 +9,7 @@ from lossbook import compose
 from lossbook.config.compose import composer
 from lossbook.config.finish import KEYS
 from lossbook.config.options import Options, conf_folder
+from lossbook.config.terms import contract_of
 from lossbook.errors import UserError
 
 LOSSES = Options([conf_folder()]).names("loss")
@@ -32,7 +33,7 @@ def test_nothing_given_is_the_default_of_every_choice():
 def test_a_loss_brings_its_data_and_the_data_its_model(loss: str):
     config = compose(f"loss={loss}")
     assert config.choices.loss == loss
-    assert config.data.target in config.loss.accepts
+    assert config.data.target in contract_of(loss, Options([conf_folder()])).accepts
     natural = Options([conf_folder()])
     named = OmegaConf.load(conf_folder() / "data" / f"{config.choices.data}.yaml").defaults[0]
     assert natural.names("model").count(config.choices.model) == 1

@@ -40,7 +40,7 @@ def test_tasks_and_refusals_are_those_of_the_command_line(loss: str, optim: str)
 def test_a_row_a_loss_and_a_mark_where_they_train() -> None:
     text, refused = by_loss(OPTIONS)
     lines = text.splitlines()
-    assert len(lines) == 2 + 19
+    assert len(lines) == 2 + len(OPTIONS.names("loss"))
     head = [cell.strip(" `") for cell in lines[0].strip("|").split("|")]
     rows = {line.split("`")[1]: [cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]}
     assert rows["cross_entropy"].count("x") == len(OPTIONS.names("optim"))

@@ -68,7 +68,7 @@ def test_a_misspelt_option_is_answered_with_all_there_are():
 def test_of_many_options_the_nearest_are_named():
     _, rule, fix = refusal("loss=mes")
     assert rule.startswith("There is no loss mes. There are: mse, ")
-    assert rule.endswith("(19 in all: --help).")
+    assert rule.endswith("(21 in all: --help).")
     assert (fix, len(rule) < 130) == ("loss=mse", True)
     assert "triplet_margin" in refusal("loss=foooo")[1]  # nothing is near: all of them
 

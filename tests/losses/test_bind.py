@@ -127,7 +127,6 @@ REFUSED = [
         "loss.accepts.class.distance=manhattan",
         "euclidean, cosine",
     ),
-    ("class", {"accepts": {"class": "embedding"}, "inputs": "views"}, "sigmoid_focal_loss", "InfoNCELoss"),
     ("class", {"criterion": {"_target_": "torch.nn.MSELos"}}, "torch.nn.MSELos", "torch.nn.MSELoss"),
     ("class", {"criterion": {"_target_": "torch.nn.MSELoss", "p": 1}}, "loss.criterion.p", "no argument 'p'"),
 ]

@@ -88,7 +88,7 @@ def test_values_of_the_pairing_are_held_by_rules():
     contract = read("mine", {**EMBEDDED, "pairing": {"mine": "foo"}})
     config = {"loss": {"pairing": {"mine": "foo"}}}
     (problem,) = [problem for rule in contract.rules for problem in rule.problems(config)]
-    assert (problem.given, problem.rule) == ("loss.pairing.mine=foo", "It is one of all, hard, semi_hard.")
+    assert (problem.given, problem.rule) == ("loss.pairing.mine=foo", "It must be one of all, hard, semi_hard.")
 
 
 def test_all_mistakes_are_said_at_once():

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from lossbook.losses.unrounded import unrounded
+from lossbook.tasks.step import Step
 from lossbook.training.meter import Meter
 
 
@@ -19,12 +20,12 @@ def test_a_wider_type_and_the_device_are_followed_and_no_narrower_type():
 def test_sums_are_not_cast_to_the_precision_of_the_network(objective):
     """In bfloat16 a sum of ones stands still at 256."""
     bound = objective("value", "loss=mse")  # of mean 100 and scale 20
-    running = Meter(bound.measures())
+    running = Meter({"": bound.measures()})
     nn.Sequential(running).to(torch.bfloat16)
     torch.set_default_dtype(torch.bfloat16)  # as Lightning does within a step
     try:
         for _ in range(10):
-            running.add(bound(torch.zeros(300, 1), {"target": torch.full((300, 1), 101.0)}))
+            running.add(Step.of(bound(torch.zeros(300, 1), {"target": torch.full((300, 1), 101.0)})))
             running.flush()
     finally:
         torch.set_default_dtype(torch.float32)

@@ -11,7 +11,7 @@ import pytest
 
 import lossbook
 from lossbook.data.schema import Schema
-from lossbook.losses.inputs.views import Views
+from lossbook.losses.criteria.info_nce import InfoNCELoss
 from lossbook.metrics.definitions import DEFINITIONS, direction, page
 from lossbook.targets import KINDS
 
@@ -36,13 +36,13 @@ def test_every_metric_is_defined_and_says_which_value_is_best(
 def test_every_name_has_one_direction() -> None:
     for one in DEFINITIONS:
         assert one.better in ("", direction(one.name)), one.name
-    assert {name: direction(name) for name in Views.gives} == {"top1": "max"}
+    assert {name: direction(name) for name in InfoNCELoss.gives} == {"top1": "max"}
     assert direction("ece") is None
 
 
 def test_every_curve_is_defined(tmp_path: Path) -> None:
     """Those of a batch, whose names are keys of dicts in the code."""
-    folders = ("losses/inputs", "targets")
+    folders = ("losses/inputs", "losses/criteria", "targets")
     code = "".join(p.read_text() for f in folders for p in (ROOT / "src/lossbook" / f).glob("*.py"))
     dicts = re.findall(r"(?:figures = |return )(\{.*?\})(?: if|\n)", code, re.DOTALL)
     figures = {name for one in dicts for name in re.findall(r'"(\w+)":', one)}

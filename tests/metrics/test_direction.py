@@ -54,7 +54,7 @@ def objective() -> Objective:
 
 def watching(chosen: Any) -> tuple[str, str]:
     node = {"criterion": {"_target_": "torch.nn.NLLLoss"}, "accepts": {"class": "index"}, "primary": {"class": chosen}}
-    return primary(read("own", node), objective())
+    return primary(read("own", node), objective().schema, objective().directions())
 
 
 @pytest.mark.parametrize(

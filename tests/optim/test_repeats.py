@@ -15,9 +15,10 @@ from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
-from lossbook.losses.bind import bind
+from lossbook.losses.bind import bind_terms
 from lossbook.losses.reading import read as contract
 from lossbook.optim.repeats import Repeats
+from lossbook.tasks.supervised import Supervised
 from lossbook.training.callbacks.checkpoints import Checkpoints
 from lossbook.training.callbacks.record import Record
 from lossbook.training.module import LossbookModule
@@ -116,8 +117,7 @@ def fit(
     schema = Schema(target="class", input_shape=(6,), samples=64, classes=2, class_counts=(32, 32))
     net, curves = Watched(broken_at), Curves()
     module = LossbookModule(
-        net,
-        bind(contract("mine", LOSS), schema, None, OWN_CONFIG),
+        Supervised(net, bind_terms(contract("mine", LOSS), schema, None, OWN_CONFIG)),
         ("acc", "max"),
         lambda module: torch.optim.LBFGS(module.parameters(), max_iter=5, line_search_fn="strong_wolfe"),
         repeats=True,

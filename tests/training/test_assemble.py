@@ -34,8 +34,8 @@ def test_the_same_seed_makes_the_same_weights() -> None:
 )
 def test_whether_the_largest_or_smallest_value_is_best(loss: str, kind: str, watched: tuple[str, str]) -> None:
     values = plain(lossbook.compose(f"loss={loss}", f"loss.primary.{kind}={watched[0]}"))
-    contract = check(values)
-    assert primary(contract, assembled(f"loss={loss}").objective) == watched
+    contract, made = check(values), assembled(f"loss={loss}")
+    assert primary(contract, made.data.schema, made.task.directions()) == watched
 
 
 def test_a_temperature_has_no_weight_decay() -> None:

@@ -28,8 +28,10 @@ from lossbook import compose
 from lossbook.config.plain import plain
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
-from lossbook.losses.bind import bind
+from lossbook.losses.bind import bind_terms
+from lossbook.losses.contract import Contract, Term
 from lossbook.losses.reading import read
+from lossbook.tasks.supervised import Supervised
 from lossbook.training.effective_batch import notes, scale_gradients
 from lossbook.training.fit import quiet
 from lossbook.training.module import LossbookModule
@@ -187,12 +189,12 @@ def module_of(name: str, reduction: str, *more: str) -> LossbookModule:
     kind, overrides, _ = CASES[name]
     loss = [f"loss={name.split()[0]}", f"loss.criterion.reduction={reduction}"]
     values = _values(*loss, f"data={_DATA[kind]}", *overrides, *more)
-    objective = bind(read(values["choices"]["loss"], values["loss"]), Schema(kind, (4,), 10, **SCHEMAS[kind]))
+    contract = read(values["choices"]["loss"], values["loss"])
+    terms = bind_terms(contract, Schema(kind, (4,), 10, **SCHEMAS[kind]))
     torch.manual_seed(0)
     lr = 0.005 if reduction == "sum" else 0.05
-    return LossbookModule(
-        Net(), objective, ("loss", "min"), lambda m: torch.optim.SGD(m.parameters(), lr), check_targets=False
-    )
+    task = Supervised(Net(), terms)
+    return LossbookModule(task, ("loss", "min"), lambda m: torch.optim.SGD(m.parameters(), lr), check_targets=False)
 
 
 _DATA = {
@@ -359,7 +361,8 @@ def test_a_run_says_where_it_is_not_one_of_large_batches(
 ) -> None:
     with quiet():
         trainer = L.Trainer(**{"accelerator": "cpu", "devices": 1, "strategy": "auto", **options, **SILENT})
-    found = notes(trainer, net, inputs, target)
+    terms = [Term("", Contract("mine", {}, {}, inputs=inputs))]
+    found = notes(trainer, net, terms, Schema(target, (2,), 9))
     assert len(found) == len(said)
     assert all(re.search(text, note) for text, note in zip(said, found, strict=True))
 

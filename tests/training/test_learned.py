@@ -12,6 +12,7 @@ import torch
 
 import lossbook
 from lossbook.data.schema import Schema
+from lossbook.targets import KINDS
 from lossbook.training.learned import chance, notes
 
 STILL = (
@@ -25,8 +26,10 @@ STILL = (
 
 
 def assembly(kind: str, target: Any, watched: str = "acc", **more: Any) -> Any:
-    data = SimpleNamespace(schema=Schema(kind, (3,), 9, **more), targets=lambda name: target)
-    return SimpleNamespace(data=data, module=SimpleNamespace(primary=(f"val/{watched}", "max")))
+    schema = Schema(kind, (3,), 9, **more)
+    data = SimpleNamespace(schema=schema, targets=lambda name, head: target)
+    task = SimpleNamespace(heads={"": SimpleNamespace(kind=KINDS[kind], schema=schema)})
+    return SimpleNamespace(data=data, task=task, module=SimpleNamespace(primary=(f"val/{watched}", "max")))
 
 
 LEVELS = [

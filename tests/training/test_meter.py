@@ -14,6 +14,7 @@ from lossbook.config.plain import plain
 from lossbook.data.schema import Schema
 from lossbook.losses.bind import bind
 from lossbook.losses.reading import read
+from lossbook.losses.result import LossResult
 from lossbook.tasks.step import Step
 from lossbook.training import meter
 from lossbook.training.meter import Meter
@@ -51,13 +52,13 @@ def drawn(schema):
 
 def steps(bound, outputs, targets, sizes=SIZES):
     return [
-        bound(output, {"target": target})
+        Step.of(bound(output, {"target": target}))
         for output, target in zip(outputs.split(sizes), targets.split(sizes), strict=True)
     ]
 
 
 def epoch(bound, outputs, targets, flush_at=()):
-    running = Meter(bound.measures())
+    running = Meter({"": bound.measures()})
     for number, step in enumerate(steps(bound, outputs, targets)):
         running.add(step)
         if number in flush_at:
@@ -169,7 +170,7 @@ def test_metrics_are_exact_whenever_they_are_brought_up_to_date(flush_at, monkey
 
 def test_a_full_buffer_is_emptied(monkeypatch):
     monkeypatch.setattr(meter, "_BUFFER", 10)
-    running = Meter({})
+    running = Meter({"": {}})
     for _ in range(3):
         running.add(step(1.0, scores=torch.zeros(4)))
     assert running._steps == []
@@ -177,11 +178,12 @@ def test_a_full_buffer_is_emptied(monkeypatch):
 
 def step(loss, weight=1, scores=None, **figures):
     scores = torch.zeros(1) if scores is None else scores
-    return Step(tensor(loss), weight, scores, None, {name: tensor(value) for name, value in figures.items()})
+    found = {name: tensor(value) for name, value in figures.items()}
+    return Step.of(LossResult(tensor(loss), weight, scores, None, found))
 
 
 def test_a_window_is_the_mean_since_the_last_one():
-    running = Meter({})
+    running = Meter({"": {}})
     assert running.window() is None
     for loss, weight in ((1.0, 1), (4.0, 2)):
         running.add(step(loss, weight))
@@ -197,12 +199,12 @@ def test_a_window_is_the_mean_since_the_last_one():
 
 
 def test_saving_does_not_cut_a_window():
-    saving = Meter({})
+    saving = Meter({"": {}})
     saving.add(step(9.0))
     saving.window()
     saving.add(step(1.0, 1))
     saved = saving.running()
-    restored = Meter({})
+    restored = Meter({"": {}})
     restored.restore(saved)
     for running in (saving, restored):
         running.add(step(4.0, 2))
@@ -210,14 +212,16 @@ def test_saving_does_not_cut_a_window():
 
 
 def test_the_graph_behind_a_loss_is_let_go():
-    running = Meter({})
-    running.add(Step(torch.ones(3, requires_grad=True).sum(), 1, torch.zeros(1), None))
-    assert not running._steps[0].loss.requires_grad
+    running = Meter({"": {}})
+    running.add(Step.of(LossResult(torch.ones(3, requires_grad=True).sum(), 1, torch.zeros(1), None)))
+    terms, heads = running._steps[0]
+    assert not terms[""].loss.requires_grad
+    assert not heads[""].scores.requires_grad
     assert running.compute() == {"loss": 3.0}
 
 
 def test_figures_weigh_like_their_batch_and_may_be_missing():
-    running = Meter({})
+    running = Meter({"": {}})
     running.add(step(1.0, 3, active=0.5))
     running.add(step(1.0, 5))
     running.add(step(1.0, 1, active=0.1))
@@ -225,7 +229,7 @@ def test_figures_weigh_like_their_batch_and_may_be_missing():
 
 
 def test_batches_without_a_pair_do_not_count():
-    running = Meter({})
+    running = Meter({"": {}})
     running.add(step(0.0, 0))
     running.add(step(2.0, 4))
     assert running.compute() == {"loss": 2.0}
@@ -233,14 +237,14 @@ def test_batches_without_a_pair_do_not_count():
 
 def test_nothing_but_such_batches_is_a_loss_of_0():
     """All triplets satisfied is the best that can be, and no reason to stop as for a nan."""
-    running = Meter({})
+    running = Meter({"": {}})
     running.add(step(0.0, 0))
     assert float(running.window()) == 0
     assert running.compute() == {"loss": 0.0}
 
 
 def test_a_loss_that_is_nan_shows():
-    running = Meter({})
+    running = Meter({"": {}})
     running.add(step(float("nan"), 2))
     assert running.window().isnan()
     running.add(step(1.0, 2, active=float("nan")))
@@ -251,14 +255,14 @@ def test_a_loss_that_is_nan_shows():
 
 def test_training_follows_what_is_cheap_alone():
     measures = objective(CLASS, "loss=cross_entropy").measures()
-    assert list(Meter(measures, train=True).metrics) == ["acc"]
-    assert list(Meter(measures).metrics) == ["acc", "f1"]
+    assert list(Meter({"": measures}, train=True).metrics) == ["acc"]
+    assert list(Meter({"": measures}).metrics) == ["acc", "f1"]
 
 
 def test_reset():
     outputs, targets = drawn(CLASS)
     bound = objective(CLASS, "loss=cross_entropy")
-    running = Meter(bound.measures())
+    running = Meter({"": bound.measures()})
     first, *others = steps(bound, outputs, targets)
     running.add(first)
     running.flush()
@@ -277,14 +281,14 @@ def test_saved_sums_go_on_as_if_nothing_had_happened(tmp_path, loss, schema, aft
     outputs, targets = drawn(schema)
     bound = objective(schema, f"loss={loss}")
     all_steps = steps(bound, outputs, targets)
-    saving = Meter(bound.measures())
+    saving = Meter({"": bound.measures()})
     for one in all_steps[:after]:
-        one.figures["chance"] = tensor(0.5)
+        one.heads[""].figures["chance"] = tensor(0.5)
         saving.add(one)
     torch.save(saving.running(), tmp_path / "sums.pt")
     for one in all_steps[after:]:
         saving.add(one)
-    restored = Meter(bound.measures())
+    restored = Meter({"": bound.measures()})
     restored.restore(torch.load(tmp_path / "sums.pt", weights_only=True))
     for one in all_steps[after:]:
         restored.add(one)
@@ -292,12 +296,12 @@ def test_saved_sums_go_on_as_if_nothing_had_happened(tmp_path, loss, schema, aft
 
 
 def test_saved_sums_do_not_move_on():
-    running = Meter({})
+    running = Meter({"": {}})
     running.add(step(1.0))
     saved = running.running()
     running.add(step(5.0))
     running.flush()
-    again = Meter({})
+    again = Meter({"": {}})
     again.restore(saved)
     assert again.compute() == {"loss": 1.0}
 
@@ -305,7 +309,7 @@ def test_saved_sums_do_not_move_on():
 def test_the_test_part_takes_the_threshold_of_validation():
     bound = objective(LABELS, "loss=multilabel_margin")
     outputs, targets = drawn(LABELS)
-    validation, test = Meter(bound.measures()), Meter(bound.measures())
+    validation, test = Meter({"": bound.measures()}), Meter({"": bound.measures()})
     test.choose_thresholds(False)
     for one in steps(bound, outputs + targets * 2 + 5, targets):
         validation.add(one)
@@ -321,10 +325,10 @@ def test_scores_of_other_shapes_do_not_mix():
     """Sequences are as long as the longest of their batch."""
     schema = Schema("text", (1, 8, 8), 4, classes=2, alphabet=("a", "b"))
     bound = objective(schema, "loss=ctc")
-    running = Meter(bound.measures())
+    running = Meter({"": bound.measures()})
     for width in (5, 7, 5):
         path = F.one_hot(tensor([[1, 2] + [0] * (width - 2)]), 3).float() * 9
-        running.add(bound(path, {"target": tensor([[0, 1]]), "target_lengths": tensor([2])}))
+        running.add(Step.of(bound(path, {"target": tensor([[0, 1]]), "target_lengths": tensor([2])})))
     found = running.compute()
     assert (found["acc"], found["cer"]) == (1, 0)
 
@@ -332,12 +336,12 @@ def test_scores_of_other_shapes_do_not_mix():
 def test_what_is_not_finite_is_left_out():
     schema = Schema("text", (1, 8, 8), 4, classes=2, alphabet=("a", "b"))
     bound = objective(schema, "loss=ctc")
-    running = Meter(bound.measures())
+    running = Meter({"": bound.measures()})
     path = F.one_hot(tensor([[1, 0, 2]]), 3).float() * 9
-    running.add(bound(path, {"target": torch.zeros(1, 0).long(), "target_lengths": tensor([0])}))
+    running.add(Step.of(bound(path, {"target": torch.zeros(1, 0).long(), "target_lengths": tensor([0])})))
     found = running.compute()  # two symbols read where there were none: an error rate of 2 / 0
     assert found.keys() == {"loss", "acc"}
-    running = Meter(objective(COUNT, "loss=poisson_nll", "loss.accepts.count.start=zero").measures())
+    running = Meter({"": objective(COUNT, "loss=poisson_nll", "loss.accepts.count.start=zero").measures()})
     target = tensor([[1.0], [0.0]])
-    running.add(Step(tensor(0.0), 2, tensor([[-200.0], [0.0]]), target))  # exp(-200) is 0 in float32
+    running.add(Step.of(LossResult(tensor(0.0), 2, tensor([[-200.0], [0.0]]), target)))  # exp(-200) is 0 in float32
     assert running.compute().keys() == {"loss", "mae", "acc"}

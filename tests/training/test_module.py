@@ -187,6 +187,7 @@ def test_a_batch_whose_targets_are_all_ignored_is_told_when_its_count_is_read() 
     """On a GPU nobody waits for the count of a batch; the loss is nan by then, and the reason is still known."""
     from lossbook.config.check import check
     from lossbook.config.plain import plain
+    from lossbook.losses.result import LossResult
     from lossbook.tasks.step import Step
     from lossbook.training.assemble import assemble
     from lossbook.trust import OWN_CONFIG
@@ -194,10 +195,12 @@ def test_a_batch_whose_targets_are_all_ignored_is_told_when_its_count_is_read() 
     values = plain(lossbook.compose("loss=nll", "data.limit=32"))
     module = assemble(values, check(values), OWN_CONFIG).module
     scores, target = torch.randn(2, 10), torch.tensor([1, 2])
-    nothing = Step(torch.tensor(torch.nan), torch.tensor(0), scores, target)
+    nothing = Step.of(LossResult(torch.tensor(torch.nan), torch.tensor(0), scores, target))
     for stage, read in (("train", module._log_window), ("val", lambda: module._log_epoch("val"))):
         meter = module.meter(stage)  # type: ignore[arg-type]
-        meter.add(Step(torch.tensor(0.0), 0, scores, target))  # no pair in a batch: nothing is wrong with that
+        meter.add(
+            Step.of(LossResult(torch.tensor(0.0), 0, scores, target))
+        )  # no pair in a batch: nothing is wrong with that
         assert meter.window() == 0
         assert not meter.met_nothing
         meter.add(nothing)
@@ -206,6 +209,6 @@ def test_a_batch_whose_targets_are_all_ignored_is_told_when_its_count_is_read() 
         meter.reset()
         assert not meter.met_nothing
     meter = module.train_meter
-    meter.add(Step(torch.tensor(torch.nan), torch.tensor(2), scores, target))  # nan for another reason
+    meter.add(Step.of(LossResult(torch.tensor(torch.nan), torch.tensor(2), scores, target)))  # nan for another reason
     meter.flush()
     assert not meter.met_nothing

@@ -61,7 +61,7 @@ def test_two_processes_share_a_folder_and_their_figures_are_of_all_samples(tmp_p
         for rank in range(2):
             for rows in torch.arange(101)[rank::2].split(32):
                 batch = {"target": part["target"][rows]}
-                step = assembly.objective(assembly.module.eval()(part["input"][rows]), batch)
+                step = assembly.task.heads[""](assembly.module.eval().model(part["input"][rows]), batch)
                 losses.append(float(step.loss))
                 weights.append(int(step.weight))
     expected = sum(loss * weight for loss, weight in zip(losses, weights, strict=True)) / sum(weights)

@@ -106,8 +106,8 @@ def _within(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, Rang
     target = node.get("_target_")
     of_class = _CLASSES.get(target, {}) if isinstance(target, str) else {}
     of_class = of_schedule(target) if path == "scheduler" else of_class
-    encoding = re.fullmatch(r"loss(\.terms\.[^.]+)?\.accepts\.[^.]+", path)
-    everywhere = "loss.accepts.*" if encoding else path
+    everywhere = re.sub(r"^loss(\.terms\.[^.]+)?\.accepts\.[^.]+$", "loss.accepts.*", path)
+    everywhere = re.sub(r"^loss\.terms\.[^.]+$", "loss.terms.*", everywhere)
     for name, value in node.items():
         key = f"{path}.{name}" if path and not path.endswith(": ") else f"{path}{name}"
         inside = of_class.get(name) or _KEYS.get(f"{everywhere}.{name}" if everywhere else str(name))

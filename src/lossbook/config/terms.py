@@ -22,12 +22,9 @@ def clear_replaced(config: Any, overrides: Sequence[Any]) -> None:
         overrides: parsed.
     """
     for one in overrides:
-        if (
-            one.key_or_group in OPEN
-            and isinstance(one.value(), dict)
-            and OmegaConf.select(config, one.key_or_group) is not None
-        ):
-            OmegaConf.update(config, one.key_or_group, None)
+        key, whole = one.key_or_group, isinstance(one.value(), dict)
+        if whole and key in OPEN and OmegaConf.select(config, key) is not None:
+            OmegaConf.update(config, key, None)
 
 
 def with_whole_terms(loss: Mapping[str, Any], options: Options) -> dict[str, Any]:
@@ -65,9 +62,8 @@ def with_whole_terms(loss: Mapping[str, Any], options: Options) -> dict[str, Any
             continue
         changes = {name: value for name, value in term.items() if name not in ("weight", "loss", "target")}
         whole: Any = OmegaConf.to_container(OmegaConf.merge(stated, changes), resolve=False)
-        terms[str(name)] = {
-            "weight": term.get("weight", 1.0), "loss": option, "target": term.get("target"), **whole,
-        }  # fmt: skip
+        own = {key: term[key] for key in ("target",) if key in term}
+        terms[str(name)] = {"weight": term.get("weight", 1.0), "loss": option, **own, **whole}
     if problems:
         raise UserError(*problems)
     return {**loss, "terms": terms}

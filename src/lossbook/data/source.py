@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lossbook.data.schema import Schema
-from lossbook.errors import refuse
+from lossbook.errors import nearest, refuse
+from lossbook.targets import KINDS
 
 if TYPE_CHECKING:
     from lossbook.data.fitted import FittedData
@@ -134,6 +135,12 @@ def parts_of(loaded: Any, path: str) -> Parts:
         if not ("input" in part if isinstance(part, Mapping) else indexed):
             rule = f"Its {name} part is a {type(part).__name__}: no mapping with 'input', and no map-style Dataset."
             raise refuse(given, rule, _OURS)
+    for kind in (one.target for one in loaded.schema.heads.values()):
+        if kind not in KINDS:
+            rule = f"Target kinds are {', '.join(KINDS)}."
+            raise refuse(
+                f"{given}: the schema's target is '{kind}'.", rule, f"Schema({nearest(kind, KINDS) or 'class'!r}, ...)"
+            )
     return loaded
 
 

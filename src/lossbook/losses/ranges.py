@@ -14,13 +14,14 @@ _MARGIN = number(0, 10_000, above=True, example=1.0)
 _EMBEDDED = _MARGIN.because("Without a margin one point for all samples is optimal.")
 _RANKED = _MARGIN.because("Without a margin equal scores for all are optimal.")
 KEYS: dict[str, Range] = {
+    "loss.terms.*.weight": number(0, 1_000_000_000, above=True, example=1.0),
     "loss.accepts.*.smoothing": _SMOOTHING,
     "loss.accepts.*.threshold": number(-1000, 1000, example=0.0),
     "loss.accepts.*.negative": whole(-1, 0, example=0),
     "loss.accepts.*.binary": FLAG,
     "loss.accepts.*.verify": FLAG,
 }
-"""By dotted key of the config, ``*`` for any target kind."""
+"""By dotted key of the config, ``*`` for any term or target kind."""
 CLASSES: dict[str, dict[str, Range]] = {
     "torch.nn.BCELoss": {"weight": _WEIGHT},
     "torch.nn.BCEWithLogitsLoss": {"weight": _WEIGHT, "pos_weight": _WEIGHT},
@@ -32,6 +33,7 @@ CLASSES: dict[str, dict[str, Range]] = {
         "blank": whole(0, 1_000_000).because("It is an index among the outputs, 0 to the number of symbols."),
         "zero_infinity": FLAG,
     },
+    "lossbook.losses.criteria.dice.DiceLoss": {"smooth": number(0, 1_000_000), "ignore_index": _CLASS},
     "torch.nn.HingeEmbeddingLoss": {"margin": _EMBEDDED},
     "torch.nn.KLDivLoss": {"log_target": FLAG},
     "torch.nn.MarginRankingLoss": {"margin": _RANKED},

@@ -139,6 +139,9 @@ def family_of(contract: Contract) -> str:
         UserError: the loss depends on more than one number; the message says why.
     """
     kinds, paired = contract.accepts, contract.pairing
+    if contract.terms:
+        rule = "A sum is not a function of one number where its terms are not."
+        raise UserError(Problem(f"loss={contract.name}", rule, f"loss={contract.terms[0].contract.name}"))
     if contract.inputs == "single":
         for kind, name in (("value", "error"), ("count", "count"), ("class", "margin")):
             if kind in kinds:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from lossbook.losses.result import LossResult
+
 
 @dataclass
 class TermLoss:
@@ -18,6 +20,11 @@ class TermLoss:
 
     loss: Tensor
     weight: float | Tensor
+
+    @classmethod
+    def of(cls, result: LossResult) -> TermLoss:
+        """Return the loss of an objective's result, without its gradient."""
+        return cls(result.loss.detach(), result.weight)
 
 
 @dataclass
@@ -36,6 +43,12 @@ class Observation:
     figures: dict[str, Tensor] = field(default_factory=dict)
     count: float | Tensor = 1.0
 
+    @classmethod
+    def of(cls, result: LossResult) -> Observation:
+        """Return what an objective's result has for metrics."""
+        count = result.weight if result.count is None else result.count
+        return cls(result.scores, result.target, result.figures, count)
+
 
 @dataclass
 class Step:
@@ -52,6 +65,18 @@ class Step:
     terms: dict[str, TermLoss]
     heads: dict[str, Observation] = field(default_factory=dict)
     losses: Tensor | None = None
+
+    @classmethod
+    def of(cls, result: LossResult, head: str = "", weight: float = 1.0) -> Step:
+        """Return the step of a loss with one term.
+
+        Args:
+            result: of its objective.
+            head: whose target it is computed on; empty for the only one.
+            weight: of the term.
+        """
+        loss = result.loss if weight == 1 else weight * result.loss
+        return cls(loss, {"": TermLoss.of(result)}, {head: Observation.of(result)}, result.losses)
 
     @property
     def weight(self) -> float | Tensor:

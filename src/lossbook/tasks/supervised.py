@@ -14,7 +14,6 @@ from lossbook.errors import UserError, refuse
 from lossbook.losses.contract import Term
 from lossbook.losses.criteria.gather import gather
 from lossbook.losses.objective import Objective
-from lossbook.losses.result import LossResult
 from lossbook.targets.encoding import Prediction
 from lossbook.tasks.step import Observation, Step, TermLoss
 from lossbook.tasks.task import Batch, Task, of_head
@@ -64,18 +63,17 @@ class Supervised(Task):
         if len(self._terms) == 1:
             ((_, head, weight, objective),) = self._terms
             result = objective(outputs[head][0], of_head(batch, head), outputs[head][1])
-            loss = result.loss if weight == 1 else weight * result.loss
-            return Step(loss, {"": _term(result)}, {head: _observation(result)}, result.losses)
+            return Step.of(result, head, weight)
         total: Tensor | None = None
         step = Step(torch.zeros(()), {})
         for name, head, weight, objective in self._terms:
             result = objective(outputs[head][0], of_head(batch, head), outputs[head][1])
             total = weight * result.loss if total is None else total + weight * result.loss
-            step.terms[name] = _term(result)
+            step.terms[name] = TermLoss.of(result)
             if head in step.heads:
                 step.heads[head].figures.update(result.figures)
             else:
-                step.heads[head] = _observation(result)
+                step.heads[head] = Observation.of(result)
         assert total is not None
         step.loss = total
         return step
@@ -145,15 +143,6 @@ def _with_lengths(output: Any, objective: Objective) -> tuple[Tensor, Tensor]:
     if not (sequence and isinstance(output, tuple) and len(output) == 2 and isinstance(output[0], Tensor)):
         raise no_tensor(output, sequence)
     return output
-
-
-def _term(result: LossResult) -> TermLoss:
-    return TermLoss(result.loss.detach(), result.weight)
-
-
-def _observation(result: LossResult) -> Observation:
-    count = result.weight if result.count is None else result.count
-    return Observation(result.scores, result.target, result.figures, count)
 
 
 def no_tensor(output: Any, sequence: bool = False, heads: list[str] | None = None) -> UserError:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from lossbook.losses.bind import bind
 from lossbook.losses.criteria.function import FunctionCriterion
 from lossbook.losses.reading import read
+from lossbook.tasks.step import Step
 from lossbook.training.meter import Meter
 
 WEIGHTED = {"weight": [1.0, 2.0, 4.0], "ignore_index": 1}
@@ -44,7 +45,7 @@ def test_an_epochs_loss_equals_that_of_the_class(schema, reduction):
         for samples in (5, 9, 2):  # uneven, so that a wrong share would show
             output = torch.randn(samples, 3, generator=generator)
             target = torch.cat([tensor([0]), torch.randint(3, (samples - 1,), generator=generator)])
-            meter.add(objective(output, {"target": target}))
+            meter.add(Step.of(objective(output, {"target": target})))
         losses.append(meter.compute()["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-9)
 
