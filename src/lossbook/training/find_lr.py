@@ -72,7 +72,7 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve
     """Run the range test on an assembled run."""
     from lossbook.training.callbacks.growing_rates import DivergedError, GrowingRates
     from lossbook.training.fit import ctrl_c_itself, quiet
-    from lossbook.training.lean import make_lean
+    from lossbook.training.lightning_internals import reduce_step_overhead
     from lossbook.training.processes import launching
     from lossbook.training.trainer import build_trainer, trainer_options
 
@@ -89,7 +89,7 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve
     silent = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
     with quiet(), launching(), ctrl_c_itself():
         trainer = build_trainer(options, **silent, num_sanity_val_steps=0, callbacks=[growing])
-        make_lean(trainer, assembly.module)
+        reduce_step_overhead(trainer, assembly.module)
         with suppress(DivergedError):
             trainer.fit(assembly.module, train_dataloaders=assembly.data)
     return growing.curve()

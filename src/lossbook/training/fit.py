@@ -29,8 +29,8 @@ from lossbook.training.callbacks.checkpoints import Checkpoints
 from lossbook.training.callbacks.optimizer_averages import OptimizerAverages
 from lossbook.training.callbacks.record import Attempt, Record
 from lossbook.training.callbacks.stages import Stages
-from lossbook.training.lean import make_lean
 from lossbook.training.learned import Movement, notes
+from lossbook.training.lightning_internals import reduce_step_overhead
 from lossbook.training.loggers import TensorBoard
 from lossbook.training.trainer import build_trainer, says, trainer_options
 from lossbook.trust import Trust
@@ -151,7 +151,7 @@ def make_trainer(
 def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
     """Train from scratch or from a checkpoint, then test the best weights that were kept (the last ones otherwise)."""
     module, data = assembly.module, assembly.data
-    make_lean(trainer, module)
+    reduce_step_overhead(trainer, module)
     with quiet(), ctrl_c_itself():
         try:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)

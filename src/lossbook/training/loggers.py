@@ -26,6 +26,7 @@ from torch.utils.tensorboard.writer import FileWriter
 
 from lossbook.files import gone, write_whole
 from lossbook.training.curves import Curves, Latest
+from lossbook.training.lightning_internals import open_writer
 
 _OUTCOME = ".outcome"  # how the event file's name ends that holds a run's row of the tab HPARAMS
 
@@ -74,15 +75,17 @@ class TensorBoard(TensorBoardLogger):
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """After training and again after the test, which logs into the same file: ``close`` is the end."""
-        if self._experiment is not None:
-            self._experiment.flush()
+        writer = open_writer(self)
+        if writer is not None:
+            writer.flush()
 
     @rank_zero_only
     def close(self) -> None:
         """Closes the file and ends the thread that writes to it; what could not be written was said when it was."""
-        if self._experiment is not None:
+        writer = open_writer(self)
+        if writer is not None:
             with suppress(OSError):
-                self._experiment.close()
+                writer.close()
 
     @rank_zero_only
     def log_outcome(self, columns: Mapping[str, float | bool | str], figures: Mapping[str, float], status: str) -> None:

@@ -38,7 +38,7 @@ def length_of(trainer: lightning.Trainer) -> Length:
     """The length of the run that a trainer is about to make; to be asked from ``configure_optimizers`` on.
 
     Sets up the loader of the training part, and with it before a checkpoint is restored: what Lightning then forgets
-    is made up for in ``lossbook.training.callbacks.restart``.
+    is made up for in ``lossbook.training.lightning_internals``.
 
     Raises:
         UserError: the number of accumulated batches changes on the way, so that no epoch is as long as another.

@@ -18,6 +18,7 @@ from lossbook.files import gone, write_whole
 from lossbook.training.callbacks.interrupt import InterruptRequest
 from lossbook.training.callbacks.record import Record
 from lossbook.training.divergence import holds_finite_weights, weights_not_finite
+from lossbook.training.lightning_internals import is_accumulating, is_last_batch, validation_follows
 
 _FIGURES = each(number, str)
 _STATE = entries(
@@ -141,27 +142,23 @@ class Checkpoints(Checkpoint):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._last_is_due(trainer):
-            loop = trainer.fit_loop.epoch_loop
-            within = not loop._num_ready_batches_reached() and not loop._should_accumulate()
-            fetcher = trainer.fit_loop._data_fetcher
-            assert fetcher is not None
-            if within and not loop._should_check_val_fx(fetcher):
+            later = is_last_batch(trainer) or is_accumulating(trainer) or validation_follows(trainer)
+            if not later:
                 self._write_last(trainer)
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != "fit":
             return
         self._validated = True
-        loop = trainer.fit_loop.epoch_loop
-        if not loop._num_ready_batches_reached():
+        if not is_last_batch(trainer):
             self._write_best(trainer, pl_module)  # amid an accumulation, too: these are the weights that were measured
-            if self._last_is_due(trainer) and not loop._should_accumulate():
+            if self._last_is_due(trainer) and not is_accumulating(trainer):
                 self._write_last(trainer)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._write_best(trainer, pl_module)  # first: killed between the two, last.ckpt is an epoch behind, not ahead
         # an epoch broken off (max_steps, max_time) is not at its end: the file written within it goes on exactly
-        broken_off = not trainer.fit_loop.epoch_loop._num_ready_batches_reached()
+        broken_off = not is_last_batch(trainer)
         if not (broken_off and self.last_path is not None and self._last_step == trainer.global_step):
             self._write_last(trainer)
 
@@ -188,7 +185,7 @@ class Checkpoints(Checkpoint):
         self.last_figures = _figures(trainer)
         trainer.save_checkpoint(self.folder / "last.ckpt")  # on every process; one of them writes
         self.last_path, self._last_step = self.folder / "last.ckpt", trainer.global_step
-        if not trainer.fit_loop.epoch_loop._num_ready_batches_reached():
+        if not is_last_batch(trainer):
             self._interrupt.meet(trainer)
 
     def _write_best(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

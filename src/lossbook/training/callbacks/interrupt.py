@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lossbook.exits import STOPPING, Stopped, stop
 from lossbook.processes import is_first, leave_unwatched
+from lossbook.training.lightning_internals import replace_sigterm_handling
 
 _CTRL_C = b"\nCtrl-C: the run is saved after this step, then it stops (once more: it stops at once).\n"
 _SAYS = b"\n%s: the run is saved after this step, then it stops.\n"
@@ -41,12 +42,8 @@ class InterruptRequest:
     def attach(self, trainer: lightning.Trainer) -> None:
         """Take the place of Lightning's own handling of SIGTERM, which it sets up after the callbacks' ``setup``."""
         self._several = trainer.world_size > 1
-        connector = trainer._signal_connector
-        connector._sigterm_notifier_fn = self._sigterm  # type: ignore[method-assign, assignment]
-        known = (None, signal.SIG_DFL, stop)  # Lightning calls another one as well, and stop() would not wait
-        connector._has_already_handler = lambda signum: signal.getsignal(signum) not in known  # type: ignore[method-assign]
-        loop = trainer.fit_loop.epoch_loop
-        loop._broadcast_sigterm_tensor = lambda: self.agree(trainer)  # type: ignore[method-assign]
+        # Lightning would call stop() as well, which does not wait
+        replace_sigterm_handling(trainer, self._sigterm, ignored=stop, agree=lambda: self.agree(trainer))
 
     def hold(self) -> None:
         """From now on signals wait; Ctrl-C where Python's own handler has it: in the main thread, nobody else's."""

@@ -15,8 +15,8 @@ from lossbook.checkpoints.read import ENTRY
 from lossbook.processes import gathered, own_of
 from lossbook.rng import restore_rng_states, rng_states, seed_generators
 from lossbook.training.callbacks.averaged_weights import load_trained
-from lossbook.training.callbacks.restart import mend_restart
-from lossbook.training.curves import Curves, Latest, Point
+from lossbook.training.curves import Curves, Latest
+from lossbook.training.lightning_internals import correct_resumed_progress, pending_epoch_metrics
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Record(lightning.Callback):
             )
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        mend_restart(trainer)
+        correct_resumed_progress(trainer)
         if self._rng is not None:
             restore_rng_states(self._rng, trainer.strategy.root_device)
             self._rng = None
@@ -110,22 +110,8 @@ class Record(lightning.Callback):
 
 def _curves(trainer: lightning.Trainer) -> dict[str, Any] | None:
     """Where the curves stand, all that they hold being in their files by now; None where no logger of ours is."""
-    due = _due(trainer)  # every process: a figure may be reduced over all of them
+    pending = pending_epoch_metrics(trainer)
     ours = [logger for logger in trainer.loggers if isinstance(getattr(logger, "latest", None), Latest)]
     for logger in ours:
         logger.save()
-    return ours[0].latest.curves(due).state() if ours else None  # type: ignore[attr-defined]
-
-
-def _due(trainer: lightning.Trainer) -> list[Point]:
-    """An epoch's figures of training, which Lightning 2.6 logs once all checkpoints of its end are written."""
-    connector = trainer._logger_connector
-    if not (trainer.loggers and trainer.training and connector._first_loop_iter is None):  # not at an epoch's end
-        return []
-    figures = connector.metrics["log"]
-    due = {tag: value.item() if isinstance(value, torch.Tensor) else value for tag, value in figures.items()}
-    return (
-        [(trainer.fit_loop.epoch_loop._batches_that_stepped - 1, {**due, "epoch": trainer.current_epoch})]
-        if due
-        else []
-    )
+    return ours[0].latest.curves([pending] if pending else []).state() if ours else None  # type: ignore[attr-defined]

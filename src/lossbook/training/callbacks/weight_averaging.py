@@ -10,6 +10,7 @@ import lightning
 from lossbook.checkpoints.entries import entries, require, whole
 from lossbook.errors import refuse
 from lossbook.training.callbacks.averaged_weights import AveragedWeights
+from lossbook.training.lightning_internals import is_last_batch
 
 
 class ExponentialAverage(AveragedWeights):
@@ -79,8 +80,7 @@ class EqualAverage(AveragedWeights):
             self.averages, self.updates = {}, 0
 
     def weight(self, trainer: lightning.Trainer) -> float | None:
-        ends = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
-        if not ends or trainer.global_step <= self._first:
+        if not is_last_batch(trainer) or trainer.global_step <= self._first:
             return None
         if self.updates == 0:
             self._began = trainer.global_step
