@@ -11,7 +11,7 @@ from rich.console import Console
 import lossbook
 from lossbook.config.plain import plain
 from lossbook.training.fit import Outcome
-from lossbook.training.summary import _natural, _print_row, print_broken_off, print_figures, print_outcome
+from lossbook.training.summary import _natural, _print_row, print_figures, print_interrupted, print_outcome
 
 SHORT = ("data.limit=48", "data.batch_size=24", "trainer=cpu", "logger=none", "callbacks=none", "trainer.max_epochs=1")
 
@@ -118,5 +118,5 @@ def test_a_tie_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("last", "said"), [(Path("x/last.ckpt"), "ckpt=x/last.ckpt"), (None, "no checkpoint")])
 def test_how_to_go_on(last: Path | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    print_broken_off(last, Path("x"))
+    print_interrupted(last, Path("x"))
     assert said in capsys.readouterr().out

@@ -128,14 +128,14 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     return _read(path.absolute(), path, (status.st_mtime_ns, status.st_size, status.st_ino))
 
 
-def read_to_go_on(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_to_resume(path: str | os.PathLike[str]) -> dict[str, Any]:
     """``read``, of a checkpoint that holds all that training goes on with.
 
     Raises:
         UserError: something is missing.
     """
     path, checkpoint = Path(path), read(path)
-    _refuse(path, schema.missing_to_go_on(checkpoint), f"{another(path)}; scripts/evaluate.py may do without them")
+    _refuse(path, schema.missing_to_resume(checkpoint), f"{another(path)}; scripts/evaluate.py may do without them")
     return checkpoint
 
 

@@ -32,9 +32,9 @@ def problems(checkpoint: Mapping[str, Any]) -> Iterator[str]:
         yield from _STRUCTURE(checkpoint, "")
 
 
-def missing_to_go_on(checkpoint: Mapping[str, Any]) -> Iterator[str]:
+def missing_to_resume(checkpoint: Mapping[str, Any]) -> Iterator[str]:
     """What training needs of a checkpoint beyond its weights and config, and is not there."""
-    yield from _TO_GO_ON(checkpoint, "")
+    yield from _TO_RESUME(checkpoint, "")
 
 
 def _oddities(checkpoint: Any) -> Iterator[str]:
@@ -124,7 +124,7 @@ _STRUCTURE = entries(
         "meter": each(each(_METRIC, str)),
     },
 )
-_TO_GO_ON = entries(
+_TO_RESUME = entries(
     {
         **dict.fromkeys(
             ("pytorch-lightning_version", "global_step", "loops", "callbacks", "optimizer_states", "lr_schedulers",

@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 
 from lossbook.checkpoints.entries import entries, finite, like, number, tensor_like, whole
 from lossbook.checkpoints.file import another
-from lossbook.checkpoints.read import read, read_to_go_on
+from lossbook.checkpoints.read import read, read_to_resume
 from lossbook.checkpoints.structure import ENTRY, TRAINED
 from lossbook.errors import UserError, refuse
 from lossbook.optim.make import OptimizerFactory
@@ -54,7 +54,7 @@ def require_fit(trainer: L.Trainer, module: LossbookModule, config: Mapping[str,
     if config.get("ckpt") is None:
         return
     path = Path(config["ckpt"])
-    checkpoint = read_to_go_on(path)
+    checkpoint = read_to_resume(path)
     for entry in ("state_dict", TRAINED):
         if entry in checkpoint:
             _require_weights(module, checkpoint, entry, config)

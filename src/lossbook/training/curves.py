@@ -12,7 +12,7 @@ Point = tuple[int, Mapping[str, float]]  # a step, and what was logged at it
 
 
 @dataclass(frozen=True)
-class Curves:
+class CurveState:
     """What a checkpoint knows of the curves: points before ``step`` lie in the files, these are all from there on.
 
     A step is no clean cut: at an epoch's end the figures are logged at its last step, the loss of the last steps one
@@ -24,7 +24,7 @@ class Curves:
     points: Sequence[Point] = ()
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> Curves:
+    def of(cls, state: Mapping[str, Any]) -> CurveState:
         """Out of a checkpoint's entry, as ``state`` gave it."""
         return cls(state["step"], tuple((step, figures) for step, figures in state["points"]))
 
@@ -34,7 +34,7 @@ class Curves:
 
 
 @dataclass
-class Latest:
+class RecentPoints:
     """The points of a logger's last two steps, in the order in which they were logged."""
 
     points: list[Point] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Latest:
         self.points = [point for point in self.points if point[0] >= step - 1]
         self.points.append((step, figures))
 
-    def curves(self, due: Sequence[Point] = ()) -> Curves:
+    def curves(self, due: Sequence[Point] = ()) -> CurveState:
         """Where the curves stand now; ``due``: points that are certain to be logged next."""
         newest = max((step for step, _ in self.points or due), default=1)
-        return Curves(max(0, newest - 1), [*self.points, *due])
+        return CurveState(max(0, newest - 1), [*self.points, *due])

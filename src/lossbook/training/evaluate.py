@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lossbook.collector import paused_collector
 from lossbook.config.check import check
 from lossbook.config.plain import plain
 from lossbook.config.resume import whose_config
@@ -36,22 +37,21 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         raise refuse(
             "ckpt is not given.", "A checkpoint is what is evaluated.", "ckpt=outputs/.../checkpoints/best.ckpt"
         )
-    from lossbook.checkpoints.read import ENTRY, read
-    from lossbook.data.fitted import known_data
+    with paused_collector():
+        from lossbook.checkpoints.read import ENTRY, read
+        from lossbook.data.fitted import known_data
+        from lossbook.training.assemble import assemble
+        from lossbook.training.checkpoint_fits import load_weights
+        from lossbook.training.fit import ctrl_c_itself, quiet
+        from lossbook.training.processes import launching
+        from lossbook.training.summary import print_figures, print_scored
+        from lossbook.training.trainer import test_trainer
+        from lossbook.trust import Trust
 
     checkpoint = read(values["ckpt"])
     on_top = values["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :]
     _refuse_without_effect(on_top, values["data"].get("views", 1))
     contract = check(values, trains=False)
-
-    from lossbook.training.assemble import assemble
-    from lossbook.training.checkpoint_fits import load_weights
-    from lossbook.training.fit import ctrl_c_itself, quiet
-    from lossbook.training.processes import launching
-    from lossbook.training.summary import print_figures, print_scored
-    from lossbook.training.trainer import test_trainer
-    from lossbook.trust import Trust
-
     known = known_data(checkpoint)
     with whose_config(values["ckpt"]):
         assembly = assemble(values, contract, Trust.of(values), known=known, evaluating=True)

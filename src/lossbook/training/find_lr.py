@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lossbook.collector import paused_collector
 from lossbook.config.check import check
 from lossbook.config.folders import OUTPUTS, claim, run_base
 from lossbook.config.plain import plain
@@ -51,10 +52,11 @@ def find_lr(
     if problems:
         raise UserError(*problems)
 
-    from lossbook.optim.range_test import Range
-    from lossbook.plots.range_test import draw
-    from lossbook.training.assemble import assemble
-    from lossbook.trust import Trust
+    with paused_collector():
+        from lossbook.optim.range_test import Range
+        from lossbook.plots.range_test import draw
+        from lossbook.training.assemble import assemble
+        from lossbook.trust import Trust
 
     over = Range(options["find.min"], options["find.max"], options["find.steps"])
     assembly = assemble({**values, "scheduler": {"_target_": None}}, contract, Trust.of(values))

@@ -29,7 +29,7 @@ from lossbook.training.callbacks.checkpoints import Checkpoints
 from lossbook.training.callbacks.optimizer_averages import OptimizerAverages
 from lossbook.training.callbacks.record import Attempt, Record
 from lossbook.training.callbacks.stages import Stages
-from lossbook.training.learned import Movement, notes
+from lossbook.training.learning_checks import Movement, notes
 from lossbook.training.lightning_internals import reduce_step_overhead
 from lossbook.training.loggers import TensorBoard
 from lossbook.training.trainer import build_trainer, says, trainer_options

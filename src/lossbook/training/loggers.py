@@ -1,4 +1,4 @@
-"""Curves for TensorBoard and as CSV, written straight into the run's folder, and nothing beside them."""
+"""CurveState for TensorBoard and as CSV, written straight into the run's folder, and nothing beside them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from torch.utils.tensorboard.summary import scalar
 from torch.utils.tensorboard.writer import FileWriter
 
 from lossbook.files import gone, write_whole
-from lossbook.training.curves import Curves, Latest
+from lossbook.training.curves import CurveState, RecentPoints
 from lossbook.training.lightning_internals import open_writer
 
 _OUTCOME = ".outcome"  # how the event file's name ends that holds a run's row of the tab HPARAMS
@@ -40,10 +40,10 @@ class TensorBoard(TensorBoardLogger):
         curves: of the checkpoint from which the run goes on in this folder: TensorBoard drops what lies behind it.
     """
 
-    def __init__(self, save_dir: str | Path, name: str = "", curves: Curves | None = None) -> None:
+    def __init__(self, save_dir: str | Path, name: str = "", curves: CurveState | None = None) -> None:
         purge: dict[str, Any] = {} if curves is None else {"purge_step": curves.step}
         super().__init__(str(save_dir), name=name, version="", default_hp_metric=False, **purge)
-        self.latest = Latest()
+        self.latest = RecentPoints()
         self._again = curves
         self._started = time.time()
 
@@ -151,10 +151,10 @@ class CSV(Logger):
         curves: of the checkpoint from which the run goes on in this folder: the rows behind it are dropped.
     """
 
-    def __init__(self, save_dir: str | Path, curves: Curves | None = None) -> None:
+    def __init__(self, save_dir: str | Path, curves: CurveState | None = None) -> None:
         super().__init__()
         self.path = Path(save_dir) / "metrics.csv"
-        self.latest = Latest()
+        self.latest = RecentPoints()
         self._columns = ["step", "epoch"]
         self._begun = False
         self._row: dict[str, Any] = {}  # of the latest step: training and validation share one
@@ -197,7 +197,7 @@ class CSV(Logger):
         if self._row:
             self._write()
 
-    def _take_up(self, curves: Curves) -> None:
+    def _take_up(self, curves: CurveState) -> None:
         """Keep the header and the rows before the checkpoint's last steps, and log those steps again."""
         self._again = None
         rows = self._rows()

@@ -13,7 +13,7 @@ from lossbook.orphans import STARTED_BY
 from lossbook.processes import LAUNCHED, RUN_FOLDER, is_first
 
 
-def folder_of_the_first() -> Path:
+def first_process_folder() -> Path:
     """The run's folder, for a process that is not the first.
 
     Where something other than Lightning started it (torchrun, Slurm) the folder is not known yet, and what stands for

@@ -20,7 +20,7 @@ from lossbook.data.fitted import FittedData, changes
 from lossbook.data.source import sample_count
 from lossbook.losses.contract import Contract
 from lossbook.optim.checks import notes
-from lossbook.training import effective_batch, header
+from lossbook.training import effective_batch, plan
 from lossbook.training.assemble import Assembly
 from lossbook.training.fit import Outcome
 
@@ -48,7 +48,7 @@ def print_plan(
     behind = "" if contract.activation == "none" else f" after {contract.activation}"
     watched, mode = assembly.module.primary
     counts = " + ".join(f"{sample_count(assembly.data.part(part)):,}" for part in ("train", "val", "test"))
-    samples = f"{header.place(config)}{counts} samples of {_shape(schema.input_shape)}{_classes(schema)}"
+    samples = f"{plan.place(config)}{counts} samples of {_shape(schema.input_shape)}{_classes(schema)}"
     device = trainer.strategy.root_device
     threads = torch.get_num_threads()
     where = f"{threads} thread{'s' if threads != 1 else ''}"
@@ -59,14 +59,14 @@ def print_plan(
     loss = f"{criterion}{behind}, {schema.target} as {encoding}, watching {watched} ({mode})"
     rows: list[tuple[str, str, str]] = [
         ("loss", choices["loss"], loss),
-        *(("weights", "", text) for text in header.weights(objective, contract.criterion)),
+        *(("weights", "", text) for text in plan.weights(objective, contract.criterion)),
         ("data", choices["data"], samples + natural[0]),
-        ("symbols" if schema.target == "text" else "classes", "", header.classes(objective)),
-        ("augment", "", header.augmentation(config)),
-        ("model", choices["model"], header.model(config, assembly) + natural[1]),
+        ("symbols" if schema.target == "text" else "classes", "", plan.classes(objective)),
+        ("augment", "", plan.augmentation(config)),
+        ("model", choices["model"], plan.model(config, assembly) + natural[1]),
         ("optim", choices["optim"], _optimizer(config, assembly)),
-        ("average", "", header.averaging(trainer)),
-        ("train", "", header.training(config, assembly, trainer)),
+        ("average", "", plan.averaging(trainer)),
+        ("train", "", plan.training(config, assembly, trainer)),
         ("device", device.type, f"{where}{more}, precision {trainer.precision}"),
     ]
     out = console()
@@ -103,7 +103,7 @@ def print_outcome(
     out.print(f"next         tensorboard --logdir {_logdir(folder)}")
 
 
-def print_broken_off(last: Path | None, folder: Path) -> None:
+def print_interrupted(last: Path | None, folder: Path) -> None:
     """How to go on with a run that did not end by itself."""
     out = console()
     out.print()

@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lossbook.collector import paused_collector
 from lossbook.config.check import check
 from lossbook.config.folders import claimed, discarding, going_on, missing, run_base
 from lossbook.config.plain import plain
@@ -71,43 +72,49 @@ def _train(
     contract = check(values)
 
     # torch takes seconds to import: a refused config need not wait for it
-    from lightning.pytorch.utilities.exceptions import SIGTERMException
+    with paused_collector():
+        from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-    from lossbook.checkpoints.read import read
-    from lossbook.data.fitted import changes, known_data
-    from lossbook.training.assemble import assemble
-    from lossbook.training.callbacks.record import Attempt
-    from lossbook.training.checkpoint_fits import require_fit
-    from lossbook.training.fit import close_loggers, fit, make_trainer
-    from lossbook.training.folder import RunFolder
-    from lossbook.training.going_on import checkpoint_to_go_on_from, earlier_attempt, goes_on_in
-    from lossbook.training.hparams import log_outcome
-    from lossbook.training.loggers import quiet_writers
-    from lossbook.training.memory import PeakMemory
-    from lossbook.training.processes import folder_of_the_first, launching
-    from lossbook.training.resuming import loading_of, told
-    from lossbook.training.summary import print_broken_off, print_outcome, print_plan
-    from lossbook.training.traces import no_traces
+        from lossbook.checkpoints.read import read
+        from lossbook.data.fitted import changes, known_data
+        from lossbook.training.assemble import assemble
+        from lossbook.training.callbacks.record import Attempt
+        from lossbook.training.checkpoint_fits import require_fit
+        from lossbook.training.fit import close_loggers, fit, make_trainer
+        from lossbook.training.folder import RunFolder
+        from lossbook.training.hparams import log_outcome
+        from lossbook.training.loggers import quiet_writers
+        from lossbook.training.memory import PeakMemory
+        from lossbook.training.process_state import restored_process_state
+        from lossbook.training.processes import first_process_folder, launching
+        from lossbook.training.resume import (
+            checkpoint_to_resume,
+            describe_changes,
+            is_in_place,
+            optimizer_loading,
+            previous_attempt,
+        )
+        from lossbook.training.summary import print_interrupted, print_outcome, print_plan
 
     started = time.perf_counter()
     memory = PeakMemory()
     if not is_first():
-        folder = folder_of_the_first()  # which decides where, and from what, the run goes on
-    in_place = goes_on_in(folder, values["ckpt"])
+        folder = first_process_folder()  # which decides where, and from what, the run goes on
+    in_place = is_in_place(folder, values["ckpt"])
     if in_place and is_first():
         assert folder is not None
         kept.enter_context(going_on(Path(folder)))
-    values["ckpt"] = checkpoint_to_go_on_from(values, folder)
+    values["ckpt"] = checkpoint_to_resume(values, folder)
     saved = to_save(config)
-    attempt = earlier_attempt(saved, values["ckpt"]) if in_place else Attempt()
+    attempt = previous_attempt(saved, values["ckpt"]) if in_place else Attempt()
 
     def seconds() -> float:
         return attempt.seconds + time.perf_counter() - started
 
     trust = Trust.of(values)
-    loading = loading_of(values)
+    loading = optimizer_loading(values)
     known = known_data(read(values["ckpt"])) if values["ckpt"] else None
-    with no_traces(bool(values["trainer"].get("compile"))), quiet_writers():
+    with restored_process_state(bool(values["trainer"].get("compile"))), quiet_writers():
         with whose_config(values["ckpt"]):
             assembly = assemble(values, contract, trust, loading, known)
         # refuses what cannot be before a folder is there
@@ -136,7 +143,9 @@ def _train(
         require_fit(trainer, assembly.module, values, loading)
         memory.watch(trainer.strategy.root_device)
         resumed = changes(known, assembly.fitted) if values["ckpt"] else []
-        print_plan(values, contract, assembly, trainer, made, [*resumed, *told(values, assembly.groups, loading)])
+        print_plan(
+            values, contract, assembly, trainer, made, [*resumed, *describe_changes(values, assembly.groups, loading)]
+        )
         record.start()
         try:
             with launching(made):
@@ -156,7 +165,7 @@ def _train(
                 log_outcome(trainer, values, record.primary[0], outcome, status)
             if trainer.is_global_zero and not isinstance(error, Pruned) and made.is_dir():
                 there = [path for path in (outcome.last_path, outcome.best_path) if path and path.exists()]
-                print_broken_off(there[0] if there else None, made)
+                print_interrupted(there[0] if there else None, made)
             if other is not None:
                 raise other from error
             raise

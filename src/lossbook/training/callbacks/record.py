@@ -15,7 +15,7 @@ from lossbook.checkpoints.read import ENTRY
 from lossbook.processes import gathered, own_of
 from lossbook.rng import restore_rng_states, rng_states, seed_generators
 from lossbook.training.callbacks.averaged_weights import load_trained
-from lossbook.training.curves import Curves, Latest
+from lossbook.training.curves import CurveState, RecentPoints
 from lossbook.training.lightning_internals import correct_resumed_progress, pending_epoch_metrics
 
 
@@ -30,7 +30,7 @@ class Attempt:
     """
 
     seconds: float = 0.0
-    curves: Curves | None = None
+    curves: CurveState | None = None
     stopped: bool = False
 
     @classmethod
@@ -38,7 +38,7 @@ class Attempt:
         """The attempt that wrote a checkpoint; what older checkpoints do not say counts as nothing."""
         entry = checkpoint[ENTRY]
         curves = entry.get("curves")
-        return cls(entry.get("seconds", 0.0), curves and Curves.of(curves), entry.get("stopped", False))
+        return cls(entry.get("seconds", 0.0), curves and CurveState.of(curves), entry.get("stopped", False))
 
 
 class Record(lightning.Callback):
@@ -111,7 +111,7 @@ class Record(lightning.Callback):
 def _curves(trainer: lightning.Trainer) -> dict[str, Any] | None:
     """Where the curves stand, all that they hold being in their files by now; None where no logger of ours is."""
     pending = pending_epoch_metrics(trainer)
-    ours = [logger for logger in trainer.loggers if isinstance(getattr(logger, "latest", None), Latest)]
+    ours = [logger for logger in trainer.loggers if isinstance(getattr(logger, "latest", None), RecentPoints)]
     for logger in ours:
         logger.save()
     return ours[0].latest.curves([pending] if pending else []).state() if ours else None  # type: ignore[attr-defined]

@@ -45,7 +45,7 @@ _UNKNOWN = object()
 
 
 @contextmanager
-def no_traces(compiled: bool = False) -> Iterator[None]:
+def restored_process_state(compiled: bool = False) -> Iterator[None]:
     """Puts back the environment, the working folder, warnings and the switches of torch's and Python's.
 
     ``compiled``: the run compiles its model; what ``torch.compile`` keeps of that is dropped, with all else that this

@@ -12,7 +12,7 @@ import torch
 
 import lossbook
 from lossbook.data.schema import Schema
-from lossbook.training.learned import chance, notes
+from lossbook.training.learning_checks import chance, notes
 
 STILL = (
     "optim=sgd",

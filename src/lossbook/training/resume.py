@@ -1,0 +1,155 @@
+"""What a run takes over from its checkpoint (``ckpt``), and whether it goes on in the same folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lossbook.checkpoints.read import ENTRY, read, read_to_resume
+from lossbook.errors import Problem, UserError, refuse
+from lossbook.optim.capabilities import capability
+from lossbook.optim.resume import Loading, changes
+from lossbook.training.callbacks.record import Attempt
+from lossbook.training.folder import is_completed
+
+_ENDS = ("trainer", "callbacks")  # the nodes that say when training ends
+
+# what the number of steps in an epoch follows from
+_EPOCHS = ("data.source._target_", "data.batch_size", "data.limit", "trainer.accumulate_grad_batches",
+           "trainer.devices", "trainer.num_nodes", "trainer.limit_train_batches")  # fmt: skip
+
+
+def is_in_place(folder: str | Path | None, ckpt: str | None) -> bool:
+    """Return whether a checkpoint was written by the run in this folder, which then goes on there."""
+    if folder is None or ckpt is None:
+        return False
+    return Path(ckpt).resolve().parent == (Path(folder) / "checkpoints").resolve()
+
+
+def checkpoint_to_resume(config: Mapping[str, Any], folder: str | Path | None) -> str | None:
+    """Return ``config["ckpt"]``, after checking that there is something left to train.
+
+    A run that was killed after its last step and before its metrics were written goes on in its own folder to be
+    tested. Where ``trainer.max_steps`` ended it within an epoch, its last checkpoint precedes the validation that
+    followed, and ``best.ckpt`` is the newer one if that was the best.
+
+    Raises:
+        UserError: as many epochs or steps are done as ``config["trainer"]`` asks for.
+    """
+    ckpt: str | None = config.get("ckpt")
+    found = nothing_left(config)
+    if ckpt is None or not found:
+        return ckpt
+    if folder is None or not is_in_place(folder, ckpt) or is_completed(Path(folder)):
+        raise UserError(*found)
+    both = [path for path in (Path(ckpt), Path(ckpt).with_name("best.ckpt")) if path.is_file()]
+    return str(max(both, key=_progress))
+
+
+def previous_attempt(saved: Mapping[str, Any], ckpt: str) -> Attempt:
+    """Return the attempt that wrote a checkpoint, to be continued in its folder.
+
+    Where it was told to stop, and what tells it so has changed since, training goes on.
+
+    Args:
+        saved: the config that checkpoints hold from now on.
+        ckpt: path of the checkpoint.
+    """
+    checkpoint = read(ckpt)
+    before = checkpoint[ENTRY]["config"]
+    same = all(before.get(group) == saved.get(group) for group in _ENDS)
+    attempt = Attempt.of(checkpoint)
+    return replace(attempt, stopped=attempt.stopped and same)
+
+
+def nothing_left(config: Mapping[str, Any]) -> list[Problem]:
+    """Return why there is nothing left to train after ``config["ckpt"]``; empty where there is something.
+
+    As many epochs or steps may be done as ``config["trainer"]`` asks for, which Lightning accepts in silence.
+    """
+    if config.get("ckpt") is None:
+        return []
+    checkpoint = read_to_resume(config["ckpt"])
+    # within an epoch, the number of that epoch; at its end the next one, while Lightning's own "epoch" lags behind
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    found = []
+    for key, done, what in (("max_epochs", epochs, "epochs"), ("max_steps", checkpoint["global_step"], "steps")):
+        limit = config["trainer"].get(key)
+        if limit is not None and 0 <= limit <= done:
+            given = f"ckpt={config['ckpt']} with trainer.{key}={limit}."
+            rule = f"{done} {what} are done already: nothing is left to train."
+            fix = f"trainer.{key}=N with N above {done}; scripts/evaluate.py ckpt=... prints its metrics"
+            found.append(Problem(given, rule, fix))
+    return found
+
+
+def optimizer_loading(config: Mapping[str, Any]) -> Loading:
+    """Return how the state of the checkpoint's optimizer is loaded under this config.
+
+    Raises:
+        UserError: its learning rate is asked for, and it is another optimizer's.
+    """
+    if config.get("ckpt") is None:
+        return Loading()
+    before = read(config["ckpt"])[ENTRY]["config"]
+    kept, given = _classes(before["optim"]), _classes(config["optim"])
+    if kept != given and config["ckpt_lr"] == "checkpoint":
+        raise refuse(
+            f"ckpt_lr=checkpoint, and the checkpoint holds the learning rate of {kept} for {given}.",
+            "A learning rate is meaningful for one optimizer only.",
+            "ckpt_lr=config, and optim.lr=...",
+        )
+    return Loading(
+        lr=config["ckpt_lr"],
+        fresh=kept != given,
+        flat=not capability(config["optim"]["_target_"]).groups,
+        constant=config["scheduler"].get("_target_") is None and before["scheduler"].get("_target_") is not None,
+    )
+
+
+def describe_changes(config: Mapping[str, Any], groups: Sequence[Mapping[str, Any]], loading: Loading) -> list[str]:
+    """Return what changed between the checkpoint's parameter groups and these, a line each; empty where nothing did."""
+    if config.get("ckpt") is None:
+        return []
+    checkpoint = read(config["ckpt"])
+    before = checkpoint[ENTRY]["config"]
+    lines = _epoch_length(before, config, groups)
+    if loading.fresh:
+        return [f"the optimizer starts afresh: the checkpoint holds the state of {_classes(before['optim'])}", *lines]
+    nodes = {"main": config["optim"], "rest": config["optim"].get("rest") or {}}
+    whole = [{**nodes[group["part"]], **group} for group in groups]
+    states = checkpoint["optimizer_states"]
+    return [*(changes(states[0]["param_groups"], whole, loading.lr) if states else ()), *lines]
+
+
+def _progress(path: Path) -> tuple[int, float]:
+    checkpoint = read(path)
+    return checkpoint["global_step"], Attempt.of(checkpoint).seconds
+
+
+def _classes(node: Mapping[str, Any]) -> str:
+    """Return the optimizer's class, and that of the one for the rest of the parameters where there is one."""
+    return " and ".join(part["_target_"] for part in (node, node.get("rest")) if part)
+
+
+def _epoch_length(before: Mapping[str, Any], now: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what takes a share of the new number of steps and counts all steps, where epochs may have another length.
+
+    Schedules account for that themselves.
+    """
+    pairs = {key: (_value(before, key), _value(now, key)) for key in _EPOCHS}
+    keys = [key for key, (old, new) in pairs.items() if old != new and "${" not in str(old)]
+    shares = ["callbacks.swa.start"] if (now.get("callbacks") or {}).get("swa") else []
+    shares += ["until_share"] if any(group.get("frozen_until", [""])[0] == "share" for group in groups) else []
+    shares += ["optim.t0=null"] if now["optim"].get("t0", 0) is None else []
+    if not (keys and shares):
+        return []
+    return [f"{', '.join(keys)} changed: {', '.join(shares)} is compared with all steps so far, not with epochs"]
+
+
+def _value(config: Any, key: str) -> Any:
+    for name in key.split("."):
+        config = (config or {}).get(name)
+    return config
