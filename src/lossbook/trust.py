@@ -45,26 +45,17 @@ DEFINED_IN = (
     "torchvision.models",
     "torchvision.ops",
     "torchvision.transforms.v2",
-    "torchmetrics.aggregation",
     "torchmetrics.classification",
     "torchmetrics.clustering",
-    "torchmetrics.collections",
     "torchmetrics.nominal",
     "torchmetrics.regression",
-    "torchmetrics.retrieval",
     "torchmetrics.segmentation",
     "torchmetrics.shape",
-    "torchmetrics.text",
     "torchmetrics.wrappers",
 )
 
 # Rooms of these that load or run what a name points to.
-NOT_IN = (
-    "torchmetrics.text.bert",  # loads a transformer by name
-    "torchmetrics.text.infolm",  # likewise
-    "torchmetrics.text.rouge",  # downloads tokenizers
-    "torchvision.models.feature_extraction",  # graphs of code
-)
+NOT_IN = ("torchvision.models.feature_extraction",)  # graphs of code
 
 _REEXPORTS = ("torch.nn", "torchmetrics")  # packages through which the modules above are usually named
 _NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)  # nothing private: no lossbook.__main__, no x.__globals__
