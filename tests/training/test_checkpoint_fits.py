@@ -46,7 +46,7 @@ def entry(checkpoint: Any, *keys: Any) -> Any:
         (lambda c: c.pop("current_model_state"), "current_model_state is missing"),
         (lambda c: c.pop("loops"), "loops is missing"),
         (lambda c: c.update(global_step=-1), "global_step is -1"),
-        (lambda c: c.update(global_step=7), "the loops have counted 3"),
+        (lambda c: c.update(global_step=7), "the loops counted 3"),
         (lambda c: c.update({"pytorch-lightning_version": "1.0.0"}), "a version of Lightning 2"),
         (lambda c: entry(c, "loops", "fit_loop").pop("epoch_loop.batch_progress"), "batch_progress is missing"),
         (lambda c: entry(c, "loops", "fit_loop", "state_dict", "combined_loader", 0).update(batches=-2), "is -2"),

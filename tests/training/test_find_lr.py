@@ -62,7 +62,7 @@ def test_a_folder_is_claimed_beside_the_runs(tmp_path: Path, monkeypatch: pytest
     ("overrides", "options", "said"),
     [
         (["optim=rprop"], {}, "grow and shrink by themselves"),
-        (["optim=lbfgs"], {}, "length of its steps itself"),
+        (["optim=lbfgs"], {}, "its step size itself"),
         (["optim.lr=0.0"], {}, "optim.lr=0.0"),
         (["trainer.devices=2"], {}, "trainer.devices=1"),
         (["trainer.num_nodes=2"], {}, "trainer.num_nodes=1"),

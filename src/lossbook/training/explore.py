@@ -1,4 +1,4 @@
-"""Pictures of what an optimizer or a loss does, drawn from the same options that a run takes."""
+"""Draw what an optimizer or a loss does, with the same options as a run."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def explore(config: DictConfig, folder: Path | None, options: Mapping[str, Any])
     """Draw the optimizer or the loss that the overrides choose.
 
     Args:
-        config: as ``lossbook.compose`` gives it.
-        folder: for the picture, where the user or a sweep gave one; ``outputs/explore`` otherwise.
-        options: values of ``OPTIONS``: ``out``, the picture's own path.
+        config: from ``lossbook.compose``.
+        folder: for the picture; ``outputs/explore`` where None.
+        options: values of ``OPTIONS``: ``out``, the path of the picture.
 
     Returns:
         The path of the picture, a PNG.
 
     Raises:
-        UserError: neither or both are chosen, an override would have no effect, or the loss is no function of one
+        UserError: neither or both are chosen, an override would have no effect, or the loss is not a function of one
             number.
     """
     values = plain(config)
@@ -38,7 +38,7 @@ def explore(config: DictConfig, folder: Path | None, options: Mapping[str, Any])
     name = str(values["choices"][group])
     out = options["out"]
     if out is not None and not str(out).endswith(".png"):
-        raise refuse(f"out={out}", "The picture is a PNG.", f"out={Path(out).with_suffix('.png')}")
+        raise refuse(f"out={out}", "The picture must be a PNG file.", f"out={Path(out).with_suffix('.png')}")
     path = Path(out) if out is not None else (folder or OUTPUTS / "explore") / f"{name.replace('/', '_')}.png"
     (_optimizer if group == "optim" else _loss)(name, values, path)
     print(path)
@@ -46,11 +46,11 @@ def explore(config: DictConfig, folder: Path | None, options: Mapping[str, Any])
 
 
 def _chosen(overrides: list[str]) -> str:
-    """``optim`` or ``loss``."""
+    """Return the group that is chosen, ``optim`` or ``loss``."""
     keys = {override.input_line: override.key_or_group.partition(".")[0] for override in parse(overrides)}
     idle = [given for given, key in keys.items() if key not in ("optim", "loss")]
     if idle:
-        rule = "A picture is drawn of an optimizer or a loss alone; this would have no effect."
+        rule = "The picture shows only an optimizer or a loss; this would have no effect."
         raise UserError(*(Problem(given, rule, "leave it out") for given in idle))
     groups = sorted(set(keys.values()))
     if len(groups) != 1:

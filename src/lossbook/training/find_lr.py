@@ -1,4 +1,4 @@
-"""The learning-rate range test of a run's own data, model, loss and optimizer."""
+"""The learning rate range test for a run's data, model, loss and optimizer."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ OPTIONS: dict[str, Any] = {"find.min": 1e-7, "find.max": 10.0, "find.steps": 200
 def find_lr(
     config: DictConfig, folder: Path | None, options: Mapping[str, Any], config_dir: str | None = None
 ) -> dict[str, float]:
-    """Train a few steps with a learning rate that grows, draw the loss against it, and suggest one to train with.
+    """Train some steps with a growing learning rate, plot the loss against it, and suggest a learning rate.
 
-    ``find_lr.png`` and ``find_lr.csv`` are written; the weights are not kept.
+    Writes ``find_lr.png`` and ``find_lr.csv``; the weights are discarded.
 
     Args:
-        config: as ``lossbook.compose`` gives it; its schedule has no part in the test.
+        config: from ``lossbook.compose``; its schedule is not used.
         folder: for the files; ``outputs/find_lr/<loss>-<optim>/<date>_<time>`` is claimed where None.
         options: values of ``OPTIONS``.
-        config_dir: the user's own options, for the command that is printed.
+        config_dir: the user's own folder of options, for the command that is printed.
 
     Returns:
-        ``lr``, the suggested learning rate; nothing where the loss never fell.
+        ``lr``, the suggested learning rate; empty where the loss never fell.
 
     Raises:
-        UserError: what is wrong with the config, optimizers that the test says nothing about, and a loss that diverges
-            at once.
+        UserError: for mistakes in the config, for optimizers that the test does not apply to, and for a loss that
+            diverges at once.
     """
     values = plain(config)
     contract = check(values)
@@ -71,9 +71,9 @@ def find_lr(
 
 
 def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve:
-    """Run the range test on an assembled run."""
+    """Run the range test on an assembled run, and return its curve."""
     from lossbook.training.callbacks.growing_rates import DivergedError, GrowingRates
-    from lossbook.training.fit import ctrl_c_itself, quiet
+    from lossbook.training.fit import quiet, raise_ctrl_c
     from lossbook.training.lightning_internals import reduce_step_overhead
     from lossbook.training.processes import launching
     from lossbook.training.trainer import build_trainer, trainer_options
@@ -85,11 +85,11 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve
         "max_epochs": -1, "max_steps": over.steps + 1, "min_epochs": None, "min_steps": None, "max_time": None,
         "limit_val_batches": 0, "check_val_every_n_epoch": 1, "val_check_interval": None,
     }  # fmt: skip
-    # compiling changes no learning rate, and takes longer than the test
+    # compiling does not change the learning rate, and takes longer than the test
     given = {key: value for key, value in values["trainer"].items() if key != "compile"}
     options = trainer_options({**given, **ours}, len(assembly.data.train_dataloader()))
     silent = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    with quiet(), launching(), ctrl_c_itself():
+    with quiet(), launching(), raise_ctrl_c():
         trainer = build_trainer(options, **silent, num_sanity_val_steps=0, callbacks=[growing])
         reduce_step_overhead(trainer, assembly.module)
         with suppress(DivergedError):
@@ -98,7 +98,7 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: Range) -> Curve
 
 
 def next_command(overrides: Sequence[str], lr: float, config_dir: str | None = None) -> str:
-    """The command that trains with ``lr``, every other override as it was given."""
+    """Return the command that trains with ``lr``, all other overrides unchanged."""
     kept = [one for one in overrides if one.lstrip("+~").partition("=")[0] != "optim.lr"]
     flags = [] if config_dir is None else ["--config-dir", config_dir]
     return shlex.join(["python", "scripts/train.py", *flags, *kept, f"optim.lr={lr:g}"])
@@ -108,20 +108,20 @@ def _problems(values: Mapping[str, Any]) -> list[Problem]:
     node, trainer, option = values["optim"], values["trainer"], values["choices"].get("optim")
     can, found = capability(str(node.get("_target_"))), []
     if values.get("ckpt") is not None:
-        rule = "The test starts from fresh weights, and a run that goes on has a learning rate already."
+        rule = "The test starts from new weights; a resumed run already has a learning rate."
         found.append(Problem(f"ckpt={values['ckpt']}", rule, "leave it out"))
     if not can.schedule:
-        rule = "Its learning rate is only the first size of its steps, which then grow and shrink by themselves."
+        rule = "Its learning rate is only the initial step size, which then adapts itself."
         found.append(Problem(f"optim={option}", rule, f"python scripts/train.py optim={option}, as it is"))
     elif can.closure:
-        rule = "It finds the length of its steps itself, by many evaluations of each batch."
+        rule = "It finds its step size itself, by evaluating each batch many times."
         found.append(Problem(f"optim={option}", rule, f"python scripts/train.py optim={option} optim.lr=1"))
     elif not isinstance(lr := node.get("lr"), (int, float)) or isinstance(lr, bool) or lr <= 0:
-        rule = "Groups keep their ratio to optim.lr, a number above 0."
+        rule = "It must be a number above 0: groups keep their ratio to it."
         found.append(Problem(f"optim.lr={lr}", rule, "optim.lr=0.001"))
     if not one_process(trainer):
         key = "num_nodes" if trainer.get("num_nodes") not in (None, 1) else "devices"
-        rule = "The test runs in one process; the learning rate holds for the batch size of one."
+        rule = "The test runs in one process, and is valid for the batch size of one process."
         found.append(Problem(f"trainer.{key}={trainer[key]}", rule, f"trainer.{key}=1"))
     return found
 
@@ -144,7 +144,7 @@ def _tell(
     end = "where the loss diverged" if curve.diverged else "and the loss did not diverge"
     out.print(f"{title}: {len(curve.rates)} of {over.steps} steps, lr {over.least:g} to {curve.rates[-1]:.2g}, {end}")
     if found is None:
-        out.print("suggested    [bold]none[/bold]: the loss never fell by more than it scatters; try a larger find.max")
+        out.print("suggested    [bold]none[/bold]: the loss never fell by more than its noise; try a larger find.max")
     else:
         why = "halfway between the steepest fall and the minimum"
         out.print(f"suggested    [bold]optim.lr={found.lr:g}[/bold], {why}")
