@@ -208,7 +208,7 @@ def test_packed_archives_and_endless_nesting_are_refused(file: Path, tmp_path: P
     with zipfile.ZipFile(file) as good, zipfile.ZipFile(tmp_path / "p.ckpt", "w", zipfile.ZIP_DEFLATED) as packed:
         for name in good.namelist():
             packed.writestr(name, good.read(name))
-    with pytest.raises(UserError, match="no checkpoint file"):
+    with pytest.raises(UserError, match="not a checkpoint file"):
         read(tmp_path / "p.ckpt")
     deep: list[Any] = []
     twice: list[Any] = []

@@ -54,7 +54,7 @@ def entry(checkpoint: Any, *keys: Any) -> Any:
         (lambda c: c["callbacks"].pop("Checkpoints"), "callbacks.Checkpoints is missing"),
         (lambda c: entry(c, "meter", 0, "means.loss", "state").update(total=torch.zeros(2)), "means.loss.state.total"),
         (lambda c: entry(c, "optimizer_states", 0, "state", 0).update(exp_avg=torch.zeros(1)), "state[0].exp_avg"),
-        (lambda c: entry(c, "meter", 0, "means.loss", "state").update(__class__=1), "nothing that is summed up"),
+        (lambda c: entry(c, "meter", 0, "means.loss", "state").update(__class__=1), "not part of its sums"),
         (lambda c: entry(c, "optimizer_states", 0, "param_groups", 0, "param_names").insert(0, "x"), "name x, which"),
         (lambda c: c["optimizer_states"].clear(), "optimizer_states holds 0 states"),
         (lambda c: c["lossbook"]["rng"][0].update(torch=torch.zeros(5, dtype=torch.uint8)), "lossbook.rng"),
@@ -62,7 +62,7 @@ def entry(checkpoint: Any, *keys: Any) -> Any:
         (lambda c: c["lossbook"].update(seconds=float("nan")), "seconds is nan"),
         (lambda c: c["lossbook"]["config"].pop("optim"), "config.optim is missing"),
         (lambda c: c["lossbook"]["config"]["optim"].update(lr="fast"), "config.optim.lr is fast"),
-        (lambda c: c["lossbook"]["config"]["model"].update(hidden="${oc.env:HOME}"), "is computed"),
+        (lambda c: c["lossbook"]["config"]["model"].update(hidden="${oc.env:HOME}"), "is an interpolation"),
         (lambda c: c["lossbook"]["config"]["choices"].update(loss=["a"]), "choices must name"),
     ],
 )  # fmt: skip

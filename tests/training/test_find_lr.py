@@ -61,7 +61,7 @@ def test_a_folder_is_claimed_beside_the_runs(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("overrides", "options", "said"),
     [
-        (["optim=rprop"], {}, "grow and shrink by themselves"),
+        (["optim=rprop"], {}, "which then adapts itself"),
         (["optim=lbfgs"], {}, "its step size itself"),
         (["optim.lr=0.0"], {}, "optim.lr=0.0"),
         (["trainer.devices=2"], {}, "trainer.devices=1"),

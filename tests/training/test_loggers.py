@@ -1,4 +1,4 @@
-"""CurveState land in the run's folder itself, under the names that they were logged by."""
+"""Curves land in the run's folder itself, under the names that they were logged by."""
 
 from __future__ import annotations
 
