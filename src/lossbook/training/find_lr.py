@@ -149,7 +149,7 @@ def _tell(
         why = "halfway between the steepest fall and the minimum"
         out.print(f"suggested    [bold]optim.lr={found.lr:g}[/bold], {why}")
         out.print(f"other rules  {found.steepest:g}, where the loss falls fastest; {found.tenth:g}, minimum / 10")
-    out.print(f"figure       {folder / 'find_lr.png'}")
+    out.print(f"plot         {folder / 'find_lr.png'}")
     if found is None:
         return {}
     out.print(f"next         {next_command(values['overrides'], found.lr, config_dir)}")

@@ -3,22 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lossbook.checkpoints.read import ENTRY, read, read_to_resume
+from lossbook.data.fitted import FittedData, known_data
+from lossbook.data.fitted import changes as data_changes
 from lossbook.errors import Problem, UserError, refuse
 from lossbook.optim.capabilities import capability
 from lossbook.optim.resume import Loading, changes
 from lossbook.training.callbacks.record import Attempt
 from lossbook.training.folder import is_completed
 
+if TYPE_CHECKING:
+    from lossbook.training.assemble import Assembly
+
 _ENDS = ("trainer", "callbacks")  # the nodes that say when training ends
 
 # what the number of steps in an epoch follows from
 _EPOCHS = ("data.source._target_", "data.batch_size", "data.limit", "trainer.accumulate_grad_batches",
            "trainer.devices", "trainer.num_nodes", "trainer.limit_train_batches")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Resume:
+    """The checkpoint that a run goes on from, and what it takes over; the defaults are those of a new run.
+
+    Args:
+        path: of the checkpoint.
+        checkpoint: its content.
+        loading: how the optimizer's state is loaded.
+        known: the data that the checkpoint was trained on, as far as it knows that.
+        attempt: that wrote the checkpoint, where the run goes on in the same folder.
+    """
+
+    path: str | None = None
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    loading: Loading = field(default_factory=Loading)
+    known: FittedData | None = None
+    attempt: Attempt = field(default_factory=Attempt)
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], saved: Mapping[str, Any], folder: str | Path | None) -> Resume:
+        """Read ``config["ckpt"]``, and check that training can go on from it under this config.
+
+        Args:
+            config: of the run.
+            saved: the same, as checkpoints hold it.
+            folder: of the run, where it is known.
+
+        Raises:
+            UserError: nothing is left to train, or the learning rate of another optimizer is asked for.
+        """
+        path = checkpoint_to_resume(config, folder)
+        if path is None:
+            return cls()
+        checkpoint = read(path)
+        attempt = previous_attempt(saved, checkpoint) if is_in_place(folder, path) else Attempt()
+        return cls(path, checkpoint, optimizer_loading(config, checkpoint), known_data(checkpoint), attempt)
+
+    def changes(self, config: Mapping[str, Any], assembly: Assembly) -> list[str]:
+        """Return what differs from the checkpoint's run in data and parameter groups, a line each."""
+        if self.path is None:
+            return []
+        groups = group_changes(config, self.checkpoint, assembly.groups, self.loading)
+        return [*data_changes(self.known, assembly.fitted), *groups]
 
 
 def is_in_place(folder: str | Path | None, ckpt: str | None) -> bool:
@@ -48,16 +98,15 @@ def checkpoint_to_resume(config: Mapping[str, Any], folder: str | Path | None) -
     return str(max(both, key=_progress))
 
 
-def previous_attempt(saved: Mapping[str, Any], ckpt: str) -> Attempt:
+def previous_attempt(saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> Attempt:
     """Return the attempt that wrote a checkpoint, to be continued in its folder.
 
-    Where it was told to stop, and what tells it so has changed since, training goes on.
+    Where it was told to stop, and the options that decide this have changed, training goes on.
 
     Args:
         saved: the config that checkpoints hold from now on.
-        ckpt: path of the checkpoint.
+        checkpoint: its content.
     """
-    checkpoint = read(ckpt)
     before = checkpoint[ENTRY]["config"]
     same = all(before.get(group) == saved.get(group) for group in _ENDS)
     attempt = Attempt.of(checkpoint)
@@ -85,15 +134,13 @@ def nothing_left(config: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def optimizer_loading(config: Mapping[str, Any]) -> Loading:
-    """Return how the state of the checkpoint's optimizer is loaded under this config.
+def optimizer_loading(config: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> Loading:
+    """Return how the state of a checkpoint's optimizer is loaded under this config.
 
     Raises:
         UserError: its learning rate is asked for, and it is another optimizer's.
     """
-    if config.get("ckpt") is None:
-        return Loading()
-    before = read(config["ckpt"])[ENTRY]["config"]
+    before = checkpoint[ENTRY]["config"]
     kept, given = _classes(before["optim"]), _classes(config["optim"])
     if kept != given and config["ckpt_lr"] == "checkpoint":
         raise refuse(
@@ -109,11 +156,10 @@ def optimizer_loading(config: Mapping[str, Any]) -> Loading:
     )
 
 
-def describe_changes(config: Mapping[str, Any], groups: Sequence[Mapping[str, Any]], loading: Loading) -> list[str]:
-    """Return what changed between the checkpoint's parameter groups and these, a line each; empty where nothing did."""
-    if config.get("ckpt") is None:
-        return []
-    checkpoint = read(config["ckpt"])
+def group_changes(
+    config: Mapping[str, Any], checkpoint: Mapping[str, Any], groups: Sequence[Mapping[str, Any]], loading: Loading
+) -> list[str]:
+    """Return what changed between a checkpoint's parameter groups and these, a line each; empty where nothing did."""
     before = checkpoint[ENTRY]["config"]
     lines = _epoch_length(before, config, groups)
     if loading.fresh:

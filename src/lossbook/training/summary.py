@@ -99,7 +99,7 @@ def print_outcome(
         out.print(f"note         {note}")
     if outcome.best_path is not None:
         out.print(f"checkpoints  {outcome.best_path}")
-    out.print(f"figures      {folder / 'metrics.json'}")
+    out.print(f"metrics      {folder / 'metrics.json'}")
     out.print(f"next         tensorboard --logdir {_logdir(folder)}")
 
 

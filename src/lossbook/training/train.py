@@ -75,10 +75,7 @@ def _train(
     with paused_collector():
         from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-        from lossbook.checkpoints.read import read
-        from lossbook.data.fitted import changes, known_data
         from lossbook.training.assemble import assemble
-        from lossbook.training.callbacks.record import Attempt
         from lossbook.training.checkpoint_fits import require_fit
         from lossbook.training.fit import close_loggers, fit, make_trainer
         from lossbook.training.folder import RunFolder
@@ -87,13 +84,7 @@ def _train(
         from lossbook.training.memory import PeakMemory
         from lossbook.training.process_state import restored_process_state
         from lossbook.training.processes import first_process_folder, launching
-        from lossbook.training.resume import (
-            checkpoint_to_resume,
-            describe_changes,
-            is_in_place,
-            optimizer_loading,
-            previous_attempt,
-        )
+        from lossbook.training.resume import Resume, is_in_place
         from lossbook.training.summary import print_interrupted, print_outcome, print_plan
 
     started = time.perf_counter()
@@ -104,19 +95,17 @@ def _train(
     if in_place and is_first():
         assert folder is not None
         kept.enter_context(going_on(Path(folder)))
-    values["ckpt"] = checkpoint_to_resume(values, folder)
     saved = to_save(config)
-    attempt = previous_attempt(saved, values["ckpt"]) if in_place else Attempt()
+    resume = Resume.of(values, saved, folder)
+    values["ckpt"] = resume.path
 
     def seconds() -> float:
-        return attempt.seconds + time.perf_counter() - started
+        return resume.attempt.seconds + time.perf_counter() - started
 
     trust = Trust.of(values)
-    loading = optimizer_loading(values)
-    known = known_data(read(values["ckpt"])) if values["ckpt"] else None
     with restored_process_state(bool(values["trainer"].get("compile"))), quiet_writers():
         with whose_config(values["ckpt"]):
-            assembly = assemble(values, contract, trust, loading, known)
+            assembly = assemble(values, contract, trust, resume.loading, resume.known)
         # raises what is wrong before the folder exists
         make = make_trainer(
             values,
@@ -125,7 +114,7 @@ def _train(
             trust,
             name=run_name([name or ""]),
             more=callbacks,
-            attempt=attempt,
+            attempt=resume.attempt,
             seconds=seconds,
         )
         if is_first() and not in_place:
@@ -140,16 +129,13 @@ def _train(
         record = RunFolder(made, values, assembly.module.primary, assembly.fitted, assembly.objective.hints())
         with whose_config(values["ckpt"]):
             trainer = make(made)
-        require_fit(trainer, assembly.module, values, loading)
+        require_fit(trainer, assembly.module, values, resume.loading)
         memory.watch(trainer.strategy.root_device)
-        resumed = changes(known, assembly.fitted) if values["ckpt"] else []
-        print_plan(
-            values, contract, assembly, trainer, made, [*resumed, *describe_changes(values, assembly.groups, loading)]
-        )
+        print_plan(values, contract, assembly, trainer, made, resume.changes(values, assembly))
         record.start()
         try:
             with launching(made):
-                outcome = fit(trainer, assembly, values["ckpt"])
+                outcome = fit(trainer, assembly, resume.path)
             log_outcome(trainer, values, record.primary[0], outcome, "completed")
             record.finish(outcome, seconds(), memory.figures())
         except BaseException as error:

@@ -132,9 +132,7 @@ class Progress(ProgressBar):
         mark += Text(" (tie: val/loss)" if any(c.best_by_loss for c in kept) else "", style="green")
         self.console.print(Text(row) + mark, soft_wrap=True)
 
-    def _show(
-        self, trainer: lightning.Trainer, stage: str, done: int, total: float, before: int, start: float
-    ) -> None:
+    def _show(self, trainer: lightning.Trainer, stage: str, done: int, total: float, before: int, start: float) -> None:
         """Show how far an epoch is, and how long its remaining batches will take."""
         now = time.monotonic()
         self._next_update = now + self._interval()
