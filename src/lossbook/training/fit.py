@@ -32,7 +32,7 @@ from lossbook.training.callbacks.stages import Stages
 from lossbook.training.learning_checks import Movement, notes
 from lossbook.training.lightning_internals import reduce_step_overhead
 from lossbook.training.loggers import TensorBoard
-from lossbook.training.trainer import build_trainer, says, trainer_options
+from lossbook.training.trainer import build_trainer, lightning_message, trainer_options
 from lossbook.trust import Trust
 
 MakeTrainer = Callable[[Path], L.Trainer]
@@ -156,7 +156,7 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
         try:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
         except MisconfigurationException as error:
-            raise refuse("The run cannot start.", says(error)) from error
+            raise refuse("The run cannot start.", lightning_message(error)) from error
         except RuntimeError as error:
             if (worded := _not_measured(error)) is not None:
                 raise worded from error
@@ -222,7 +222,7 @@ def _callback(name: str, node: Mapping[str, Any], trust: Trust, folder: Path) ->
         key, offered = f"callbacks.{name}", {"folder": folder / "checkpoints"}
         made: Callback = of_kind(build(node, key=key, trust=trust, offered=offered), Callback, key, node)
     except MisconfigurationException as error:
-        raise refuse(f"callbacks.{name} cannot be built.", says(error)) from error
+        raise refuse(f"callbacks.{name} cannot be built.", lightning_message(error)) from error
     return made
 
 

@@ -88,7 +88,7 @@ def test_trainer(node: Mapping[str, Any]) -> L.Trainer:
     return build_trainer({**kept, **_device(node)}, **_SILENT)
 
 
-def says(error: Exception) -> str:
+def lightning_message(error: Exception) -> str:
     """Return the first line of Lightning's own message."""
     return f"Lightning says: {str(error).strip().partition(chr(10))[0]}"
 
@@ -138,11 +138,15 @@ def _misplaced(key: str, value: Any) -> Problem:
 def _worded(options: Mapping[str, Any], error: Exception) -> UserError:
     """Return the error with the key that it is about: the one whose default Lightning would accept instead."""
     if _accepted(options):
-        return refuse("The callbacks and loggers do not fit together.", says(error))
+        return refuse("The callbacks and loggers do not fit together.", lightning_message(error))
     for key, value in options.items():
         if value != _PARAMETERS[key].default and _accepted({**options, key: _PARAMETERS[key].default}):
-            return refuse(f"trainer.{key}={typed(value)}", says(error), "conf/trainer/auto.yaml lists its values")
-    return refuse("The trainer cannot be built.", says(error), "conf/trainer/auto.yaml lists the values of its keys")
+            return refuse(
+                f"trainer.{key}={typed(value)}", lightning_message(error), "conf/trainer/auto.yaml lists its values"
+            )
+    return refuse(
+        "The trainer cannot be built.", lightning_message(error), "conf/trainer/auto.yaml lists the values of its keys"
+    )
 
 
 def _accepted(options: Mapping[str, Any]) -> bool:

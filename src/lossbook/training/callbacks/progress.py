@@ -28,7 +28,7 @@ class Progress(ProgressBar):
     ``best (tie: val/loss)`` where the primary metric was equal and ``val/loss`` decided.
 
     Within an epoch a terminal shows a bar, redrawn ten times a second at most and without a thread; a file gets a line
-    every five minutes. The cost a step is one reading of the clock.
+    every five minutes. Each step costs one reading of the clock.
 
     Args:
         console: where to print; None: the standard output.
