@@ -40,7 +40,7 @@ from lossbook.data.loader import TensorLoader
 from lossbook.data.order import BatchOrder
 from lossbook.training.assemble import assemble
 from lossbook.training.fit import make_trainer, quiet
-from lossbook.training.lean import make_lean
+from lossbook.training.lightning_internals import reduce_step_overhead
 from lossbook.trust import OWN_CONFIG
 
 BATCH = 64
@@ -106,7 +106,7 @@ class Lossbook:
         assembly = assemble(self.values, self.contract, OWN_CONFIG)
         with tempfile.TemporaryDirectory() as folder, quiet():
             trainer = make_trainer(self.values, to_save(self.config), assembly, OWN_CONFIG)(Path(folder))
-            make_lean(trainer, assembly.module)
+            reduce_step_overhead(trainer, assembly.module)
             start = time.perf_counter()
             trainer.fit(assembly.module, datamodule=assembly.data)
             return time.perf_counter() - start

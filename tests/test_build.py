@@ -229,7 +229,7 @@ def test_a_function_is_asked_for_in_hydras_word() -> None:
     )
     assert made.f(3) == 9
     assert isinstance(build({"_target_": "torch.nn.ReLU", "_partial_": False}), torch.nn.ReLU)
-    with pytest.raises(UserError, match=r"_partial_=true\n  A function that makes a ReLU is of no use here"):
+    with pytest.raises(UserError, match=r"_partial_=true\n  The ReLU itself is needed here"):
         build({"_target_": "torch.nn.ReLU", "_partial_": True})
 
 

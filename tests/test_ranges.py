@@ -38,7 +38,7 @@ def test_the_refusal_names_rule_reason_and_default() -> None:
     inside = number(0, 1).because("It is a share.")
     assert inside("optim.eps", 0.5) is None
     assert str(inside("optim.eps", 2, 1e-8)) == (
-        "optim.eps=2\n  eps is a number from 0 to 1. It is a share.\n  Fix: optim.eps=1e-08"
+        "optim.eps=2\n  eps must be a number from 0 to 1. It is a share.\n  Fix: optim.eps=1e-08"
     )
     assert str(inside("data.augment: p", 2, 3)).splitlines()[-1] == "  Fix: data.augment: p=0"
-    assert str(inside("+trainer.x", None)).splitlines()[1] == "  x is a number from 0 to 1. It is a share."
+    assert str(inside("+trainer.x", None)).splitlines()[1] == "  x must be a number from 0 to 1. It is a share."

@@ -1,4 +1,4 @@
-"""What a callable says of its arguments: their names, and the types that a config's plain values are turned into."""
+"""The parameters of a callable: their names, and the types that plain values of a config are converted to."""
 
 from __future__ import annotations
 
@@ -13,32 +13,34 @@ from lossbook.errors import refuse
 
 
 def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:
-    """The parameters of a callable, annotations resolved where that is possible; None where it does not tell."""
+    """Return the parameters of a callable, annotations resolved where possible; None where it has no signature."""
     try:
         try:
             return inspect.signature(function, eval_str=True).parameters
-        except Exception:  # an annotation that exists for type checkers alone
+        except Exception:  # an annotation that exists only for type checkers
             return inspect.signature(function).parameters
     except (ValueError, TypeError):
         return None
 
 
 def named(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
-    """The parameters that can be given by name."""
+    """Return the names of the parameters that can be given by name."""
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return [name for name, parameter in parameters.items() if parameter.kind in by_name]
 
 
 def fit(value: Any, annotation: Any, key: str) -> Any:
-    """A list or number as the tensor, a list as the tuple, that the annotation asks for; any other value as it is.
+    """Convert a list or number to the tensor, or a list to the tuple, that an annotation asks for.
+
+    Any other value is returned unchanged.
 
     Args:
-        value: of the config; a list may hold objects that were built.
-        annotation: resolved or as text; ``Optional[Tensor]`` asks for a tensor of torch's default type, or of bool.
-        key: where the value stands in the config, for messages.
+        value: of the config; a list may hold built objects.
+        annotation: a type, or its text; ``Optional[Tensor]`` asks for a tensor of torch's default dtype, or of bool.
+        key: of the value in the config, for messages.
 
     Raises:
-        UserError: a list that is no tensor.
+        UserError: a list that cannot be a tensor.
     """
     kinds = _kinds(annotation)
     if "Tensor" in kinds and isinstance(value, list) and not kinds & {"list", "Sequence", "Iterable"}:
@@ -62,9 +64,9 @@ _PLAIN = {"Tensor", "NoneType", "None", *(kind for kinds in _ADMITTING.values() 
 
 
 def misfit(value: Any, parameter: inspect.Parameter) -> str | None:
-    """What a parameter takes instead, where ``value`` is none of it; None where it fits, or where nothing tells.
+    """Return the types that a parameter takes, in words, if ``value`` is of none of them; None if it fits.
 
-    Null fits anything: what it stands for may be filled in later.
+    None also where the annotation does not tell. Null fits anything: it may be filled in later.
     """
     kinds = _kinds(parameter.annotation)
     numbers = "Tensor" in kinds and type(value) in (int, float)
@@ -88,7 +90,7 @@ _WORDS = {
 
 
 def _kinds(annotation: Any) -> set[str]:
-    """The names of the types that an annotation admits: ``Optional[Tensor]`` admits Tensor and None."""
+    """Return the names of the types that an annotation admits: ``Optional[Tensor]`` admits Tensor and None."""
     if isinstance(annotation, str):  # one that could not be resolved
         plain = re.sub(r"^(typing\.)?(Optional|Union)\[(.*)\]$", r"\3", annotation.strip())
         return {re.split(r"\[", part.strip())[0].rpartition(".")[2] for part in re.split(r"[|,](?![^\[]*\])", plain)}
@@ -107,6 +109,6 @@ def _tensor(value: Any, key: str) -> Any:
         tensor = torch.tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise refuse(
-            f"{key}={value}", "This argument is a tensor: a number, or lists of numbers of one length."
+            f"{key}={value}", "This argument must be a tensor: a number, or lists of numbers of equal length."
         ) from error
     return tensor if tensor.dtype == torch.bool else tensor.to(torch.get_default_dtype())

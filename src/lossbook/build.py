@@ -1,7 +1,7 @@
-"""From a plain config node to the object that it names: ``{_target_: torch.nn.BCELoss, reduction: sum}``.
+"""Build the object that a plain config node names: ``{_target_: torch.nn.BCELoss, reduction: sum}``.
 
-Nested nodes are built first, lists become tensors or tuples where the callable's annotation says so, and whatever does
-not fit is said in the words of the config.
+Nested nodes are built first, lists become tensors or tuples where the callable's annotation says so, and errors name
+the keys of the config.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from lossbook.annotations import fit, misfit, named, parameters_of
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
 from lossbook.trust import Trust
 
-_KNOWN = ("torch", "torchvision", "torchmetrics", "lightning")  # what they raise on bad arguments is the user's mistake
-_EXACT = ("torch", "lightning", "lossbook")  # what their annotations say holds
-_HYDRAS = ("_args_", "_convert_", "_recursive_")  # words of a node for Hydra's own instantiate
+_KNOWN = ("torch", "torchvision", "torchmetrics", "lightning")  # an error that they raise is the user's mistake
+_EXACT = ("torch", "lightning", "lossbook")  # their annotations can be relied on
+_HYDRAS = ("_args_", "_convert_", "_recursive_")  # keys that only Hydra's own instantiate knows
 
 
 def build(
@@ -32,23 +32,23 @@ def build(
     offered: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> Any:
-    """The object that a config node names.
+    """Build the object that a config node names.
 
     Args:
         node: plain dict with ``_target_``, a dotted path, and the arguments of that callable by name.
         key: where the node stands in the config (``loss.criterion``), for messages.
         trust: what the config may build; by default only what is safe in one that came from elsewhere.
-        offered: arguments from the code, passed where the callable takes them by name and the node says nothing.
-        given: arguments from the code that are always passed.
+        offered: arguments that are passed where the callable takes them by name and the node does not give them.
+        given: arguments that are always passed.
 
     Raises:
-        UserError: a name that must not be built, a path that cannot be found, an argument that is unknown (with the
-            nearest real one), missing, or refused by a class of torch's.
+        UserError: a name that must not be built; a path that cannot be found; an argument that is unknown (with the
+            nearest real one), missing, or refused by a class of torch.
     """
     made = bind(node, key=key, trust=trust, offered=offered, **given)
     path = node["_target_"]
     if node.get("_partial_"):
-        rule = f"A function that makes a {path.rpartition('.')[2]} is of no use here, the object itself is."
+        rule = f"The {path.rpartition('.')[2]} itself is needed here, not a function that makes one."
         raise refuse(f"{_join(key, '_partial_')}=true", rule, f"{_join(key, '_partial_')}=false")
     missing = [name for name in _required(made.func) if name not in made.keywords]
     if missing:
@@ -61,12 +61,12 @@ def build(
         return made()
     except (TypeError, ValueError, RuntimeError, AssertionError, LookupError) as error:
         if str(getattr(made.func, "__module__", "")).partition(".")[0] not in _KNOWN:
-            raise  # a user's own class: its traceback is what they need
+            raise  # a user's own class: the traceback is what they need
         said = str(error).strip().partition("\n")[0]
         meant = [name for name in _meant(said, node, made.func) if name in node]
-        named_back = " ".join(f"{_join(key, name)}={typed(node[name])}" for name in meant)
+        shown = " ".join(f"{_join(key, name)}={typed(node[name])}" for name in meant)
         fix = " ".join(f"{_join(key, name)}={typed(_default(made.func, name))}" for name in meant)
-        raise refuse(named_back or f"{key or path} cannot be built.", f"{path} says: {said}", fix) from error
+        raise refuse(shown or f"{key or path} cannot be built.", f"{path} says: {said}", fix) from error
 
 
 def bind(
@@ -78,38 +78,38 @@ def bind(
     offered: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> functools.partial[Any]:
-    """The callable that a node names with its arguments bound, not yet called: a function, or an optimizer's factory.
+    """Bind a node's arguments to the callable that it names, without calling it.
 
-    Arguments and errors are those of ``build``, but that arguments may still be missing.
+    Arguments and errors are those of ``build``, except that arguments may be missing.
     """
     trust.check_names(node)
     return _bind(node, key, trust, offered or {}, given)
 
 
 def of_kind(made: Any, kind: Any, key: str, node: Mapping[str, Any]) -> Any:
-    """``made``, which a node at ``key`` named, if it is of this kind.
+    """Return ``made``, which a node at ``key`` named, after checking that it is an instance of ``kind``.
 
     Raises:
-        UserError: it is something else.
+        UserError: it is not.
     """
     if isinstance(made, kind):
         return made
     wanted = f"{kind.__module__}.{kind.__qualname__}"
     article = "an" if type(made).__name__[:1] in "AEIOUaeiou" else "a"
-    rule = f"That makes {article} {type(made).__name__}; what stands here is a {wanted}."
+    rule = f"That is {article} {type(made).__name__}; a {wanted} is needed here."
     raise refuse(f"{_join(key, '_target_')}={node['_target_']}", rule, f"a class derived from {wanted}")
 
 
 def target(path: str, /, *, key: str = "", trust: Trust = Trust()) -> Callable[..., Any]:  # noqa: B008
-    """The class or function at a dotted path, imported.
+    """Import the class or function at a dotted path.
 
     Raises:
-        UserError: ``trust`` does not cover it, or there is none at that path (with the nearest name).
+        UserError: ``trust`` does not allow it, or nothing is at that path (with the nearest name).
     """
     trust.check_names({"_target_": path})
     found = _find(path, key)
     if not callable(found):
-        raise refuse(f"{_join(key, '_target_')}={path}", f"That is a {type(found).__name__}, and cannot be called.")
+        raise refuse(f"{_join(key, '_target_')}={path}", f"That is a {type(found).__name__}, which cannot be called.")
     trust.check_object(path, found)
     return found
 
@@ -118,7 +118,7 @@ def _bind(
     node: Mapping[str, Any], key: str, trust: Trust, offered: Mapping[str, Any], given: Mapping[str, Any]
 ) -> functools.partial[Any]:
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
-        raise refuse(f"{key or 'The node'} has no '_target_'.", "It names the class, as in _target_: torch.nn.MSELoss.")
+        raise refuse(f"{key or 'The node'} has no '_target_'.", "It must name a class: _target_: torch.nn.MSELoss.")
     path = node["_target_"]
     function = target(path, key=key, trust=trust)
     parameters = parameters_of(function)
@@ -148,9 +148,9 @@ def _bind(
 
 
 def _value(value: Any, key: str, trust: Trust) -> Any:
-    """A value of the config with the nodes in it built."""
+    """Build the nodes in a value of the config."""
     if isinstance(value, Mapping):
-        if "_target_" in value:  # Hydra's word _partial_ asks for the function itself, its arguments bound
+        if "_target_" in value:  # _partial_ asks for the callable itself, with its arguments bound
             return _bind(value, key, trust, {}, {}) if value.get("_partial_") else build(value, key=key, trust=trust)
         return {name: _value(item, _join(key, str(name)), trust) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -159,7 +159,7 @@ def _value(value: Any, key: str, trust: Trust) -> Any:
 
 
 def _find(path: str, key: str) -> Any:
-    """What stands at a dotted path: the longest module that can be imported, then its attributes."""
+    """Return what a dotted path refers to: the longest module that can be imported, then its attributes."""
     said = f"{_join(key, '_target_')}={path}"
     parts = path.split(".")
     if len(parts) < 2 or not all(map(str.isidentifier, parts)):
@@ -174,7 +174,7 @@ def _find(path: str, key: str) -> Any:
             found = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{path}.".startswith(f"{error.name}."):
-                raise refuse(said, f"Importing {name} failed: {error}.") from error  # something that it imports itself
+                raise refuse(said, f"Importing {name} failed: {error}.") from error  # a module that it imports in turn
             near = nearest(part, _names(found) if depth else (*_KNOWN, "lossbook"))
             owner = ".".join(parts[:depth])
             rule = f"{owner} has no '{part}'." if depth else f"There is no package '{part}' to import."
@@ -184,13 +184,13 @@ def _find(path: str, key: str) -> Any:
 
 
 def _names(owner: Any) -> Iterable[str]:
-    """The public attributes of an object, and the submodules of a package."""
+    """Return the public attributes of an object, and the submodules of a package."""
     names = {name for name in dir(owner) if not name.startswith("_")}
     return names | {module.name for module in pkgutil.iter_modules(getattr(owner, "__path__", ()))}
 
 
 def _meant(said: str, node: Mapping[str, Any], function: Callable[..., Any]) -> list[str]:
-    """The arguments that an error of torch's speaks of: it repeats the value, or fails on a list of another length."""
+    """Return the arguments that an error message is about: it repeats a value, or a list has another length."""
     numbers = set(re.findall(r"-?[\d.]+(?:e[+-]?\d+)?", said.rstrip(".")))
     found = []
     for name in named(parameters_of(function) or {}):
@@ -222,7 +222,7 @@ def _unknown(
         return None
     known = named(parameters or {})
     if name in _HYDRAS:
-        return Problem(f"{_join(key, name)}={typed(value)}", "Arguments are given by name, as they stand.", "remove it")
+        return Problem(f"{_join(key, name)}={typed(value)}", "Arguments are given by name only.", "remove it")
     shown = f"={value}" if isinstance(value, (str, int, float)) else ""
     near = nearest(name, known)
     fix = f"{_join(key, near)}{shown}" if near else f"its arguments are {', '.join(known)}" if known else "remove it"

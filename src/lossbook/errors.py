@@ -1,4 +1,4 @@
-"""What a user is told about a mistake: what was given, the rule it breaks, and the fix."""
+"""Errors for users: what was given, the rule it breaks, and the fix."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake, in at most four lines.
+    """One mistake, in at most four lines of text.
 
     Args:
-        given: what the user wrote or supplied, as they would recognise it (``loss.criterion.margin=0``).
-        rule: what holds instead, as a full sentence.
+        given: what the user wrote or supplied, as they would recognize it (``loss.criterion.margin=0``).
+        rule: what must hold instead, as a full sentence.
         fix: what to type or change.
     """
 
@@ -30,7 +30,7 @@ class Problem:
 
 
 class UserError(Exception):
-    """One or several mistakes of the user's; scripts print it without a traceback and exit with 1."""
+    """One or several mistakes of a user; scripts print it without a traceback and exit with 1."""
 
     def __init__(self, *problems: Problem) -> None:
         assert problems, "an error without a problem says nothing"
@@ -41,28 +41,28 @@ class UserError(Exception):
         return "\n".join(map(str, self.problems))
 
 
-class Pruned(Exception):  # noqa: N818  (no mistake, and a status)
-    """Raised by a callback: the run is not worth its time, and ends with the status ``pruned``.
+class Pruned(Exception):  # noqa: N818  (a status, not an error)
+    """Raised by a callback to end a run that is not worth its time, with the status ``pruned``.
 
-    The best figures so far are recorded, nothing is printed as an error, and ``lossbook.train`` raises it again. To be
-    raised in ``on_train_epoch_start``: there the epoch before is logged, judged and saved, so that the record knows it.
+    The best metrics so far are recorded, nothing is printed as an error, and ``lossbook.train`` raises it again. Raise
+    it in ``on_train_epoch_start``: by then the epoch before is logged, compared with the best and saved.
     """
 
 
 def refuse(given: str, rule: str, fix: str = "") -> UserError:
-    """The error for a single mistake, to be raised by the caller."""
+    """Return the error for a single mistake, to be raised by the caller."""
     return UserError(Problem(given, rule, fix))
 
 
 def nearest(name: str, options: Iterable[str]) -> str | None:
-    """The option spelt most like ``name``, or None where nothing comes close."""
+    """Return the option spelled most like ``name``, or None where nothing comes close."""
     known = {option.casefold(): option for option in options}
     found = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=0.5)
     return known[found[0]] if found else None
 
 
 def typed(value: Any) -> str:
-    """A value as one types it on the command line."""
+    """Return a value as it is typed on the command line."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What a value of the config may be: an interval, a word, a list of such, said in words. No torch."""
+"""What a value of the config may be: in an interval, one of some words, a list of these. No torch."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 from lossbook.errors import Problem, typed
 
 COUNT = 10**9
-"""More epochs, steps or samples than any run has."""
+"""An upper bound for counts: more epochs, steps or samples than any run has."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """What a value may be.
+    """A set of allowed values, and how it is described.
 
     Args:
-        admits: whether a value lies within.
-        words: what completes "KEY is ...": ``a number above 0, at most 1``.
-        example: a value within, for the fix where there is no default.
-        why: one sentence more, where a bound needs its reason.
+        admits: return whether a value is allowed.
+        words: complete the sentence "KEY must be ...": ``a number above 0, at most 1``.
+        example: an allowed value, for the fix where there is no default.
+        why: a sentence with the reason for a bound, where it needs one.
     """
 
     admits: Callable[[Any], bool]
@@ -31,31 +31,31 @@ class Range:
     why: str = ""
 
     def __call__(self, key: str, value: Any, default: Any = None) -> Problem | None:
-        """The refusal of a value, None where it lies within; the fix is the default, unless that is no better."""
+        """Return what is wrong with a value, or None where it is allowed; the fix is the default, if allowed."""
         if self.admits(value):
             return None
         fix = default if default is not None and self.admits(default) else self.example
         name = re.split(r"[+.]|: ", key)[-1]
-        rule = f"{name} is {self.words}."
+        rule = f"{name} must be {self.words}."
         return Problem(f"{key}={typed(value)}", f"{rule} {self.why}".rstrip(), f"{key}={typed(fix)}")
 
     def because(self, why: str) -> Range:
-        """The same with a reason."""
+        """Return the same range with a reason."""
         return replace(self, why=why)
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number, which true and false are not."""
+    """Return whether a value is a number; true and false are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def is_whole(value: Any) -> bool:
-    """Whether it is a whole number, which true and false are not."""
+    """Return whether a value is a whole number; true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def number(low: float, high: float, *, above: bool = False, below: bool = False, example: Any = None) -> Range:
-    """A number from ``low`` to ``high``; ``above``, ``below``: not these themselves."""
+    """Allow numbers from ``low`` to ``high``; with ``above`` or ``below``, not these themselves."""
     assert math.isfinite(low)
     assert math.isfinite(high)
 
@@ -72,7 +72,7 @@ def number(low: float, high: float, *, above: bool = False, below: bool = False,
 
 
 def whole(low: int, high: int, *, example: Any = None) -> Range:
-    """A whole number from ``low`` to ``high``; 1.0 is none."""
+    """Allow whole numbers from ``low`` to ``high``; 1.0 is not one."""
 
     def admits(value: Any) -> bool:
         return is_whole(value) and low <= value <= high
@@ -82,7 +82,7 @@ def whole(low: int, high: int, *, example: Any = None) -> Range:
 
 
 def one_of(*values: Any) -> Range:
-    """One of these words, numbers, or null; true is not 1."""
+    """Allow these words, numbers, or null; true is not 1."""
 
     def admits(value: Any) -> bool:
         return any(type(value) is type(one) and value == one for one in values)
@@ -91,19 +91,19 @@ def one_of(*values: Any) -> Range:
 
 
 def either(*ranges: Range) -> Range:
-    """Within one of several."""
+    """Allow what any of several ranges allows."""
     words = ", or ".join(one.words for one in ranges)
     return Range(lambda value: any(one.admits(value) for one in ranges), words, ranges[0].example)
 
 
 def or_null(inside: Range, meaning: str = "") -> Range:
-    """Within, or null, and what that means."""
+    """Allow what a range allows, or null; ``meaning`` says what null does."""
     both = either(inside, one_of(None))
     return replace(both, words=f"{both.words} {meaning}".rstrip(), example=None)
 
 
 def listed(each: Range, least: int, most: int) -> Range:
-    """A list of so many values, each within."""
+    """Allow lists of ``least`` to ``most`` values, each in a range."""
 
     def admits(value: Any) -> bool:
         return isinstance(value, (list, tuple)) and least <= len(value) <= most and all(map(each.admits, value))
@@ -113,7 +113,7 @@ def listed(each: Range, least: int, most: int) -> Range:
 
 
 def row(*each: Range) -> Range:
-    """A list of as many values as ranges, each within its own."""
+    """Allow lists of as many values as ranges, each in its own."""
 
     def admits(value: Any) -> bool:
         if not isinstance(value, (list, tuple)) or len(value) != len(each):

@@ -1,8 +1,8 @@
-"""How far a config is believed: its user's own may build anything, one out of a checkpoint only what is safe.
+"""What a config may build: a user's own config anything, one from a checkpoint only classes known to be safe.
 
-A checkpoint is a file that people pass on. Its config holds names, and to build what a name means is to run code. It is
-not enough that a class comes from torch: ``torch.fx.GraphModule`` compiles what it is given, and torchmetrics' own
-``CLIPScore`` downloads a model and runs the code that comes with it. So what is safe is listed, room by room.
+A checkpoint is a file that people pass on. Its config holds names, and building what a name refers to runs code. That a
+class comes from torch is not enough: ``torch.fx.GraphModule`` compiles its argument, and torchmetrics' ``CLIPScore``
+downloads a model and runs the code that comes with it. So the modules that are safe are listed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CALLBACKS = (
     "RichModelSummary", "RichProgressBar", "StochasticWeightAveraging", "TQDMProgressBar", "Timer",
 )  # fmt: skip
 
-# Functions, and classes of Lightning's, that a checkpoint may name exactly so.
+# Functions, and classes of Lightning, that a checkpoint may name, by their exact paths.
 BY_NAME = frozenset(
     [f"torch.nn.functional.{name}" for name in _LOSSES]
     + ["torchvision.ops.sigmoid_focal_loss"]
@@ -37,7 +37,8 @@ BY_NAME = frozenset(
     + ["lightning.pytorch.loggers.CSVLogger", "lightning.pytorch.loggers.TensorBoardLogger"]
 )
 
-# Modules whose networks, criteria, optimizers, schedulers, metrics and transforms a checkpoint may name.
+# Modules whose networks, criteria, optimizers, schedulers, metrics and transforms a checkpoint may name. Of
+# torchmetrics those that compare scores with targets; many others (audio, image, multimodal, text) download models.
 DEFINED_IN = (
     "lossbook",
     "torch.nn.modules",
@@ -45,29 +46,20 @@ DEFINED_IN = (
     "torchvision.models",
     "torchvision.ops",
     "torchvision.transforms.v2",
-    "torchmetrics.aggregation",
     "torchmetrics.classification",
     "torchmetrics.clustering",
-    "torchmetrics.collections",
     "torchmetrics.nominal",
     "torchmetrics.regression",
-    "torchmetrics.retrieval",
     "torchmetrics.segmentation",
     "torchmetrics.shape",
-    "torchmetrics.text",
     "torchmetrics.wrappers",
 )
 
-# Rooms of these that load or run what a name points to.
-NOT_IN = (
-    "torchmetrics.text.bert",  # loads a transformer by name
-    "torchmetrics.text.infolm",  # likewise
-    "torchmetrics.text.rouge",  # downloads tokenizers
-    "torchvision.models.feature_extraction",  # graphs of code
-)
+# Modules within these that load or run what a name points to.
+NOT_IN = ("torchvision.models.feature_extraction",)  # compiles graphs
 
 _REEXPORTS = ("torch.nn", "torchmetrics")  # packages through which the modules above are usually named
-_NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)  # nothing private: no lossbook.__main__, no x.__globals__
+_NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)  # no private names: lossbook.__main__, x.__globals__
 
 
 @dataclass(frozen=True)
@@ -75,9 +67,9 @@ class Trust:
     """What a config may build.
 
     Args:
-        names: dotted paths that the user vouches for, beside what is safe; None: every path, because the user wrote
-            the config. The default is for a config that came from elsewhere.
-        folder: whose modules the user vouches for, too.
+        names: dotted paths that the user trusts, beside what is safe; None: every path, because the user wrote the
+            config. The default is for a config that came from elsewhere.
+        folder: a folder whose modules the user trusts, too.
     """
 
     names: tuple[str, ...] | None = ()
@@ -88,10 +80,10 @@ class Trust:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Trust:
-        """Whose config it is decides: one out of a checkpoint is a stranger's, and ``trust`` in it the user's word.
+        """Return what a run's config may build: with ``ckpt``, what is safe and what the user names in ``trust``.
 
         Raises:
-            UserError: the environment variable ``LOSSBOOK_TRUST`` has another value than ``own``.
+            UserError: the environment variable ``LOSSBOOK_TRUST`` has a value other than ``own``.
         """
         if config.get("ckpt") is None:
             return OWN_CONFIG
@@ -99,30 +91,30 @@ class Trust:
         return cls((names,) if isinstance(names, str) else tuple(names), _own_folder(Path(config["ckpt"])))
 
     def check_names(self, config: Any) -> None:
-        """Refuse, before anything is imported, every ``_target_`` in a plain nested config that must not be built.
+        """Refuse every ``_target_`` in a plain nested config that must not be built, before anything is imported.
 
         Raises:
-            UserError: names all that are not allowed, with the word that the user may give for them.
+            UserError: names all that are not allowed, and the argument that allows them.
         """
         if unknown := self.unknown(config):
             raise self._refusal(*unknown)
 
     def unknown(self, config: Any) -> list[str]:
-        """Every ``_target_`` in a plain nested config that must not be built."""
+        """Return every ``_target_`` in a plain nested config that must not be built, sorted."""
         return sorted({str(path) for path in _targets(config) if not self._admits(path)})
 
     def check_object(self, path: str, found: Any) -> None:
-        """Refuse what an allowed name turned out to mean, where that is no class of the safe kinds and places.
+        """Refuse what an allowed path refers to unless it is a class of a safe kind, defined in a safe module.
 
         Raises:
-            UserError: ``found`` is a function, a class of another kind, or one defined elsewhere.
+            UserError: ``found`` is a function, a class of another kind, or defined elsewhere.
         """
         if self.names is None or path in self.names or path in BY_NAME:
             return
         if self._is_own(path):
-            safe = self._is_own(str(getattr(found, "__module__", "")))  # not what its module has imported
+            safe = self._is_own(str(getattr(found, "__module__", "")))  # not something that its module imports
         else:
-            safe = isinstance(found, type) and _safe_room(found.__module__) and issubclass(found, _kinds())
+            safe = isinstance(found, type) and _in_safe_module(found.__module__) and issubclass(found, _kinds())
         if not safe:
             raise self._refusal(path)
 
@@ -136,39 +128,39 @@ class Trust:
         if not _NAME.fullmatch(path):
             return False
         package = path.rpartition(".")[0]
-        return package in _REEXPORTS or _safe_room(package)
+        return package in _REEXPORTS or _in_safe_module(package)
 
     def _is_own(self, path: str) -> bool:
-        """Whether what a dotted path begins with is a module of the folder."""
+        """Return whether a dotted path starts with a module of the trusted folder."""
         top = path.partition(".")[0]
         if self.folder is None or not top.isidentifier():
             return False
         places = (self.folder / top / "__init__.py", self.folder / f"{top}.py")
         there = next((place for place in places if place.is_file()), None)
-        found = importlib.util.find_spec(top) if there else None  # another of that name may come first
+        found = importlib.util.find_spec(top) if there else None  # another module of that name may come first
         return there is not None and found is not None and Path(found.origin or "").resolve() == there.resolve()
 
     def _refusal(self, *paths: Any) -> UserError:
         named = ",".join(map(str, [*(self.names or ()), *paths]))
         return refuse(
             f"The checkpoint's config asks for {', '.join(map(str, paths))}.",
-            "A name can run any code: unasked, a checkpoint builds safe classes of lossbook and torch alone.",
+            "A name can run any code: by default a checkpoint builds only safe classes of lossbook and torch.",
             f"if you know and trust it: {shlex.quote(f'+trust=[{named}]')}",
         )
 
 
-# For a config that its user wrote.
 OWN_CONFIG = Trust(None)
+"""For a config that its user wrote."""
 
 
 def _own_folder(ckpt: Path) -> Path | None:
-    """The working folder, where its user trusts own modules with own runs: those that lie in its ``outputs``."""
+    """Return the working folder if ``LOSSBOOK_TRUST=own`` and the checkpoint is the user's own, in its ``outputs``."""
     setting = os.environ.get("LOSSBOOK_TRUST")
     if not setting:
         return None
     if setting != "own":
-        rule = "It says that checkpoints in outputs may build what modules of the working folder define."
-        raise refuse(f"LOSSBOOK_TRUST={setting}", rule, "LOSSBOOK_TRUST=own, or leave it out")
+        rule = "It must be 'own': checkpoints in outputs may then build what modules of the working folder define."
+        raise refuse(f"LOSSBOOK_TRUST={setting}", rule, "LOSSBOOK_TRUST=own, or unset it")
     here = Path.cwd().resolve()
     inside = ckpt.is_file() and ckpt.resolve().is_relative_to(here / "outputs")
     mine = inside and (not hasattr(os, "getuid") or ckpt.stat().st_uid == os.getuid())
@@ -185,12 +177,12 @@ def _targets(config: Any) -> Iterator[Any]:
             yield from _targets(value)
 
 
-def _safe_room(module: str) -> bool:
+def _in_safe_module(module: str) -> bool:
     return _within(module, DEFINED_IN) and not _within(module, NOT_IN)
 
 
-def _within(module: str, rooms: tuple[str, ...]) -> bool:
-    return any(module == room or module.startswith(f"{room}.") for room in rooms)
+def _within(module: str, modules: tuple[str, ...]) -> bool:
+    return any(module == safe or module.startswith(f"{safe}.") for safe in modules)
 
 
 def _kinds() -> tuple[type, ...]:

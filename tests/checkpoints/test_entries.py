@@ -72,7 +72,7 @@ def test_tensors_that_would_not_do(value: Any):
 
 def test_what_is_said_names_the_entry_and_both_sides():
     (said,) = tensor_like(OWN)(torch.zeros(4, dtype=torch.int64), "state_dict.w")
-    assert said == "state_dict.w is (4,) int64, and here (2, 3) float32."
+    assert said == "state_dict.w is (4,) int64; it must be (2, 3) float32."
     assert [*entries({"a": entries({"b": whole})})({"a": {"b": -1}}, "")] == [
-        "a.b is -1; it must be a whole number from 0 on."
+        "a.b is -1; it must be a whole number, 0 or more."
     ]

@@ -152,13 +152,13 @@ def test_what_is_no_checkpoint_of_ours_is_refused_in_our_words(file: Path, tmp_p
     with zipfile.ZipFile(tmp_path / "zip.ckpt", "w") as archive:
         archive.writestr("a.txt", "a")
     expected = {
-        "cut": "is cut short",
-        "end": "is cut short",
-        "empty": "is cut short",
-        "text": "is no checkpoint file",
-        "pickle": "is no checkpoint file",
+        "cut": "is truncated",
+        "end": "is truncated",
+        "empty": "is truncated",
+        "text": "is not a checkpoint file",
+        "pickle": "is not a checkpoint file",
         "numbers": "",
-        "zip": "is no checkpoint file",
+        "zip": "is not a checkpoint file",
         "objects": "holds objects of another program",
         "lightning": "holds no 'lossbook' entry",
         "weights": "without a state_dict",
@@ -208,7 +208,7 @@ def test_packed_archives_and_endless_nesting_are_refused(file: Path, tmp_path: P
     with zipfile.ZipFile(file) as good, zipfile.ZipFile(tmp_path / "p.ckpt", "w", zipfile.ZIP_DEFLATED) as packed:
         for name in good.namelist():
             packed.writestr(name, good.read(name))
-    with pytest.raises(UserError, match="no checkpoint file"):
+    with pytest.raises(UserError, match="not a checkpoint file"):
         read(tmp_path / "p.ckpt")
     deep: list[Any] = []
     twice: list[Any] = []
@@ -216,5 +216,5 @@ def test_packed_archives_and_endless_nesting_are_refused(file: Path, tmp_path: P
         deep, twice = [deep], [twice, twice]
     for odd in (deep, twice):
         torch.save({**GOOD, "odd": odd}, tmp_path / "odd.ckpt")
-        with pytest.raises(UserError, match="nested without an end"):
+        with pytest.raises(UserError, match="nested too deeply"):
             read(tmp_path / "odd.ckpt")

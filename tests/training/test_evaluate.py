@@ -60,7 +60,7 @@ def test_what_has_no_effect_on_a_test_is_refused(trained: tuple[Path, dict[str, 
     with pytest.raises(UserError) as caught:
         lossbook.evaluate(lossbook.compose(f"ckpt={path}", given, "data.limit=48", "trainer.accelerator=cpu"))
     (problem,) = caught.value.problems
-    assert (problem.given, problem.fix) == (given, f"take {given} away")
+    assert (problem.given, problem.fix) == (given, f"remove {given}")
 
 
 def test_without_a_checkpoint_it_says_so() -> None:

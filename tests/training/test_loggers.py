@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 
 from lossbook.errors import UserError
-from lossbook.training.curves import Curves
+from lossbook.training.curves import CurveState
 from lossbook.training.loggers import CSV, TensorBoard, quiet_writers
 
 LAYOUT = "custom_scalars__config__"
@@ -98,7 +98,7 @@ def test_curves_go_on_where_the_checkpoint_left_them(tmp_path: Path) -> None:
         for step in range(6):
             first.log_metrics({"lr": float(step)}, step)
         first.finalize("failed")
-    again = Curves(2, ((2, {"lr": 2.5}), (3, {"lr": 3.5, "val/loss": 1.0})))
+    again = CurveState(2, ((2, {"lr": 2.5}), (3, {"lr": 3.5, "val/loss": 1.0})))
     for kind in (TensorBoard, CSV):
         second = kind(tmp_path, curves=again)
         assert second.experiment is not None
@@ -118,7 +118,7 @@ def test_curves_go_on_where_the_checkpoint_left_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rest", ["", "7", "7,", "7,0,0.", "seven,0,1.0"])
 def test_a_table_that_was_cut_short_is_gone_on_with(rest: str, tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("step,epoch,lr\n1,,0.1\n" + rest)
-    logger = CSV(tmp_path, Curves(5, ((5, {"lr": 0.5}),)))
+    logger = CSV(tmp_path, CurveState(5, ((5, {"lr": 0.5}),)))
     logger.log_metrics({"lr": 0.6}, 6)
     logger.finalize("success")
     assert (tmp_path / "metrics.csv").read_text().splitlines() == ["step,epoch,lr", "1,,0.1", "5,,0.5", "6,,0.6"]
@@ -127,7 +127,7 @@ def test_a_table_that_was_cut_short_is_gone_on_with(rest: str, tmp_path: Path) -
 def test_an_earlier_attempts_outcome_is_taken_away(tmp_path: Path) -> None:
     first = TensorBoard(tmp_path)
     first.log_outcome({"loss": "mse"}, {"best/loss": 2.0}, "failed")
-    second = TensorBoard(tmp_path, curves=Curves(0))
+    second = TensorBoard(tmp_path, curves=CurveState(0))
     second.log_metrics({"val/loss": 1.0}, 0)
     second.log_outcome({"loss": "mse"}, {"best/loss": 1.0}, "completed")
     second.close()

@@ -17,7 +17,7 @@ from lossbook.checkpoints.read import read
 from lossbook.config.check import check
 from lossbook.config.plain import plain
 from lossbook.training.assemble import assemble
-from lossbook.training.processes import folder_of_the_first, launching
+from lossbook.training.processes import first_process_folder, launching
 from lossbook.trust import OWN_CONFIG
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
@@ -110,11 +110,11 @@ def test_launched_processes_know_the_folder_and_nothing_is_left_behind(
     monkeypatch.setenv("WORLD_SIZE", "7")
     before = dict(os.environ)
     with launching(tmp_path):
-        assert folder_of_the_first() == tmp_path
+        assert first_process_folder() == tmp_path
         os.environ |= {"LOCAL_RANK": "0", "WORLD_SIZE": "2", "MASTER_PORT": "1"}  # as Lightning's launcher does
     assert dict(os.environ) == before
 
 
 def test_a_process_that_something_else_started_cannot_write_by_mistake() -> None:
     with pytest.raises(NotADirectoryError):
-        (folder_of_the_first() / "checkpoints").mkdir(parents=True)
+        (first_process_folder() / "checkpoints").mkdir(parents=True)

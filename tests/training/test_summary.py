@@ -11,7 +11,7 @@ from rich.console import Console
 import lossbook
 from lossbook.config.plain import plain
 from lossbook.training.fit import Outcome
-from lossbook.training.summary import _natural, _print_row, print_broken_off, print_figures, print_outcome
+from lossbook.training.summary import _is_default, _print_row, print_figures, print_interrupted, print_outcome
 
 SHORT = ("data.limit=48", "data.batch_size=24", "trainer=cpu", "logger=none", "callbacks=none", "trainer.max_epochs=1")
 
@@ -23,8 +23,8 @@ def test_the_plan_says_what_was_decided(tmp_path: Path, capsys: pytest.CaptureFi
     assert list(lines) == ["loss", "data", "model", "optim", "train", "device", "folder"]
     assert "multilabel as one_hot, watching val/acc (max)" in lines["loss"]
     assert "48 + 48 + 48 samples" in lines["data"]
-    assert lines["data"].endswith("natural to the loss")
-    assert not lines["model"].endswith("natural to the data")  # it was given
+    assert lines["data"].endswith("default for the loss")
+    assert not lines["model"].endswith("default for the data")  # it was given
     assert "CNN, 73,706 parameters, channels 32-64-64, hidden 128" in lines["model"]
     assert "fused" in lines["optim"]
     assert "1 epoch of 2 steps, batches of 24" in lines["train"]
@@ -86,9 +86,9 @@ def test_lines_are_broken_on_a_narrow_terminal_alone(capsys: pytest.CaptureFixtu
         (["loss=nll", "model=mlp"], True, False),
     ],
 )
-def test_natural_is_what_the_options_own_file_names(overrides: list[str], data: bool, model: bool) -> None:
+def test_is_default_is_what_the_options_own_file_names(overrides: list[str], data: bool, model: bool) -> None:
     config = plain(lossbook.compose(*overrides))
-    assert (_natural("loss", "data", config), _natural("data", "model", config)) == (data, model)
+    assert (_is_default("loss", "data", config), _is_default("data", "model", config)) == (data, model)
 
 
 def test_figures_are_a_table_the_watched_one_first(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,5 +118,5 @@ def test_a_tie_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("last", "said"), [(Path("x/last.ckpt"), "ckpt=x/last.ckpt"), (None, "no checkpoint")])
 def test_how_to_go_on(last: Path | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    print_broken_off(last, Path("x"))
+    print_interrupted(last, Path("x"))
     assert said in capsys.readouterr().out

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import lossbook
 from lossbook.errors import Pruned, UserError
-from lossbook.training.train import _of_another_process
+from lossbook.training.train import _lost_process
 
 SHORT = ("data.limit=96", "data.batch_size=32", "trainer=cpu", "trainer.max_epochs=2")
 
@@ -171,12 +171,12 @@ def test_weights_that_a_step_broke_are_not_saved(tmp_path: Path) -> None:
     assert "NaN" not in (tmp_path / "metrics.json").read_text()
 
 
-def test_a_lost_connection_is_the_fault_of_another_process() -> None:
+def test_a_lost_connection_is_the_fault_lost_process() -> None:
     lost = RuntimeError("[/gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:1234")
-    assert "Another process" in str(_of_another_process(lost, 2))
-    assert _of_another_process(lost, 1) is None
-    assert _of_another_process(RuntimeError("mat1 and mat2"), 2) is None
-    assert _of_another_process(KeyboardInterrupt("closed by peer"), 2) is None
+    assert "Another process" in str(_lost_process(lost, 2))
+    assert _lost_process(lost, 1) is None
+    assert _lost_process(RuntimeError("mat1 and mat2"), 2) is None
+    assert _lost_process(KeyboardInterrupt("closed by peer"), 2) is None
 
 
 def test_several_loggers_at_once(tmp_path: Path) -> None:

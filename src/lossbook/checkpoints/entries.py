@@ -1,4 +1,4 @@
-"""What entries of a file from elsewhere must look like: small checks that are put together, and say what is wrong."""
+"""Composable checks of the entries of a file from elsewhere, which yield what is wrong with them."""
 
 from __future__ import annotations
 
@@ -12,69 +12,69 @@ from torch import Tensor
 from lossbook.errors import refuse
 
 Check = Callable[[Any, str], Iterator[str]]
-"""Value and entry (``loops.fit_loop``) to what is wrong with it, in sentences; nothing where it is right."""
+"""Takes a value and the name of its entry (``loops.fit_loop``), and yields what is wrong with it, a sentence each."""
 
-MOST = 2**53  # of a count: no run makes so many steps
+MOST = 2**53  # the largest count: no run has as many steps
 
 
 def require(value: Any, check: Check) -> None:
-    """Refuse a state that is not what ``check`` wants.
+    """Check a state, and raise what is wrong with it.
 
     Raises:
-        UserError: it says what is wrong with it.
+        UserError: the check yields something.
     """
     if found := " ".join(check(value, "")):
         raise refuse("A checkpoint's state cannot be loaded.", found, "another checkpoint, or train anew")
 
 
 def whole(value: Any, entry: str) -> Iterator[str]:
-    """A count."""
+    """Check for a count."""
     if type(value) is not int or not 0 <= value <= MOST:
-        yield _wrong(value, entry, "a whole number from 0 on")
+        yield _wrong(value, entry, "a whole number, 0 or more")
 
 
 def number(value: Any, entry: str) -> Iterator[str]:
-    """An int or float, whatever its size."""
+    """Check for an int or a float, which may be nan or infinite."""
     if type(value) not in (int, float) or (isinstance(value, int) and abs(value) > MOST):
         yield _wrong(value, entry, "a number")
 
 
 def finite(value: Any, entry: str) -> Iterator[str]:
-    """A number that is neither nan nor infinite."""
+    """Check for a number that is neither nan nor infinite."""
     if [*number(value, entry)] or not math.isfinite(value):
         yield _wrong(value, entry, "a finite number")
 
 
 def flag(value: Any, entry: str) -> Iterator[str]:
-    """True or False."""
+    """Check for True or False."""
     if type(value) is not bool:
         yield _wrong(value, entry, "true or false")
 
 
 def text(value: Any, entry: str) -> Iterator[str]:
-    """A string."""
+    """Check for a string."""
     if type(value) is not str:
-        yield _wrong(value, entry, "a text")
+        yield _wrong(value, entry, "a string")
 
 
 def tensor(value: Any, entry: str) -> Iterator[str]:
-    """A tensor."""
+    """Check for a tensor."""
     if not isinstance(value, Tensor):
         yield _wrong(value, entry, "a tensor")
 
 
 def anything(value: Any, entry: str) -> Iterator[str]:
-    """No demand."""
+    """Accept any value."""
     return iter(())
 
 
 def optional(check: Check) -> Check:
-    """None, or what another check takes."""
+    """Check for None, or what another check accepts."""
     return lambda value, entry: iter(()) if value is None else check(value, entry)
 
 
 def each(check: Check, keys: type | tuple[type, ...] | None = None) -> Check:
-    """A list whose items another check takes, or with ``keys`` a mapping with keys of these types."""
+    """Check each item of a list, or with ``keys`` each value of a mapping whose keys are of these types."""
 
     def checked(value: Any, entry: str) -> Iterator[str]:
         if keys is None and isinstance(value, list | tuple):
@@ -90,7 +90,7 @@ def each(check: Check, keys: type | tuple[type, ...] | None = None) -> Check:
 
 
 def entries(wanted: Mapping[str, Check], known: Mapping[str, Check] | None = None) -> Check:
-    """A mapping that has all entries of ``wanted``, and may have those of ``known`` and others."""
+    """Check a mapping that must have the entries of ``wanted``, and may have those of ``known`` and others."""
 
     def checked(value: Any, entry: str) -> Iterator[str]:
         if not isinstance(value, Mapping):
@@ -106,7 +106,7 @@ def entries(wanted: Mapping[str, Check], known: Mapping[str, Check] | None = Non
 
 
 def pair(first: Check, second: Check) -> Check:
-    """A list of two."""
+    """Check a list of two items."""
 
     def checked(value: Any, entry: str) -> Iterator[str]:
         if not isinstance(value, list | tuple) or len(value) != 2:
@@ -119,9 +119,10 @@ def pair(first: Check, second: Check) -> Check:
 
 
 def like(own: Any) -> Check:
-    """What stands where ``own`` stands in a state that was just made: same keys, shapes and kinds of values.
+    """Check that a value has the structure of ``own``, from a new state: same keys, shapes and types of values.
 
-    A tensor is finite where ``own`` has no infinity or nan, a number where ``own`` is finite; counts are not negative.
+    A tensor must be finite where ``own`` has no infinity or nan, a number where ``own`` is finite; counts must not be
+    negative.
     """
 
     def checked(value: Any, entry: str) -> Iterator[str]:
@@ -146,27 +147,27 @@ def like(own: Any) -> Check:
 
 
 def tensor_like(own: Tensor) -> Check:
-    """A tensor of the shape and kind of numbers of ``own``; of floating-point numbers any precision will do."""
+    """Check for a tensor with the shape and dtype of ``own``; a floating-point one may have any precision."""
 
     def checked(value: Any, entry: str) -> Iterator[str]:
         if not isinstance(value, Tensor) or _layout(value) != _layout(own):
             yield _wrong(value, entry, described(own))
         elif value.shape != own.shape or _kind(value) != _kind(own):
-            yield f"{entry} is {described(value)}, and here {described(own)}."
+            yield f"{entry} is {described(value)}; it must be {described(own)}."
         elif not no_nan(value, own):
-            yield f"{entry} holds nan or infinities."
+            yield f"{entry} holds nan or infinite values."
 
     return checked
 
 
 def described(value: Tensor) -> str:
-    """A tensor's shape and dtype, as one reads them."""
+    """Return a tensor's shape and dtype as text."""
     layout = "" if _layout(value) == "dense" else f", {_layout(value)}"
     return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}{layout}"
 
 
 def no_nan(value: Tensor, own: Tensor) -> bool:
-    """Whether a tensor is finite once it has the precision of ``own``, as far as ``own`` itself is."""
+    """Return whether a tensor, cast to the dtype of ``own``, is finite as far as ``own`` itself is."""
     if not (value.is_floating_point() or value.is_complex()) or _layout(value) != "dense" or not value.numel():
         return True
     cast = value.detach().to(own.dtype)

@@ -1,4 +1,4 @@
-"""Checkpoint files: written whole or not at all, of plain containers and tensors alone, read without running code."""
+"""Write checkpoints atomically, of plain containers and tensors only, and read them without running code in them."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from lossbook.renamed import use_current_names
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Writes beside the target, syncs, renames, syncs the folder: whatever happens, a whole file bears the name.
+    """Writes a temporary file, syncs it, renames it and syncs the folder: the named file is always complete.
 
-    To be given to ``lightning.Trainer(plugins=[...])``. Lightning's own writer truncates the good file first.
+    To be passed to ``lightning.Trainer(plugins=[...])``. Lightning's own writer truncates the previous file first.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Writes ``checkpoint``, plain containers and tensors, to ``path``.
+        """Write ``checkpoint``, plain containers and tensors, to ``path``.
 
         Raises:
-            UserError: an entry is neither a plain container nor a tensor, or the file cannot be written; then the file
-                that was there before is as it was, and nothing else is left behind.
+            UserError: an entry is neither a plain container nor a tensor, or the file cannot be written; the previous
+                file is intact then, and nothing else is left behind.
         """
-        assert storage_options is None, "only files on this machine's disks"
+        assert storage_options is None, "only files on local disks"
         write_whole(Path(path), lambda file: torch.save(plain(checkpoint), file))
 
     def load_checkpoint(
         self, path: str | os.PathLike[str], map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """:func:`read`, whatever Lightning asks for: it passes None unless ``trainer.fit(weights_only=...)`` is set.
+        """Read a checkpoint without unpickling objects, whatever ``weights_only`` is.
 
-        Launchers that start processes hand the final weights over as a file without anything else; that is read, too.
+        Launchers that start processes hand over the final weights in a file that holds nothing else; it is read, too.
         """
         assert weights_only is not False, "a checkpoint is never unpickled"
         path = Path(path)
@@ -57,18 +57,18 @@ class AtomicCheckpointIO(CheckpointIO):
         return content if weights_alone else _ours(path, content)
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Removes the file, if there is one."""
+        """Remove the file, if there is one."""
         Path(path).unlink(missing_ok=True)
 
 
 def plain(value: Any, key: str = "") -> Any:
-    """``value`` as ``torch.load(weights_only=True)`` can read it: containers, numbers, strings, tensors.
+    """Convert a value to what ``torch.load(weights_only=True)`` can read: containers, numbers, strings, tensors.
 
     Converts what loses nothing by it: paths, enums, numpy's scalars and arrays, named tuples, other dicts.
-    What needs no change is returned as it is, so that a ``state_dict`` keeps the module versions that it carries.
+    What needs no conversion is returned itself, so that a ``state_dict`` keeps its module versions.
 
     Raises:
-        UserError: something else is inside; ``key`` (``callbacks.Mine.model``) says where.
+        UserError: it contains something else; ``key`` (``callbacks.Mine.model``) says where.
     """
     if type(value) in LEAVES:
         return value
@@ -108,19 +108,19 @@ def _plain_key(name: Any, key: str) -> Any:
 def _foreign(key: str, value: Any) -> UserError:
     return refuse(
         f"checkpoint entry {key or '(the whole)'} is a {type(value).__module__}.{type(value).__qualname__}.",
-        "A checkpoint holds plain containers, numbers, strings and tensors alone, so that reading one runs no code.",
-        "let state_dict or on_save_checkpoint return such values (OmegaConf.to_container, a state_dict, a list).",
+        "A checkpoint must hold only plain containers, numbers, strings and tensors, so that reading it runs no code.",
+        "return such values from state_dict or on_save_checkpoint (OmegaConf.to_container, a state_dict, a list)",
     )
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The checkpoint in a file, its tensors on the CPU, read without running any code in it; not to be changed.
+    """Read a checkpoint, its tensors on the CPU, without running any code in it; the result must not be changed.
 
-    The file is held against its checksums, and what it holds against the structure of a checkpoint, once as long as it
-    stays as it is. Tensors come off the disk when they are used: most readers want the config alone.
+    The file's checksums and the structure of its content are checked once, as long as the file does not change.
+    Tensors are read from the disk when they are used: most callers need only the config.
 
     Raises:
-        UserError: the file is missing, damaged, or no checkpoint of Lossbook's.
+        UserError: the file is missing, damaged, or not a checkpoint of Lossbook.
     """
     path = Path(path)
     require_file(path)
@@ -128,14 +128,14 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     return _read(path.absolute(), path, (status.st_mtime_ns, status.st_size, status.st_ino))
 
 
-def read_to_go_on(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """``read``, of a checkpoint that holds all that training goes on with.
+def read_to_resume(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a checkpoint, and check that it holds all that training needs to go on.
 
     Raises:
-        UserError: something is missing.
+        UserError: something is missing, beside what :func:`read` raises.
     """
     path, checkpoint = Path(path), read(path)
-    _refuse(path, schema.missing_to_go_on(checkpoint), f"{another(path)}; scripts/evaluate.py may do without them")
+    _refuse(path, schema.missing_to_resume(checkpoint), f"{another(path)}; scripts/evaluate.py may not need them")
     return checkpoint
 
 
@@ -146,33 +146,33 @@ def _read(absolute: Path, path: Path, state: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _load(path: Path, mmap: bool = False) -> Any:
-    """What a file of torch's holds; a UserError where it is none, or holds what needs code to be read."""
+    """Load a file of torch; raise a UserError where it is something else, or reading it would run code."""
     require_file(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
-        raise not_ours(path, "holds objects of another program, which only running its code would read") from error
+        raise not_ours(path, "holds objects of another program, and reading them would run its code") from error
     except OSError as error:
         raise refuse(
-            f"ckpt={path} cannot be read: {error.strerror or error}.", "ckpt names a readable file."
+            f"ckpt={path} cannot be read: {error.strerror or error}.", "ckpt must be a readable file."
         ) from error
-    except Exception as error:  # torch names no class for a broken file: RuntimeError, EOFError, ValueError, KeyError
-        raise not_ours(path, "is no checkpoint file") from error
+    except Exception as error:  # torch has no class for a broken file: RuntimeError, EOFError, ValueError, ...
+        raise not_ours(path, "is not a checkpoint file") from error
 
 
 def _ours(path: Path, checkpoint: Any) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise not_ours(path, f"holds a {type(checkpoint).__name__} without a state_dict")
     if not isinstance(checkpoint.get(ENTRY), dict):
-        raise not_ours(path, f"holds no {ENTRY!r} entry: another Lightning program has written it")
+        raise not_ours(path, f"holds no {ENTRY!r} entry: another Lightning program wrote it")
     _refuse(path, schema.problems(checkpoint), another(path))
     use_current_names(checkpoint[ENTRY]["config"], checkpoint[ENTRY]["config"])
     return checkpoint
 
 
 def _refuse(path: Path, found: Iterator[str], fix: str) -> None:
-    """Refuse a checkpoint of which there is something to say."""
+    """Refuse a checkpoint if anything was found, and quote the first three."""
     first = [*islice(found, 4)]
     if first:
-        more = " And more." if len(first) == 4 else ""
-        raise refuse(f"ckpt={path} is no sound checkpoint.", f"{' '.join(first[:3])}{more}", fix)
+        more = " There is more." if len(first) == 4 else ""
+        raise refuse(f"ckpt={path} is not a valid checkpoint.", f"{' '.join(first[:3])}{more}", fix)

@@ -1,4 +1,4 @@
-"""The structure of a checkpoint, held against what was read once, so that all who use one may rely on it."""
+"""The structure of a checkpoint. What was read is checked once, so that all other code may rely on it."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from torch import Tensor
 from lossbook.checkpoints import entries as shape
 from lossbook.checkpoints.entries import Check, each, entries, flag, number, optional, pair, text, whole
 
-ENTRY = "lossbook"  # the key under which a checkpoint holds what is ours: config, version, random states
-TRAINED = "current_model_state"  # where a checkpoint holds the trained weights: Lightning's name for it
+ENTRY = "lossbook"  # the entry of Lossbook in a checkpoint: config, version, random states
+TRAINED = "current_model_state"  # the trained weights, where state_dict holds an average of them; Lightning's name
 LEAVES = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
 
 _DEEPEST = 64  # nested containers
-_MOST = 5_000_000  # entries: containers that hold each other several times over would never end
+_MOST = 5_000_000  # entries: containers that hold each other would never end
 
 
 def problems(checkpoint: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the structure of a checkpoint, in sentences.
+    """Yield what is wrong with the structure of a checkpoint, a sentence each.
 
-    What entries there are have the right types all the way down; those that training needs may be missing.
+    The types of all entries are checked, also of nested ones; entries that training needs may be missing.
     """
     found = next(_oddities(checkpoint), None)
-    if found is not None:  # the checks below would not come to an end
+    if found is not None:  # the checks below might not end
         yield found
     else:
         yield from _STRUCTURE(checkpoint, "")
 
 
-def missing_to_go_on(checkpoint: Mapping[str, Any]) -> Iterator[str]:
-    """What training needs of a checkpoint beyond its weights and config, and is not there."""
-    yield from _TO_GO_ON(checkpoint, "")
+def missing_to_resume(checkpoint: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the entries that training needs, beside weights and config, and that are missing."""
+    yield from _TO_RESUME(checkpoint, "")
 
 
 def _oddities(checkpoint: Any) -> Iterator[str]:
-    """What no checkpoint holds: other objects, tensors without values, endless nesting."""
+    """Yield what no checkpoint holds: other objects, tensors without values, endless nesting."""
     waiting: list[tuple[Any, str, int]] = [(checkpoint, "", 0)]
     seen = 0
     while waiting:
         value, entry, depth = waiting.pop()
         seen += 1
         if depth > _DEEPEST or seen > _MOST:
-            yield f"{entry[:80]} is nested without an end."
+            yield f"{entry[:80]} is nested too deeply."
             return
         if isinstance(value, Mapping):
             for key, inner in value.items():
@@ -60,7 +60,7 @@ def _oddities(checkpoint: Any) -> Iterator[str]:
 
 
 def _config(value: Any, entry: str) -> Iterator[str]:
-    """Plain values that name classes and each other, and compute nothing."""
+    """Check for plain values without interpolations."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if not isinstance(key, str | int):
@@ -74,7 +74,7 @@ def _config(value: Any, entry: str) -> Iterator[str]:
             yield from _config(inner, f"{entry}[{place}]")
     elif isinstance(value, str):
         if re.search(r"\$\{[^}]*:", value) and not entry.startswith(f"{ENTRY}.config.overrides"):
-            yield f"{entry} is computed ({value[:40]}), where checkpoints hold what came out."
+            yield f"{entry} is an interpolation ({value[:40]}); checkpoints hold resolved values."
     elif not isinstance(value, bool | int | float | None):
         yield f"{entry} is a {type(value).__name__}, which no config holds."
 
@@ -124,7 +124,7 @@ _STRUCTURE = entries(
         "meter": each(each(_METRIC, str)),
     },
 )
-_TO_GO_ON = entries(
+_TO_RESUME = entries(
     {
         **dict.fromkeys(
             ("pytorch-lightning_version", "global_step", "loops", "callbacks", "optimizer_states", "lr_schedulers",

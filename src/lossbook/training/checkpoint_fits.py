@@ -1,4 +1,4 @@
-"""Whether what a checkpoint holds fits what the run has built, before anything of it is used."""
+"""Check that a checkpoint fits what the run has built, before anything from it is used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 
 from lossbook.checkpoints.entries import entries, finite, like, number, tensor_like, whole
 from lossbook.checkpoints.file import another
-from lossbook.checkpoints.read import read, read_to_go_on
+from lossbook.checkpoints.read import read, read_to_resume
 from lossbook.checkpoints.structure import ENTRY, TRAINED
 from lossbook.errors import UserError, refuse
 from lossbook.optim.make import OptimizerFactory
@@ -29,10 +29,10 @@ from lossbook.training.module import LossbookModule
 
 
 def load_weights(module: LossbookModule, config: Mapping[str, Any]) -> None:
-    """Put the weights of ``config["ckpt"]`` into a module.
+    """Load the weights of ``config["ckpt"]`` into a module.
 
     Raises:
-        UserError: they do not fit.
+        UserError: they do not fit the module.
     """
     checkpoint = read(config["ckpt"])
     _require_weights(module, checkpoint, "state_dict", config)
@@ -40,13 +40,13 @@ def load_weights(module: LossbookModule, config: Mapping[str, Any]) -> None:
 
 
 def require_fit(trainer: L.Trainer, module: LossbookModule, config: Mapping[str, Any], loading: Loading) -> None:
-    """Refuse a checkpoint with which training could not go on as it stood.
+    """Check that training can go on from a checkpoint exactly.
 
     Args:
-        trainer: with the run's callbacks, before anything is loaded.
-        module: that is trained.
-        config: of the run; nothing is looked at where its ``ckpt`` is None.
-        loading: how the optimizer's state is taken over.
+        trainer: the run's trainer with its callbacks, before anything is loaded.
+        module: the module to train.
+        config: of the run; nothing is checked where its ``ckpt`` is None.
+        loading: how the optimizer's state is loaded.
 
     Raises:
         UserError: the first three entries that do not fit.
@@ -54,7 +54,7 @@ def require_fit(trainer: L.Trainer, module: LossbookModule, config: Mapping[str,
     if config.get("ckpt") is None:
         return
     path = Path(config["ckpt"])
-    checkpoint = read_to_go_on(path)
+    checkpoint = read_to_resume(path)
     for entry in ("state_dict", TRAINED):
         if entry in checkpoint:
             _require_weights(module, checkpoint, entry, config)
@@ -87,7 +87,7 @@ def _states(
             yield from _schedule(state)
     yield from _callbacks(checkpoint, trainer)
     if len(checkpoint["meter"]) != len(checkpoint[ENTRY]["rng"]):
-        yield "meter and lossbook.rng are of different numbers of processes."
+        yield "meter and lossbook.rng are from different numbers of processes."
     running = own_of(checkpoint["meter"], trainer.global_rank, trainer.world_size)
     yield from _meter(running or {}, module.train_meter)
     generators = own_of(checkpoint[ENTRY]["rng"], trainer.global_rank, trainer.world_size)
@@ -113,27 +113,27 @@ def _loops(checkpoint: Mapping[str, Any], trainer: L.Trainer, automatic: bool) -
     else:
         steps = saved["epoch_loop.manual_optimization.optim_step_progress"]["total"]["completed"]
     if steps != checkpoint["global_step"]:
-        yield f"global_step is {checkpoint['global_step']}, and the loops have counted {steps}."
+        yield f"global_step is {checkpoint['global_step']}, but the loops counted {steps}."
     loaders = saved["state_dict"].get("combined_loader")
     if not isinstance(loaders, list) or len(loaders) != 1:
-        yield "loops.fit_loop.state_dict.combined_loader must be a list of one loader's place."
+        yield "loops.fit_loop.state_dict.combined_loader must be a list with the position of one loader."
         return
     yield from _position(loaders[0], "loops.fit_loop.state_dict.combined_loader[0]")
 
 
 def _position(state: Any, entry: str) -> Iterator[str]:
-    """Where the loader stands: what it is counted in is compared where it is used."""
+    """Check the position of the loader; the units of its counts are compared where it is used."""
     counts = dict.fromkeys(("epoch", "batches", "samples", "seed", "world_size"), whole)
     found = [*entries(counts)(state, entry)]
     yield from found
     if not found and not isinstance(state.get("batch_size"), int | str):
-        yield f"{entry}.batch_size is neither a number nor a word."
+        yield f"{entry}.batch_size must be a number or a word."
     elif not found and state["batches"] > state["samples"]:
-        yield f"{entry}.batches is {state['batches']}, of {state['samples']} samples."
+        yield f"{entry}.batches is {state['batches']}, more than its {state['samples']} samples."
 
 
 def _schedule(state: Mapping[str, Any]) -> Iterator[str]:
-    """A schedule of ours: its counts are counts, and its numbers finite."""
+    """Check the counts and numbers of one of Lossbook's schedules."""
     counts = dict.fromkeys(("steps_per_epoch", "bad", "cooling", "validations"), whole)
     numbers = {"shift": finite, "scale": finite, "best": number}
     yield from entries({"last_epoch": whole}, {**counts, **numbers})(state, "lr_schedulers[0]")
@@ -142,7 +142,7 @@ def _schedule(state: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _callbacks(checkpoint: Mapping[str, Any], trainer: L.Trainer) -> Iterator[str]:
-    """Ours say themselves what they cannot load; Lightning's are held against what they are at their start."""
+    """Check callbacks: Lossbook's own refuse what they cannot load; Lightning's are compared with their new state."""
     before = checkpoint[ENTRY]["config"].get("callbacks") or {}
     named = {node.get("_target_") for node in before.values() if isinstance(node, Mapping)}
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
@@ -160,11 +160,11 @@ def _callbacks(checkpoint: Mapping[str, Any], trainer: L.Trainer) -> Iterator[st
             except UserError as error:
                 yield f"{entry}: {' '.join(problem.rule for problem in error.problems)}"
         if isinstance(callback, AveragedWeights) and (state or {}).get("updates") and TRAINED not in checkpoint:
-            yield f"{TRAINED} is missing, though {entry} has averaged weights."
+            yield f"{TRAINED} is missing, although {entry} has averaged weights."
 
 
 def _meter(running: Mapping[str, Any], meter: Meter) -> Iterator[str]:
-    """The sums of an epoch that has begun; what is measured may have changed since."""
+    """Check the sums of an unfinished epoch; the metrics of the run may have changed since."""
     own = meter.running()
     losses = [name for name in own if name.startswith("means.loss")]
     mean = own[losses[0]]
@@ -174,20 +174,20 @@ def _meter(running: Mapping[str, Any], meter: Meter) -> Iterator[str]:
         if name not in own and name == short:
             continue
         if name not in own and (not short.isidentifier() or hasattr(nn.ModuleDict, short)):
-            yield f"meter[0].{name} is no name of a mean."
+            yield f"meter[0].{name} is not the name of a mean."
             continue
         wanted = own.get(name, mean)
         found = [*like(wanted)(value, f"meter[0].{name}")]
         yield from found
-        if not found:  # each is set as an attribute
+        if not found:  # each is set as an attribute, so no others
             more = value.get("state", {}).keys() - wanted.get("state", {}).keys()
-            yield from (f"meter[0].{name}.state.{key} is nothing that is summed up." for key in more)
+            yield from (f"meter[0].{name}.state.{key} is not part of its sums." for key in more)
 
 
 def _require_weights(
     module: LossbookModule, checkpoint: Mapping[str, Any], entry: str, config: Mapping[str, Any]
 ) -> None:
-    """Refuse weights that are not those of the module: names, shapes, kinds of numbers, nan."""
+    """Check that weights have the names, shapes and dtypes of the module's, and are finite."""
     own, saved = module.state_dict(), checkpoint[entry]
     differ = [
         f"{name} is {tuple(saved[name].shape)} there and {tuple(value.shape)} here"
@@ -195,7 +195,7 @@ def _require_weights(
         if name in saved and not is_lazy(value) and value.shape != saved[name].shape
     ]
     if not differ and own.keys() != saved.keys():
-        try:  # a network may know how to read the names of an older one
+        try:  # a network may be able to load an older version's names
             module.load_state_dict(saved)
         except Exception:
             differ = [f"{name} is missing there" for name in own if name not in saved]
@@ -206,7 +206,7 @@ def _require_weights(
     odd: list[str] = []
     for name, value in own.items():
         if name in saved and not is_lazy(value):
-            # a parameter is finite whatever it is here
+            # a parameter must be finite even where the module's own is not
             wanted = torch.zeros((), dtype=value.dtype).expand(value.shape) if name in weights else value
             odd += tensor_like(wanted)(saved[name], f"{entry}.{name}")
     if odd:
@@ -215,12 +215,12 @@ def _require_weights(
 
 
 def _of_other_sizes(checkpoint: Mapping[str, Any], config: Mapping[str, Any], rule: str) -> UserError:
-    """The error for weights of another network, with what on the command line may have made it another."""
+    """Return the error for weights of another network, with the arguments that may have changed the network."""
     path = Path(config["ckpt"])
     on_top = config["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :]
     makers = ("data", "model", "loss")
     typed = " ".join(one for one in on_top if one.lstrip("+~").partition("=")[0].partition(".")[0] in makers)
     if typed:
-        return refuse(f"ckpt={path} with {typed}.", rule, f"leave out {typed}, or give what has the sizes of training")
+        return refuse(f"ckpt={path} with {typed}.", rule, f"leave out {typed}, or keep the sizes of training")
     given = f"ckpt={path} with data={config['choices'].get('data')}."
-    return refuse(given, rule, f"data of the shape and classes that it was trained on; or {another(path)}")
+    return refuse(given, rule, f"data with the shape and classes of its training data, or {another(path)}")

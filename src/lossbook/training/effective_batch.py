@@ -37,6 +37,7 @@ from lossbook.losses.contract import Term
 from lossbook.losses.objective import every_target_ignored
 from lossbook.targets import KINDS
 from lossbook.tasks.step import Step, TermLoss
+from lossbook.training.lightning_internals import is_accumulating
 
 
 class EffectiveBatch:
@@ -82,7 +83,7 @@ class EffectiveBatch:
         # without a target in the first batches any other unit will do
         unit = self._unit.where(self._unit > 0, 1.0)
         (loss * (count * batches * processes / unit).to(loss.dtype)).backward(*args, **kwargs)
-        if not module.trainer.fit_loop._should_accumulate():
+        if not is_accumulating(module.trainer):
             self._complete(module.parameters(), unit, processes)
 
     def logged(self, module: L.LightningModule, step: Step) -> Step:

@@ -1,10 +1,11 @@
-"""The figures of a checkpoint, on its own data or on other data."""
+"""Compute the metrics of a checkpoint, on its own data or on other data."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lossbook.collector import paused_collector
 from lossbook.config.check import check
 from lossbook.config.plain import plain
 from lossbook.config.resume import whose_config
@@ -15,49 +16,46 @@ if TYPE_CHECKING:
 
     from lossbook.data.fitted import FittedData
 
-# What may be put on top of a checkpoint's config, beside the values of data and of a test's trainer.
-MAY_CHANGE = ("data", "seed", "trust", "trainer", "model.weights")  # the checkpoint's weights replace the last
+# Keys of a checkpoint's config that may be overridden, beside the values of data and of a test's trainer.
+MAY_CHANGE = ("data", "seed", "trust", "trainer", "model.weights")  # model.weights: the checkpoint's replace them
 
 
 def evaluate(config: DictConfig) -> dict[str, float]:
-    """Test the weights of ``config.ckpt``; nothing is written.
+    """Test the weights of ``config.ckpt``. Nothing is written.
 
     Args:
-        config: as ``lossbook.compose("ckpt=PATH", ...)`` gives it.
+        config: from ``lossbook.compose("ckpt=PATH", ...)``.
 
     Returns:
-        The figures of the test part by tag.
+        The metrics of the test part by tag (``test/acc``).
 
     Raises:
-        UserError: no checkpoint is named, or data and checkpoint do not fit.
+        UserError: no checkpoint is given, or data and checkpoint do not fit.
     """
     values = plain(config)
     if values.get("ckpt") is None:
-        raise refuse(
-            "ckpt is not given.", "A checkpoint is what is evaluated.", "ckpt=outputs/.../checkpoints/best.ckpt"
-        )
-    from lossbook.checkpoints.read import ENTRY, read
-    from lossbook.data.fitted import known_data
+        raise refuse("ckpt is not given.", "Evaluation needs a checkpoint.", "ckpt=outputs/.../checkpoints/best.ckpt")
+    with paused_collector():
+        from lossbook.checkpoints.read import ENTRY, read
+        from lossbook.data.fitted import known_data
+        from lossbook.training.assemble import assemble
+        from lossbook.training.checkpoint_fits import load_weights
+        from lossbook.training.fit import quiet, raise_ctrl_c
+        from lossbook.training.processes import launching
+        from lossbook.training.summary import print_figures, print_scored
+        from lossbook.training.trainer import test_trainer
+        from lossbook.trust import Trust
 
     checkpoint = read(values["ckpt"])
     on_top = values["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :]
     _refuse_without_effect(on_top, values["data"].get("views", 1))
     contract = check(values, trains=False)
-
-    from lossbook.training.assemble import assemble
-    from lossbook.training.checkpoint_fits import load_weights
-    from lossbook.training.fit import ctrl_c_itself, quiet
-    from lossbook.training.processes import launching
-    from lossbook.training.summary import print_figures, print_scored
-    from lossbook.training.trainer import test_trainer
-    from lossbook.trust import Trust
-
     known = known_data(checkpoint)
     with whose_config(values["ckpt"]):
         assembly = assemble(values, contract, Trust.of(values), known=known, evaluating=True)
     _refuse_seed(on_top, known, assembly.fitted)
     load_weights(assembly.module, values)
-    with quiet(), launching(), ctrl_c_itself():
+    with quiet(), launching(), raise_ctrl_c():
         trainer = test_trainer(values["trainer"])
         if trainer.is_global_zero:
             print_scored(values, assembly, known)
@@ -69,27 +67,25 @@ def evaluate(config: DictConfig) -> dict[str, float]:
 
 
 def _refuse_seed(on_top: Sequence[str], known: FittedData | None, fitted: FittedData) -> None:
-    """Refuse ``data.seed`` for a user's own data, of which a checkpoint knows what it has seen."""
+    """Refuse ``data.seed`` for a user's own data, whose parts the checkpoint knows."""
     given = next((argument for argument in on_top if argument.startswith("data.seed=")), None)
     if given is not None and known is not None and fitted.known is not None:
-        rule = (
-            "Samples keep the parts that they had in training, and new ones are scored whole: it would have no effect."
-        )
+        rule = "Samples keep their parts of training, and all new ones are scored: data.seed would have no effect."
         raise refuse(given, rule, f"leave {given} out")
 
 
 def _refuse_without_effect(on_top: Sequence[str], views: int) -> None:
-    """Refuse arguments that would change what was trained, or nothing at all."""
+    """Refuse arguments that would change what was trained, or have no effect."""
     from lossbook.training.trainer import OF_A_TEST
 
     may_change = (*MAY_CHANGE, *(f"trainer.{key}" for key in OF_A_TEST))
     keys = {argument: argument.lstrip("+~").partition("=")[0] for argument in on_top}
     wrong = [argument for argument, key in keys.items() if key not in may_change and not key.startswith("data.")]
-    rule = "A checkpoint is evaluated as it was trained; what may change is data, and of the trainer the device."
+    rule = "A checkpoint is evaluated as it was trained; only data, and the trainer's device, may change."
     idle = {"data.epochs": "A test goes through its part once."}
     if views == 1:
-        idle["data.augment"] = "Training batches alone are augmented, and the views of a sample where there are two."
-    found = [Problem(argument, rule, f"take {argument} away") for argument in wrong]
-    found += [Problem(argument, idle[key], f"take {argument} away") for argument, key in keys.items() if key in idle]
+        idle["data.augment"] = "Only training batches are augmented, and the two views of a sample."
+    found = [Problem(argument, rule, f"remove {argument}") for argument in wrong]
+    found += [Problem(argument, idle[key], f"remove {argument}") for argument, key in keys.items() if key in idle]
     if found:
         raise UserError(*found)

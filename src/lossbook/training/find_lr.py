@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lossbook.collector import paused_collector
 from lossbook.config.check import check
 from lossbook.config.folders import OUTPUTS, claim, run_base
 from lossbook.config.plain import plain
@@ -51,10 +52,11 @@ def find_lr(
     if problems:
         raise UserError(*problems)
 
-    from lossbook.optim.range_test import RangeTest
-    from lossbook.plots.range_test import draw
-    from lossbook.training.assemble import assemble
-    from lossbook.trust import Trust
+    with paused_collector():
+        from lossbook.optim.range_test import RangeTest
+        from lossbook.plots.range_test import draw
+        from lossbook.training.assemble import assemble
+        from lossbook.trust import Trust
 
     over = RangeTest(options["find.min"], options["find.max"], options["find.steps"])
     assembly = assemble({**values, "scheduler": {"_target_": None}}, contract, Trust.of(values))
@@ -71,8 +73,8 @@ def find_lr(
 def measure(values: Mapping[str, Any], assembly: Assembly, over: RangeTest) -> RangeTestCurve:
     """Run the range test on an assembled run."""
     from lossbook.training.callbacks.growing_rates import DivergedError, GrowingRates
-    from lossbook.training.fit import ctrl_c_itself, quiet
-    from lossbook.training.lean import make_lean
+    from lossbook.training.fit import quiet, raise_ctrl_c
+    from lossbook.training.lightning_internals import reduce_step_overhead
     from lossbook.training.processes import launching
     from lossbook.training.trainer import build_trainer, trainer_options
 
@@ -87,9 +89,9 @@ def measure(values: Mapping[str, Any], assembly: Assembly, over: RangeTest) -> R
     given = {key: value for key, value in values["trainer"].items() if key != "compile"}
     options = trainer_options({**given, **ours}, len(assembly.data.train_dataloader()))
     silent = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    with quiet(), launching(), ctrl_c_itself():
+    with quiet(), launching(), raise_ctrl_c():
         trainer = build_trainer(options, **silent, num_sanity_val_steps=0, callbacks=[growing])
-        make_lean(trainer, assembly.module)
+        reduce_step_overhead(trainer, assembly.module)
         with suppress(DivergedError):
             trainer.fit(assembly.module, train_dataloaders=assembly.data)
     return growing.curve()

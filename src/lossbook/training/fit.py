@@ -1,4 +1,4 @@
-"""Lightning's part of a run: the trainer, fitting, and testing the best checkpoint."""
+"""Build the trainer of a run, fit, and test the best checkpoint."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from lossbook.training.callbacks.checkpoints import Checkpoints
 from lossbook.training.callbacks.optimizer_averages import OptimizerAverages
 from lossbook.training.callbacks.record import Attempt, Record
 from lossbook.training.callbacks.stages import Stages
-from lossbook.training.lean import make_lean
-from lossbook.training.learned import Movement, notes
+from lossbook.training.learning_checks import Movement, notes
+from lossbook.training.lightning_internals import reduce_step_overhead
 from lossbook.training.loggers import TensorBoard
-from lossbook.training.trainer import build_trainer, says, trainer_options
+from lossbook.training.trainer import build_trainer, lightning_message, trainer_options
 from lossbook.trust import Trust
 
 MakeTrainer = Callable[[Path], L.Trainer]
@@ -40,16 +40,16 @@ MakeTrainer = Callable[[Path], L.Trainer]
 
 @dataclass
 class Outcome:
-    """What a finished run came to.
+    """The results of a run.
 
     Args:
-        figures: by tag: ``train/`` and ``val/`` of the best epoch, ``test/`` under its weights.
+        figures: metrics by tag: ``train/`` and ``val/`` of the best epoch, ``test/`` with its weights.
             Without a best checkpoint the latest ones.
         best_epoch: counted from 1, or None where no checkpoint was kept.
-        best_by_loss: other epochs have the same value of the watched metric; the lower ``val/loss`` decided.
+        best_by_loss: other epochs have the same value of the watched metric, and the lower ``val/loss`` decided.
         best_path, last_path: the files, or None.
-        epochs, steps: how far training went.
-        notes: what looks as if nothing was learned, a sentence each.
+        epochs, steps: that were trained.
+        notes: signs that nothing was learned, a sentence each.
     """
 
     figures: dict[str, float] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Outcome:
 
     @classmethod
     def of(cls, trainer: L.Trainer) -> Outcome:
-        """How far a run has come, and what its checkpoints hold."""
+        """Return how far a run has come, and the metrics of its best checkpoint."""
         found = cls(epochs=trainer.current_epoch, steps=trainer.global_step)
         kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
         if kept is not None:
@@ -85,17 +85,17 @@ def make_trainer(
     attempt: Attempt | None = None,
     seconds: Callable[[], float] = lambda: 0.0,
 ) -> MakeTrainer:
-    """Checks the trainer's, the callbacks' and the loggers' nodes, and returns folder -> trainer.
+    """Check the nodes of trainer, callbacks and loggers, and return a function from folder to trainer.
 
     Args:
-        config: whole and resolved.
-        saved: the config as checkpoints hold it.
+        config: the whole config, resolved.
+        saved: the config that checkpoints hold.
         assembly: what is trained.
         trust: what the config may build.
-        name: of the folder for event files within the run's; empty: that folder itself.
+        name: of the folder for event files in the run's folder; empty: the run's folder itself.
         more: callbacks beside those of the config.
-        attempt: the run goes on in the folder of this one.
-        seconds: that the run has taken so far.
+        attempt: the previous attempt, where the run goes on in its folder.
+        seconds: returns how long the run has taken so far.
     """
     attempt = attempt or Attempt()
     monitor, _ = assembly.module.primary
@@ -109,7 +109,7 @@ def make_trainer(
             bind(node, key=f"{group}.{key}", trust=trust)
     can = capability(config["optim"]["_target_"])
     options = dict(config["trainer"])
-    compiled = options.pop("compile", False)  # ours, not the trainer's
+    compiled = options.pop("compile", False)  # an option of Lossbook, not of the trainer
     options = trainer_options(options, len(assembly.data.train_dataloader()))
 
     def make(folder: Path) -> L.Trainer:
@@ -125,7 +125,7 @@ def make_trainer(
         staged = [Stages()] if frozen or any("frozen_until" in group for group in assembly.groups) else []
         averaging = [] if can.averages is None else [OptimizerAverages(can.averages)]
         if compiled:
-            assembly.module.model.compile()  # in place: names of weights stay as they are
+            assembly.module.model.compile()  # in place: the names of weights do not change
         with quiet():
             trainer = build_trainer(
                 options,
@@ -139,7 +139,7 @@ def make_trainer(
                 num_sanity_val_steps=0,
             )
         if can.closure and trainer.world_size > 1:
-            rule = "Each process would search along a line of its own, and they would part."
+            rule = "Each process would search along its own line, and their weights would differ."
             raise refuse(
                 f"{trainer.world_size} processes with {config['optim']['_target_']}.", rule, "trainer.devices=1"
             )
@@ -149,14 +149,14 @@ def make_trainer(
 
 
 def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
-    """Train from scratch or from a checkpoint, then test the best weights that were kept (the last ones otherwise)."""
+    """Train from scratch or from a checkpoint, then test the best weights (the last ones where none were kept)."""
     module, data = assembly.module, assembly.data
-    make_lean(trainer, module)
-    with quiet(), ctrl_c_itself():
+    reduce_step_overhead(trainer, module)
+    with quiet(), raise_ctrl_c():
         try:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)
         except MisconfigurationException as error:
-            raise refuse("The run cannot start like this.", says(error)) from error
+            raise refuse("The run cannot start.", lightning_message(error)) from error
         except RuntimeError as error:
             if (worded := _not_measured(error)) is not None:
                 raise worded from error
@@ -173,7 +173,7 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
 
 
 def _not_measured(error: RuntimeError) -> UserError | None:
-    """The refusal of a tag that early stopping waits for, and that nothing logs."""
+    """Return the error for a tag that early stopping monitors and nothing logs; None for another error."""
     found = re.match(r"Early stopping conditioned on metric `(.*)` which is not available.*?: `(.*)`", str(error))
     if found is None:
         return None
@@ -183,8 +183,8 @@ def _not_measured(error: RuntimeError) -> UserError | None:
 
 
 @contextmanager
-def ctrl_c_itself() -> Iterator[None]:
-    """Raises Ctrl-C as such; Lightning exits instead, as if something had gone wrong, and would end a whole sweep."""
+def raise_ctrl_c() -> Iterator[None]:
+    """Raise KeyboardInterrupt after Ctrl-C; Lightning exits instead, which would end a whole sweep."""
     try:
         yield
     except SystemExit as error:
@@ -194,14 +194,14 @@ def ctrl_c_itself() -> Iterator[None]:
 
 
 def close_loggers(trainer: L.Trainer) -> None:
-    """Close what writes curves, on whichever way the run ended: each would keep a file and a thread."""
+    """Close the TensorBoard loggers, however the run ended: each would keep a file and a thread."""
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoard):
             logger.close()
 
 
 def latest_figures(trainer: L.Trainer) -> dict[str, float]:
-    """Of training and validation; those of the checkpoint where this process has trained nothing."""
+    """Return the latest metrics of training and validation; the checkpoint's where nothing was trained."""
     return _figures(trainer, "train/", "val/")
 
 
@@ -222,14 +222,14 @@ def _callback(name: str, node: Mapping[str, Any], trust: Trust, folder: Path) ->
         key, offered = f"callbacks.{name}", {"folder": folder / "checkpoints"}
         made: Callback = of_kind(build(node, key=key, trust=trust, offered=offered), Callback, key, node)
     except MisconfigurationException as error:
-        raise refuse(f"callbacks.{name} cannot be built.", says(error)) from error
+        raise refuse(f"callbacks.{name} cannot be built.", lightning_message(error)) from error
     return made
 
 
 def _watching(
     node: Mapping[str, Any], primary: str, directions: Mapping[str, str | None], key: str
 ) -> Mapping[str, Any]:
-    """A callback's node with ``monitor: primary`` replaced by this run's, ``mode: primary`` by that of its metric."""
+    """Replace ``monitor: primary`` in a callback's node by the run's tag, ``mode: primary`` by its direction."""
     words: dict[str, str] = {}
     if node.get("monitor") == "primary":
         words["monitor"] = primary
@@ -240,7 +240,7 @@ def _watching(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without Lightning's notices and tips: the run says itself what it decided."""
+    """Silence Lightning's notices and tips; the run prints what it decided."""
     names = ("lightning.pytorch", "lightning.fabric")
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
@@ -250,7 +250,7 @@ def quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PossibleUserWarning)  # advice on workers and logging intervals
             warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)")  # Lightning 2.6 under torch 2.15
-            warnings.filterwarnings("ignore", "You have overridden `on_before_batch_transfer`")  # the module's, rightly
+            warnings.filterwarnings("ignore", "You have overridden `on_before_batch_transfer`")  # on purpose
             yield
     finally:
         for name, level in levels.items():

@@ -1,4 +1,4 @@
-"""Curves for TensorBoard and as CSV, written straight into the run's folder, and nothing beside them."""
+"""Loggers that write curves for TensorBoard, or as CSV, directly into the run's folder."""
 
 from __future__ import annotations
 
@@ -25,32 +25,33 @@ from torch.utils.tensorboard.summary import scalar
 from torch.utils.tensorboard.writer import FileWriter
 
 from lossbook.files import gone, write_whole
-from lossbook.training.curves import Curves, Latest
+from lossbook.training.curves import CurveState, RecentPoints
+from lossbook.training.lightning_internals import open_writer
 
-_OUTCOME = ".outcome"  # how the event file's name ends that holds a run's row of the tab HPARAMS
+_OUTCOME = ".outcome"  # suffix of the event file with a run's row of the tab HPARAMS
 
 
 class TensorBoard(TensorBoardLogger):
-    """Event files in ``save_dir`` itself; no ``hparams.yaml``, since config.yaml says more, and no curve of epochs.
+    """Writes event files into ``save_dir`` itself; no ``hparams.yaml`` (config.yaml has more), no curve of epochs.
 
     Args:
         save_dir: the run's folder.
-        name: of a folder within it for the event files, which TensorBoard shows as the run's name.
-        curves: of the checkpoint from which the run goes on in this folder: TensorBoard drops what lies behind it.
+        name: of a folder in it for the event files, which TensorBoard shows as the run's name.
+        curves: of the checkpoint from which the run is resumed in place: TensorBoard drops all later points.
     """
 
-    def __init__(self, save_dir: str | Path, name: str = "", curves: Curves | None = None) -> None:
+    def __init__(self, save_dir: str | Path, name: str = "", curves: CurveState | None = None) -> None:
         purge: dict[str, Any] = {} if curves is None else {"purge_step": curves.step}
         super().__init__(str(save_dir), name=name, version="", default_hp_metric=False, **purge)
-        self.latest = Latest()
-        self._again = curves
+        self.latest = RecentPoints()
+        self._resumed = curves
         self._started = time.time()
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The ``SummaryWriter``."""
-        curves, self._again = self._again, None
+        """The ``SummaryWriter``, opened when it is first asked for."""
+        curves, self._resumed = self._resumed, None
         if curves is None:
             return super().experiment
         for old in Path(self.log_dir).glob(f"*{_OUTCOME}"):
@@ -73,28 +74,30 @@ class TensorBoard(TensorBoardLogger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """After training and again after the test, which logs into the same file: ``close`` is the end."""
-        if self._experiment is not None:
-            self._experiment.flush()
+        """Flush, after training and again after the test, which logs into the same file; ``close`` closes it."""
+        writer = open_writer(self)
+        if writer is not None:
+            writer.flush()
 
     @rank_zero_only
     def close(self) -> None:
-        """Closes the file and ends the thread that writes to it; what could not be written was said when it was."""
-        if self._experiment is not None:
+        """Close the file and end the thread that writes to it; an error was already raised when a write failed."""
+        writer = open_writer(self)
+        if writer is not None:
             with suppress(OSError):
-                self._experiment.close()
+                writer.close()
 
     @rank_zero_only
     def log_outcome(self, columns: Mapping[str, float | bool | str], figures: Mapping[str, float], status: str) -> None:
-        """Writes the run's row of the tab HPARAMS, in a file of its own beside that of the curves.
+        """Write the run's row of the tab HPARAMS, in a file of its own beside that of the curves.
 
-        Which columns there are TensorBoard finds out from all the rows; were a list of them written, as torch's
-        ``add_hparams`` does, the first run's would hold for all, and others' be hidden. The file is another one because
-        of what is said twice of a run the first counts: a run that goes on in place takes the old file away.
+        TensorBoard finds the columns from all rows. With a list of columns, as torch's ``add_hparams`` writes it, the
+        first run's list would hide the columns of others. The file is a separate one because TensorBoard shows the
+        first of several rows of a run: a run that is resumed in place deletes the earlier file.
 
         Args:
-            columns: what the run was.
-            figures: what came of it, as further points of its curves.
+            columns: the run's options.
+            figures: its final metrics, as additional points of its curves.
             status: ``completed``, ``pruned`` (both a success to TensorBoard), or anything else (a failure).
         """
         outcome = api_pb2.STATUS_SUCCESS if status in ("completed", "pruned") else api_pb2.STATUS_FAILURE
@@ -103,7 +106,7 @@ class TensorBoard(TensorBoardLogger):
         about = metadata.create_summary_metadata(end)
         try:
             writer = FileWriter(self.log_dir, filename_suffix=_OUTCOME)
-            # without an id of its own a row is named as the run is
+            # without an id of its own a row has the run's name
             writer.add_summary(summary_v2.hparams_pb(columns, trial_id="", start_time_secs=self._started), 0)
             writer.add_summary(Summary(value=[Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=about)]), 0)
             for tag, value in figures.items():
@@ -117,7 +120,7 @@ class TensorBoard(TensorBoardLogger):
 
     @rank_zero_only
     def add_layout(self, metrics: Iterable[str]) -> None:
-        """Lays out the tab "Custom Scalars": for each metric (``loss``, ``acc``) one chart of both parts."""
+        """Lay out the tab "Custom Scalars": for each metric (``loss``, ``acc``) one chart of both parts."""
         charts = {name: ["Multiline", [f"train/{name}$", f"val/{name}$"]] for name in metrics}  # regular expressions
         self.experiment.add_custom_scalars({"training and validation": charts})
         self.experiment.flush()
@@ -125,7 +128,7 @@ class TensorBoard(TensorBoardLogger):
 
 @contextmanager
 def quiet_writers() -> Iterator[None]:
-    """Lets TensorBoard's threads end in silence where they cannot write: the next point raises the error again."""
+    """Keep TensorBoard's threads from printing that they cannot write: the next point raises the error again."""
     before = threading.excepthook
 
     def hook(args: threading.ExceptHookArgs) -> None:
@@ -141,21 +144,25 @@ def quiet_writers() -> Iterator[None]:
 
 
 class CSV(Logger):
-    """``metrics.csv`` in ``save_dir``: one row a step at which something was logged, one column a metric.
+    """Writes ``metrics.csv`` into ``save_dir``: a row a step at which something was logged, a column a metric.
+
+    Lightning's ``CSVLogger`` is not used because it deletes the rows of a run that is resumed in place, keeps up to 100
+    steps in memory, which a killed run loses, truncates the file whenever a new metric appears, gives training and
+    validation at one step a row each, sorts the columns by name, and writes ``hparams.yaml``.
 
     Args:
         save_dir: the run's folder.
-        curves: of the checkpoint from which the run goes on in this folder: the rows behind it are dropped.
+        curves: of the checkpoint from which the run is resumed in place: later rows are dropped.
     """
 
-    def __init__(self, save_dir: str | Path, curves: Curves | None = None) -> None:
+    def __init__(self, save_dir: str | Path, curves: CurveState | None = None) -> None:
         super().__init__()
         self.path = Path(save_dir) / "metrics.csv"
-        self.latest = Latest()
+        self.latest = RecentPoints()
         self._columns = ["step", "epoch"]
-        self._begun = False
+        self._has_written = False
         self._row: dict[str, Any] = {}  # of the latest step: training and validation share one
-        self._again = curves
+        self._resumed = curves
 
     @property
     def name(self) -> str:
@@ -172,13 +179,13 @@ class CSV(Logger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Path:
-        """The file."""
+        """The path of the file."""
         return self.path
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        if self._again is not None:
-            self._take_up(self._again)
+        if self._resumed is not None:
+            self._restore(self._resumed)
         if step is not None:
             self.latest.add(step, metrics)
         if self._row and self._row["step"] != step:
@@ -187,16 +194,16 @@ class CSV(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """They are in config.yaml."""
+        """Do nothing: they are in config.yaml."""
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
         if self._row:
             self._write()
 
-    def _take_up(self, curves: Curves) -> None:
-        """Keep the header and the rows before the checkpoint's last steps, and log those steps again."""
-        self._again = None
+    def _restore(self, curves: CurveState) -> None:
+        """Keep the columns and the rows before the checkpoint's last two steps, and log those again."""
+        self._resumed = None
         rows = self._rows()
         if rows:
             self._columns = [name for name in rows[0] if name is not None]
@@ -205,12 +212,12 @@ class CSV(Logger):
             self.log_metrics(metrics, step)
 
     def _write(self) -> None:
-        if self._begun and not self.path.parent.is_dir():
+        if self._has_written and not self.path.parent.is_dir():
             raise gone(self.path.parent)
-        self._begun = True
+        self._has_written = True
         row, self._row = self._row, {}
         new = [name for name in row if name not in self._columns]
-        if new or not self.path.exists():  # a metric appears for the first time: the rows before get its column
+        if new or not self.path.exists():  # a new metric: earlier rows get its column
             rows = self._rows()
             self._columns += new
             self._rewrite(rows)
@@ -229,12 +236,12 @@ class CSV(Logger):
 
 
 def _whole(row: Mapping[Any, Any]) -> bool:
-    """Whether a row was written to its end: a process that is killed may leave half of the last one."""
+    """Return whether a row is complete: a killed process may leave half of its last one."""
     return None not in row.values() and row["step"].isdigit()
 
 
 def _await_next_second(folder: Path) -> None:
-    """Event files are read in the order of their names, which hold the second in which each was begun."""
+    """Wait until a new event file sorts after the others: its name holds the second in which it was opened."""
     now = time.time()
     if any(folder.glob(f"*.tfevents.{int(now):010}.*")):
         time.sleep(1.01 - now % 1)

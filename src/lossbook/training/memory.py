@@ -1,4 +1,4 @@
-"""The most memory that a process and its GPU held during a run."""
+"""Measure the peak memory of a process and its GPU during a run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _PROCESS = Path("/proc/self")
 
 
 class PeakMemory:
-    """Measures from its creation on.
+    """Measures from its creation on, in this process only.
 
-    Linux forgets a process's earlier peak when asked to. Elsewhere, and where that is refused, the figure is the peak
-    of the process's whole life, the runs before this one included. Of a run over several processes each knows its own.
+    Linux can reset a process's earlier peak. Elsewhere, and where that is refused, the value is the peak since the
+    process started, earlier runs included.
     """
 
     def __init__(self) -> None:
@@ -27,15 +27,15 @@ class PeakMemory:
             self._reset = False
 
     def watch(self, device: torch.device) -> None:
-        """Counts what is allocated on this device from here on, if it is a GPU of CUDA's."""
+        """Measure what is allocated on a device from now on, if it is a CUDA GPU."""
         if device.type == "cuda":
             self._device = device
             torch.cuda.reset_peak_memory_stats(device)
 
     def figures(self) -> dict[str, float]:
-        """``memory_mb``, resident, where the system tells; ``gpu_memory_mb``, allocated by torch; in 10^6 bytes."""
+        """Return ``memory_mb``, resident, where known, and ``gpu_memory_mb``, allocated by torch; in 10^6 bytes."""
         found = {}
-        resident = (_high_water() if self._reset else None) or _of_the_whole_life()
+        resident = (_high_water() if self._reset else None) or _since_start()
         if resident is not None:
             found["memory_mb"] = round(resident / 1e6, 1)
         if self._device is not None:
@@ -44,7 +44,7 @@ class PeakMemory:
 
 
 def _high_water() -> int | None:
-    """``VmHWM`` in bytes."""
+    """Return ``VmHWM`` in bytes; None where the system has none."""
     with suppress(OSError):
         for line in (_PROCESS / "status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -52,8 +52,8 @@ def _high_water() -> int | None:
     return None
 
 
-def _of_the_whole_life() -> int | None:
-    """``ru_maxrss`` in bytes, which macOS counts and others in units of 1024; None on Windows, which has no such."""
+def _since_start() -> int | None:
+    """Return ``ru_maxrss`` in bytes: macOS counts bytes, others units of 1024. None on Windows."""
     try:
         import resource
     except ImportError:

@@ -23,10 +23,12 @@ from lossbook.tasks.step import Step
 from lossbook.tasks.task import Task
 from lossbook.training.divergence import loss_not_finite
 from lossbook.training.effective_batch import EffectiveBatch, share_buffers
+from lossbook.training.lightning_internals import HOOK_NAME, batch_number
 from lossbook.training.meter import Meter
 
 Stage = Literal["train", "val", "test"]
 MakeOptimizer = Callable[..., Optimizer]
+_SET_OFTEN = (HOOK_NAME, "_evaluated")
 
 
 class LossbookModule(L.LightningModule):
@@ -75,7 +77,7 @@ class LossbookModule(L.LightningModule):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Plain values are set many times a step (Lightning notes every hook); a module's usual way takes 2 us each."""
-        if name in ("_current_fx_name", "_evaluated"):
+        if name in _SET_OFTEN:
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)
@@ -87,9 +89,8 @@ class LossbookModule(L.LightningModule):
     def on_before_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """Checks targets that nobody has seen before while they are on the CPU: a GPU would have to be waited for."""
         if self.check_targets and not self.trainer.predicting:
-            stage = "train" if self.trainer.training else "test" if self.trainer.testing else "val"
-            loop: Any = self.trainer.fit_loop.epoch_loop if stage == "train" else self.trainer._evaluation_loop
-            self.task.check(batch, f"batch {loop.batch_progress.current.ready} of the {stage} part")
+            stage: Stage = "train" if self.trainer.training else "test" if self.trainer.testing else "val"
+            self.task.check(batch, f"batch {batch_number(self.trainer, stage)} of the {stage} part")
         return batch
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor | None:

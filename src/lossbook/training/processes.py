@@ -1,4 +1,4 @@
-"""One run over several processes: Lightning starts the script again for each of them, and all share one folder."""
+"""A run over several processes: Lightning starts the script again for each, and all share one folder."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from lossbook.orphans import STARTED_BY
 from lossbook.processes import LAUNCHED, RUN_FOLDER, is_first
 
 
-def folder_of_the_first() -> Path:
-    """The run's folder, for a process that is not the first.
+def first_process_folder() -> Path:
+    """Return the run's folder, in a process that is not the first.
 
-    Where something other than Lightning started it (torchrun, Slurm) the folder is not known yet, and what stands for
-    it cannot be written to; the checkpoints are told theirs when the processes have met.
+    Where something other than Lightning started it (torchrun, Slurm) the folder is not known yet: a path is returned
+    that cannot be written to, and the checkpoint callback learns the real one when the processes are connected.
     """
     return Path(os.environ.get(RUN_FOLDER, os.devnull))
 
 
 @contextmanager
 def launching(folder: Path | None = None) -> Iterator[None]:
-    """Processes that are launched within know the run's folder; afterwards this process is ready for another run."""
-    # Lightning's launcher leaves what it sets: the next run of this process would wait for processes that nobody starts
+    """Pass the run's folder to processes that are launched within, and clean up for another run afterwards."""
+    # Lightning's launcher leaves its variables: the next run would wait for processes that nobody starts
     before = {name: os.environ.get(name) for name in (*LAUNCHED, STARTED_BY)}
     met = torch.distributed.is_available() and torch.distributed.is_initialized()
     if is_first():

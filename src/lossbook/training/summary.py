@@ -1,4 +1,4 @@
-"""What a run tells: what it decided before it starts, and what came out."""
+"""Print what a run decided before it starts, and its results."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from lossbook.data.fitted import FittedData, changes
 from lossbook.data.source import sample_count
 from lossbook.losses.contract import Contract, Term
 from lossbook.optim.checks import notes
-from lossbook.training import effective_batch, header
+from lossbook.training import effective_batch, plan
 from lossbook.training.assemble import Assembly
 from lossbook.training.fit import Outcome
 
-_SHOWN = ("name", "params", "part", "lr", "initial_lr", "weight_decay", "frozen_until", "fused")  # or said elsewhere
+_SHOWN = ("name", "params", "part", "lr", "initial_lr", "weight_decay", "frozen_until", "fused")  # or shown elsewhere
 
 
 def print_plan(
@@ -35,7 +35,7 @@ def print_plan(
     folder: Path,
     resumed: Sequence[str] = (),
 ) -> None:
-    """Loss, data, model, optimizer, length, device and folder, a line each, with what was decided about it.
+    """Print loss, data, model, optimizer, length, device and folder, a line each, with what was decided about it.
 
     ``resumed``: what changed since the checkpoint, a line each.
     """
@@ -45,14 +45,14 @@ def print_plan(
     schema = assembly.data.schema
     watched, mode = assembly.module.primary
     counts = " + ".join(f"{sample_count(assembly.data.part(part)):,}" for part in ("train", "val", "test"))
-    samples = f"{header.place(config)}{counts} samples of {_shape(schema.input_shape)}{_classes(schema)}"
+    samples = f"{plan.place(config)}{counts} samples of {_shape(schema.input_shape)}{_classes(schema)}"
     device = trainer.strategy.root_device
     threads = torch.get_num_threads()
     where = f"{threads} thread{'s' if threads != 1 else ''}"
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else where
     more = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
-    natural = [", natural to the loss" if _natural("loss", "data", config) else ""]
-    natural += [", natural to the data" if _natural("data", "model", config) else ""]
+    default = [", default for the loss" if _is_default("loss", "data", config) else ""]
+    default += [", default for the data" if _is_default("data", "model", config) else ""]
     terms = contract.terms_for({name: head.target for name, head in schema.heads.items()})
     first, *others = [_term(term, schema.heads[term.target].target) for term in terms]
     rows: list[tuple[str, str, str]] = [
@@ -62,18 +62,18 @@ def print_plan(
         *(
             ("weights", "", text)
             for term, objective in zip(terms, assembly.task.objectives.values(), strict=True)
-            for text in header.weights(objective, term.contract.criterion)
+            for text in plan.weights(objective, term.contract.criterion)
         ),
-        ("data", choices["data"], samples + natural[0]),
+        ("data", choices["data"], samples + default[0]),
         *(
-            ("symbols" if objective.kind.output == "sequence" else "classes", name, header.classes(objective))
+            ("symbols" if objective.kind.output == "sequence" else "classes", name, plan.classes(objective))
             for name, objective in heads.items()
         ),
-        ("augment", "", header.augmentation(config)),
-        ("model", choices["model"], header.model(config, assembly) + natural[1]),
+        ("augment", "", plan.augmentation(config)),
+        ("model", choices["model"], plan.model(config, assembly) + default[1]),
         ("optim", choices["optim"], _optimizer(config, assembly)),
-        ("average", "", header.averaging(trainer)),
-        ("train", "", header.training(config, assembly, trainer)),
+        ("average", "", plan.averaging(trainer)),
+        ("train", "", plan.training(config, assembly, trainer)),
         ("device", device.type, f"{where}{more}, precision {trainer.precision}"),
     ]
     out = console()
@@ -89,7 +89,7 @@ def print_plan(
         _print_row(out, "resume", "", line, 8, 0)
     out.print()
     if len(assembly.groups) > 1:
-        console(width=120).print(groups_table(config, assembly.groups))  # patterns of rules are long
+        console(width=120).print(groups_table(config, assembly.groups))  # group names may be long patterns
 
 
 def _term(term: Term, kind: str) -> str:
@@ -105,7 +105,7 @@ def _term(term: Term, kind: str) -> str:
 def print_outcome(
     outcome: Outcome, primary: tuple[str, str], folder: Path, seconds: float, hints: Mapping[str, str]
 ) -> None:
-    """A table of the final figures, the files written, and the next command."""
+    """Print a table of the final metrics, the files written, and the next command."""
     out = console()
     out.print()
     print_figures(outcome.figures, primary, hints)
@@ -116,35 +116,35 @@ def print_outcome(
         out.print(f"note         {note}")
     if outcome.best_path is not None:
         out.print(f"checkpoints  {outcome.best_path}")
-    out.print(f"figures      {folder / 'metrics.json'}")
+    out.print(f"metrics      {folder / 'metrics.json'}")
     out.print(f"next         tensorboard --logdir {_logdir(folder)}")
 
 
-def print_broken_off(last: Path | None, folder: Path) -> None:
-    """How to go on with a run that did not end by itself."""
+def print_interrupted(last: Path | None, folder: Path) -> None:
+    """Print how to resume a run that was interrupted."""
     out = console()
     out.print()
     if last is not None:
         out.print(f"go on        python scripts/train.py ckpt={last}")
     else:
-        out.print(f"no checkpoint was written yet; {folder} holds the config")
+        out.print(f"no checkpoint was written; {folder} holds the config")
 
 
 def print_scored(config: Mapping[str, Any], assembly: Assembly, known: FittedData | None) -> None:
-    """Which samples a checkpoint is tested on, and what sets them apart from those that it was trained on."""
+    """Print which samples a checkpoint is tested on, and how they differ from its training data."""
     out = console()
     count = sample_count(assembly.data.part("test"))
     root = config["data"].get("root")
     name = config["choices"]["data"] + (f", {root}" if root else "")
     counted = f"{count:,} sample{'s' if count != 1 else ''} of the test part are scored"
     _print_row(out, "data", "", f"{name}: {counted}", 8, 0)
-    own = known is not None and assembly.fitted.known is not None  # of which the notes say what is new
+    own = known is not None and assembly.fitted.known is not None  # the notes say which samples are new
     for note in (*assembly.data.notes, *([] if own else changes(known, assembly.fitted))):
         _print_row(out, "note", "", note, 8, 0)
 
 
 def print_figures(figures: Mapping[str, float], primary: tuple[str, str], hints: Mapping[str, str]) -> None:
-    """A row a figure, a column a part, the watched one first; below, what the name of one alone does not tell."""
+    """Print a table with a row a metric, the watched one first, and a column a part; below it, definitions."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     watched = primary[0].partition("/")[2]
@@ -164,12 +164,12 @@ def print_figures(figures: Mapping[str, float], primary: tuple[str, str], hints:
 
 
 def console(width: int | None = None) -> Console:
-    """A console that neither wraps paths nor paints numbers, as wide as the terminal where ``width`` is None."""
+    """Return a console that neither wraps paths nor colors numbers; ``width`` None: that of the terminal."""
     return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def _print_row(out: Console, label: str, name: str, text: str, indent: int, width: int) -> None:
-    """A line of the plan; on a terminal too narrow for it, broken between words and indented."""
+    """Print a line of the plan; on a narrow terminal it is wrapped between words and indented."""
     room = max(24, out.width - indent) if out.is_terminal else sys.maxsize
     lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
     shown = f"[bold]{escape(name):<{width}}[/bold]  " if name else ""
@@ -178,8 +178,8 @@ def _print_row(out: Console, label: str, name: str, text: str, indent: int, widt
         out.print(" " * indent + escape(line))
 
 
-def _natural(group: str, other: str, config: Mapping[str, Any]) -> bool:
-    """Whether the chosen option of a group itself names what is chosen in another group, and the user did not."""
+def _is_default(group: str, other: str, config: Mapping[str, Any]) -> bool:
+    """Return whether the choice in another group is the default of the option chosen in ``group``."""
     given = {override.lstrip("+~").partition("=")[0] for override in config["overrides"]}
     choices = config["choices"]
     named = Options([conf_folder()]).named(f"{group}/{choices[group]}", other)
@@ -197,7 +197,7 @@ def _classes(schema: Any) -> str:
 
 
 def _optimizer(config: Mapping[str, Any], assembly: Assembly) -> str:
-    """The optimizer's class and what is the same for all groups; a table follows where there are several."""
+    """Describe the optimizer: its class, and the learning rate of a single group; several have a table."""
     node = config["optim"]
     name = node["_target_"].rpartition(".")[2]
     if node.get("rest"):
@@ -213,7 +213,7 @@ def _optimizer(config: Mapping[str, Any], assembly: Assembly) -> str:
 
 
 def groups_table(config: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> Table:
-    """A row a parameter group: its name, how much is in it, and what holds for it."""
+    """Return a table with a row a parameter group: its name, its size, and its hyperparameters."""
     nodes = {"main": config["optim"], "rest": config["optim"].get("rest") or {}}
     extra = [key for key in dict.fromkeys(key for group in groups for key in group) if key not in _SHOWN]
     decays = any("weight_decay" in {**nodes[group["part"]], **group} for group in groups)

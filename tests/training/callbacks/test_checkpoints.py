@@ -124,7 +124,7 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     """A step can break the weights, and accuracy and loss of that epoch look fine: nan never shows in an argmax."""
     with pytest.raises(UserError, match=r"weights are not finite at step 4 \(epoch 1\)") as error:
         run(tmp_path, [(0.5, 1.0), (0.9, 0.5)], kind=Breaking)
-    assert "what checkpoints there are hold finite weights" in str(error.value)
+    assert "all existing checkpoints hold finite weights" in str(error.value)
     for name in ("best", "last"):
         assert steps(tmp_path / f"checkpoints/{name}.ckpt") == 2
 
@@ -212,7 +212,7 @@ def test_the_best_of_another_loss_or_other_data_is_dropped(
         (2, pytest.approx(0.6)) if changed else (0, pytest.approx(0.9))
     )
     assert steps(tmp_path / "b/checkpoints/best.ckpt") == (6 if changed else 2)
-    assert (f"best is of another {changed} (0.9): the best from here" in capsys.readouterr().out) == bool(changed)
+    assert (f"best is from another {changed} (0.9): the best from here" in capsys.readouterr().out) == bool(changed)
 
 
 def test_a_full_disk_ends_the_run_in_words_and_leaves_the_files(

@@ -32,14 +32,14 @@ def test_the_first_ctrl_c_is_held_back_and_the_second_is_not(capfd: pytest.Captu
     request = InterruptRequest()
     trainer = attached(request)
     request.hold()
-    request.meet(trainer)  # nothing was asked for
+    request.stop_if_requested(trainer)  # nothing was asked for
     os.kill(os.getpid(), signal.SIGINT)
-    assert request.asked
+    assert request.requested
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        request.meet(trainer)
-    assert not request.asked
+        request.stop_if_requested(trainer)
+    assert not request.requested
     assert capfd.readouterr().err.count("the run is saved after this step") == 1
 
 
@@ -50,12 +50,12 @@ def test_sigterm_is_held_back_while_a_run_trains_however_often_it_comes(capfd: p
         os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGTERM)  # while the first one is met
     request.hold()
-    assert not request.asked
+    assert not request.requested
     for _ in range(2):
         os.kill(os.getpid(), signal.SIGTERM)
-    assert request.asked
+    assert request.requested
     with pytest.raises(SIGTERMException):
-        request.meet(trainer)
+        request.stop_if_requested(trainer)
     assert trainer.strategy.launcher.procs == []  # Lightning would kill this process when another has ended
     assert capfd.readouterr().err.count("SIGTERM: the run is saved after this step") == 1
 
@@ -72,21 +72,21 @@ def test_several_processes_stop_when_all_know(
     other = InterruptRequest()  # in another process
     second = attached(other, 2)
     other.hold()
-    assert not told.asked  # the other one would go on
+    assert not told.requested  # the other one would go on
 
     def all_reduce(tensor: torch.Tensor, operation: Any) -> None:
         assert operation == torch.distributed.ReduceOp.MAX
-        tensor.fill_(max(told._told, other._told))
+        tensor.fill_(max(told._received, other._received))
 
     monkeypatch.setattr(torch.distributed, "all_reduce", all_reduce)
     for trainer in (first, second):
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor()  # which Lightning calls at the start of a batch
-    assert told.asked
-    assert other.asked
+    assert told.requested
+    assert other.requested
     assert capfd.readouterr().err.count("saved after this step") == 2  # once in each, were both the first
     for request, trainer in ((told, first), (other, second)):
         with pytest.raises(SIGTERMException if sent == signal.SIGTERM else KeyboardInterrupt):
-            request.meet(trainer)
+            request.stop_if_requested(trainer)
 
 
 def test_released_it_leaves_ctrl_c_as_it_was() -> None:

@@ -37,8 +37,8 @@ class Length:
 def length_of(trainer: lightning.Trainer) -> Length:
     """Return the length of the run that a trainer is about to start; not available before ``configure_optimizers``.
 
-    This sets up the training dataloader before a checkpoint is restored; ``lossbook.training.callbacks.restart`` makes
-    up for what Lightning then forgets.
+    Sets up the loader of the training part, and with it before a checkpoint is restored: what Lightning then forgets
+    is made up for in ``lossbook.training.lightning_internals``.
 
     Raises:
         UserError: the number of accumulated batches changes during the run, or the data has no known length.

@@ -1,4 +1,4 @@
-"""Averaged weights in the place of the trained ones, wherever a run is judged or kept."""
+"""The base class of callbacks that validate, test and save averaged weights."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from lossbook.checkpoints.structure import TRAINED
 
 
 class AveragedWeights(lightning.Callback):
-    """Validates, tests and saves an average of the weights; training goes on with its own.
+    """Validates, tests and saves an average of the weights; training continues with the weights themselves.
 
-    In a checkpoint ``state_dict`` is the average, so that ``best.ckpt`` tested gives the figures that validation gave,
-    and ``current_model_state`` what training goes on with. Until there is an average, the trained weights count. Beside
+    In a checkpoint ``state_dict`` is the average, so that a test of ``best.ckpt`` gives the metrics of its validation,
+    and ``current_model_state`` has the trained weights. Until averaging starts, both are the trained weights. Beside
     the parameters, floating-point buffers are averaged: running statistics of the trained weights do not fit averaged
     ones (digits, mean over the second half of a run: loss 0.037 with them, 0.026 with averaged statistics, 0.026 with
-    those of a pass over the training part). Counts stay as they are.
+    those of a pass over the training part). Integer buffers are not averaged.
 
-    (Lightning's ``WeightAveraging`` puts the initial weights in the place of an average that has not begun, tests the
-    trained weights where a checkpoint is tested after training, averages counts, and copies all that the module holds.)
+    Lightning's ``WeightAveraging`` uses the initial weights until averaging starts, tests the trained weights where a
+    checkpoint is tested after training, averages integer buffers, and copies the whole module.
     """
 
     def __init__(self) -> None:
-        self.averages: dict[str, Tensor] = {}  # that are kept here, by name; of float32 at least
-        self.updates = 0  # of them
-        self._tensors: dict[str, Tensor] = {}  # what is averaged here, looked up once: that costs more than averaging
-        self._trained: dict[str, Tensor] = {}  # while averages are in their place
-        self._step = 0  # optimizer steps when the last one was seen
+        self.averages: dict[str, Tensor] = {}  # by name; float32 or wider
+        self.updates = 0  # number of weights averaged
+        self._tensors: dict[str, Tensor] = {}  # to be averaged; looking them up takes longer than averaging
+        self._trained: dict[str, Tensor] = {}  # while averages replace them in the module
+        self._step = 0  # optimizer steps seen so far
 
     @abstractmethod
     def weight(self, trainer: lightning.Trainer) -> float | None:
-        """The share of the trained weights in the average after this optimizer step; None leaves it as it is."""
+        """Return the share of the trained weights in the new average after an optimizer step; None: no update."""
 
     def averaged(self, module: nn.Module) -> dict[str, Tensor]:
-        """What is to be averaged here: parameters, and buffers of floating-point numbers that checkpoints hold."""
+        """Return the tensors to average: parameters, and floating-point buffers that checkpoints hold."""
         return {**dict(module.named_parameters()), **statistics(module)}
 
     def current(self, trainer: lightning.Trainer, module: nn.Module) -> Mapping[str, Tensor]:
-        """The averages that count now, by name; empty where there are none yet."""
+        """Return the current averages by name; empty until averaging starts."""
         return self.averages
 
     def state_dict(self) -> dict[str, Any]:
@@ -73,15 +73,15 @@ class AveragedWeights(lightning.Callback):
             self._update(weight)
 
     def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if trainer.state.fn == "fit":  # what is validated or tested otherwise comes out of a checkpoint
-            self._put_in(trainer, pl_module)
+        if trainer.state.fn == "fit":  # otherwise the weights are those of a checkpoint
+            self._swap_in(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if trainer.state.fn == "fit":
-            self._take_out(pl_module)
+            self._swap_out(pl_module)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._put_in(trainer, pl_module)  # for a test without a checkpoint
+        self._swap_in(trainer, pl_module)  # for a test without a checkpoint
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         if stage == "fit":
@@ -118,14 +118,14 @@ class AveragedWeights(lightning.Callback):
         self.updates += 1
 
     @torch.no_grad()
-    def _put_in(self, trainer: lightning.Trainer, module: nn.Module) -> None:
+    def _swap_in(self, trainer: lightning.Trainer, module: nn.Module) -> None:
         tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
         for name, average in self.current(trainer, module).items():
             self._trained[name] = tensors[name].detach().clone()
             tensors[name].copy_(average)
 
     @torch.no_grad()
-    def _take_out(self, module: nn.Module) -> None:
+    def _swap_out(self, module: nn.Module) -> None:
         tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
         for name, trained in self._trained.items():
             tensors[name].copy_(trained)
@@ -133,28 +133,28 @@ class AveragedWeights(lightning.Callback):
 
 
 def statistics(module: nn.Module) -> dict[str, Tensor]:
-    """The buffers of floating-point numbers that a module's ``state_dict`` holds, by name.
+    """Return the floating-point buffers of a module's ``state_dict``, by name.
 
-    Without those of metrics, such as the threshold that a validation chose, and those with infinities (a mask), of
-    which an average is nan.
+    Without those of metrics, such as a threshold chosen in validation, and those with infinities (a mask), whose
+    average would be nan.
     """
     kept = module.state_dict()
-    figures = {buffer for part in module.modules() if isinstance(part, Metric) for buffer in part.buffers()}
+    of_metrics = {buffer for part in module.modules() if isinstance(part, Metric) for buffer in part.buffers()}
     return {
         name: buffer
         for name, buffer in module.named_buffers()
-        if name in kept and buffer not in figures and buffer.is_floating_point() and bool(buffer.isfinite().all())
+        if name in kept and buffer not in of_metrics and buffer.is_floating_point() and bool(buffer.isfinite().all())
     }
 
 
 def load_trained(module: nn.Module, checkpoint: Mapping[str, Any]) -> None:
-    """Put the trained weights of a checkpoint into a module, where its ``state_dict`` holds averages of them."""
+    """Load the trained weights of a checkpoint into a module, where its ``state_dict`` holds averages of them."""
     if TRAINED in checkpoint:
         module.load_state_dict(checkpoint[TRAINED])
 
 
 def _first_names(module: nn.Module) -> dict[str, str]:
-    """Each name of a tensor that has several (tied weights) -> its first."""
+    """Map each name of a tensor to its first name; tied weights have several."""
     first: dict[Tensor, str] = {}
     every = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
     return {name: first.setdefault(tensor, name) for name, tensor in every}

@@ -1,4 +1,4 @@
-"""Training and validation in one chart, and a chart for each figure of validation alone."""
+"""A layout for TensorBoard: training and validation of each metric in one chart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lossbook.training.loggers import TensorBoard
 
 
 class ChartLayout(L.Callback):
-    """Tells TensorBoard, once an epoch has shown which figures there are, to chart each of them, the watched first."""
+    """Writes TensorBoard's layout after the first epoch, when all metrics are known; the watched metric is first."""
 
     def __init__(self) -> None:
         self.done = False

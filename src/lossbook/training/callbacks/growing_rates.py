@@ -1,4 +1,4 @@
-"""Training steps with a learning rate that grows: the range test's part in Lightning's loop."""
+"""The callback of the learning rate range test: training steps with a growing learning rate."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from lossbook.optim.range_test import RangeTest, RangeTestCurve, Watch
 from lossbook.tasks.step import Step
 from lossbook.training.module import LossbookModule
 
-FEWEST = 3  # steps that make a curve
+FEWEST = 3  # steps of a curve
 
 
 class DivergedError(Exception):
-    """The loss is no longer finite; the module need not say so."""
+    """The loss is no longer finite; raised before the module reports it."""
 
 
 class GrowingRates(lightning.Callback):
-    """Sets the learning rates of every step and keeps its loss; ends the run where that diverges.
+    """Sets the learning rates of every step and records its loss; ends the run when that diverges.
 
-    Groups that would join training at a later stage stay frozen: the test is one of the first stage.
+    Groups that are unfrozen at a later stage stay frozen: the test is of the first stage.
 
     Args:
         over: the learning rates to try.
@@ -38,7 +38,7 @@ class GrowingRates(lightning.Callback):
         self._step = 0
 
     def curve(self) -> RangeTestCurve:
-        """What was measured so far.
+        """Return the curve so far.
 
         Raises:
             UserError: too few steps for a curve.
@@ -46,9 +46,9 @@ class GrowingRates(lightning.Callback):
         made = max(0, len(self._batches) - 1)
         if made < FEWEST:
             if not self._batches:
-                rule = "The loss of the first batch is not finite, or there is none; no learning rate changes that."
+                rule = "The loss of the first batch is not finite, or there is no batch; no learning rate changes that."
                 raise refuse(
-                    "No step could be made.", rule, "look at the data, the model and trainer.limit_train_batches"
+                    "No step could be made.", rule, "check the data, the model and trainer.limit_train_batches"
                 )
             rule = f"The loss diverged after {made} of {self.range.steps} steps: too few for a curve."
             raise refuse(f"find.min={self.range.least:g}", rule, f"find.min={self.range.least / 1000:g}")
@@ -80,7 +80,7 @@ class GrowingRates(lightning.Callback):
             trainer.should_stop = True
 
     def _note(self, step: Step) -> None:
-        """Keeps a batch's loss, which the weights of the step before gave."""
+        """Record a batch's loss, with the weights of the previous step."""
         loss = float(step.loss.detach())
         self._diverged |= self._watch.diverged(loss)
         if not math.isfinite(loss):
@@ -91,6 +91,6 @@ class GrowingRates(lightning.Callback):
 
 
 def _mean(batches: list[tuple[float, float]]) -> float:
-    """The loss of a step's batches together, 0 where none counts."""
+    """Return the loss of a step's batches together; 0 where none counts."""
     total = sum(weight for _, weight in batches)
     return sum(loss * (weight / total) for loss, weight in batches) if total else 0.0

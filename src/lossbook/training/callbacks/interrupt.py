@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a request that is met at the next moment at which a run can be saved."""
+"""Turn Ctrl-C, SIGTERM and SIGHUP into a request to stop when the run can be saved."""
 
 from __future__ import annotations
 
@@ -14,43 +14,40 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lossbook.exits import STOPPING, Stopped, stop
 from lossbook.processes import is_first, leave_unwatched
+from lossbook.training.lightning_internals import replace_sigterm_handling
 
 _CTRL_C = b"\nCtrl-C: the run is saved after this step, then it stops (once more: it stops at once).\n"
 _SAYS = b"\n%s: the run is saved after this step, then it stops.\n"
 
 
 class InterruptRequest:
-    """Holds Ctrl-C, SIGTERM and SIGHUP back until somebody asks for them; a second Ctrl-C is not held back.
+    """Records Ctrl-C, SIGTERM and SIGHUP until the run can stop; a second Ctrl-C stops it at once.
 
-    Of several processes one may be told, or each at another step: they agree at the start of the next batch, so that
-    all of them see the request within the same step. (Lightning's own way, a collective operation in the handler of the
-    signal, has them wait for each other for ever: each is somewhere else when it is told.)
+    Of several processes one may receive the signal, or each at another step: they agree at the start of the next batch,
+    so that all see the request in the same step. (Lightning runs a collective operation in the signal's handler, where
+    processes wait for each other for ever, since each is somewhere else when the signal comes.)
     """
 
     def __init__(self) -> None:
-        self._told = 0  # the signal that this process was sent
-        self._asked = 0  # the one that all processes know of
+        self._received = 0  # the signal that this process received
+        self._requested = 0  # the one that all processes know of
         self._several = False
         self._holds = False
 
     @property
-    def asked(self) -> bool:
-        """Whether the run is to be saved and stopped; the same in every process."""
-        return self._asked != 0
+    def requested(self) -> bool:
+        """Whether the run should be saved and stopped; the same in every process."""
+        return self._requested != 0
 
     def attach(self, trainer: lightning.Trainer) -> None:
-        """Take the place of Lightning's own handling of SIGTERM, which it sets up after the callbacks' ``setup``."""
+        """Replace Lightning's handling of SIGTERM, which it sets up after the callbacks' ``setup``."""
         self._several = trainer.world_size > 1
-        connector = trainer._signal_connector
-        connector._sigterm_notifier_fn = self._sigterm  # type: ignore[method-assign, assignment]
-        known = (None, signal.SIG_DFL, stop)  # Lightning calls another one as well, and stop() would not wait
-        connector._has_already_handler = lambda signum: signal.getsignal(signum) not in known  # type: ignore[method-assign]
-        loop = trainer.fit_loop.epoch_loop
-        loop._broadcast_sigterm_tensor = lambda: self.agree(trainer)  # type: ignore[method-assign]
+        # beside it Lightning would call stop(), which ends the process at once
+        replace_sigterm_handling(trainer, self._sigterm, ignored=stop, agree=lambda: self.agree(trainer))
 
     def hold(self) -> None:
-        """From now on signals wait; Ctrl-C where Python's own handler has it: in the main thread, nobody else's."""
-        self._told = self._asked = 0
+        """Record signals from now on; Ctrl-C only in the main thread, where Python's own handler is installed."""
+        self._received = self._requested = 0
         self._holds = True
         if threading.current_thread() is not threading.main_thread():
             return
@@ -61,7 +58,7 @@ class InterruptRequest:
                 signal.signal(number, self._sigterm)
 
     def release(self) -> None:
-        """From now on signals act at once; harmless where none was held."""
+        """Let signals act at once from now on; may be called without ``hold``."""
         self._holds = False
         if threading.current_thread() is not threading.main_thread():
             return
@@ -72,50 +69,50 @@ class InterruptRequest:
                 signal.signal(number, stop)
 
     def agree(self, trainer: lightning.Trainer) -> None:
-        """Learn from the other processes whether one of them was told; all must call it at the same moment."""
+        """Share with all processes whether one received a signal; all must call this at the same time."""
         if self._several:
-            told = torch.tensor(self._told, device=trainer.strategy.root_device)
-            torch.distributed.all_reduce(told, torch.distributed.ReduceOp.MAX)
-            self._asked = int(told)
-            if self._asked and not self._told:
-                self._say(self._asked)
+            received = torch.tensor(self._received, device=trainer.strategy.root_device)
+            torch.distributed.all_reduce(received, torch.distributed.ReduceOp.MAX)
+            self._requested = int(received)
+            if self._requested and not self._received:
+                self._say(self._requested)
 
-    def meet(self, trainer: lightning.Trainer) -> None:
-        """Stop, if that was asked for.
+    def stop_if_requested(self, trainer: lightning.Trainer) -> None:
+        """Stop the run if that was requested.
 
         Raises:
             KeyboardInterrupt: after Ctrl-C.
             SIGTERMException: after SIGTERM.
             Stopped: after SIGHUP.
         """
-        asked, self._asked = self._asked, 0
-        if asked:
+        number, self._requested = self._requested, 0
+        if number:
             leave_unwatched(trainer)
-            if asked == signal.SIGINT:
+            if number == signal.SIGINT:
                 raise KeyboardInterrupt
-            raise SIGTERMException if asked == signal.SIGTERM else Stopped(asked)
+            raise SIGTERMException if number == signal.SIGTERM else Stopped(number)
 
     def _ctrl_c(self, number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # so that the second one stops at once
         self._note(number)
 
     def _sigterm(self, number: int, frame: FrameType | None) -> None:
-        """A second one changes nothing: a cluster may send several, and kills in the end."""
-        if self._told:
+        """Handle the first SIGTERM; a cluster may send several before it kills."""
+        if self._received:
             return
         if not self._holds:
-            self._told = number
+            self._received = number
             raise SIGTERMException if number == signal.SIGTERM else Stopped(number)
         self._note(number)
 
     def _note(self, number: int) -> None:
-        self._told = number
+        self._received = number
         if not self._several:
-            self._asked = number
+            self._requested = number
         self._say(number)
 
     def _say(self, number: int) -> None:
         if is_first():
             said = _CTRL_C if number == signal.SIGINT else _SAYS % signal.Signals(number).name.encode()
-            with suppress(OSError):  # after SIGHUP the terminal has gone
-                os.write(2, said)  # print() may be interrupted within itself, and then raises
+            with suppress(OSError):  # after SIGHUP the terminal is gone
+                os.write(2, said)  # print() raises when it is interrupted within itself

@@ -1,4 +1,4 @@
-"""Curves of the learning rates, and of the momentum where a schedule moves it."""
+"""Log the learning rates, and the momentum where a schedule changes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class LearningRates(lightning.Callback):
 
     A group's name is its key ``name`` where it has one, its number otherwise. A schedule that cycles the momentum adds
     the curve ``momentum``. Nothing is logged without a logger.
-    (Lightning's own raises without a logger, warns without a schedule, and refuses groups of the same name.)
+    Lightning's ``LearningRateMonitor`` raises without a logger, warns without a schedule, and refuses groups of the
+    same name.
     """
 
     def __init__(self) -> None:
@@ -32,10 +33,10 @@ class LearningRates(lightning.Callback):
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        # before the step: afterwards the schedule shows the rate of the next one
+        # before the step: after it the schedule has the rate of the next step
         if self._every and batch_idx % self._every == 0:
             groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
-            if len({float(group["lr"]) for group in groups}) > 1:  # a foreign schedule parts equal peaks
+            if len({float(group["lr"]) for group in groups}) > 1:  # a user's schedule may split equal peaks
                 self._tags = self._names
             rates = {tag: float(group["lr"]) for tag, group in zip(self._tags, groups, strict=True)}
             for config in trainer.lr_scheduler_configs:

@@ -1,4 +1,4 @@
-"""The average that an optimizer keeps of the weights, and that torch never uses."""
+"""Use the average of the weights that an optimizer keeps and torch itself never uses."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lossbook.training.callbacks.averaged_weights import AveragedWeights, statis
 
 
 class OptimizerAverages(AveragedWeights):
-    """Validates, tests and saves the weights that ``torch.optim.ASGD`` averages; running statistics are averaged here.
+    """Validates, tests and saves the average of ``torch.optim.ASGD``; running statistics are averaged here.
 
     Args:
-        key: of the average in the optimizer's state of a parameter (``ax``). A parameter without one counts as it is.
-            Averaging starts after the number of steps ``t0`` in the optimizer's groups; up to then the average is the
-            weights themselves.
+        key: of the average in the optimizer's state of a parameter (``ax``). A parameter without one is not averaged.
+            Averaging starts after ``t0`` steps, an option of the optimizer; until then the average is the weights
+            themselves.
     """
 
     def __init__(self, key: str) -> None:
@@ -37,5 +37,5 @@ class OptimizerAverages(AveragedWeights):
         self._start = float(trainer.optimizers[0].param_groups[0].get("t0", 0))
 
     def weight(self, trainer: lightning.Trainer) -> float:
-        # that of ASGD in this step: the one that it computed at the end of the step before
+        # as ASGD in this step: computed at the end of the previous step
         return 1 / max(1.0, trainer.global_step - 1 - self._start)

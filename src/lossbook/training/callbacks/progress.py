@@ -1,4 +1,4 @@
-"""Progress as a table with a row an epoch, which a log file can hold; on a terminal a bar moves below it."""
+"""Show progress as a table with a row an epoch, fit for a log file; on a terminal with a bar below it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from rich.text import Text
 from lossbook.formatting import duration, figure
 from lossbook.training.callbacks.checkpoints import Checkpoints
 
-TERMINAL_SECONDS, FILE_SECONDS = 0.1, 300.0  # between two signs of life within an epoch
+TERMINAL_SECONDS, FILE_SECONDS = 0.1, 300.0  # between updates within an epoch
 
 
 class Progress(ProgressBar):
     """Prints a row an epoch: number, losses, primary metric, accuracy, seconds; ``best`` where best.ckpt was written.
 
-    Between equal values of the primary metric ``val/loss`` has decided, which the mark says.
+    ``best (tie: val/loss)`` where the primary metric was equal and ``val/loss`` decided.
 
     Within an epoch a terminal shows a bar, redrawn ten times a second at most and without a thread; a file gets a line
-    every five minutes. A step costs one look at the clock.
+    every five minutes. Each step costs one reading of the clock.
 
     Args:
         console: where to print; None: the standard output.
@@ -38,13 +38,13 @@ class Progress(ProgressBar):
         super().__init__()
         self.console = console or Console(file=sys.stdout, highlight=False)
         self._enabled = True
-        self._columns: list[str] = []  # names of the metrics that the rows show
+        self._columns: list[str] = []  # tags of the metrics in the rows
         self._live: Live | None = None
-        self._next_sign = math.inf
+        self._next_update = math.inf
         self._epoch_start = 0.0
-        self._first_batch = 0  # handed out in this epoch before the run was resumed
+        self._first_batch = 0  # number of this epoch's batches before the run was resumed
         self._stage_start = 0.0
-        self._ended: tuple[int, float, bool] | None = None  # an epoch whose row is to be printed
+        self._ended: tuple[int, float, bool] | None = None  # an epoch whose row is due: number, seconds, validated
 
     def enable(self) -> None:
         self._enabled = True
@@ -58,7 +58,7 @@ class Progress(ProgressBar):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._validated = False
-        self._begin_epoch(trainer)  # a run resumed within an epoch sees no on_train_epoch_start
+        self._begin_epoch(trainer)  # a run resumed within an epoch has no on_train_epoch_start
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._row(trainer, pl_module)
@@ -67,8 +67,8 @@ class Progress(ProgressBar):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if time.monotonic() >= self._next_sign:
-            self._sign(trainer, "", batch_idx + 1, self.total_train_batches, self._first_batch, self._epoch_start)
+        if time.monotonic() >= self._next_update:
+            self._show(trainer, "", batch_idx + 1, self.total_train_batches, self._first_batch, self._epoch_start)
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._stage_start = time.monotonic()
@@ -82,21 +82,21 @@ class Progress(ProgressBar):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if time.monotonic() >= self._next_sign:
-            self._sign(trainer, "validation", batch_idx + 1, self.total_val_batches, 0, self._stage_start)
+        if time.monotonic() >= self._next_update:
+            self._show(trainer, "validation", batch_idx + 1, self.total_val_batches, 0, self._stage_start)
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._validated = not trainer.sanity_checking
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        # the module logs its epoch and the checkpoints find the best after this hook: the row waits for the next one
+        # the epoch is logged, and the best found, after this hook: its row is printed at the next one
         self._ended = (trainer.current_epoch, time.monotonic() - self._epoch_start, self._validated)
         self._validated = False
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._row(trainer, pl_module)
         self._clear()
-        self._next_sign = math.inf
+        self._next_update = math.inf
 
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
@@ -107,20 +107,20 @@ class Progress(ProgressBar):
     def _begin_epoch(self, trainer: lightning.Trainer) -> None:
         self._epoch_start = time.monotonic()
         self._first_batch = max(0, trainer.fit_loop.batch_idx + 1) if trainer.fit_loop.restarted_mid_epoch else 0
-        self._next_sign = self._epoch_start + self._interval() if self._enabled else math.inf
+        self._next_update = self._epoch_start + self._interval() if self._enabled else math.inf
 
     def _interval(self) -> float:
         return TERMINAL_SECONDS if self.console.is_terminal else FILE_SECONDS
 
     def _row(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Prints the row of the epoch that has just ended, under a heading if it is the first."""
+        """Print the row of the epoch that has ended, under a heading if it is the first."""
         if self._ended is None or not self._enabled:
             return
         (epoch, seconds, validated), self._ended = self._ended, None
         self._clear()
         metrics = trainer.callback_metrics
         found = columns(metrics, getattr(pl_module, "primary", ("val/acc", "max"))[0])
-        if found != self._columns:  # in the first row, or when the first validation comes later
+        if found != self._columns:  # in the first row, or at the first validation
             self._columns = found
             heading = "  ".join(["   epoch", *(f"{name:>{_width(name)}}" for name in self._columns), "    time"])
             self.console.print(Text(heading, style="bold"), soft_wrap=True)
@@ -132,10 +132,10 @@ class Progress(ProgressBar):
         mark += Text(" (tie: val/loss)" if any(c.best_by_loss for c in kept) else "", style="green")
         self.console.print(Text(row) + mark, soft_wrap=True)
 
-    def _sign(self, trainer: lightning.Trainer, stage: str, done: int, total: float, before: int, start: float) -> None:
-        """Shows that an epoch is under way, and how long its batches will take still."""
+    def _show(self, trainer: lightning.Trainer, stage: str, done: int, total: float, before: int, start: float) -> None:
+        """Show how far an epoch is, and how long its remaining batches will take."""
         now = time.monotonic()
-        self._next_sign = now + self._interval()
+        self._next_update = now + self._interval()
         rate = (done - before) / max(now - start, 1e-9)
         left = duration((total - done) / rate) if math.isfinite(total) else "?"
         epoch = f"{_count(trainer, trainer.current_epoch):>8}"
@@ -152,14 +152,14 @@ class Progress(ProgressBar):
         self._live.update(Group(line), refresh=True)
 
     def _clear(self) -> None:
-        """Takes the bar away, before something is printed."""
+        """Remove the bar, before something is printed."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
 
 def columns(metrics: Mapping[str, Any], primary: str) -> list[str]:
-    """The metrics that have a column: the two losses, the primary metric, the accuracy; as far as there are such."""
+    """Return the metrics that have a column: both losses, the primary metric, the accuracy, as far as they exist."""
     wanted = ["train/loss", "val/loss", primary, "val/acc"]
     found = [name for name in dict.fromkeys(wanted) if name in metrics]
     return (
@@ -174,5 +174,5 @@ def _width(name: str) -> int:
 
 
 def _count(trainer: lightning.Trainer, epoch: int) -> str:
-    """``3/20``, or ``3`` where a number of steps or of minutes ends the run."""
+    """Return ``3/20``, or ``3`` where a number of steps or a time ends the run."""
     return f"{epoch + 1}/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else str(epoch + 1)

@@ -1,4 +1,4 @@
-"""What a checkpoint says of its run beyond Lightning's own: config, version, random number generators, curves, time."""
+"""Add what Lightning's checkpoints lack: config, version, random number generators, curves, time."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from lossbook.checkpoints.read import ENTRY
 from lossbook.processes import gathered, own_of
 from lossbook.rng import restore_rng_states, rng_states, seed_generators
 from lossbook.training.callbacks.averaged_weights import load_trained
-from lossbook.training.callbacks.restart import mend_restart
-from lossbook.training.curves import Curves, Latest, Point
+from lossbook.training.curves import CurveState, RecentPoints
+from lossbook.training.lightning_internals import correct_resumed_progress, pending_epoch_metrics
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """How far a run had come that goes on in its own folder.
+    """How far a run had come when the checkpoint was written from which it is resumed in place.
 
     Args:
-        seconds: that it had taken, as far as its checkpoint knows.
-        curves: where its curves stood; None: no logger of ours drew any.
-        stopped: its training had been told to stop, by early stopping for one.
+        seconds: that it had taken.
+        curves: the last points of its curves; None: it had no logger of Lossbook.
+        stopped: its training was told to stop, by early stopping for example.
     """
 
     seconds: float = 0.0
-    curves: Curves | None = None
+    curves: CurveState | None = None
     stopped: bool = False
 
     @classmethod
     def of(cls, checkpoint: Mapping[str, Any]) -> Attempt:
-        """The attempt that wrote a checkpoint; what older checkpoints do not say counts as nothing."""
+        """Return the attempt that wrote a checkpoint; entries that older checkpoints lack have their defaults."""
         entry = checkpoint[ENTRY]
         curves = entry.get("curves")
-        return cls(entry.get("seconds", 0.0), curves and Curves.of(curves), entry.get("stopped", False))
+        return cls(entry.get("seconds", 0.0), curves and CurveState.of(curves), entry.get("stopped", False))
 
 
 class Record(lightning.Callback):
-    """Puts the ``lossbook`` entry into every checkpoint and, on resuming, the generators back where they were.
+    """Adds the ``lossbook`` entry to every checkpoint and restores the random number generators of a resumed run.
+
+    It must be the last of the callbacks. The generators are restored in ``on_train_start``, the last hook before the
+    first batch both at an epoch's start and within an epoch (where Lightning skips ``on_train_epoch_start``), so that
+    numbers drawn to build the model or to set up the loaders do not matter. No later hook that an uninterrupted run
+    would not run as well (``LightningModule.on_train_start``) may draw numbers. In a new run over several processes
+    each is seeded differently from there on, after all have built the same weights.
 
     Args:
-        entry: plain values that make a checkpoint stand alone: ``config`` (resolved), ``choices``, ``overrides``, ...;
-            ``version``, ``rng`` (one state for each process), ``seconds``, ``curves`` and ``stopped`` are added.
-        seconds: that the run has taken so far, asked for at each checkpoint.
-        stopped: the run goes on in its own folder, and its training had ended: it ends again before its first batch.
-
-    To be given last among the callbacks. The generators are set in ``on_train_start``, the last hook that runs before
-    the first batch both at an epoch's start and within one (there Lightning skips ``on_train_epoch_start``): whatever
-    building the model, the sanity check or setting up the loaders has drawn no longer matters. So nothing that comes
-    later and that an uninterrupted run would not do as well (``LightningModule.on_train_start``) may draw a number.
-    In a fresh run over several processes each draws numbers of its own from there on: all built the same weights first.
+        entry: plain values: the resolved ``config``, and the fitted ``data``. ``version``, ``rng`` (a state for each
+            process), ``seconds``, ``curves`` and ``stopped`` are added.
+        seconds: returns how long the run has taken so far.
+        stopped: the run is resumed in place after its training had ended: it ends again before its first batch.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Record(lightning.Callback):
     def on_save_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        # every process draws its own numbers, and one of them writes the file
+        # every process has generators of its own, and one process writes the file
         states = gathered(rng_states(trainer.strategy.root_device), trainer.world_size)
         checkpoint[ENTRY] = {
             **self.entry,
@@ -84,48 +84,34 @@ class Record(lightning.Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         if trainer.state.fn == "fit":
-            load_trained(pl_module, checkpoint)  # whether or not this run averages its weights
+            load_trained(pl_module, checkpoint)  # also where this run does not average its weights
         states = checkpoint[ENTRY]["rng"]
         self._rng = own_of(states, trainer.global_rank, trainer.world_size)
-        if self._rng is None:  # each process sees other batches anyway: no state would make that exact
+        if self._rng is None:  # each process sees other batches: no state would make that exact
             rank_zero_warn(
                 f"The checkpoint is of {len(states)} processes, this run has {trainer.world_size}: random numbers, and"
-                " within an epoch the running figures of training, start afresh."
+                " within an epoch the running metrics of training, start afresh."
             )
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        mend_restart(trainer)
+        correct_resumed_progress(trainer)
         if self._rng is not None:
             restore_rng_states(self._rng, trainer.strategy.root_device)
             self._rng = None
         elif trainer.global_rank > 0:
-            seed_generators(torch.initial_seed(), trainer.global_rank)  # the run's seed, the same in all of them
+            seed_generators(torch.initial_seed(), trainer.global_rank)  # the run's seed, equal in all processes
         trainer.should_stop |= self.stopped
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if self._rng is not None:  # nothing was left to train: the test draws what it would have drawn
+        if self._rng is not None:  # nothing was left to train: the test draws the same numbers
             restore_rng_states(self._rng, trainer.strategy.root_device)
             self._rng = None
 
 
 def _curves(trainer: lightning.Trainer) -> dict[str, Any] | None:
-    """Where the curves stand, all that they hold being in their files by now; None where no logger of ours is."""
-    due = _due(trainer)  # every process: a figure may be reduced over all of them
-    ours = [logger for logger in trainer.loggers if isinstance(getattr(logger, "latest", None), Latest)]
+    """Flush the curves, and return their state; None without a logger of Lossbook."""
+    pending = pending_epoch_metrics(trainer)
+    ours = [logger for logger in trainer.loggers if isinstance(getattr(logger, "latest", None), RecentPoints)]
     for logger in ours:
         logger.save()
-    return ours[0].latest.curves(due).state() if ours else None  # type: ignore[attr-defined]
-
-
-def _due(trainer: lightning.Trainer) -> list[Point]:
-    """An epoch's figures of training, which Lightning 2.6 logs once all checkpoints of its end are written."""
-    connector = trainer._logger_connector
-    if not (trainer.loggers and trainer.training and connector._first_loop_iter is None):  # not at an epoch's end
-        return []
-    figures = connector.metrics["log"]
-    due = {tag: value.item() if isinstance(value, torch.Tensor) else value for tag, value in figures.items()}
-    return (
-        [(trainer.fit_loop.epoch_loop._batches_that_stepped - 1, {**due, "epoch": trainer.current_epoch})]
-        if due
-        else []
-    )
+    return ours[0].latest.curves([pending] if pending else []).state() if ours else None  # type: ignore[attr-defined]

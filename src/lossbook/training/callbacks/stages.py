@@ -1,4 +1,4 @@
-"""Freezing in stages: groups of parameters that join the training later."""
+"""Freeze groups of parameters until a later stage of training."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from lossbook.errors import refuse
 
 
 class Stages(lightning.Callback):
-    """Keeps groups with ``frozen_until`` out of training until their epoch, step, or share of the run's steps.
+    """Freezes groups with ``frozen_until`` until their epoch, step, or share of the run's steps.
 
-    They are in the optimizer from the start, so that schedules and checkpoints know them; which of them are frozen
-    follows from the counters alone, so that a resumed run needs nothing else. While all parameters of a norm are
-    frozen, for now or for good, its running statistics are, too.
+    They are in the optimizer from the start, so that schedules and checkpoints include them; which of them are frozen
+    follows from the counters alone, so that there is no state to resume. While all parameters of a norm are frozen, its
+    running statistics are, too.
 
-    Under a strategy for several processes gradients are dropped instead: the reducer has been told once and for all
-    which parameters will have some.
+    Under a strategy for several processes gradients are dropped instead: DDP must know at the start which parameters
+    have gradients.
 
     Raises (from ``trainer.fit``):
-        UserError: a share of a run without an end.
+        UserError: a share, in a run without an end.
     """
 
     def __init__(self) -> None:
         self._frozen: list[dict[str, Any]] = []  # groups
-        self._norms: list[nn.Module] = []  # with parameters and running statistics
-        self._held: list[nn.Module] = []  # of these, what was switched to evaluation here
+        self._norms: list[nn.Module] = []  # modules with parameters and running statistics
+        self._frozen_norms: list[nn.Module] = []  # those of them switched to evaluation mode here
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._frozen = [group for group in _groups(trainer) if "frozen_until" in group]
@@ -38,16 +38,16 @@ class Stages(lightning.Callback):
             if group["frozen_until"][0] == "share" and math.isinf(trainer.estimated_stepping_batches):
                 raise refuse(
                     f"param_groups.rules: until_share: {group['frozen_until'][1]:g} in a run without an end.",
-                    "It is a share of the run's steps, and their number is open.",
-                    "trainer.max_epochs=N or trainer.max_steps=N, or until_epoch or until_step in its place",
+                    "It is a share of the run's steps, whose number is not known.",
+                    "trainer.max_epochs=N or trainer.max_steps=N, or until_epoch or until_step instead",
                 )
-            _require(group, self._several(trainer))
+            _require_grad(group, self._several(trainer))
         self._norms = [
             module
             for module in pl_module.modules()
             if getattr(module, "track_running_stats", False) and any(True for _ in module.parameters(recurse=False))
         ]
-        self._hold()
+        self._freeze_norms()
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._thaw(trainer)
@@ -58,7 +58,7 @@ class Stages(lightning.Callback):
         self._thaw(trainer)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._release()
+        self._unfreeze_norms()
 
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
@@ -71,41 +71,41 @@ class Stages(lightning.Callback):
         return not isinstance(trainer.strategy, SingleDeviceStrategy)
 
     def _thaw(self, trainer: lightning.Trainer) -> None:
-        """Let those train whose time has come."""
-        come = [group for group in self._frozen if _has_come(group["frozen_until"], trainer)]
+        """Unfreeze the groups whose time has come."""
+        come = [group for group in self._frozen if _is_reached(group["frozen_until"], trainer)]
         if come:
             for group in come:
-                _require(group, True)
+                _require_grad(group, True)
             self._frozen = [group for group in self._frozen if not any(group is other for other in come)]
-            self._hold()
+            self._freeze_norms()
 
-    def _hold(self) -> None:
-        """Hold the norms of what is frozen, and let go of the others; what the model itself holds it keeps."""
-        self._release()
+    def _freeze_norms(self) -> None:
+        """Switch norms with frozen parameters to evaluation mode, except those that the model has switched itself."""
+        self._unfreeze_norms()
         frozen = {parameter for group in self._frozen for parameter in group["params"]}
         for norm in self._norms:
             own = norm.parameters(recurse=False)
             if norm.training and all(parameter in frozen or not parameter.requires_grad for parameter in own):
                 norm.eval()
-                self._held.append(norm)
+                self._frozen_norms.append(norm)
 
-    def _release(self) -> None:
-        for norm in self._held:
+    def _unfreeze_norms(self) -> None:
+        for norm in self._frozen_norms:
             norm.train()
-        self._held = []
+        self._frozen_norms = []
 
 
 def _groups(trainer: lightning.Trainer) -> list[dict[str, Any]]:
     return [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
 
 
-def _require(group: dict[str, Any], gradients: bool) -> None:
+def _require_grad(group: dict[str, Any], gradients: bool) -> None:
     for parameter in group["params"]:
         assert isinstance(parameter, nn.Parameter)
         parameter.requires_grad_(gradients)
 
 
-def _has_come(until: list[Any], trainer: lightning.Trainer) -> bool:
+def _is_reached(until: list[Any], trainer: lightning.Trainer) -> bool:
     kind, number = until
     if kind == "epoch":
         return trainer.current_epoch >= number

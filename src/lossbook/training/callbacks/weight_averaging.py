@@ -1,4 +1,4 @@
-"""Averages over the weights of a run, whatever its optimizer."""
+"""Averages over the weights of a run, with any optimizer."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ import lightning
 from lossbook.checkpoints.entries import entries, require, whole
 from lossbook.errors import refuse
 from lossbook.training.callbacks.averaged_weights import AveragedWeights
+from lossbook.training.lightning_internals import is_last_batch
 
 
 class ExponentialAverage(AveragedWeights):
-    """A moving average (EMA) that forgets old weights exponentially.
+    """Exponential moving average of the weights (EMA).
 
-    Early in a run it forgets faster, as an average over n steps would be of the initial weights for the most part: the
-    decay after n steps is min(decay, (1 + n) / (10 + n)), TensorFlow's rule for its ``ExponentialMovingAverage``.
+    Early in a run the decay is smaller, since the average would consist mostly of the initial weights: after n steps it
+    is min(decay, (1 + n) / (10 + n)), as in TensorFlow's ``ExponentialMovingAverage``.
 
     Args:
         decay: share of the old average that is kept at each optimizer step, in [0, 1); it spans 1 / (1 - decay) steps.
 
     Raises:
-        UserError: another decay.
+        UserError: the decay is out of range.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
         super().__init__()
         if not 0 <= decay < 1:
-            raise refuse(f"decay={decay}", "The share that is kept at each step is at least 0 and below 1.", "0.999")
+            raise refuse(f"decay={decay}", "The share kept at each step must be at least 0 and below 1.", "0.999")
         self.decay = decay
 
     def weight(self, trainer: lightning.Trainer) -> float:
@@ -36,26 +37,30 @@ class ExponentialAverage(AveragedWeights):
 
 
 class EqualAverage(AveragedWeights):
-    """Stochastic weight averaging (SWA, Izmailov and others 2018): the mean over the last epochs' weights.
+    """Stochastic weight averaging (SWA, Izmailov et al. 2018): the mean of the last epochs' weights.
 
-    An epoch's weights are taken after its last optimizer step, before it is validated. The learning rate is the
-    schedule's business: one that ends at 0 leaves little to average.
+    An epoch's weights are added after its last optimizer step, before its validation. The learning rate follows the
+    run's schedule: with one that ends at 0 there is little to average.
 
     Args:
-        start: share of the run's optimizer steps after which averaging starts, in [0, 1). A run that is resumed to be
-            made longer starts its average anew, if it had begun too early for the new length.
+        start: share of the run's optimizer steps after which averaging starts, in [0, 1). A run that is resumed with
+            more steps starts its average again, if it had started too early for the new length.
 
     Raises:
-        UserError: another share; a run without an end, or one that ends before an epoch does after the start.
+        UserError: the share is out of range, the run has no end, or no epoch ends after the start.
     """
 
     def __init__(self, start: float = 0.75) -> None:
         super().__init__()
         if not 0 <= start < 1:
-            raise refuse(f"start={start}", "Averaging starts after a share of the run, at least 0 and below 1.", "0.75")
+            raise refuse(
+                f"start={start}",
+                "This share of the run must be at least 0 and below 1.",
+                "0.75",
+            )
         self.start = start
         self._first = math.inf  # optimizer steps after which averaging starts
-        self._began = 0  # optimizer steps when it did
+        self._began = 0  # optimizer steps when it started
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "began": self._began}
@@ -74,20 +79,19 @@ class EqualAverage(AveragedWeights):
                 f"Averaging starts after {self.start:g} of the run's steps.",
                 "trainer.max_epochs=N or trainer.max_steps=N",
             )
-        self._refuse_no_epoch(trainer)
+        self._require_epoch(trainer)
         if self._began <= self._first:
             self.averages, self.updates = {}, 0
 
     def weight(self, trainer: lightning.Trainer) -> float | None:
-        ends = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
-        if not ends or trainer.global_step <= self._first:
+        if not is_last_batch(trainer) or trainer.global_step <= self._first:
             return None
         if self.updates == 0:
             self._began = trainer.global_step
         return 1 / (self.updates + 1)
 
-    def _refuse_no_epoch(self, trainer: lightning.Trainer) -> None:
-        """``trainer.max_steps`` may end the run within the epoch whose end would be the first to count."""
+    def _require_epoch(self, trainer: lightning.Trainer) -> None:
+        """Refuse a run that ``trainer.max_steps`` ends before the first epoch's end after the start."""
         batches = trainer.num_training_batches
         if trainer.max_steps < 0 or trainer.estimated_stepping_batches != trainer.max_steps or math.isinf(batches):
             return
@@ -95,7 +99,7 @@ class EqualAverage(AveragedWeights):
         if trainer.max_steps // epoch * epoch <= self._first:
             raise refuse(
                 f"callbacks=swa with trainer.max_steps={trainer.max_steps}, and {epoch} steps an epoch.",
-                f"Weights are taken at epochs' ends, and none comes after {self.start:g} of the run.",
+                f"Weights are averaged at the ends of epochs, and none ends after {self.start:g} of the run.",
                 f"trainer.max_steps={math.ceil(trainer.max_steps / epoch) * epoch}, the end of an epoch;"
                 " callbacks=ema averages at every step",
             )

@@ -1,4 +1,4 @@
-"""What a run changes in its process is as it was when the run ends: the next one in that process finds no trace."""
+"""Restore what a run changes in its process, so that the next run in it is not affected."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 import torch
 
 
-def _put_environment(before: Mapping[str, str]) -> None:
+def _set_environment(before: Mapping[str, str]) -> None:
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     for name, value in before.items():
-        if os.environ.get(name) != value:  # other threads read it meanwhile
+        if os.environ.get(name) != value:  # other threads may read it meanwhile
             os.environ[name] = value
 
 
-# what a run, Lightning or the user's own code may switch: how to ask for it, and how to put it back
-_SWITCHES: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+# what a run, Lightning or the user's code may change: a getter and a setter each
+_SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (torch.get_num_threads, torch.set_num_threads),
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
@@ -33,7 +33,7 @@ _SWITCHES: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     ),
     (lambda: torch.backends.cudnn.benchmark, lambda before: setattr(torch.backends.cudnn, "benchmark", before)),
     (lambda: torch.backends.cudnn.deterministic, lambda before: setattr(torch.backends.cudnn, "deterministic", before)),
-    (os.environ.copy, _put_environment),
+    (os.environ.copy, _set_environment),
     (os.getcwd, os.chdir),
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (lambda: logging.root.level, logging.root.setLevel),
@@ -45,30 +45,30 @@ _UNKNOWN = object()
 
 
 @contextmanager
-def no_traces(compiled: bool = False) -> Iterator[None]:
-    """Puts back the environment, the working folder, warnings and the switches of torch's and Python's.
+def restored_process_state(compiled: bool = False) -> Iterator[None]:
+    """Restore the environment, the working folder, warnings and global settings of torch and Python at the end.
 
-    ``compiled``: the run compiles its model; what ``torch.compile`` keeps of that is dropped, with all else that this
-    process has compiled (it is compiled again when it is used).
+    Random number generators are not restored: every run seeds its own. Signal handlers and levels of loggers are
+    restored where they are changed.
 
-    Random generators are not put back, every run seeds its own; signal handlers and loggers' levels are put back where
-    they are changed.
+    Args:
+        compiled: the run compiles its model. What ``torch.compile`` has cached in this process is dropped then.
     """
-    before = [_asked(ask) for ask, _ in _SWITCHES]
+    before = [_value(getter) for getter, _ in _SETTINGS]
     try:
         with warnings.catch_warnings():
             yield
     finally:
-        for (ask, put), value in zip(_SWITCHES, before, strict=True):
-            if value is not _UNKNOWN and _asked(ask) != value:
-                with suppress(Exception):  # a run that has ended well does not fail for this
-                    put(value)
+        for (getter, setter), value in zip(_SETTINGS, before, strict=True):
+            if value is not _UNKNOWN and _value(getter) != value:
+                with suppress(Exception):  # a run that succeeded does not fail for this
+                    setter(value)
         if compiled:
             torch.compiler.reset()
 
 
-def _asked(ask: Callable[[], Any]) -> Any:
-    """Some cannot be told: a working folder that is gone, a precision that was set by torch's old and new calls."""
+def _value(getter: Callable[[], Any]) -> Any:
+    """Return a setting; unknown are a removed working folder, and a precision set by torch's old and new functions."""
     with suppress(Exception):
-        return ask()
+        return getter()
     return _UNKNOWN

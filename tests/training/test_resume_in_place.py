@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import lossbook
 from lossbook.checkpoints.read import ENTRY, read
 from lossbook.errors import UserError
-from lossbook.training.going_on import goes_on_in
+from lossbook.training.resume import is_in_place
 
 SHORT = (
     "data.limit=96", "data.batch_size=24", "trainer=cpu", "loss=nll", "trainer.max_epochs=3",
@@ -155,4 +155,4 @@ def test_training_that_was_told_to_stop_ends_there(tmp_path: Path) -> None:
     ],
 )
 def test_in_place_is_where_the_checkpoint_lies(folder: str | None, ckpt: str | None, expected: bool) -> None:
-    assert goes_on_in(folder, ckpt) is expected
+    assert is_in_place(folder, ckpt) is expected

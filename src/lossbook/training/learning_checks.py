@@ -1,4 +1,4 @@
-"""Whether a run that ended has learned anything: its weights have moved, and its watched metric has left chance."""
+"""Check whether a run has learned anything: its weights moved, and its watched metric is better than chance."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch import Tensor
 
 from lossbook.training.assemble import Assembly
 
-# metrics with a level of their own, whatever the data: the mean as the answer, or a coin
+# metrics whose chance level does not depend on the data
 _LEVELS = {
-    "r2": (0.0, "what always answering the mean gives"),
-    "d2": (0.0, "what always answering the mean gives"),
-    "auroc": (0.5, "what a coin gives"),
+    "r2": (0.0, "the value of always predicting the mean"),
+    "d2": (0.0, "the value of always predicting the mean"),
+    "auroc": (0.5, "the value of a coin"),
 }
 
 
 class Movement(L.Callback):
-    """Notes whether training has moved any weight since its first step, after a checkpoint was restored."""
+    """Tells whether training has changed any weight since its first step in this process."""
 
     def __init__(self) -> None:
         self._start: Tensor | None = None
         self._step = 0
-        self.steps = 0  # that were made
+        self.steps = 0  # made in this process
         self.moved = True
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -36,12 +36,12 @@ class Movement(L.Callback):
 
 
 def notes(trainer: L.Trainer, assembly: Assembly, figures: Mapping[str, float]) -> list[str]:
-    """What speaks against anything having been learned, a sentence each, with where to look.
+    """Return signs that nothing was learned, a sentence each, with where to look.
 
     Args:
-        trainer: whose training has ended.
+        trainer: after training.
         assembly: what was trained.
-        figures: by tag; of them the watched one.
+        figures: metrics by tag, the watched one among them.
     """
     found = []
     movement = next((one for one in trainer.callbacks if isinstance(one, Movement)), None)  # type: ignore[attr-defined]
@@ -49,8 +49,8 @@ def notes(trainer: L.Trainer, assembly: Assembly, figures: Mapping[str, float]) 
         rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups if "lr" in group]
         reason = f"the learning rate ended at {max(rates):g}" if rates else "every step was 0"
         found.append(
-            f"no weight has moved in {movement.steps:,} steps: the gradients are 0, or the steps too small for the"
-            f" weights' precision ({reason}). Look at optim, param_groups, and what the loss is given."
+            f"no weight has changed in {movement.steps:,} steps: the gradients are 0, or the steps too small for the"
+            f" weights' precision ({reason}). Check optim, param_groups, and the loss's inputs."
         )
     tag, mode = assembly.module.primary
     whole = isinstance(trainer.limit_val_batches, float) and trainer.limit_val_batches == 1.0
@@ -60,8 +60,8 @@ def notes(trainer: L.Trainer, assembly: Assembly, figures: Mapping[str, float]) 
         number, what = level
         if (value - number) * (1 if mode == "max" else -1) <= 1e-6 * max(1.0, abs(number)):
             found.append(
-                f"{tag} {value:.4f} is no better than {number:.4f}, {what}. Where train/loss falls, the run is too"
-                " short or learns by heart; where it does not, look at optim.lr and at what the loss is given."
+                f"{tag} {value:.4f} is no better than {number:.4f}, {what}. If train/loss falls, the run is too"
+                " short or overfits; if not, check optim.lr and the loss's inputs."
             )
     return found
 
@@ -79,7 +79,7 @@ def chance(metric: str, assembly: Assembly) -> tuple[float, str] | None:
 
 
 def _sums(module: torch.nn.Module) -> Tensor:
-    """Two sums of each parameter, on the device: equal ones mean equal weights, or an accident."""
+    """Return two sums of each parameter, on the device: equal sums mean equal weights, almost surely."""
     parameters = [parameter.detach() for parameter in module.parameters()]
     if not parameters:
         return torch.zeros(0)

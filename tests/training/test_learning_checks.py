@@ -13,7 +13,7 @@ import torch
 import lossbook
 from lossbook.data.schema import Schema
 from lossbook.targets import KINDS
-from lossbook.training.learned import chance, notes
+from lossbook.training.learning_checks import chance, notes
 
 STILL = (
     "optim=sgd",
@@ -40,7 +40,7 @@ LEVELS = [
     ("auroc", "class", None, 0.5, "a coin"),
     ("acc", "triplet", None, 0.5, "a coin"),
     ("acc", "text", None, 0.0, "not one text"),
-    ("mae", "count", torch.tensor([[0.0], [1.0], [5.0]]), 5 / 3, "always answering 1"),
+    ("mae", "count", torch.tensor([[0.0], [1.0], [5.0]]), 5 / 3, "always predicting 1"),
 ]
 
 
@@ -63,13 +63,13 @@ def test_a_metric_at_chance_is_said_where_the_whole_part_was_seen(value: float, 
     trainer: Any = SimpleNamespace(callbacks=[], limit_val_batches=limit)
     found = notes(trainer, assembly("class", torch.tensor([0, 1, 1, 1])), {"val/acc": value})
     assert len(found) == said
-    assert all("0.7500, what always answering '1' gives" in text for text in found)
+    assert all("0.7500, the value of always predicting '1'" in text for text in found)
 
 
 def test_weights_that_have_not_moved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lossbook.train(lossbook.compose(*STILL, "trainer.max_epochs=1", "trainer=cpu", "logger=none"), tmp_path)
     recorded = json.loads((tmp_path / "metrics.json").read_text())["notes"]
-    assert "no weight has moved in 1 steps" in recorded[0]
+    assert "no weight has changed in 1 steps" in recorded[0]
     assert "1e-30" in recorded[0]
     assert recorded[0] in capsys.readouterr().out
 

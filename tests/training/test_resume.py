@@ -118,4 +118,4 @@ def test_a_state_of_another_kind_is_said(last: Path, tmp_path: Path, capsys: Any
 
 def test_shares_that_do_not_follow_epochs_of_another_length_are_said(last: Path, tmp_path: Path, capsys: Any) -> None:
     _, said = resumed(last, tmp_path, capsys, "data.batch_size=24", "callbacks=swa")
-    assert said == ["data.batch_size changed: callbacks.swa.start is held against all steps so far, not against epochs"]
+    assert said == ["data.batch_size changed: callbacks.swa.start is compared with all steps so far, not with epochs"]

@@ -1,4 +1,4 @@
-"""The lines at the start of a run that its options alone do not tell: classes, weights, layers, averages, length."""
+"""Describe the plan of a run where its options do not: classes, class weights, layers, averages, length."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from lossbook.losses.objective import Objective
 from lossbook.training.assemble import Assembly
 from lossbook.training.callbacks.averaged_weights import AveragedWeights
 
-_MOST = 8  # classes that are named
-_SAID = ("_target_", "gives", "takes", "embedding_dim")  # of a model, elsewhere or by its output
+_MOST = 8  # classes that are listed
+_SAID = ("_target_", "gives", "takes", "embedding_dim")  # of a model: shown elsewhere, or by its output
 
 
 def classes(objective: Objective) -> str:
-    """The classes by name and which of two is the positive one; empty where they are just numbered."""
+    """Return the names of the classes, and which of two is the positive one; empty where they are only numbered."""
     schema = objective.schema
     if objective.kind.output == "sequence":
         return "".join(schema.alphabet)
@@ -38,7 +38,7 @@ def classes(objective: Objective) -> str:
 
 
 def weights(objective: Objective, criterion: Mapping[str, Any]) -> list[str]:
-    """Each kind of class weights that the criterion has, with its values by class."""
+    """Return each kind of class weights of the criterion, with its values by class."""
     names, found = class_names(objective.schema), []
     for key in ("weight", "pos_weight"):
         values = getattr(objective.criterion, key, None) if criterion.get(key) is not None else None
@@ -51,7 +51,7 @@ def weights(objective: Objective, criterion: Mapping[str, Any]) -> list[str]:
 
 
 def model(config: Mapping[str, Any], assembly: Assembly) -> str:
-    """The network's class, the number of its parameters, and the values that make it up."""
+    """Return the network's class, its number of parameters, and its options."""
     network = getattr(assembly.module, "model", assembly.module)
     parameters = sum(p.numel() for p in assembly.module.parameters() if p.requires_grad)
     node = {key: value for key, value in config["model"].items() if key not in _SAID}
@@ -62,7 +62,7 @@ def model(config: Mapping[str, Any], assembly: Assembly) -> str:
 
 
 def augmentation(config: Mapping[str, Any]) -> str:
-    """The modules that augment training batches, with their arguments."""
+    """Return the modules that augment training batches, with their arguments."""
     found = []
     for node in config["data"].get("augment") or ():
         given = ", ".join(f"{key}={typed(value)}" for key, value in node.items() if key != "_target_")
@@ -71,7 +71,7 @@ def augmentation(config: Mapping[str, Any]) -> str:
 
 
 def averaging(trainer: L.Trainer) -> str:
-    """What averages weights and takes the place of the trained ones."""
+    """Return the callbacks whose averages replace the trained weights."""
     found = []
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, (AveragedWeights, WeightAveraging, StochasticWeightAveraging)):
@@ -81,7 +81,7 @@ def averaging(trainer: L.Trainer) -> str:
 
 
 def training(config: Mapping[str, Any], assembly: Assembly, trainer: L.Trainer) -> str:
-    """How long the run is planned to be, of which batches, and what is done to their gradients."""
+    """Return the planned length of the run, its batches, and how gradients are accumulated and clipped."""
     together = trainer.accumulate_grad_batches
     batches: float = math.ceil(len(assembly.data.train_dataloader()) / max(1, trainer.world_size))
     limit = getattr(trainer, "overfit_batches", 0) or trainer.limit_train_batches
@@ -101,7 +101,7 @@ def training(config: Mapping[str, Any], assembly: Assembly, trainer: L.Trainer) 
 
 
 def place(config: Mapping[str, Any]) -> str:
-    """The file or folder that the data comes from, where the user names it."""
+    """Return the file or folder of the data, where the user names it."""
     root = config["data"].get("root")
     return f"{Path(str(root)).name}: " if root else ""
 
