@@ -131,8 +131,11 @@ class DataModule(lightning.LightningDataModule):
         """
         part = limited(self._parts["train" if sample_count(self._parts["train"]) else "test"], samples)
         order = BatchOrder(sample_count(part), "all", False, self.seed)
-        in_memory = isinstance(part, Mapping)
-        loader = TensorLoader(part, order) if in_memory else DatasetLoader(part, order, collate=self._collate(part))
+        loader: Loader
+        if isinstance(part, Mapping):
+            loader = TensorLoader(part, order)
+        else:
+            loader = DatasetLoader(part, order, collate=self._collate(part))
         batch = self.preparing.evaluation(next(iter(loader)))
         return {key: _default_type(column) for key, column in batch.items()}
 

@@ -84,9 +84,9 @@ def _problems(name: str, node: Mapping[str, Any], at: str) -> Iterator[Problem]:
         return
     for key, term in node["terms"].items():
         weight = term.get("weight") if isinstance(term, Mapping) else term
-        sound = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+        number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
         if not str(key).isidentifier():
             yield Problem(f"{at}.terms has '{key}'.", "The name of a term must be a word, as in the names of curves.")
-        if not sound or not (math.isfinite(weight) and weight > 0):
+        if not number or not 0 < float(weight or 0) < math.inf:
             rule = "The weight of a term must be a number above 0."
             yield Problem(f"{at}.terms.{key}.weight={typed(weight)}", rule, f"{at}.terms.{key}.weight=1.0")

@@ -102,12 +102,14 @@ class Supervised(Task):
         for batch in batches:
             outputs = self.outputs(batch)
             for head, (embeddings, classes) in rows.items():
-                embeddings.append(self.heads[head].activate(outputs[head][0]))
+                output = outputs[head][0]
+                assert isinstance(output, Tensor), "the training part is given without views or pairs"
+                embeddings.append(self.heads[head].activate(output))
                 classes.append(of_head(batch, head)["target"].to(embeddings[-1].device).long())
         for head, (embeddings, classes) in rows.items():
             _, *whole = gather(torch.cat(embeddings), torch.cat(classes))  # each process has embedded its share
             for metric in looking[head]:
-                metric.gallery = tuple(whole)  # type: ignore[assignment]
+                metric.gallery = tuple(whole)
 
     def _outputs_of_several(self, inputs: tuple[Tensor, ...], clean: Tensor | None) -> Outputs:
         """One pass for all inputs of a sample: faster, and batch norm sees them together."""

@@ -43,7 +43,8 @@ class Task(ABC):
         alone = next(iter(self.objectives.values())) if len(terms) == 1 else None
         self.terms = {name if alone is None else "": term.weight for name, (term, _) in terms.items()}
         """The weight of each term of the loss by its name; the empty name where there is one alone."""
-        self.modules = {**networks, "objective": alone or nn.ModuleDict(self.objectives)}
+        self.networks = dict(networks)
+        self.modules = {**self.networks, "objective": alone or nn.ModuleDict(self.objectives)}
 
     @abstractmethod
     def step(self, batch: Batch, turn: str = "") -> Step:

@@ -31,6 +31,7 @@ from lossbook.optim.schedules.make import scheduler_factory
 from lossbook.tasks.task import Task, of_head
 from lossbook.training.module import LossbookModule
 from lossbook.training.trial import require_module, try_batch
+from lossbook.training.turns import require_one_batch_a_step
 from lossbook.trust import Trust
 
 _SUPERVISED = {"_target_": "lossbook.tasks.supervised.Supervised"}
@@ -94,6 +95,8 @@ def assemble(
     task_node = config.get("task") or _SUPERVISED
     offered = {"model": model, "terms": terms, "make_model": make_model}
     task = of_kind(build(task_node, key="task", trust=trust, offered=offered), Task, "task", task_node)
+    closure = make_optimizer.capability.closure
+    require_one_batch_a_step(task, config["trainer"], closure, str(config["choices"].get("optim")))
     watched, mode = primary(contract, schema, task.directions())
     directions = {**task.directions(), watched: mode}
     module = LossbookModule(
@@ -102,7 +105,7 @@ def assemble(
         make_optimizer=make_optimizer,
         make_scheduler=scheduler_factory(config["scheduler"], trust, (f"val/{watched}", mode), directions),
         check_targets=not in_memory,
-        repeats=make_optimizer.capability.closure,
+        repeats=closure,
     )
     try_batch(module, data, config)
     groups = [group for parts in task.optimizers.values() or (None,) for group in make_optimizer.plan(module, parts)]

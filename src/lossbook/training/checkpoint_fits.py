@@ -69,7 +69,8 @@ def _states(
 ) -> Iterator[str]:
     """All beside the weights."""
     yield from _loops(checkpoint, trainer, module.automatic_optimization)
-    states, turns = checkpoint["optimizer_states"], [*module.task.optimizers.values()] or [None]
+    states = checkpoint["optimizer_states"]
+    turns: list[Any] = [*module.task.optimizers.values()] or [None]
     if len(states) != len(turns):
         has = "one optimizer" if len(turns) == 1 else f"{len(turns)} optimizers"
         yield f"optimizer_states holds {len(states)} states, and a run has {has}."

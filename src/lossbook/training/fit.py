@@ -125,7 +125,8 @@ def make_trainer(
         staged = [Stages()] if frozen or any("frozen_until" in group for group in assembly.groups) else []
         averaging = [] if can.averages is None else [OptimizerAverages(can.averages)]
         if compiled:
-            assembly.module.model.compile()  # in place: the names of weights do not change
+            for network in assembly.task.networks.values():
+                network.compile()  # in place: the names of weights do not change
         with quiet():
             trainer = build_trainer(
                 options,

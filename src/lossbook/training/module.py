@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any, Literal, cast
 
 import lightning as L
@@ -25,6 +25,7 @@ from lossbook.training.divergence import loss_not_finite
 from lossbook.training.effective_batch import EffectiveBatch, share_buffers
 from lossbook.training.lightning_internals import HOOK_NAME, batch_number
 from lossbook.training.meter import Meter
+from lossbook.training.turns import step_schedules, take_turns
 
 Stage = Literal["train", "val", "test"]
 MakeOptimizer = Callable[..., Optimizer]
@@ -95,7 +96,9 @@ class LossbookModule(L.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor | None:
         if not self.automatic_optimization:
-            return self._take_turns(batch, batch_idx)
+            self._note(take_turns(self, self.task, batch, self._before_backward), batch_idx)
+            step_schedules(self, "step", batch_idx + 1)
+            return None
         # An optimizer that searches along a line evaluates a batch many times: its metrics are those before the step.
         first = batch_idx != self._evaluated
         self._evaluated = batch_idx
@@ -105,54 +108,12 @@ class LossbookModule(L.LightningModule):
             self.on_step(step)
         if not first:
             return step.loss
-        self._effective.count = step.weight
+        self._before_backward(step)
         self._note(step, batch_idx)
         return step.loss
 
-    def _take_turns(self, batch: dict[str, Any], batch_idx: int) -> None:
-        """A step of each optimizer in turn on one batch; what they observe is one step to meters and logs."""
-        optimizers, schedulers = self.optimizers(), self.lr_schedulers()
-        whole: Step | None = None
-        for turn, optimizer in zip(self.task.optimizers, cast(Sequence[Any], optimizers), strict=True):
-            with self._trained(turn):
-                step = self.task.step(batch, turn)
-                optimizer.zero_grad()
-                self.manual_backward(step.loss)
-            self.clip_gradients(
-                optimizer,
-                self.trainer.gradient_clip_val,
-                self.trainer.gradient_clip_algorithm,  # type: ignore[arg-type]
-            )
-            optimizer.step()
-            self.task.after_step()
-            if whole is None:
-                whole = Step(step.loss.detach(), dict(step.terms), dict(step.heads), step.losses)
-            else:
-                whole.loss = whole.loss + step.loss.detach()
-                whole.terms |= step.terms
-                whole.heads |= step.heads
-        assert whole is not None
-        self._note(whole, batch_idx)
-        for config in self.trainer.lr_scheduler_configs if schedulers is not None else ():
-            if config.interval == "step" and (batch_idx + 1) % config.frequency == 0:
-                config.scheduler.step()
-
-    @contextmanager
-    def _trained(self, turn: str) -> Iterator[None]:
-        """Gradients for the networks of one optimizer alone; those of the others are constants meanwhile."""
-        own = self.task.optimizers[turn]
-        others = [
-            parameter
-            for name, parameter in self.named_parameters()
-            if name.partition(".")[0] not in own and parameter.requires_grad
-        ]
-        for parameter in others:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for parameter in others:
-                parameter.requires_grad_(True)
+    def _before_backward(self, step: Step) -> None:
+        self._effective.count = step.weight
 
     def _note(self, step: Step, batch_idx: int) -> None:
         """Add a training step to the meter and, now and then, to the logs."""
@@ -189,9 +150,8 @@ class LossbookModule(L.LightningModule):
     def on_train_epoch_end(self) -> None:
         self._log_window()
         self._log_epoch("train")
-        for config in self.trainer.lr_scheduler_configs if not self.automatic_optimization else ():
-            if config.interval == "epoch" and (self.current_epoch + 1) % config.frequency == 0:
-                config.scheduler.step()
+        if not self.automatic_optimization:
+            step_schedules(self, "epoch", self.current_epoch + 1)
 
     def on_validation_epoch_start(self) -> None:
         self._begin_evaluation("val")
@@ -225,9 +185,11 @@ class LossbookModule(L.LightningModule):
     def on_train_start(self) -> None:
         saved, self._schedules = self._schedules, None
         progress: Any = self.trainer.fit_loop.epoch_progress.current
-        for number, config in enumerate(self.trainer.lr_scheduler_configs if saved is not None else ()):
+        if saved is None:
+            return
+        for number, config in enumerate(self.trainer.lr_scheduler_configs):
             done = progress.processed if config.interval == "epoch" else self._steps_of_each
-            go_on(config.scheduler, saved[number] if number < len(saved or ()) else None, done // config.frequency)
+            go_on(config.scheduler, saved[number] if number < len(saved) else None, done // config.frequency)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["meter"] = gathered(self.train_meter.running(), self.trainer.world_size)

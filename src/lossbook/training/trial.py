@@ -48,11 +48,11 @@ def try_batch(module: LossbookModule, data: DataModule, config: Mapping[str, Any
     with _untouched(module):
         batch = data.few(2)
         task = module.task
-        outputs: Any = None
-        if isinstance(task, Supervised):
-            outputs = _outputs(task, batch, config)
+        outputs = _outputs(task, batch, config) if isinstance(task, Supervised) else None
+        steps: list[Step] = []
         try:
-            step = task.step(batch) if outputs is None else task.losses(outputs, batch)
+            for turn in task.optimizers or ("",):
+                steps.append(task.step(batch, turn))
         except UserError as error:
             if error.problems != every_target_ignored().problems:  # of two samples that may be
                 raise
@@ -61,7 +61,8 @@ def try_batch(module: LossbookModule, data: DataModule, config: Mapping[str, Any
             if _of_a_device(error):
                 return
             raise _failed(task, outputs, config, error) from error
-        _try_metrics(task, step, config)
+        for step in steps:
+            _try_metrics(task, step, config)
 
 
 def _outputs(task: Supervised, batch: dict[str, Any], config: Mapping[str, Any]) -> Any:

@@ -28,7 +28,7 @@ class OptimizerAverages(AveragedWeights):
         return statistics(module)
 
     def current(self, trainer: lightning.Trainer, module: nn.Module) -> Mapping[str, Tensor]:
-        state = trainer.optimizers[0].state
+        state = {p: kept for optimizer in trainer.optimizers for p, kept in optimizer.state.items()}
         kept = {name: state[p][self.key] for name, p in module.named_parameters() if self.key in state.get(p, ())}
         return {**kept, **self.averages} if kept else {}
 
