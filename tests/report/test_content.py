@@ -62,9 +62,9 @@ def test_data_that_nobody_chose_is_told_where_it_differs(
     assert different_data(report([tmp_path])) == ""
     run(tmp_path / "diabetes", loss="mse", choices={"data": "diabetes"}, primary="val/r2")
     made = report([tmp_path])
-    told = "different data, which each loss chose: digits (2), diabetes (1); data=digits compares"
+    told = "use the default data of each loss: digits (2), diabetes (1); data=digits compares"
     assert told in different_data(made)
-    assert "different data, which each loss chose: digits (2), diabetes (1)" in made.readme.read_text()
-    assert "different data" in printed(made)
+    assert "use the default data of each loss: digits (2), diabetes (1)" in made.readme.read_text()
+    assert "use the default data of each loss" in printed(made)
     run(tmp_path / "wine", overrides=["data=wine"], choices={"data": "wine"})
     assert different_data(report([tmp_path])) == ""  # it was chosen

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from lossbook.report.leaderboard import Board, boards
-from lossbook.report.runs import find
+from lossbook.report.runs import find_runs
 from lossbook.report.settings import varied
 from lossbook.report.verdict import chance, verdict, winner
 
@@ -20,7 +20,7 @@ def board_of(folder: Path, run: Write, **seeds: tuple[float | None, ...]) -> Boa
         for seed, value in enumerate(values):
             loss = {"metrics": {"val/loss": len(optim)}}  # the longer name has the higher loss
             run(folder / f"{optim}{seed}", value, optim=optim, seed=seed, **loss)
-    runs, _ = find([folder])
+    runs, _ = find_runs([folder])
     ((board,), _) = boards(runs, varied(runs))
     return board
 
@@ -129,7 +129,7 @@ def test_different_losses_that_tie_are_level(tmp_path: Path, run: Write, losses:
             run(tmp_path / f"{loss}{seed}", 0.9 - seed / 10, loss=loss, seed=seed, metrics={"val/loss": 9 - at})
     for seed in range(seeds):
         run(tmp_path / f"sgd{seed}", 0.89 - seed / 10, loss="z", optim="sgd", seed=seed)
-    runs, _ = find([tmp_path])
+    runs, _ = find_runs([tmp_path])
     ((board,), _) = boards(runs, varied(runs))
     assert verdict(board) == said
     assert [row.rank for row in board.rows] == [1] * len(losses) + [len(losses) + 1]
@@ -140,7 +140,7 @@ def test_a_changed_argument_makes_another_loss(tmp_path: Path, run: Write) -> No
     for at, margin in enumerate((1.0, 2.0)):
         named = {"overrides": [f"loss.margin={margin}"], "values": {"loss.margin": margin}}
         run(tmp_path / str(at), 0.9, **named, metrics={"val/loss": margin})
-    runs, _ = find([tmp_path])
+    runs, _ = find_runs([tmp_path])
     ((board,), _) = boards(runs, varied(runs))
     assert [(row.label, row.rank) for row in board.rows] == [("margin=1", 1), ("margin=2", 1)]
 
@@ -154,7 +154,7 @@ def test_the_loss_stands_before_the_optimizer_whatever_is_shared(tmp_path: Path,
     of("both", ("mse", "adam", 0.1), ("mse", "adam", 0.2))
     of("optim", ("mse", "sgd", 0.1), ("l1", "sgd", 0.2), data="diabetes")
     of("loss", ("l1", "adam", 0.1), ("l1", "sgd", 0.1), data="mnist")
-    runs, _ = find([tmp_path])
+    runs, _ = find_runs([tmp_path])
     for keys in (("loss", "optim", "optim.lr"), ("optim", "loss", "optim.lr")):
         found, _ = boards(runs, keys)
         assert {board.contest.data: winner(board) for board in found} == {

@@ -9,8 +9,8 @@ from typing import Any
 
 from lossbook.checkpoints.read import ENTRY, read, read_to_go_on
 from lossbook.errors import Problem, UserError
+from lossbook.records.run import is_completed
 from lossbook.training.callbacks.record import Attempt
-from lossbook.training.folder import is_completed
 
 _ENDS = ("trainer", "callbacks")  # the nodes that say when training ends
 
