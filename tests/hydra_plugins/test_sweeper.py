@@ -85,7 +85,7 @@ def test_a_folder_that_holds_a_sweep_is_not_taken_for_another(
     planned("-m", "seed=0,1", "hydra.sweep.dir=sweep")
     with pytest.raises(AssertionError):
         planned("-m", "seed=0,1,2", "hydra.sweep.dir=sweep")
-    assert capsys.readouterr().err.startswith("hydra.sweep.dir=sweep\n  A new sweep wants an empty folder.")
+    assert capsys.readouterr().err.startswith("hydra.sweep.dir=sweep\n  A new sweep needs an empty folder.")
 
 
 def test_what_others_log_is_left_as_it_is(planned: Planned) -> None:

@@ -18,7 +18,7 @@ def test_runs_are_counted_by_how_they_ended(tmp_path: Path, run: Write) -> None:
     (run(tmp_path / "d", seed=3) / "metrics.json").unlink()
     made = report([tmp_path])
     assert (
-        counts(made) == "4 runs: 1 completed, 1 failed, 1 no figure, 1 unfinished (1 of 4 unfinished: ranks may change)"
+        counts(made) == "4 runs: 1 completed, 1 failed, 1 no result, 1 unfinished (1 of 4 unfinished: ranks may change)"
     )
     assert [one.folder.name for one in made.lost] == ["b", "c", "d"]
     assert made.readme == tmp_path / "report" / "README.md"

@@ -105,7 +105,7 @@ def test_only_completed_runs_count_and_the_others_are_counted(tmp_path: Path, ru
     (board,) = board_of(tmp_path)
     best, last = board.rows
     assert (best.figure.mean, best.figure.deviation, best.seeds, best.rank) == (0.5, None, "1 of 6", 1)
-    assert best.ending == "failed, pruned, interrupted, no figure, unfinished"
+    assert best.ending == "failed, pruned, interrupted, no result, unfinished"
     assert (last.label, last.rank, last.seeds, str(last.figure)) == ("sgd", None, "0 of 1", "")
 
 

@@ -201,6 +201,6 @@ def test_runs_that_do_not_say_what_their_data_held_are_marked(
     made = report([tmp_path])
     page, shown = made.readme.read_text(), printed(made)
     for text in (page, shown):
-        assert "† One run does not say what the data held" in text
+        assert "† One run has no data fingerprint" in text
         assert len([line for line in text.splitlines() if "1†" in line and "sgd" in line]) == 1
         assert not [line for line in text.splitlines() if "†" in line and "adam" in line]

@@ -48,7 +48,7 @@ def test_another_space_is_refused(planned: Planned) -> None:
     ):
         with pytest.raises(UserError, match=says):
             refuse_other(plan, planned(*arguments), Path("here"))
-    with pytest.raises(UserError, match=r"Fix: 'search.resume=my search' alone goes on as before"):
+    with pytest.raises(UserError, match=r"Fix: 'search.resume=my search' alone resumes it as it was"):
         refuse_other(plan, planned("optim.lr=interval(1e-4,1e-1)", "seed=1"), Path("my search"))
 
 

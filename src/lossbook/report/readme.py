@@ -18,7 +18,7 @@ from lossbook.report.settings import named
 from lossbook.report.verdict import verdict, winner
 
 MARK = "`leaderboard.csv` has all configurations, `runs.csv` every run with all its figures."
-"""The last line of every report, by which a page is recognized as one."""
+"""The last line of every report, by which earlier ones are recognized: it must not change."""
 _ROWS = 60  # of a table; leaderboard.csv has all
 _NAMES = 6  # of jobs that ended the same way
 
@@ -47,7 +47,7 @@ def _headline(report: Report) -> str:
     ranked = [board for board in report.boards if board.ranked]
     note = f" ({report.unfinished})" if report.unfinished else ""
     if not ranked:
-        return f"No run gave a figure{note}"
+        return f"No run gave a result{note}"
     if len(ranked) > 1:
         return f"{len(report.runs)} runs, {len(ranked)} leaderboards{note}"
     return escaped(f"{ranked[0].title}: {winner(ranked[0])}, {ranked[0].ranked[0].figure}{note}")
@@ -129,7 +129,7 @@ def _lost(report: Report) -> list[str]:
     for (ending, message), same in groupby(sorted(report.lost, key=_end), key=_end):
         runs = list(same)
         rows.append([ending, str(len(runs)), few([_linked(run, report) for run in runs], _NAMES), escaped(message)])
-    return ["## Runs without a figure", table(["status", "runs", "which", "message"], rows)]
+    return ["## Runs without a result", table(["status", "runs", "which", "message"], rows)]
 
 
 def _end(run: Run) -> tuple[str, str]:

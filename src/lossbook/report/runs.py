@@ -71,8 +71,8 @@ class Run:
 
     @property
     def ending(self) -> str:
-        """The status; ``no figure`` for a completed run whose metric was not finite."""
-        return self.status if self.counts or self.status != "completed" else "no figure"
+        """The status; ``no result`` for a completed run whose metric was not finite."""
+        return self.status if self.counts or self.status != "completed" else "no result"
 
     @property
     def counts(self) -> bool:
