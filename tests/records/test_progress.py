@@ -1,4 +1,4 @@
-"""The progress file exists while a job runs, and says how far it is."""
+"""The progress file says how far a job is."""
 
 from __future__ import annotations
 
@@ -6,33 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from lossbook.records import progress
-from lossbook.records.progress import progress_file, read_progress
+from lossbook.records.progress import read_progress, remove_progress, write_progress
 
 
-def test_it_counts_epochs_and_is_removed_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_PERIOD_S", 0.0)
-    with progress_file(tmp_path) as file:
-        assert read_progress(tmp_path) == (0, None)
-        file.update(3, 20)
-        assert read_progress(tmp_path) == (3, 20)
-        file.update(4, None)
-        assert read_progress(tmp_path) == (4, None)
-        assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
+def test_it_is_read_as_it_was_written_until_it_is_removed(tmp_path: Path) -> None:
+    assert read_progress(tmp_path) == (0, None)
+    for progress in ((0, None), (3, 20)):
+        write_progress(tmp_path, *progress)
+        assert read_progress(tmp_path) == progress
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
+    (tmp_path / ".progress.json.part").touch()  # of a job that was killed while writing
+    remove_progress(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_short_epochs_are_not_all_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_PERIOD_S", 3600.0)
-    with progress_file(tmp_path) as file:
-        file.update(1, 20)
-        file.update(2, 20)
-        assert read_progress(tmp_path) == (1, 20)
-
-
 def test_a_folder_that_is_gone_does_no_harm(tmp_path: Path) -> None:
-    with progress_file(tmp_path / "gone") as file:
-        file.update(1, 2)
+    write_progress(tmp_path / "gone", 1, 2)
+    remove_progress(tmp_path / "gone")
     assert read_progress(tmp_path / "gone") == (0, None)
 
 

@@ -70,10 +70,11 @@ def test_jobs_that_fail_leave_their_message_and_the_next_one_runs(worker: Worker
     assert killed.status == "failed"
     assert "SIGKILL" in killed.message
     assert "exit code 3" in fate(worker, 4, "exits").message
-    assert "No end after 1.5 s, the timeout." in fate(worker, 5, "hangs", timeout=1.5).message
+    assert "Not finished after 1.5 s, the timeout." in fate(worker, 5, "hangs", timeout=1.5).message
     assert run(worker, 6, "loss=mse") == JobState("completed")
     assert figures(6)["metrics"] == figures(0)["metrics"]  # nothing has leaked from one to the other
     assert [figures(number)["status"] for number in range(7)] == ["completed", *["failed"] * 5, "completed"]
+    assert not list(Path("sweep").glob("*/*progress*"))  # not even of the one that was killed
     output = Path("sweep/2/output.txt").read_text()
     assert output.startswith("$ python scripts/train.py")
     assert "Traceback" in output

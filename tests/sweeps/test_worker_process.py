@@ -30,6 +30,7 @@ def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
     def train(config: Any, folder: Path, *, name: str | None, callbacks: Any) -> None:
         calls.append((config, folder, name, list(sys.argv)))
+        assert (folder / "progress.json").exists()
         subprocess.run([sys.executable, "-c", "print('of another process')"], check=True)
         print("of this one")
         if fate[0] is not None:
@@ -52,6 +53,7 @@ def test_a_job_is_told_by_its_arguments_and_prints_into_its_folder(train: Any) -
     assert (config.choices.loss, config.seed, folder, name) == ("mse", 1, Path("sweep/3").absolute(), "seed=1")
     assert argv == ["scripts/train.py", "loss=mse", "seed=1"]  # for those that start the script again
     assert sys.argv == before
+    assert not Path("sweep/3/progress.json").exists()
     lines = Path("sweep/3/output.txt").read_text().splitlines()
     assert lines[0] == "$ python scripts/train.py loss=mse seed=1"
     assert sorted(lines[1:]) == ["of another process", "of this one"]

@@ -23,7 +23,7 @@ def visible_count(values: Sequence[float], mode: str, part: float = 0.1) -> int:
     """Return how many of these values, from the best on, share an axis: one that diverged must not squash the others.
 
     Values are left out, fewer than half of all, if with them the better half would take up less than a tenth of the
-    axis and could not be told apart.
+    axis and could not be distinguished.
 
     Args:
         values: in any order.

@@ -95,7 +95,7 @@ def find_runs(folders: Sequence[Path]) -> tuple[list[Run], dict[Path, SweepPlan]
             if not {METRICS, CONFIG} & files or folder.resolve() in runs:
                 continue
             own = plans.get(folder.resolve().parent) or SweepPlan.find(folder.parent)
-            run = _read(folder, base, own and _job(own, folder))
+            run = _read(folder, base, _job(own, folder) if own else None)
             if run is not None:
                 runs[folder.resolve()] = run
     return list(runs.values()), plans

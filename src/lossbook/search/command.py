@@ -160,7 +160,7 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
 
     from lossbook.search import storage
     from lossbook.search.claims import trials_now
-    from lossbook.search.search import SearchOptions, run_search
+    from lossbook.search.search import run_search
     from lossbook.search.terminal import SearchPrinter
     from lossbook.search.trials import importances, ranked
 
@@ -171,7 +171,7 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
     interrupted = None
     try:
         script = str(Path(typed[0]).with_name("train.py"))  # which runs a trial's other processes
-        run_search(folder, plan, SearchOptions(script, workers, how["search.timeout"]), printer)
+        run_search(folder, plan, script, workers, how["search.timeout"], printer)
     except KeyboardInterrupt as error:
         interrupted = error
     from lossbook.search.plots import draw_search  # importing matplotlib takes a while, too

@@ -24,6 +24,8 @@ from lossbook.search.trials import Trial, ranked
 _BEST: dict[str, Any] = {"marker": "*", "s": 260, "color": ORANGE, "edgecolors": INK, "linewidths": 0.8, "zorder": 6}
 _COMPLETED: dict[str, Any] = {"s": 34, "color": BLUE, "alpha": 0.8, "linewidths": 0, "zorder": 4}
 _PRUNED: dict[str, Any] = {"marker": "x", "s": 26, "color": FAINT, "linewidths": 1.2, "zorder": 3}
+_FAILED: dict[str, Any] = {"color": RED, "markersize": 16, "markeredgewidth": 2}
+_BEST_SO_FAR: dict[str, Any] = {"where": "post", "color": ORANGE, "linewidth": 2, "label": "best so far", "zorder": 2}
 _BELOW: dict[str, Any] = {"marker": CARETDOWN, "s": 44, "linewidths": 0}
 _ABOVE: dict[str, Any] = {**_BELOW, "marker": CARETUP}
 _TRAINED: dict[str, Any] = {"color": BLUE, "linewidth": 1, "alpha": 0.45, "zorder": 3}
@@ -69,27 +71,12 @@ def _history(path: Path, plan: SearchPlan, trials: Sequence[Trial], seen: Sequen
             running = np.fmax if mode == "max" else np.fmin
             numbers = [trial.number for trial in done]
             line = running.accumulate([_value(trial) for trial in done])
-            axes.step(
-                [*numbers, trials[-1].number],
-                [*line, line[-1]],
-                where="post",
-                color=ORANGE,
-                linewidth=2,
-                label="best so far",
-                zorder=2,
-            )
+            axes.step([*numbers, trials[-1].number], [*line, line[-1]], **_BEST_SO_FAR)
         failed = [trial.number for trial in trials if trial.status == "failed"]
         if failed:
-            axes.plot(
-                failed,
-                [0.04] * len(failed),  # of the axis
-                "|",
-                transform=axes.get_xaxis_transform(),
-                color=RED,
-                markersize=16,
-                markeredgewidth=2,
-                label=f"{len(failed)} failed",
-            )
+            at_the_bottom = [0.04] * len(failed)
+            across = axes.get_xaxis_transform()
+            axes.plot(failed, at_the_bottom, "|", transform=across, **_FAILED, label=f"{len(failed)} failed")
         axes.set_xlabel("trial")
         axes.set_ylabel(f"{name} of the best epoch")
         integer_ticks(axes.xaxis)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,28 +20,17 @@ if TYPE_CHECKING:
 _ELSEWHERE_S = 1.0  # before asking again, if another process is just freeing a trial
 
 
-@dataclass(frozen=True)
-class SearchOptions:
-    """How this process runs its part of a search.
-
-    Args:
-        script: which Lightning starts again for a trial of several processes.
-        workers: how many trials are trained in parallel.
-        timeout: seconds after which a trial is killed and counts as failed; None: never.
-    """
-
-    script: str
-    workers: int = 1
-    timeout: float | None = None
-
-
-def run_search(folder: Path, plan: SearchPlan, options: SearchOptions, printer: SearchPrinter) -> None:
+def run_search(
+    folder: Path, plan: SearchPlan, script: str, workers: int, timeout: float | None, printer: SearchPrinter
+) -> None:
     """Train trials until the search has as many as requested, counting those of other processes.
 
     Args:
         folder: of the search, with its plan and its study.
         plan: of the search.
-        options: of this process.
+        script: which Lightning starts again for a trial of several processes.
+        workers: how many trials this process trains in parallel.
+        timeout: seconds after which a trial is killed and counts as failed; None: never.
         printer: prints each trial that ends.
 
     Raises:
@@ -52,9 +40,9 @@ def run_search(folder: Path, plan: SearchPlan, options: SearchOptions, printer: 
     study = storage.load(folder)
 
     def step(worker: Worker) -> bool:
-        return _train(study, folder, plan, options.timeout, printer, worker)
+        return _train(study, folder, plan, timeout, printer, worker)
 
-    run_workers(make_workers(options.script, options.workers), step, folder)
+    run_workers(make_workers(script, workers), step, folder)
 
 
 def _train(

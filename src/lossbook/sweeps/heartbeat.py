@@ -1,22 +1,31 @@
-"""The callback that writes how far a job's run has come into the job's progress file."""
+"""The callback that writes how far a job's run has come into its folder."""
 
 from __future__ import annotations
 
+import math
+import time
+from pathlib import Path
+
 import lightning
 
-from lossbook.records.progress import ProgressFile
+from lossbook.records.progress import write_progress
+
+_PERIOD_S = 0.2  # at least, between two writes: epochs may be shorter
 
 
 class Heartbeat(lightning.Callback):
-    """Writes the number of finished epochs into a progress file.
+    """Writes the number of finished epochs into ``progress.json``.
 
     Args:
-        file: in the folder of the job.
+        folder: of the job.
     """
 
-    def __init__(self, file: ProgressFile) -> None:
-        self.file = file
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._written = -math.inf
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        epochs = trainer.max_epochs
-        self.file.update(trainer.current_epoch + 1, epochs if epochs is not None and epochs > 0 else None)
+        if time.monotonic() - self._written >= _PERIOD_S:
+            self._written = time.monotonic()
+            epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
+            write_progress(self.folder, trainer.current_epoch + 1, epochs)

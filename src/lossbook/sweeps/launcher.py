@@ -65,7 +65,7 @@ class JobRunner:
 
     @cached_property
     def _worker(self) -> tuple[Worker, Any]:
-        """This process's worker, and the lock on the slot that tells it apart from those beside it."""
+        """This process's worker, and the lock on the slot that distinguishes it from other workers."""
         slot, held = take_slot(self.sweep)
         worker = Worker(self.script, slot=slot)
         atexit.register(worker.close)

@@ -11,6 +11,7 @@ from typing import Any
 
 from lossbook.config.arguments import belongs_to_hydra
 from lossbook.errors import refuse, typed
+from lossbook.losses.rules import look_up
 from lossbook.records.sweep import SweepJob, SweepPlan
 from lossbook.sweeps.compatible import composed_configs
 
@@ -106,9 +107,8 @@ def _values(jobs: Sequence[SweepJob]) -> dict[str, dict[str, None]]:
 
 def _found(config: Mapping[str, Any] | None, key: str) -> str | None:
     """Return the value of a key in a job's config, as one types it; None if there is none."""
-    where: Any = config or {}
-    if key in where.get("choices", {}):
-        return str(where["choices"][key])
-    for name in key.lstrip("+").split("."):
-        where = where.get(name) if isinstance(where, Mapping) else None
-    return None if where is None else typed(where)
+    config = config or {}
+    if key in config.get("choices", {}):
+        return str(config["choices"][key])
+    _, value = look_up(config, key.lstrip("+"))
+    return None if value is None else typed(value)

@@ -1,4 +1,4 @@
-"""Running a sweep: tell the plan, run the jobs that are due, write the report."""
+"""Running a sweep: print the plan, run the jobs that are due, write the report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_sweep(sweep: Path, plan: SweepPlan, launch: Launch, retry: bool, how: st
         plan: of the sweep.
         launch: runs jobs somewhere, and returns when all have ended.
         retry: whether jobs that failed before are run again.
-        how: where the jobs run, in words.
+        how: a description of where the jobs run.
 
     Raises:
         UserError: jobs failed; all others have run, and the report has been written.
@@ -38,7 +38,7 @@ def run_sweep(sweep: Path, plan: SweepPlan, launch: Launch, retry: bool, how: st
     out = Console(highlight=False, soft_wrap=True)
     before = {job.number: state_now(sweep / str(job.number)) for job in plan.allowed}
     due = [job for job in plan.allowed if is_due(before[job.number], retry)]
-    _tell(out, sweep, plan, before, due, how)
+    _print_plan(out, sweep, plan, before, due, how)
     began = time.monotonic()
     clear_stop(sweep)
     try:
@@ -55,7 +55,7 @@ def run_sweep(sweep: Path, plan: SweepPlan, launch: Launch, retry: bool, how: st
     _end(out, sweep, plan, time.monotonic() - began)
 
 
-def _tell(
+def _print_plan(
     out: Console, sweep: Path, plan: SweepPlan, before: dict[int, JobState], due: Sequence[SweepJob], how: str
 ) -> None:
     """Print which jobs will run, which are refused, and why."""

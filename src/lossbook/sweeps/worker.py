@@ -215,4 +215,4 @@ def _death(code: int) -> str:
         return "The job's process was killed (SIGKILL): the machine ran out of memory, or somebody killed it."
     if code < 0:
         return f"The job's process was ended by {signal.Signals(-code).name}."
-    return f"The job's process exited with code {code}."
+    return f"The job's process ended with exit code {code}."

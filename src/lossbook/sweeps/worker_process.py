@@ -20,7 +20,7 @@ from typing import Any
 
 from lossbook.errors import Pruned, UserError
 from lossbook.orphans import end_with_parent
-from lossbook.records.progress import progress_file
+from lossbook.records.progress import remove_progress, write_progress
 from lossbook.records.run import METRICS, OUTPUT
 from lossbook.sweeps.job_state import JobState, is_due, record_failure, state_of
 from lossbook.sweeps.locks import lock
@@ -79,6 +79,7 @@ def run_job(
             return before, False
         return _run(place, name, overrides, folders, script, pruning, before)
     finally:
+        remove_progress(place)
         taken.release()
         gc.collect()
 
@@ -111,13 +112,14 @@ def _run(
     where = [conf_folder(), *map(Path, folders)]
     own = [f"ckpt={last}", *_vouched(overrides, where)] if goes_on else overrides
     arguments = [*(f"--config-dir={one}" for one in folders[:1]), *alone(own)]
-    with progress_file(folder) as progress, _output(folder / OUTPUT), _arguments([script, *arguments]):
+    write_progress(folder, 0, None)
+    with _output(folder / OUTPUT), _arguments([script, *arguments]):
         print(f"$ {shlex.join(['python', script, *arguments])}", flush=True)
         several = False
         try:
             config = resume(str(last), own[1:], where) if goes_on else composed(own, where, _reader(*where))
             several = config.trainer.devices != 1 or config.trainer.num_nodes != 1
-            callbacks = [Heartbeat(progress), *([] if pruning is None else [_pruning(pruning)])]
+            callbacks = [Heartbeat(folder), *([] if pruning is None else [_pruning(pruning)])]
             train(config, folder, name=name or None, callbacks=callbacks)
         except UserError as error:
             print(described(error), file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ from typing import Any
 import lightning as L
 
 from lossbook.errors import typed
+from lossbook.losses.rules import look_up
 from lossbook.training.fit import Outcome
 from lossbook.training.loggers import TensorBoard
 
@@ -34,11 +35,11 @@ def columns(config: Mapping[str, Any]) -> dict[str, float | bool | str]:
     choices = config["choices"]
     found: dict[str, Any] = {group: choices.get(group) or "none" for group in _CHOICES}
     numbers = {f"optim.{key}": value for key, value in config["optim"].items() if _is_number(value)}
-    found |= {key: _at(config, key) for key in _KEYS} | numbers
+    found |= {key: look_up(config, key)[1] for key in _KEYS} | numbers
     for override in config["overrides"]:
         key = override.lstrip("+~").partition("=")[0].partition("@")[0]
         if key.partition(".")[0] not in _NO_SETTING and key not in found:
-            found[key] = choices.get(key) if key in choices else _at(config, key)
+            found[key] = choices.get(key) if key in choices else look_up(config, key)[1]
     return {key: _plain(value) for key, value in found.items() if value is not None}
 
 
@@ -58,9 +59,3 @@ def _plain(value: Any) -> float | bool | str:
     if isinstance(value, bool):
         return value
     return float(value) if _is_number(value) else typed(value)[:_LONGEST]
-
-
-def _at(config: Any, key: str) -> Any:
-    for name in key.split("."):
-        config = config.get(name) if isinstance(config, Mapping) else None
-    return config
