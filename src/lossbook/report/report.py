@@ -39,9 +39,9 @@ def report(folders: Sequence[Path], out: Path | None = None) -> Report:
     if not runs:
         rule = "It holds no run: no folder with a metrics.json or a config.yaml."
         raise refuse(" ".join(map(str, folders)), rule, "give the folder of a run, a sweep or all outputs")
-    within, plan = next(iter(plans.items())) if len(plans) == 1 else (None, None)
-    one_sweep = plan is not None and all(run.folder.resolve().parent == within for run in runs)
-    keys = varied(runs, plan.varied or None if one_sweep and plan else None)
+    parents = {run.folder.resolve().parent for run in runs}
+    sweep_keys = next(iter(plans.values())).varied if len(plans) == 1 and parents == set(plans) else ()
+    keys = varied(runs, sweep_keys or None)
     found, unplaced = boards(runs, keys)
     if out is None:
         out = folders[0] / "report" if len(folders) == 1 else claim(OUTPUTS / "reports" / sweep_base().name)

@@ -158,7 +158,7 @@ def _not_comparable(
     rule = f"{found[most][0]} {verb} {told[0]}, {found[other][0]} {verb} {told[1]}: these are not comparable."
     keys = dict.fromkeys(group.key for one in combinations for group, _ in one)
     if place == 1 and "data" not in keys:
-        return refuse(f"{' '.join(keys)} with their different default data.", rule, f"{most[1]} for all of them")
+        return refuse(f"{' '.join(keys)} with different default data.", rule, f"{most[1]} for all of them")
     alike: dict[str, dict[str, None]] = {}
     for name in found[most]:
         for part in name.split(" "):

@@ -28,8 +28,8 @@ _FAILED: dict[str, Any] = {"color": RED, "markersize": 16, "markeredgewidth": 2}
 _BEST_SO_FAR: dict[str, Any] = {"where": "post", "color": ORANGE, "linewidth": 2, "label": "best so far", "zorder": 2}
 _BELOW: dict[str, Any] = {"marker": CARETDOWN, "s": 44, "linewidths": 0}
 _ABOVE: dict[str, Any] = {**_BELOW, "marker": CARETUP}
-_TRAINED: dict[str, Any] = {"color": BLUE, "linewidth": 1, "alpha": 0.45, "zorder": 3}
-_CUT: dict[str, Any] = {"color": FAINT, "linewidth": 0.9, "alpha": 0.7, "zorder": 2}
+_COMPLETED_LINE: dict[str, Any] = {"color": BLUE, "linewidth": 1, "alpha": 0.45, "zorder": 3}
+_PRUNED_LINE: dict[str, Any] = {"color": FAINT, "linewidth": 0.9, "alpha": 0.7, "zorder": 2}
 _BEST_LINE: dict[str, Any] = {"color": ORANGE, "linewidth": 2.6, "zorder": 5}
 _STEPS: dict[str, Any] = {"drawstyle": "steps-post"}
 _ENLARGED = 0.7  # the best is also drawn enlarged if it takes up less than this part of the axis
@@ -162,7 +162,7 @@ def _curves(path: Path, plan: SearchPlan, trials: Sequence[Trial], seen: Sequenc
                     _curve(axes, trial, _BEST_LINE)
                     axes.scatter(epoch + 1, value, **_BEST)
                 else:
-                    _curve(axes, trial, _CUT if trial.status == "pruned" else _TRAINED)
+                    _curve(axes, trial, _PRUNED_LINE if trial.status == "pruned" else _COMPLETED_LINE)
                     if trial.status == "pruned":
                         axes.scatter(epoch + 1, value, **_PRUNED)
             axes.set_xlabel("epoch")
@@ -174,7 +174,7 @@ def _curves(path: Path, plan: SearchPlan, trials: Sequence[Trial], seen: Sequenc
         counts = Counter(trial.status for trial in trials)
         told = [f"{counts[status]} {status}" for status in ("completed", "pruned") if counts[status]]
         panels[0].set_title(f"Trials: {', '.join(told)}", loc="left", fontsize=11)
-        looks = {"completed": _TRAINED, "pruned": {**_CUT, "marker": "x"}}
+        looks = {"completed": _COMPLETED_LINE, "pruned": {**_PRUNED_LINE, "marker": "x"}}
         others = {trial.status for trial in drawn if trial != best}
         for status in (status for status in looks if status in others):
             panels[0].plot([], [], **looks[status], label=status)

@@ -11,7 +11,7 @@ from pathlib import Path
 from lossbook.sweeps.locks import take_slot
 from lossbook.sweeps.worker import Worker
 
-Step = Callable[[Worker], bool]
+NextTask = Callable[[Worker], bool]
 _STOPPING = "\nStopping: runs are saved after this step (Ctrl-C again: stop at once)."
 
 
@@ -29,14 +29,14 @@ def worker_threads() -> int:
     return int(first) if first.isdecimal() and int(first) else 1
 
 
-def run_workers(workers: Sequence[Worker], step: Step, folder: Path) -> None:
-    """Call ``step`` for each worker repeatedly, until it returns that nothing is left.
+def run_workers(workers: Sequence[Worker], next_task: NextTask, folder: Path) -> None:
+    """Call ``next_task`` for each worker repeatedly, until it returns that nothing is left.
 
     On Ctrl-C the workers are asked to save their runs, and waited for; a second Ctrl-C kills them.
 
     Args:
         workers: each is started by a thread of its own; on Linux a worker dies with the thread that started it.
-        step: has the worker do one task, and returns whether to be called again.
+        next_task: has the worker do one task, and returns whether to be called again.
         folder: whose slots number the workers, those of other commands on the same folder included.
 
     Raises:
@@ -45,7 +45,7 @@ def run_workers(workers: Sequence[Worker], step: Step, folder: Path) -> None:
     errors: list[BaseException] = []
     threads: list[_WorkerThread] = []
     slots = folder if len(workers) > 1 else None
-    threads += [_WorkerThread(worker, step, slots, threads, errors) for worker in workers]
+    threads += [_WorkerThread(worker, next_task, slots, threads, errors) for worker in workers]
     try:
         for thread in threads:
             thread.start()
@@ -73,14 +73,14 @@ class _WorkerThread(threading.Thread):
     def __init__(
         self,
         worker: Worker,
-        step: Step,
+        next_task: NextTask,
         folder: Path | None,
         every: Sequence[_WorkerThread],
         errors: list[BaseException],
     ) -> None:
         super().__init__(daemon=True)
         self.worker = worker
-        self.step = step
+        self.next_task = next_task
         self.folder = folder
         self.every = every
         self.errors = errors
@@ -94,7 +94,7 @@ class _WorkerThread(threading.Thread):
             if self.folder is not None:
                 self.worker.slot, slot = take_slot(self.folder)
             self.worker.start()  # importing torch takes seconds, during which other work can go on
-            while not self.stopping and self.step(self.worker):
+            while not self.stopping and self.next_task(self.worker):
                 pass
         except BaseException as error:
             self.errors.append(error)
