@@ -109,7 +109,7 @@ def _report(out: Console, sweep: Path) -> None:
 
 
 def _counted(sweep: Path, plan: SweepPlan) -> str:
-    """``3 completed, 1 interrupted, 2 waiting``."""
+    """Return ``3 completed, 1 interrupted, 2 waiting``."""
     counts = Counter(state_now(sweep / str(job.number)).status for job in plan.allowed)
     return ", ".join(f"{count} {status}" for status, count in counts.items())
 
