@@ -29,7 +29,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from lossbook.search import storage
-from lossbook.search.plan import Plan
+from lossbook.search.plan import SearchPlan
 from lossbook.search.trials import Trial, of_study, ranked
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -98,7 +98,7 @@ def main() -> None:
         print(f"{'':<34}{'val/acc':>10}{'val/loss':>10}{'test/acc':>10}{'test/loss':>10}")
         row("default settings", default := train(fixed, where / "default", where))
         seconds, done = search([*fixed, *SPACE], given.trials, given.workers, where)
-        plan, trials = Plan.read(where / "search"), of_study(storage.load(where / "search"))
+        plan, trials = SearchPlan.read(where / "search"), of_study(storage.load(where / "search"))
         best = ranked(trials, plan)[0]
         found = json.loads((where / "search" / str(best.number) / "metrics.json").read_text())["metrics"]
         row(f"best of {len(trials)} trials (#{best.number})", found)

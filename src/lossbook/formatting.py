@@ -1,14 +1,14 @@
-"""Numbers and messages as they are shown to people."""
+"""Formatting of numbers, durations and messages for people."""
 
 from __future__ import annotations
 
 from typing import Any
 
-_LONGEST = 400  # characters of a message: its fix stands at the end
+_LONGEST = 400  # characters of a message, whose fix comes last
 
 
 def figure(value: Any) -> str:
-    """A metric's value in at most eight characters; a dash for none."""
+    """Format a metric's value in at most eight characters; None as a dash."""
     if value is None:
         return "-"
     number = float(value)
@@ -16,7 +16,7 @@ def figure(value: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``0.4 s``, ``1:05``, ``2:03:40``."""
+    """Format seconds as ``0.4 s``, ``1:05`` or ``2:03:40``."""
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -24,11 +24,11 @@ def duration(seconds: float) -> str:
 
 
 def plural(count: int, what: str) -> str:
-    """``1 job``, ``2 jobs``."""
+    """Return ``1 job``, ``2 jobs``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def line(message: str) -> str:
-    """A message of several lines, what was given, the rule and the fix, in one that is not too long."""
+    """Join the lines of a message (given, rule, fix) into one, cut if it is too long."""
     whole = " ".join(message.split())
     return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1]}…"

@@ -9,7 +9,7 @@ import pytest
 from lossbook.config.options import Options, conf_folder
 from lossbook.config.sweep_keys import alone, brings_a_sweep, for_hydra, options_before, taken
 from lossbook.errors import UserError
-from lossbook.sweeps.plan import Job, Plan
+from lossbook.sweeps.plan import SweepJob, SweepPlan
 
 
 def test_they_are_told_from_the_others() -> None:
@@ -47,7 +47,8 @@ def test_retry_without_a_sweep_to_go_on_with_has_no_effect_and_is_refused() -> N
 @pytest.fixture
 def begun(tmp_path: Path) -> Path:
     arguments = ("loss=mse,l1", "seed=0,1", "hydra/launcher=joblib", "hydra.sweep.dir=elsewhere")
-    Plan(("train.py",), arguments, (), str(Path.cwd()), ("loss", "seed"), (Job(0, "", ("loss=mse",)),)).write(tmp_path)
+    jobs = (SweepJob(0, "", ("loss=mse",)),)
+    SweepPlan(("train.py",), arguments, (), str(Path.cwd()), ("loss", "seed"), jobs).write(tmp_path)
     return tmp_path
 
 
@@ -66,7 +67,7 @@ def test_the_options_of_ones_own_come_along_and_are_not_changed(begun: Path) -> 
     assert options_before({"resume": str(begun)}, None) is None
     with pytest.raises(UserError, match="The sweep has none"):
         options_before({"resume": str(begun)}, "mine")
-    Plan(("train.py",), (), ("/mine",), "/", (), ()).write(begun)
+    SweepPlan(("train.py",), (), ("/mine",), "/", (), ()).write(begun)
     assert options_before({"resume": str(begun)}, None) == "/mine"
     assert options_before({"resume": str(begun)}, "/mine") == "/mine"
     with pytest.raises(UserError, match="The sweep has /mine"):
@@ -83,7 +84,7 @@ def test_it_may_go_on_with_another_launcher(begun: Path) -> None:
 
 def test_how_it_was_run_is_kept_unless_it_is_said_anew(begun: Path) -> None:
     command = ("train.py", "-m", "seed=0,1", "sweep.timeout=60", "sweep.on_error=stop")
-    Plan(command, ("seed=0,1",), (), str(Path.cwd()), (), ()).write(begun)
+    SweepPlan(command, ("seed=0,1",), (), str(Path.cwd()), (), ()).write(begun)
     found = for_hydra({"resume": str(begun), "timeout": "90"}, [])
     assert "hydra.sweeper.timeout=90" in found
     assert "hydra.sweeper.on_error=stop" in found
@@ -92,7 +93,7 @@ def test_how_it_was_run_is_kept_unless_it_is_said_anew(begun: Path) -> None:
 def test_it_goes_on_where_it_was_begun(begun: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = Path.cwd()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=f"It was begun in {before}"):
+    with pytest.raises(UserError, match=f"It was started in {before}"):
         for_hydra({"resume": str(begun)}, [])
 
 

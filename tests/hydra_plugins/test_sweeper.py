@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from lossbook.config.command import command
-from lossbook.sweeps.plan import Plan
+from lossbook.records.sweep import SweepPlan
 
-Planned = Callable[..., Plan]
+Planned = Callable[..., SweepPlan]
 
 
 @pytest.fixture
@@ -21,15 +21,15 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planned:
     """The plan of a command, whose jobs are not run."""
     monkeypatch.chdir(tmp_path)
     kept: dict[str, Any] = {}
-    monkeypatch.setattr("lossbook.sweeps.sweep.run", lambda *given: kept.update(given=given))
+    monkeypatch.setattr("lossbook.sweeps.sweep.run_sweep", lambda *given: kept.update(given=given))
 
-    def planned(*arguments: str) -> Plan:
+    def planned(*arguments: str) -> SweepPlan:
         monkeypatch.setattr(sys, "argv", ["scripts/train.py", *arguments])
         assert command("train", lambda *_: pytest.fail("a single run"), sweeper="lossbook") == 0
         folder, plan, _, _, how = kept["given"]
-        assert Plan.read(folder) == plan
+        assert SweepPlan.read(folder) == plan
         assert how == "one process"
-        found: Plan = plan
+        found: SweepPlan = plan
         return found
 
     return planned
@@ -85,7 +85,7 @@ def test_a_folder_that_holds_a_sweep_is_not_taken_for_another(
     planned("-m", "seed=0,1", "hydra.sweep.dir=sweep")
     with pytest.raises(AssertionError):
         planned("-m", "seed=0,1,2", "hydra.sweep.dir=sweep")
-    assert capsys.readouterr().err.startswith("hydra.sweep.dir=sweep\n  A new sweep wants an empty folder.")
+    assert capsys.readouterr().err.startswith("hydra.sweep.dir=sweep\n  A new sweep needs an empty folder.")
 
 
 def test_what_others_log_is_left_as_it_is(planned: Planned) -> None:

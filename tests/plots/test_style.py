@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lossbook.plots.style import picture
+from lossbook.plots.style import LOST, REST, WINNER, line_styles, picture
 
 
 def test_a_png_of_the_size_that_was_asked_for_in_folders_that_are_made(tmp_path: Path) -> None:
@@ -31,3 +31,11 @@ def test_dollars_in_names_are_no_formula_and_those_of_the_axis_are(tmp_path: Pat
     assert not axes.title.get_parse_math()
     assert all(tick.get_parse_math() for tick in axes.get_yticklabels())
     assert not any(tick.get_parse_math() for tick in axes.get_xticklabels())
+
+
+def test_only_winners_have_their_colour_and_no_two_look_alike() -> None:
+    found = line_styles([True, True, *[False] * 20])
+    assert len(set(found)) == 22
+    assert [color == WINNER for color, _ in found] == [True, True, *[False] * 20]
+    assert LOST not in {color for color, _ in found}
+    assert line_styles([True, False]) == [(WINNER, "-"), (REST, "-")]

@@ -18,7 +18,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from lossbook.plots.style import picture
-from lossbook.report import heat_map, learning, ranking, swept
+from lossbook.report import heat_map, learning_curves, parameter_plot, ranking_plot
 from lossbook.report.content import Report
 from lossbook.report.terminal import print_short
 
@@ -122,7 +122,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
             yield figure
             seen.append(figure)
 
-    for module in (ranking, learning, heat_map, swept):
+    for module in (ranking_plot, learning_curves, heat_map, parameter_plot):
         monkeypatch.setattr(module, "picture", watched)
     return seen
 

@@ -18,7 +18,7 @@ def test_runs_are_counted_by_how_they_ended(tmp_path: Path, run: Write) -> None:
     (run(tmp_path / "d", seed=3) / "metrics.json").unlink()
     made = report([tmp_path])
     assert (
-        counts(made) == "4 runs: 1 completed, 1 failed, 1 no figure, 1 unfinished (1 of 4 unfinished: ranks may change)"
+        counts(made) == "4 runs: 1 completed, 1 failed, 1 no result, 1 unfinished (1 of 4 unfinished: ranks may change)"
     )
     assert [one.folder.name for one in made.lost] == ["b", "c", "d"]
     assert made.readme == tmp_path / "report" / "README.md"
@@ -62,9 +62,9 @@ def test_data_that_nobody_chose_is_told_where_it_differs(
     assert different_data(report([tmp_path])) == ""
     run(tmp_path / "diabetes", loss="mse", choices={"data": "diabetes"}, primary="val/r2")
     made = report([tmp_path])
-    told = "different data, which each loss chose: digits (2), diabetes (1); data=digits compares"
+    told = "use the default data of each loss: digits (2), diabetes (1); data=digits compares"
     assert told in different_data(made)
-    assert "different data, which each loss chose: digits (2), diabetes (1)" in made.readme.read_text()
-    assert "different data" in printed(made)
+    assert "use the default data of each loss: digits (2), diabetes (1)" in made.readme.read_text()
+    assert "use the default data of each loss" in printed(made)
     run(tmp_path / "wine", overrides=["data=wine"], choices={"data": "wine"})
     assert different_data(report([tmp_path])) == ""  # it was chosen

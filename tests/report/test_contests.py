@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from lossbook.report.contests import contests, place_of, titles
-from lossbook.report.plan import Job
-from lossbook.report.runs import Run, find
+from lossbook.report.runs import Run, find_runs
 
 Write = Callable[..., Path]
 
 
 def grouped(folder: Path) -> tuple[dict[str, list[str]], list[Run]]:
-    runs, _ = find([folder])
+    runs, _ = find_runs([folder])
     found, unplaced = contests(runs)
     return dict(
         zip(titles(list(found)), [[run.name for run in members] for members in found.values()], strict=True)
@@ -53,13 +52,13 @@ def test_a_run_that_died_early_belongs_to_its_kin(tmp_path: Path, run: Write, sw
 def test_nothing_is_guessed_where_two_contests_would_do(tmp_path: Path, run: Write) -> None:
     run(tmp_path / "a", loss="mse")
     run(tmp_path / "b", loss="mse", choices={"data": "mnist"})
-    runs, _ = find([tmp_path])
+    runs, _ = find_runs([tmp_path])
     found, _ = contests(runs)
-    assert place_of(Job(0, "", ("loss=mse",)), found) is None
-    where = place_of(Job(0, "", ("loss=mse", "data=mnist", "data.batch_size=7")), found)
+    assert place_of(Run(Path(), "", overrides=("loss=mse",)), found) is None
+    where = place_of(Run(Path(), "", overrides=("loss=mse", "data=mnist", "data.batch_size=7")), found)
     assert where is not None
     assert where.data == "mnist"
-    assert place_of(Job(0, "", ("loss=mse", "data=mnist", "data.limit=7")), found) is None
+    assert place_of(Run(Path(), "", overrides=("loss=mse", "data=mnist", "data.limit=7")), found) is None
 
 
 def test_old_records_without_a_direction_take_it_from_others(tmp_path: Path, run: Write) -> None:
@@ -107,14 +106,14 @@ def test_where_batches_are_counted_their_size_says_which_samples_there_are(
     run(tmp_path / "b", values={"data.batch_size": 32})
     run(tmp_path / "c", values={"data.batch_size": 16, **first}, loss="mse")
     run(tmp_path / "d", values={"data.batch_size": 32, **first}, loss="mse")
-    runs, _ = find([tmp_path])
+    runs, _ = find_runs([tmp_path])
     found, _ = contests(runs)
     assert sorted([run.name for run in members] for members in found.values()) == [["a", "b"], ["c"], ["d"]]
-    assert place_of(Job(0, "", ("loss=mse",)), found) is None
-    where = place_of(Job(0, "", ("loss=mse", "data.batch_size=32")), found)
+    assert place_of(Run(Path(), "", overrides=("loss=mse",)), found) is None
+    where = place_of(Run(Path(), "", overrides=("loss=mse", "data.batch_size=32")), found)
     assert where is not None
     assert ("data.batch_size", "32") in where.details
-    assert place_of(Job(0, "", ("loss=cross_entropy", "data.batch_size=7")), found) is not None
+    assert place_of(Run(Path(), "", overrides=("loss=cross_entropy", "data.batch_size=7")), found) is not None
 
 
 @pytest.mark.parametrize(("primary", "apart"), [("val/top1", True), ("val/loss", True), ("val/recall_at_1", False)])

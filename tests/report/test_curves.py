@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from lossbook.report.curves import Curves, curves, read
+from lossbook.report.curves import BoardCurves, board_curves, read
 from lossbook.report.leaderboard import boards
-from lossbook.report.runs import find
+from lossbook.report.runs import find_runs
 from lossbook.report.settings import varied
 
 Write = Callable[..., Path]
 TAG = "val/acc"
 
 
-def curves_of(folder: Path) -> Curves:
-    runs, _ = find([folder])
+def curves_of(folder: Path) -> BoardCurves:
+    runs, _ = find_runs([folder])
     ((board,), _) = boards(runs, varied(runs))
-    return curves(board)
+    return board_curves(board)
 
 
 def rounded(line: dict[int, float]) -> dict[int, float]:

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from lossbook.report.heat_map import draw, fits
+from lossbook.report.heat_map import draw_heat_map, has_heat_map
 from lossbook.report.leaderboard import Board, boards
-from lossbook.report.plan import Job
-from lossbook.report.runs import find
+from lossbook.report.runs import Run, find_runs
 from lossbook.report.settings import varied
 
 Write = Callable[..., Path]
@@ -19,7 +18,7 @@ LOSSES, OPTIMS = ("mse", "l1", "smooth_l1"), ("adam", "sgd")
 
 
 def board_of(folder: Path) -> Board:
-    runs, _ = find([folder])
+    runs, _ = find_runs([folder])
     ((board,), _) = boards(runs, varied(runs))
     return board
 
@@ -36,9 +35,9 @@ def test_a_cell_a_pair(tmp_path: Path, run: Write, figures: list[Figure]) -> Non
     run(tmp_path / "x", None, loss="l1", optim="sgd", status="failed")
     run(tmp_path / "y", 0.9, loss="mse", optim="adam", seed=1)
     board = board_of(tmp_path)
-    refused = [Job(9, "", ("loss=mse", "optim=sgd"), "they do not fit")]
-    assert fits(board, refused)
-    caption = draw(board, refused, tmp_path / "h.png")
+    refused = [Run(Path(), "", overrides=("loss=mse", "optim=sgd"))]
+    assert has_heat_map(board, refused)
+    caption = draw_heat_map(board, refused, tmp_path / "h.png")
     axes, bar = figures[0].axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["smooth_l1", "l1", "mse"]  # the best on top
     assert [label.get_text() for label in axes.get_xticklabels()] == ["adam", "sgd"]
@@ -69,7 +68,7 @@ def test_numbers_are_in_their_order_and_one_far_behind_keeps_the_colours(
             values = {"optim.lr": lr}
             run(tmp_path / f"{lr}{optim}", figure, optim=optim, overrides=[f"optim.lr={lr}"], values=values)
     board = board_of(tmp_path)
-    caption = draw(board, [], tmp_path / "h.png")
+    caption = draw_heat_map(board, [], tmp_path / "h.png")
     axes, _ = figures[0].axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["0.001", "0.01", "0.1"]
     assert axes.images[0].get_clim() == pytest.approx((0.9001 - 0.15 * 0.0099, 0.91))  # 0.1 is darker than 0.9001
@@ -81,22 +80,22 @@ def test_lists_of_numbers_are_in_the_order_of_these(tmp_path: Path, run: Write, 
         for optim in OPTIMS:
             named = {"overrides": [f"model.channels={channels}"], "values": {"model.channels": channels}}
             run(tmp_path / f"{at}{optim}", 0.9 - at / 10, optim=optim, **named)
-    draw(board_of(tmp_path), [], tmp_path / "h.png")
+    draw_heat_map(board_of(tmp_path), [], tmp_path / "h.png")
     labels = figures[0].axes[0].get_yticklabels()
     assert [label.get_text() for label in labels] == ["[8,9]", "[8,16]", "[16,32]", "[128]"]
 
 
 def test_it_wants_two_settings_and_most_of_the_pairs(tmp_path: Path, run: Write) -> None:
     run(tmp_path / "0", loss="a", optim="x")
-    assert not fits(board_of(tmp_path), [])
+    assert not has_heat_map(board_of(tmp_path), [])
     run(tmp_path / "1", loss="a", optim="y")
-    assert not fits(board_of(tmp_path), [])
+    assert not has_heat_map(board_of(tmp_path), [])
     run(tmp_path / "2", loss="b", optim="z")
-    assert not fits(board_of(tmp_path), [])  # three of six
+    assert not has_heat_map(board_of(tmp_path), [])  # three of six
     run(tmp_path / "3", loss="b", optim="x")
-    assert fits(board_of(tmp_path), [])
+    assert has_heat_map(board_of(tmp_path), [])
     run(tmp_path / "4", loss="b", optim="x", overrides=["scheduler=none"], choices={"scheduler": "none"})
-    assert not fits(board_of(tmp_path), [])
+    assert not has_heat_map(board_of(tmp_path), [])
 
 
 def test_nineteen_by_fifteen(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
@@ -105,10 +104,10 @@ def test_nineteen_by_fifteen(tmp_path: Path, run: Write, figures: list[Figure]) 
         for optim in range(15):
             names = {"loss": f"a_loss_of_name_{loss}", "optim": f"optimizer_{optim}"}
             if (loss + optim) % 4 == 3:
-                jobs.append(Job(0, "", tuple(f"{key}={value}" for key, value in names.items()), "no"))
+                jobs.append(Run(Path(), "", overrides=tuple(f"{key}={value}" for key, value in names.items())))
             else:
                 run(tmp_path / f"{loss}-{optim}", 0.5 + loss / 50 + optim / 1000, **names)
-    draw(board_of(tmp_path), jobs, tmp_path / "h.png")
+    draw_heat_map(board_of(tmp_path), jobs, tmp_path / "h.png")
     axes, _ = figures[0].axes
     assert len(axes.get_yticklabels()) == 19
     assert sum(text.get_text() == "refused" for text in axes.texts) == len(jobs)
@@ -122,5 +121,5 @@ def test_where_all_are_equal_there_is_no_scale(tmp_path: Path, run: Write, figur
     for loss in LOSSES:
         for optim in OPTIMS:
             run(tmp_path / f"{loss}{optim}", 1.0, loss=loss, optim=optim)
-    draw(board_of(tmp_path), [], tmp_path / "n.png")
+    draw_heat_map(board_of(tmp_path), [], tmp_path / "n.png")
     assert len(figures[0].axes) == 1

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossbook.report.leaderboard import Spread, boards, shown
-from lossbook.report.runs import Run, find
+from lossbook.report.runs import Run, find_runs
 from lossbook.report.settings import varied
 
 Write = Callable[..., Path]
 
 
 def board_of(folder: Path) -> list:
-    runs, _ = find([folder])
+    runs, _ = find_runs([folder])
     return boards(runs, varied(runs))[0]
 
 
@@ -105,7 +105,7 @@ def test_only_completed_runs_count_and_the_others_are_counted(tmp_path: Path, ru
     (board,) = board_of(tmp_path)
     best, last = board.rows
     assert (best.figure.mean, best.figure.deviation, best.seeds, best.rank) == (0.5, None, "1 of 6", 1)
-    assert best.ending == "failed, pruned, interrupted, no figure, unfinished"
+    assert best.ending == "failed, pruned, interrupted, no result, unfinished"
     assert (last.label, last.rank, last.seeds, str(last.figure)) == ("sgd", None, "0 of 1", "")
 
 
@@ -161,7 +161,7 @@ def test_broken_records_do_not_stop_the_others(tmp_path: Path, run: Write) -> No
     (run(tmp_path / "b", seed=1) / "metrics.json").write_text('{"status": "comp')
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "metrics.json").write_text(json.dumps({"metrics": {"val/acc": 1}}))
-    runs, _ = find([tmp_path])
+    runs, _ = find_runs([tmp_path])
     ((board,), unplaced) = boards(runs, varied(runs))
     assert [row.seeds for row in board.rows] == ["1 of 2"]
     assert [one.name for one in unplaced] == ["c"]  # it does not say what it is

@@ -11,7 +11,7 @@ def test_labels_are_short_and_differ() -> None:
     assert labels(["loss", "optim.lr"], [["mse", "0.1"]]) == ["mse, lr=0.1"]
     assert labels(["a.lr", "b.lr"], [["1", "2"]]) == ["a.lr=1, b.lr=2"]
     assert labels(["optim", "optim.momentum", "scheduler"], [["adam", "", "none"]]) == ["adam, scheduler=none"]
-    assert labels(["optim.momentum"], [[""]]) == ["as it stands"]
+    assert labels(["optim.momentum"], [[""]]) == ["defaults"]
 
 
 @given(st.lists(st.tuples(st.text("ab", max_size=60), st.text("ab", max_size=60)), unique=True, max_size=12))

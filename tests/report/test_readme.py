@@ -48,4 +48,4 @@ def test_why_equal_figures_have_different_ranks(
 ) -> None:
     for optim, loss in zip(("adam", "sgd"), losses, strict=True):
         run(tmp_path / optim, 0.9, optim=optim, metrics={"val/loss": loss})
-    assert ("Equal figures are ordered by val/loss." in report([tmp_path]).readme.read_text()) == said
+    assert ("Ties are ordered by val/loss." in report([tmp_path]).readme.read_text()) == said

@@ -155,7 +155,7 @@ def test_a_page_that_is_no_report_is_left_alone_and_so_are_its_pictures(tmp_path
     docs.mkdir()
     (docs / "README.md").write_text("# Mine\n\n![arch](arch.png)\n")
     (docs / "arch.png").write_bytes(b"x")
-    with pytest.raises(UserError, match="is no report") as refused:
+    with pytest.raises(UserError, match="is not a report") as refused:
         report([tmp_path / "runs"], docs)
     assert sorted(path.name for path in docs.iterdir()) == ["README.md", "arch.png"]
     made = report([tmp_path / "runs"], Path(refused.value.problems[0].fix.removeprefix("out=")))
@@ -164,7 +164,7 @@ def test_a_page_that_is_no_report_is_left_alone_and_so_are_its_pictures(tmp_path
 
 def test_who_looks_for_runs_before_there_are_any_is_told_how_to_make_some(tmp_path: Path, run: Write) -> None:
     (tmp_path / "output").mkdir()
-    with pytest.raises(UserError, match=r"Fix: python scripts/train.py first"):
+    with pytest.raises(UserError, match=r"Fix: run python scripts/train.py first"):
         report([tmp_path / "outputs"])
     run(tmp_path / "output" / "mse-adam" / "0")
     with pytest.raises(UserError, match=rf"Fix: {tmp_path / 'output'}$"):
@@ -201,6 +201,6 @@ def test_runs_that_do_not_say_what_their_data_held_are_marked(
     made = report([tmp_path])
     page, shown = made.readme.read_text(), printed(made)
     for text in (page, shown):
-        assert "† One run does not say what the data held" in text
+        assert "† One run has no data fingerprint" in text
         assert len([line for line in text.splitlines() if "1†" in line and "sgd" in line]) == 1
         assert not [line for line in text.splitlines() if "†" in line and "adam" in line]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lossbook.report.settings import renamed, telling, text, value_of, varied
+from lossbook.report.settings import distinguishing, renamed, text, value_of, varied
 
 
 def made(*overrides: str, choices: Any = None, **config: Any) -> SimpleNamespace:
@@ -74,10 +74,13 @@ def of_optim(optim: str, lr: float, *overrides: str, **more: Any) -> SimpleNames
 def test_what_follows_from_a_choice_is_no_setting() -> None:
     keys = ["optim", "optim.lr"]
     adam, sgd = of_optim("adam", 0.003), of_optim("sgd", 0.05)
-    assert telling([adam, sgd], keys) == ("optim",)
-    assert telling([adam, sgd, of_optim("sgd", 0.1, "optim.lr=0.1")], keys) == ("optim", "optim.lr")  # two values
-    assert telling([adam, of_optim("sgd", 0.05, "optim.lr=0.05")], keys) == ("optim", "optim.lr")  # it was named
-    assert telling([adam, adam], keys) == ()
+    assert distinguishing([adam, sgd], keys) == ("optim",)
+    assert distinguishing([adam, sgd, of_optim("sgd", 0.1, "optim.lr=0.1")], keys) == (
+        "optim",
+        "optim.lr",
+    )  # two values
+    assert distinguishing([adam, of_optim("sgd", 0.05, "optim.lr=0.05")], keys) == ("optim", "optim.lr")  # it was named
+    assert distinguishing([adam, adam], keys) == ()
 
 
 def test_what_is_not_known_of_a_run_that_died_early_is_no_other_value() -> None:
@@ -85,9 +88,9 @@ def test_what_is_not_known_of_a_run_that_died_early_is_no_other_value() -> None:
     for one in (adam, sgd):
         one.config["choices"]["data"] = "digits"
     died = made("optim=adam")
-    assert telling([adam, sgd, died], ["optim", "data", "optim.lr"]) == ("optim",)
-    assert telling([adam, died], ["optim", "data", "optim.lr"]) == ()
-    assert telling([adam, made("data=mnist")], ["data"]) == ("data",)
+    assert distinguishing([adam, sgd, died], ["optim", "data", "optim.lr"]) == ("optim",)
+    assert distinguishing([adam, died], ["optim", "data", "optim.lr"]) == ()
+    assert distinguishing([adam, made("data=mnist")], ["data"]) == ("data",)
 
 
 def test_an_experiment_is_a_setting_only_where_nothing_else_tells() -> None:

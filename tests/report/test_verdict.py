@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from lossbook.report.leaderboard import Board, boards
-from lossbook.report.runs import find
+from lossbook.report.runs import find_runs
 from lossbook.report.settings import varied
 from lossbook.report.verdict import chance, verdict, winner
 
@@ -20,7 +20,7 @@ def board_of(folder: Path, run: Write, **seeds: tuple[float | None, ...]) -> Boa
         for seed, value in enumerate(values):
             loss = {"metrics": {"val/loss": len(optim)}}  # the longer name has the higher loss
             run(folder / f"{optim}{seed}", value, optim=optim, seed=seed, **loss)
-    runs, _ = find([folder])
+    runs, _ = find_runs([folder])
     ((board,), _) = boards(runs, varied(runs))
     return board
 
@@ -36,7 +36,7 @@ SAID = [
     ),
     (
         {"adam": (0.9,), "sgd": (0.8,)},
-        "adam: 0.9000, one seed, 0.1000 ahead of sgd (0.8000). One seed does not tell skill from luck: run several.",
+        "adam: 0.9000, one seed, 0.1000 ahead of sgd (0.8000). One seed cannot separate skill from luck: run several.",
     ),
     (
         {"sgd": (0.9, 0.8), "adam": (0.8, 0.9)},
@@ -44,21 +44,21 @@ SAID = [
     ),
     (
         {"adam": (0.901, 0.9, 0.902), "sgd": (0.8, 0.801, 0.802), "muon": (0.9, 0.9, 0.6)},
-        "adam: 0.9010 ± 0.0010 over 3 seeds, 0.1000 ahead of sgd (0.8010 ± 0.0010). That is hardly chance (Welch's"
+        "adam: 0.9010 ± 0.0010 over 3 seeds, 0.1000 ahead of sgd (0.8010 ± 0.0010). This is significant (Welch's"
         " t-test over seeds: p < 0.001).",
     ),
     (
         {"adam": (0.901, 0.9, 0.902), "sgd": (0.8,)},
-        "adam: 0.9010 ± 0.0010 over 3 seeds, 0.1010 ahead of sgd (0.8000). One seed does not tell skill from luck: run"
-        " several.",
+        "adam: 0.9010 ± 0.0010 over 3 seeds, 0.1010 ahead of sgd (0.8000). One seed cannot separate skill from"
+        " luck: run several.",
     ),
     (
         {"adam": (0.9, None), "sgd": (0.8, 0.8)},
-        "adam: 0.9000 over 1 of 2 seeds, 0.1000 ahead of sgd (0.8000 ± 0.0000). One seed does not tell skill from luck:"
-        " run several.",
+        "adam: 0.9000 over 1 of 2 seeds, 0.1000 ahead of sgd (0.8000 ± 0.0000). One seed cannot separate skill from"
+        " luck: run several.",
     ),
     ({"adam": (0.9, 0.7)}, "adam: 0.8000 ± 0.1414 over 2 seeds."),
-    ({"adam": (None,)}, "No run gave a figure."),
+    ({"adam": (None,)}, "No run gave a result."),
 ]
 
 
@@ -86,15 +86,15 @@ def test_chance_where_there_is_no_deviation(tmp_path: Path, run: Write) -> None:
 def test_more_seeds_tell_more(tmp_path: Path, run: Write) -> None:
     adam, sgd = (0.81, 0.79) * 20, (0.80, 0.78) * 20
     said = verdict(board_of(tmp_path / "forty", run, adam=adam, sgd=sgd))
-    assert said.endswith("That is hardly chance (Welch's t-test over seeds: p < 0.001).")
+    assert said.endswith("This is significant (Welch's t-test over seeds: p < 0.001).")
     said = verdict(board_of(tmp_path / "four", run, adam=adam[:4], sgd=sgd[:4]))
-    assert said.endswith("No clear win, chance may do that (Welch's t-test over seeds: p = 0.27).")
+    assert said.endswith("Not significant (Welch's t-test over seeds: p = 0.27).")
 
 
 @pytest.mark.parametrize(
     ("third", "ending"),
     [
-        ((0.89, 0.87, 0.9), "p = 0.74); the next 3 after the winner cannot be told from it."),
+        ((0.89, 0.87, 0.9), "p = 0.74); the next 3 after the winner cannot be distinguished from it."),
         ((0.879, 0.879, 0.7), "p = 0.74)."),  # all seeds are worse, though p = 0.31
         ((0.88,), "p = 0.74)."),
         ((0.87, 0.871, 0.872), "p = 0.74)."),
@@ -116,11 +116,11 @@ def test_what_agrees_in_six_digits_is_level_whoever_comes_first(tmp_path: Path, 
     ("losses", "seeds", "said"),
     [
         ("abcd", 1, "a, adam: 0.9000, one seed, level with b, adam, c, adam and d, adam."
-         " One seed does not tell skill from luck: run several."),
+         " One seed cannot separate skill from luck: run several."),
         ("ab", 2, "a, adam: 0.8500 ± 0.0707 over 2 seeds, level with b, adam. Two seeds say little; the next 1"
-         " after them cannot be told from them: run more."),
+         " after them cannot be distinguished from them: run more."),
         ("abcde", 3, "a, adam: 0.8000 ± 0.1000 over 3 seeds, level with b, adam, c, adam and 2 more. No clear win; the"
-         " next 1 after them cannot be told from them."),
+         " next 1 after them cannot be distinguished from them."),
     ],
 )  # fmt: skip
 def test_different_losses_that_tie_are_level(tmp_path: Path, run: Write, losses: str, seeds: int, said: str) -> None:
@@ -129,7 +129,7 @@ def test_different_losses_that_tie_are_level(tmp_path: Path, run: Write, losses:
             run(tmp_path / f"{loss}{seed}", 0.9 - seed / 10, loss=loss, seed=seed, metrics={"val/loss": 9 - at})
     for seed in range(seeds):
         run(tmp_path / f"sgd{seed}", 0.89 - seed / 10, loss="z", optim="sgd", seed=seed)
-    runs, _ = find([tmp_path])
+    runs, _ = find_runs([tmp_path])
     ((board,), _) = boards(runs, varied(runs))
     assert verdict(board) == said
     assert [row.rank for row in board.rows] == [1] * len(losses) + [len(losses) + 1]
@@ -140,7 +140,7 @@ def test_a_changed_argument_makes_another_loss(tmp_path: Path, run: Write) -> No
     for at, margin in enumerate((1.0, 2.0)):
         named = {"overrides": [f"loss.margin={margin}"], "values": {"loss.margin": margin}}
         run(tmp_path / str(at), 0.9, **named, metrics={"val/loss": margin})
-    runs, _ = find([tmp_path])
+    runs, _ = find_runs([tmp_path])
     ((board,), _) = boards(runs, varied(runs))
     assert [(row.label, row.rank) for row in board.rows] == [("margin=1", 1), ("margin=2", 1)]
 
@@ -154,7 +154,7 @@ def test_the_loss_stands_before_the_optimizer_whatever_is_shared(tmp_path: Path,
     of("both", ("mse", "adam", 0.1), ("mse", "adam", 0.2))
     of("optim", ("mse", "sgd", 0.1), ("l1", "sgd", 0.2), data="diabetes")
     of("loss", ("l1", "adam", 0.1), ("l1", "sgd", 0.1), data="mnist")
-    runs, _ = find([tmp_path])
+    runs, _ = find_runs([tmp_path])
     for keys in (("loss", "optim", "optim.lr"), ("optim", "loss", "optim.lr")):
         found, _ = boards(runs, keys)
         assert {board.contest.data: winner(board) for board in found} == {

@@ -76,7 +76,7 @@ def test_what_fails_fails_alone_and_is_run_again_when_asked(tmp_path: Path) -> N
     messages = [record.get("message", "") for _, record in sorted(records(tmp_path / "mine/sweep").items())]
     assert messages[0] == "ZeroDivisionError: the user's own"
     assert "SIGKILL" in messages[1]
-    assert messages[2] == "No end after 8 s, the timeout."
+    assert messages[2] == "Not finished after 8 s, the timeout."
     assert all(message in out for message in messages)
     readme = (tmp_path / "mine/sweep/report/README.md").read_text()
     assert "the user's own" in readme
@@ -122,7 +122,7 @@ def test_joblib_runs_jobs_beside_each_other_with_a_thread_each(tmp_path: Path) -
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert "refused 2" in out
-    assert "2 processes beside each other" in out
+    assert "2 processes in parallel" in out
     assert status(tmp_path / "sweep") == ["completed"] * 2
     for number in (0, 1):
         assert "1 thread" in (tmp_path / f"sweep/{number}/output.txt").read_text()
@@ -145,7 +145,7 @@ def test_who_stops_a_sweep_finds_all_of_it_saved(
     process.send_signal(stopped_by)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + stopped_by
-    assert "what is trained is saved" in err
+    assert "runs are saved after this step" in err
     assert "go on   python" in out
     assert status(tmp_path / "sweep") == ["interrupted"] * len(at_once)
 

@@ -9,16 +9,16 @@ import pytest
 
 from lossbook.config.options import conf_folder
 from lossbook.search.command import OPTIONS
-from lossbook.search.comparable import make_plan
-from lossbook.search.plan import Plan
-from lossbook.sweeps.ledger import Ending, standing
+from lossbook.search.make_plan import make_plan
+from lossbook.search.plan import SearchPlan
+from lossbook.sweeps.job_state import JobState, state_of
 
 
 @pytest.fixture(scope="session")
-def planned() -> Callable[..., Plan]:
+def planned() -> Callable[..., SearchPlan]:
     """A search's plan from its arguments; the search's own keys as keywords."""
 
-    def make(*arguments: str, **how: Any) -> Plan:
+    def make(*arguments: str, **how: Any) -> SearchPlan:
         options = {**OPTIONS, **{f"search.{key}": value for key, value in how.items()}}
         return make_plan(arguments, [conf_folder()], options, ["scripts/search.py", *arguments])
 
@@ -43,7 +43,7 @@ class StandIn:
         timeout: float | None = None,
         retry: bool = False,
         pruning: Any = None,
-    ) -> Ending:
+    ) -> JobState:
         values = dict(one.split("=", 1) for one in overrides)
         lr = float(values["optim.lr"])
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ class StandIn:
             "metrics": {} if failed else {"val/acc": round(1 - abs(lr - 0.01), 2), "val/loss": lr},
         }
         (folder / "metrics.json").write_text(json.dumps(record))
-        return standing(folder)
+        return state_of(folder)
 
     def interrupt(self) -> None: ...
     def kill(self) -> None: ...
@@ -66,5 +66,5 @@ class StandIn:
 
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
-    monkeypatch.setattr("lossbook.sweeps.crew.Worker", StandIn)
+    monkeypatch.setattr("lossbook.sweeps.worker_pool.Worker", StandIn)
     return StandIn

@@ -9,7 +9,7 @@ import pytest
 from lossbook.search import command as module
 from lossbook.search import storage
 from lossbook.search.command import command
-from lossbook.search.plan import Plan
+from lossbook.search.plan import SearchPlan
 from lossbook.search.trials import Trial, of_study
 
 LR = "optim.lr=interval(1e-4,1e-1)"
@@ -19,8 +19,8 @@ LR = "optim.lr=interval(1e-4,1e-1)"
 def search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stand_in: Any, capsys: Any) -> Any:
     """Runs the command in an empty folder, without training; gives the exit code and what was printed."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("lossbook.search.pictures.draw", lambda *arguments: [])
-    monkeypatch.setattr("lossbook.search.importance.importances", lambda *arguments: [])
+    monkeypatch.setattr("lossbook.search.plots.draw_search", lambda *arguments: [])
+    monkeypatch.setattr("lossbook.search.trials.importances", lambda *arguments: [])
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["scripts/search.py", *arguments])
@@ -42,7 +42,7 @@ def test_a_search_ends_with_the_command_of_its_best_trial(search: Any) -> None:
     assert (code, len(trials)) == (0, 6)
     assert f"python scripts/train.py seed=3 optim.lr={best.values['optim.lr']:.4g}" in out
     assert out.count("  #") == 6
-    assert Plan.read(Path("found")).command[1] == LR
+    assert SearchPlan.read(Path("found")).command[1] == LR
 
 
 @pytest.mark.slow
@@ -59,8 +59,8 @@ def test_another_search_in_its_folder_is_refused(search: Any) -> None:
     search(LR, "search.trials=2", "hydra.sweep.dir=found")
     code, _, err = search("optim.lr=interval(1e-3,1e-1)", "search.resume=found")
     assert (code, len(found())) == (1, 2)
-    assert "its trials were drawn from that" in err
-    assert "began with search.seed=0" in search("search.resume=found", "search.seed=1")[2]
+    assert "trials of the search were sampled from" in err
+    assert "started with search.seed=0" in search("search.resume=found", "search.seed=1")[2]
 
 
 def test_it_goes_on_where_it_was_begun(search: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_it_goes_on_where_it_was_begun(search: Any, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path / "other")
     code, _, err = search("search.resume=../found", "search.trials=3")
     assert (code, len(found("../found"))) == (1, 2)
-    assert f"It was begun in {tmp_path}, where" in err
+    assert f"It was started in {tmp_path}, where" in err
 
 
 def test_several_workers_share_the_trials(search: Any) -> None:
@@ -102,7 +102,7 @@ def test_ctrl_c_ends_with_what_there_is_and_how_to_go_on(search: Any, stand_in: 
         if len(waited) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("lossbook.sweeps.crew._wait", wait)
+    monkeypatch.setattr("lossbook.sweeps.worker_pool._wait", wait)
     code, out, _ = search(LR, "search.trials=4", "hydra.sweep.dir=found")
     assert code == 130
     assert "best     python scripts/train.py" in out
@@ -113,15 +113,15 @@ def test_ctrl_c_ends_with_what_there_is_and_how_to_go_on(search: Any, stand_in: 
     ("arguments", "says"),
     [
         (["search.pruner=medain"], "search.pruner=median"),
-        (["search.trials=0"], "from 1 on"),
+        (["search.trials=0"], "at least 1"),
         (["search.timeout=soon"], "search.timeout=600"),
         (["search.trails=3"], "search.trials"),
         (["search.resume=nowhere"], "holds no search.json"),
-        (["-m", LR], "a sweep of its own"),
-        (["ckpt=x.ckpt", LR], "from the same checkpoint"),
-        (["hydra/launcher=joblib", LR], "Hydra has no part"),
+        (["-m", LR], "needs no -m"),
+        (["ckpt=x.ckpt", LR], "from its checkpoint"),
+        (["hydra/launcher=joblib", LR], "only hydra.sweep.dir"),
         (["--config-dir", "nowhere", LR], "no such folder"),
-        (["optim.lr=0.1"], "needs something to vary"),
+        (["optim.lr=0.1"], "needs a key to vary"),
         (["optim.lr=interval(a,b)"], "Fix: 'optim.lr=interval(1e-4,1e-1)'"),
         (["--cfg", "job", "optim.lr=interval(a,b)"], "Fix: 'optim.lr=interval(1e-4,1e-1)'"),
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -53,22 +54,22 @@ def test_every_sweep_of_hydras_grammar(argument: str, default: Any, expected: Pa
         ("a.b=interval(1e-3,1e-3)", 0.1, "Fix: a.b=0.001$"),
         ("a.b=interval(3,3)", 1, "Fix: a.b=3$"),
         ("a.b=interval(-inf,3)", 1.0, "Fix: 'a.b=interval(1e-4,1e-1)'$"),
-        ("a.b=interval(0.5,8)", 4, "a.b is a whole number.*Fix: 'a.b=interval(1,8)'$"),
-        ("a.b=interval(0.1,0.9)", 4, "a.b is a whole number.*Fix: 'a.b=interval(1,2)'$"),
+        ("a.b=interval(0.5,8)", 4, "a.b must be an integer.*Fix: 'a.b=interval(1,8)'$"),
+        ("a.b=interval(0.1,0.9)", 4, "a.b must be an integer.*Fix: 'a.b=interval(1,2)'$"),
         (
             "a.b=tag(log,interval(0,1))",
             0.0,
-            "positive numbers have a logarithm.*Fix: 'a.b=tag(log,interval(0.01,1.0))'$",
+            "log scale needs positive numbers.*Fix: 'a.b=tag(log,interval(0.01,1.0))'$",
         ),
         ("a.b=tag(log,interval(0,64))", 8, "Fix: 'a.b=tag(log,interval(1,64))'$"),
         ("a.b=tag(log,interval(-2,-1))", 0.0, "Fix: 'a.b=interval(-2.0,-1.0)'$"),
         ("a.b=tag(lag,interval(0,1))", 0.0, "There is no tag lag"),
-        ("a.b=range(3,3)", 1, "up to its stop"),
+        ("a.b=range(3,3)", 1, "its stop"),
         ("a.b=range(0,1,1e-9)", 1, "Fix: 'a.b=interval(0,1)'$"),
         ("a.b=range(1,0,-1e-9)", 1, "Fix: 'a.b=interval(0,1)'$"),
-        ("a.b=interval(0,1),3", 1, "A choice is between values"),
-        ("a.b=glob(*)", 1, "among the options of a group"),
-        ("loss=glob(x*)", None, "Nothing is left"),
+        ("a.b=interval(0,1),3", 1, "A choice must list values"),
+        ("a.b=glob(*)", 1, "options of a group"),
+        ("loss=glob(x*)", None, "nothing to choose"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_with_the_fix(argument: str, default: Any, says: str) -> None:
@@ -125,8 +126,8 @@ def test_a_key_of_some_options_applies_where_they_are_chosen() -> None:
     momentum = Parameter("optim.momentum", low=0.0, high=0.9, only=("optim", ("sgd",)))
     assert momentum.applies({"optim": "sgd"})
     assert not momentum.applies({"optim": "adam"})
-    assert str(momentum) == "0.0 to 0.9   where optim=sgd"
-    assert Parameter.of_json(momentum.to_json()) == momentum
+    assert str(momentum) == "0.0 to 0.9   if optim=sgd"
+    assert Parameter.of_json(asdict(momentum)) == momentum
 
 
 def test_both_ends_and_every_choice_are_probed() -> None:

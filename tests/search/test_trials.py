@@ -2,13 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState, create_trial
 
-from lossbook.search.plan import Plan
-from lossbook.search.trials import Trial, ranked
+from lossbook.search import storage
+from lossbook.search.plan import SearchPlan
+from lossbook.search.trials import Trial, importances, of_study, ranked
 
-Planned = Callable[..., Plan]
+Planned = Callable[..., SearchPlan]
 
 TRIALS = [
     Trial(0, "completed", {}, figure=0.9, loss=0.3),
@@ -45,3 +49,18 @@ def test_figures_are_level_where_single_precision_tells_no_more(planned: Planned
 
 def test_only_what_was_refused_does_not_count() -> None:
     assert [trial.counts for trial in (*TRIALS, Trial(5, "refused", {}))] == [True] * 5 + [False]
+
+
+def test_what_decides_has_the_larger_share(tmp_path: Path, planned: Callable[..., SearchPlan]) -> None:
+    study = storage.create(tmp_path, "max", 40)
+    unit = FloatDistribution(0, 1)
+    for number in range(40):
+        values = {"decides": (number * 0.618) % 1, "idle": (number * 0.414) % 1}
+        state = TrialState.PRUNED if abs(values["decides"] - 0.5) > 0.3 else TrialState.COMPLETE
+        study.add_trial(create_trial(state=state, value=1.0, params=values, distributions=dict.fromkeys(values, unit),
+                                     user_attrs={"record": {"loss": abs(values["decides"] - 0.5)}}))  # fmt: skip
+    best_first = ranked(of_study(study), planned("optim.lr=1,2"))
+    (first, share), _ = importances(study, best_first)
+    assert first == "decides"
+    assert share > 0.6
+    assert importances(study, best_first[:2]) == []

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from lossbook.records.sweep import SweepJob
 from lossbook.sweeps import progress
-from lossbook.sweeps.plan import Job
-from lossbook.sweeps.progress import Progress
+from lossbook.sweeps.progress import SweepProgress
 
-JOBS = [Job(0, "loss=mse", ()), Job(1, "loss=[l1]", ())]
+JOBS = [SweepJob(0, "loss=mse", ()), SweepJob(1, "loss=[l1]", ())]
 
 
 def within(seconds: float, condition: Callable[[], bool]) -> None:
@@ -36,7 +36,7 @@ def end(folder: Path, status: str = "completed", **more: object) -> None:
 def test_rows_come_once_in_the_order_of_ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_PERIOD_S", 0.01)
     text = io.StringIO()
-    with Progress(tmp_path, JOBS, Console(file=text, width=200)) as watching:
+    with SweepProgress(tmp_path, JOBS, Console(file=text, width=200)) as watching:
         end(tmp_path / "1", "failed", message="a [bold] mistake\nin two lines", primary=None, metrics={})
         within(60, lambda: bool(text.getvalue()))
         end(tmp_path / "0")
@@ -50,7 +50,7 @@ def test_rows_come_once_in_the_order_of_ending(tmp_path: Path, monkeypatch: pyte
 def test_figures_of_an_earlier_attempt_are_not_taken_for_new_ones(tmp_path: Path) -> None:
     end(tmp_path / "0", "failed", message="before")
     text = io.StringIO()
-    with Progress(tmp_path, JOBS[:1], Console(file=text, width=200)):
+    with SweepProgress(tmp_path, JOBS[:1], Console(file=text, width=200)):
         pass
     assert text.getvalue() == ""
 
@@ -59,10 +59,10 @@ def test_a_terminal_shows_what_is_under_way(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(progress, "_PERIOD_S", 0.01)
     end(tmp_path / "0")
     text = io.StringIO()
-    with Progress(tmp_path, JOBS, Console(file=text, width=200, force_terminal=True)) as watching:
-        assert watching._line() == "starting: torch is imported"
+    with SweepProgress(tmp_path, JOBS, Console(file=text, width=200, force_terminal=True)) as watching:
+        assert watching._line() == "starting: importing torch"
         (tmp_path / "1").mkdir()
-        (tmp_path / "1" / "output.txt").write_text("   epoch  train/loss\n    1/20      0.5\n    2/20      0.4\n")
+        (tmp_path / "1" / "progress.json").write_text('{"epoch": 2, "epochs": 20}')
         assert re.fullmatch(r"0 of 2 in \S+ s: #1 loss=\[l1\], epoch 2/20", watching._line())
         end(tmp_path / "0", message="again")
         within(60, lambda: bool(watching._ended))
@@ -72,7 +72,7 @@ def test_a_terminal_shows_what_is_under_way(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_time_that_is_left_runs_down_while_a_job_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    watching = Progress(tmp_path, JOBS, Console(file=io.StringIO()))
+    watching = SweepProgress(tmp_path, JOBS, Console(file=io.StringIO()))
     assert watching._left(2) == ""
     watching._first, watching._last, watching._ended = 100.0, 110.0, [0]
     monkeypatch.setattr(time, "monotonic", lambda: 113.0)
@@ -83,13 +83,13 @@ def test_the_time_that_is_left_runs_down_while_a_job_trains(tmp_path: Path, monk
 
 def test_a_single_job_is_called_by_its_arguments(tmp_path: Path) -> None:
     text = io.StringIO()
-    with Progress(tmp_path, [Job(0, "", ("loss=mse", "seed=3"))], Console(file=text, width=200)):
+    with SweepProgress(tmp_path, [SweepJob(0, "", ("loss=mse", "seed=3"))], Console(file=text, width=200)):
         end(tmp_path / "0")
     assert text.getvalue().startswith("1/1  #0  loss=mse seed=3  val/r2")
 
 
 def test_a_long_message_is_cut(tmp_path: Path) -> None:
     text = io.StringIO()
-    with Progress(tmp_path, JOBS[:1], Console(file=text, width=200)):
+    with SweepProgress(tmp_path, JOBS[:1], Console(file=text, width=200)):
         end(tmp_path / "0", "failed", message="long " * 100)
     assert text.getvalue().endswith("long…\n")

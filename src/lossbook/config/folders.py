@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.errors import UserError, refuse
+from lossbook.records.run import CONFIG
 
 OUTPUTS = Path("outputs")
-CONFIG = "config.yaml"  # by which a folder is known to hold a run
 _SWEEP_CONFIG = "multirun.yaml"  # Hydra writes it as soon as a sweep is asked for, before its jobs are checked
 _PATIENCE_S = 2.0  # for the system to take a folder from a process that was just killed
 _descriptors: set[int] = set()  # of the folders that this process keeps

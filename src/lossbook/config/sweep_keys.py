@@ -59,11 +59,12 @@ def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
                 f"sweep.retry={values['retry']} without sweep.resume.", rule, "sweep.resume=DIR sweep.retry=true"
             )
         return [*arguments, *_own(values)]
-    from lossbook.sweeps.plan import Plan, refuse_elsewhere
+    from lossbook.records.plan_file import SWEEP
+    from lossbook.records.sweep import SweepPlan
 
     folder = Path(values["resume"])
-    plan = Plan.read(folder)
-    refuse_elsewhere(folder, plan.cwd, "sweep.resume")
+    plan = SweepPlan.read(folder)
+    SWEEP.refuse_other_cwd(folder, plan.cwd)
     jobs, hydras = _split(arguments)
     jobs_before, hydras_before = _split(plan.arguments)
     how = {key: text for key, text in taken(plan.command[1:])[0].items() if key in ("timeout", "on_error")}
@@ -87,9 +88,9 @@ def options_before(values: dict[str, str], given: str | None) -> str | None:
     """
     if "resume" not in values:
         return given
-    from lossbook.sweeps.plan import Plan
+    from lossbook.records.sweep import SweepPlan
 
-    kept = next(iter(Plan.read(Path(values["resume"])).folders), None)
+    kept = next(iter(SweepPlan.read(Path(values["resume"])).folders), None)
     if given is not None and str(Path(given).absolute()) != kept:
         raise refuse(f"--config-dir {given}", f"The sweep has {kept or 'none'}, and goes on with it.", "leave it out")
     return kept

@@ -1,8 +1,8 @@
-"""How every picture looks: colours that colour-blind readers tell apart, plain axes, readable letters."""
+"""The style of all pictures: colours that colour-blind readers can distinguish, plain axes, readable text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,13 @@ from lossbook.files import write_whole
 # Okabe and Ito 2008, Color Universal Design
 BLUE, ORANGE, GREEN, RED, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 INK, FAINT = "#222222", "#9A9A9A"
+
+WINNER = ORANGE  # and nothing else has this colour
+REST = BLUE  # if all others look the same
+LOST = RED  # without a result, or far behind
+_OTHERS = (BLUE, GREEN, PURPLE, SKY, INK)
+_LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
+LineStyle = tuple[str, Any]  # colour and dashes
 
 _SETTINGS: Any = {
     "font.size": 11,
@@ -41,9 +48,9 @@ _SETTINGS: Any = {
 
 @contextmanager
 def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of so many inches that is written to ``path`` as PNG at the end, in folders that are made.
+    """Yield a figure of this size in inches, and write it to ``path`` as PNG at the end; makes missing folders.
 
-    It belongs to no window and to no global state, so that pictures may be drawn in any thread, without a display.
+    The figure belongs to no window and no global state: pictures can be drawn in any thread, without a display.
     """
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -52,8 +59,20 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
         write_whole(path, lambda file: figure.savefig(file, dpi=100, format="png"))
 
 
+def line_styles(won: Sequence[bool]) -> list[LineStyle]:
+    """Return a style for each line: winners share their colour, and up to 25 others each look different."""
+    found: list[LineStyle] = []
+    for place, one in enumerate(won):
+        before = sum(other == one for other in won[:place])
+        if one:
+            found.append((WINNER, _LINES[before % len(_LINES)]))
+        else:
+            found.append((_OTHERS[before % len(_OTHERS)], _LINES[before // len(_OTHERS) % len(_LINES)]))
+    return found
+
+
 def _no_formulas(figure: Figure) -> None:
-    """A dollar in the name of an option is a dollar: formulas are what matplotlib itself writes beside its ticks."""
+    """Show dollar signs in names as such; only matplotlib's own tick labels are formulas."""
     kept: set[int] = set()
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         kept.add(id(axis.get_offset_text()))

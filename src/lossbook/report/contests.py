@@ -1,4 +1,4 @@
-"""Which runs may be ranked against each other: those that watched the same metric on the same data."""
+"""Contests: runs can be ranked against each other if they watched the same metric on the same data."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from lossbook.losses.rules import look_up
 from lossbook.report.runs import Run
 from lossbook.report.settings import Configured, leaves, value_of
 
-# of the data, what belongs to training alone: the validation figures are of the same samples whatever it is
+# keys of the data that only affect training: validation samples do not depend on them
 OF_TRAINING = frozenset({"batch_size", "epochs", "augment", "num_workers", "download"})
-# of the trainer, what leaves samples out
+# keys of the trainer that leave validation samples out
 OF_VALIDATION = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
-WITHIN_A_BATCH = ("val/loss", "val/top1")  # where samples are compared with those of their batch
+WITHIN_A_BATCH = ("val/loss", "val/top1")  # metrics that compare samples with the others of their batch
 CONTENT = "data.fingerprint"
 
 
 @dataclass(frozen=True)
 class Contest:
-    """What runs share that may be ranked.
+    """What runs have in common that can be ranked against each other.
 
     Args:
         primary: tag of the metric, on validation.
         mode: ``max`` or ``min``.
-        data: the option's name.
-        details: (key, value) of all else that says which samples there are, and where the metric is the loss, of what.
+        data: name of the data option.
+        details: (key, value) of all else that determines the samples, and the criterion if the metric is the loss.
     """
 
     primary: str
@@ -40,15 +40,15 @@ class Contest:
         return self.primary.rpartition("/")[2]
 
     def better(self, value: float) -> float:
-        """A number that is lower the better the value is."""
+        """Return a number that is lower, the better the value is."""
         return -value if self.mode == "max" else value
 
 
 def contests(runs: Sequence[Run]) -> tuple[dict[Contest, list[Run]], list[Run]]:
-    """The runs by what they can be ranked in, and those for which that is not known.
+    """Group the runs by contest, and return those whose contest is unknown.
 
-    A run that died before it could say what it watches belongs to where its loss and its data are, if that is one
-    place.
+    A run that died before it recorded its metric joins the contest of the runs with its loss and data, if there is
+    exactly one.
     """
     modes = {run.primary: run.mode for run in runs if run.primary and run.mode}
     found: dict[Contest, list[Run]] = defaultdict(list)
@@ -74,10 +74,10 @@ def contests(runs: Sequence[Run]) -> tuple[dict[Contest, list[Run]], list[Run]]:
 
 
 def _by_content(found: Mapping[Contest, Sequence[Run]]) -> dict[Contest, list[Run]]:
-    """The contests told apart by what their data held, where it was not the same in all.
+    """Split the contests whose runs have different data fingerprints.
 
-    A run that does not say (an earlier version's, or of data that is not known by content) stays with the others where
-    there is one such content, and by itself where there are several.
+    A run without a fingerprint (of an earlier version, or of data without one) stays with the others if they have one
+    fingerprint; if they have several, such runs form a contest of their own.
     """
     told: dict[Contest, list[Run]] = defaultdict(list)
     for contest, members in found.items():
@@ -89,7 +89,7 @@ def _by_content(found: Mapping[Contest, Sequence[Run]]) -> dict[Contest, list[Ru
 
 
 def place_of(run: Configured, known: Mapping[Contest, Sequence[Configured]]) -> Contest | None:
-    """The one contest in which there are runs of the same loss on the same data; None where that is not one."""
+    """Return the contest that has runs with the same loss and data; None unless there is exactly one."""
     if not run.config and not run.overrides:
         return None
     where = {contest for contest, members in known.items() for other in members if _akin(run, other, contest)}
@@ -97,7 +97,7 @@ def place_of(run: Configured, known: Mapping[Contest, Sequence[Configured]]) -> 
 
 
 def _akin(run: Configured, other: Configured, contest: Contest) -> bool:
-    """Whether nothing that is known of the one run's loss and data contradicts the other's, which is in the contest."""
+    """Return whether nothing known of a run's loss and data contradicts another run, which is in the contest."""
     stated = tuple(one for one in contest.details if one[0] != CONTENT)
     if run.config.get("data") and _details(run.config, contest.primary) != stated:
         return False
@@ -111,10 +111,10 @@ def _dotted(overrides: Sequence[str]) -> list[str]:
 
 
 def samples(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """All values of a config that say which samples its validation figures are of, in the order of their keys."""
+    """Return all values of a config that determine its validation samples, sorted by key."""
     node = config.get("trainer")
     limits = node if isinstance(node, Mapping) else {}
-    # of a limit 1.0 is all, and 1 a batch; 0 of the others is off
+    # a limit of 1.0 means all, 1 means one batch; 0 turns the others off
     values = [(key, limits.get(key.partition(".")[2])) for key in OF_VALIDATION]
     trainer = [(key, str(value)) for key, value in values if value and not (isinstance(value, float) and value == 1.0)]
     training = OF_TRAINING - {"batch_size"} if trainer else OF_TRAINING  # limits count batches
@@ -123,14 +123,14 @@ def samples(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def batch(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The batch size, where a sample's loss depends on who else is in its batch."""
+    """Return the batch size if a sample's loss depends on the others in its batch."""
     (_, inputs), (_, kind) = look_up(config, "loss.inputs"), look_up(config, "data.target")
     among = inputs == "views" or (inputs in ("pairs", "triplets") and kind not in ("pair", "triplet"))
     return [(key, value) for key, value in _set(config, "data") if key == "data.batch_size"] if among else []
 
 
 def _details(config: Mapping[str, Any], primary: str) -> tuple[tuple[str, str], ...]:
-    """All values of a config that say of what its figures of this metric are."""
+    """Return all values of a config that determine what this metric measures."""
     found = dict(samples(config))
     if primary in WITHIN_A_BATCH:
         found.update(batch(config))
@@ -138,24 +138,24 @@ def _details(config: Mapping[str, Any], primary: str) -> tuple[tuple[str, str], 
 
 
 def _criterion(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a loss is a figure of."""
+    """Return the values that determine what the loss measures."""
     ours = ("loss.criterion.", "loss.activation")
     return [(key, value) for key, value in _set(config, "loss") if key.startswith(ours)]
 
 
 def _set(config: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
-    """The values below a key that are not null."""
+    """Yield the values below a key that are not null."""
     return ((leaf, value) for leaf, value in leaves(config.get(key), key) if value != "null")
 
 
 def titles(every: Sequence[Contest]) -> list[str]:
-    """``val/acc on digits``, and in brackets what tells those apart that are otherwise called the same."""
+    """Return titles such as ``val/acc on digits``, with what distinguishes equal ones in brackets."""
     found = []
     for contest in every:
         alike = [one for one in every if (one.primary, one.data) == (contest.primary, contest.data)]
         common = set(contest.details).intersection(*(one.details for one in alike))
         own = [f"{key}={value}" for key, value in contest.details if (key, value) not in common]
-        own = [one for one in own if not one.startswith("data.source.")] or own  # it repeats what stands above it
+        own = [one for one in own if not one.startswith("data.source.")] or own  # it repeats another key
         different_mode = len({one.mode for one in alike}) > 1
         brackets = ", ".join([*own, *([contest.mode] if different_mode else [])])
         found.append(f"{contest.primary} on {contest.data}" + (f" ({brackets})" if brackets else ""))

@@ -1,4 +1,4 @@
-"""The picture of two settings: a cell a pair, with its mean in it."""
+"""The heat map of two settings: a cell per pair, with its mean."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from lossbook.plots.style import FAINT, INK, picture
+from lossbook.plots.axes import DISTINCT, label_width, visible_count
+from lossbook.plots.style import FAINT, INK, LOST, WINNER, picture
 from lossbook.report.leaderboard import Board, Row, shown
-from lossbook.report.looks import LOST, WINNER
 from lossbook.report.names import cuts
-from lossbook.report.plan import Job
+from lossbook.report.runs import Run
 from lossbook.report.settings import value_of
-from lossbook.report.sight import TOLD_APART, in_sight
-from lossbook.report.titles import direction, heading, letters
+from lossbook.report.titles import metric_label, picture_title
 
-_FULL = 0.6  # the part of all pairs that must be there
+_FULL = 0.6  # the part of all pairs that must exist
 _LONGEST = 24
 _MOST = 60  # values of a setting
 
 
 @dataclass(frozen=True)
 class _Table:
-    """What stands where.
+    """The cells of a heat map.
 
     Args:
-        keys: of the settings down and across.
+        keys: of the settings on the vertical and the horizontal axis.
         down, across: their values.
         rows: (down, across) -> the configuration.
-        refused: pairs that were not run.
+        refused: pairs that were not run because they do not fit together.
     """
 
     keys: tuple[str, str]
@@ -44,8 +43,8 @@ class _Table:
     refused: frozenset[tuple[str, str]]
 
 
-def fits(board: Board, refused: Sequence[Job]) -> bool:
-    """Whether exactly two settings vary, and most of their pairs were tried or refused."""
+def has_heat_map(board: Board, refused: Sequence[Run]) -> bool:
+    """Return whether exactly two settings vary, and most of their pairs were tried or refused."""
     if len(board.keys) != 2 or not board.ranked:
         return False
     table = _table(board, refused)
@@ -53,19 +52,19 @@ def fits(board: Board, refused: Sequence[Job]) -> bool:
     return fewest > 1 and most <= _MOST and len(table.rows) + len(table.refused) >= _FULL * fewest * most
 
 
-def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
-    """Write the picture as PNG; what to know of it, as a caption."""
+def draw_heat_map(board: Board, refused: Sequence[Run], path: Path) -> str:
+    """Write the picture as PNG and return its caption."""
     table = _table(board, refused)
     means = [row.figure.mean or 0.0 for row in board.ranked]
-    kept = in_sight(means, board.contest.mode, TOLD_APART)
+    kept = visible_count(means, board.contest.mode, DISTINCT)
     names = [list(cuts(values, _LONGEST).values()) for values in (table.down, table.across)]
-    slanted = len(table.across) > 8 or letters(names[1]) > 2
-    cell = max(0.85, 0 if slanted else letters(names[1]) + 0.15)
-    width = max(6.6, 2.4 + letters(names[0]) + cell * len(table.across))
-    with picture(path, width, 1.8 + slanted * letters(names[1]) * 0.7 + 0.62 * len(table.down)) as figure:
+    slanted = len(table.across) > 8 or label_width(names[1]) > 2
+    cell = max(0.85, 0 if slanted else label_width(names[1]) + 0.15)
+    width = max(6.6, 2.4 + label_width(names[0]) + cell * len(table.across))
+    with picture(path, width, 1.8 + slanted * label_width(names[1]) * 0.7 + 0.62 * len(table.down)) as figure:
         axes = figure.add_subplot()
         last = means[kept - 1]
-        if kept < len(means):  # those beyond share a colour, which none within has
+        if kept < len(means):  # those beyond share a colour that no other has
             last -= 0.15 * (means[0] - last)
         image = _colors(axes, table, sorted((means[0], last)), board.contest.mode)
         for y, down in enumerate(table.down):
@@ -80,17 +79,17 @@ def draw(board: Board, refused: Sequence[Job], path: Path) -> str:
         axes.set_ylabel(table.keys[0])
         axes.set_xlabel(table.keys[1])
         axes.grid(False)
-        axes.set_title(heading(board, width - letters(names[0]) - 1), loc="left", pad=10)
-        if means[0] != means[kept - 1]:  # else there is one colour
+        axes.set_title(picture_title(board, width - label_width(names[0]) - 1), loc="left", pad=10)
+        if means[0] != means[kept - 1]:  # else there is only one colour
             beyond: Any = "neither" if kept == len(means) else "min" if board.contest.mode == "max" else "max"
             bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, aspect=30, extend=beyond)
-            bar.set_label(f"{board.contest.primary} ({direction(board.contest)})")
+            bar.set_label(metric_label(board.contest))
     empty = len(table.down) * len(table.across) - len(table.rows) - len(table.refused)
     return _caption(board, len(means) - kept, bool(table.refused), bool(empty))
 
 
-def _table(board: Board, refused: Sequence[Job]) -> _Table:
-    """The longer list of values down; numbers and lists of them by size, names by their best figure."""
+def _table(board: Board, refused: Sequence[Run]) -> _Table:
+    """Arrange the cells, the longer axis vertical; numbers are sorted, names are ordered by their best result."""
     first, second = board.keys
     rows = {(row.values[0], row.values[1]): row for row in board.rows}
     pairs = [(value_of(job, first), value_of(job, second)) for job in refused]
@@ -111,10 +110,10 @@ def _ordered(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _numbers(value: str) -> list[float]:
-    """``[16,32]`` or ``16`` in numbers.
+    """Parse ``[16,32]`` or ``16``.
 
     Raises:
-        ValueError: there is something else in it.
+        ValueError: it holds anything else.
     """
     return [float(part) for part in value.translate(str.maketrans("", "", "[]")).split(",")]
 
@@ -124,7 +123,7 @@ def _colors(axes: Axes, table: _Table, ends: Sequence[float], mode: str) -> Axes
         [row.figure.mean if (row := table.rows.get((down, across))) else None for across in table.across]
         for down in table.down
     ]
-    grid = np.array(figures, dtype=float)  # None becomes nan, which is left white
+    grid = np.array(figures, dtype=float)  # None becomes nan, which stays white
     low, high = ends if ends[0] < ends[1] else (ends[0] - 1e-9, ends[0] + 1e-9)
     colors = "viridis" if mode == "max" else "viridis_r"
     return axes.imshow(np.clip(grid, low, high), aspect="auto", cmap=colors, vmin=low, vmax=high)
@@ -144,7 +143,10 @@ def _cell(axes: Axes, y: int, x: int, row: Row, image: AxesImage) -> None:
     below += [f"{row.seeds} seeds"] if row.lost else []
     axes.text(x, y + 0.26, ", ".join(below), fontsize=8 if len(below) < 2 else 6, **style)
     if won:
-        for color, line in ((INK, 5.4), (WINNER, 3.4)):  # ink around it: the best cell is bright as well
+        for color, line in (
+            (INK, 5.4),
+            (WINNER, 3.4),
+        ):  # with a dark outline, since the best cell may be bright as well
             axes.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor=color, linewidth=line))
 
 
@@ -160,11 +162,11 @@ def _caption(board: Board, beyond: int, refused: bool, empty: bool) -> str:
     are = "are" if len(board.winners) > 1 else "is"
     found = [f"The mean{' and deviation over seeds' if deviations else ''} of each pair; the best {are} framed."]
     if beyond:
-        found.append(f"The colours end before the {beyond} furthest behind.")
+        found.append(f"The colour scale ends before the {beyond} furthest behind.")
     if any(row.rank is None for row in board.rows):
-        found.append("Hatched: no run gave a figure.")
+        found.append("Hatched: no run gave a result.")
     if refused:
-        found.append("Refused: the one does not take the other; the reasons are below.")
+        found.append("Refused: the two do not fit together; the reasons are below.")
     if empty:
         found.append("White: on other data, or not run.")
     return " ".join(found)

@@ -1,4 +1,4 @@
-"""Who won: configurations ranked by the mean of their figure over seeds."""
+"""Leaderboards: configurations ranked by the mean of their metric over seeds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from lossbook.report.contests import Contest, batch, contests, titles
 from lossbook.report.names import labels
 from lossbook.report.ranks import Standing, places
 from lossbook.report.runs import Run
-from lossbook.report.settings import named, telling, text, unnamed, value_of, values
+from lossbook.report.settings import distinguishing, edited, named, text, value_of, values
 
-UNKNOWN = "\N{DAGGER}"  # marks runs that do not say what their data held
+UNKNOWN = "\N{DAGGER}"  # marks runs without a data fingerprint
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Figures of several seeds: their mean, and their sample deviation, which one seed has not."""
+    """The values of several seeds: their mean, and their sample deviation (None for one seed)."""
 
     values: tuple[float, ...]
 
@@ -37,15 +37,15 @@ class Spread:
 
 
 def content_unknown(runs: int) -> str:
-    """What the mark of such runs means."""
-    which = "One run does" if runs == 1 else f"{runs} runs do"
-    return f"{which} not say what the data held, and may have seen other data than the rest."
+    """Return what the mark of runs without a fingerprint means."""
+    which = "One run has" if runs == 1 else f"{runs} runs have"
+    return f"{which} no data fingerprint, and may have used different data from the rest."
 
 
 def shown(value: float, beside: float | None = None) -> str:
-    """Four decimals, as everywhere; of what would vanish or run on, three digits.
+    """Format a value with four decimals, or with three digits if it is very small or large.
 
-    ``beside``: the figure that a deviation or a difference belongs to; it has as many decimals.
+    ``beside``: the value that a deviation or a difference belongs to, which decides between the two.
     """
     size = abs(value if beside is None else beside)
     return f"{value:.4f}" if size == 0 or 1e-3 <= size < 1e5 else f"{value:.3g}"
@@ -56,11 +56,11 @@ class Row:
     """One configuration.
 
     Args:
-        values: of the settings that varied, in the order of the board's keys.
-        label: short, no other row of the board has it.
-        runs: that its figures are of, one a seed.
-        lost: what stands for the seeds without a figure: failed, pruned or unfinished.
-        rank: from 1, shared by those that are level; None where no seed succeeded.
+        values: of the settings that varied, in the order of the leaderboard's keys.
+        label: short, unique in the leaderboard.
+        runs: that gave a result, one per seed.
+        lost: runs of the seeds without a result: failed, pruned or unfinished.
+        rank: from 1, shared by ties; None if no seed gave a result.
     """
 
     values: tuple[str, ...]
@@ -71,72 +71,72 @@ class Row:
 
     @property
     def figure(self) -> Spread:
-        """Of the metric that is ranked by, on validation."""
+        """The metric of the ranking, on validation."""
         return Spread(tuple(run.figure for run in self.runs if run.figure is not None))
 
     @property
     def tested(self) -> Spread:
-        """Of the same metric on the test part."""
+        """The same metric on the test part."""
         return Spread(tuple(run.tested for run in self.runs if run.tested is not None))
 
     @property
     def told_test(self) -> str:
-        """The test figure, with the number of seeds where not all were tested."""
+        """The test metric, with the number of seeds if not all were tested."""
         few = 0 < len(self.tested.values) < len(self.runs)
         return f"{self.tested} ({len(self.tested.values)} of {len(self.runs)} seeds)" if few else str(self.tested)
 
     @property
     def loss(self) -> float | None:
-        """The mean of val/loss, which decides between equals of one and the same loss."""
+        """The mean val/loss, which breaks ties within the same criterion."""
         return Spread(tuple(value for run in self.runs if (value := run.metrics.get("val/loss")) is not None)).mean
 
     @property
     def wall(self) -> float | None:
-        """Mean time of a run, in seconds."""
+        """The mean time of a run, in seconds."""
         return Spread(tuple(run.wall for run in self.runs if run.wall is not None)).mean
 
     @property
     def memory(self) -> float | None:
-        """The largest peak of its runs, in MB."""
+        """The largest peak memory of its runs, in MB."""
         return max((run.memory for run in self.runs if run.memory is not None), default=None)
 
     @property
     def gpu_memory(self) -> float | None:
-        """The largest peak of its runs on a GPU, in MB."""
+        """The largest peak GPU memory of its runs, in MB."""
         return max((run.gpu_memory for run in self.runs if run.gpu_memory is not None), default=None)
 
     @property
     def ending(self) -> str:
-        """How the runs ended that gave no figure: ``failed``, ``failed, pruned``."""
+        """How the runs without a result ended: ``failed``, ``failed, pruned``."""
         return ", ".join(dict.fromkeys(run.ending for run in self.lost))
 
     @property
     def seeds(self) -> str:
-        """How many seeds have a figure, and of how many where that is fewer."""
+        """How many seeds gave a result, as ``2 of 3`` if not all did."""
         return f"{len(self.runs)} of {len(self.runs) + len(self.lost)}" if self.lost else str(len(self.runs))
 
     @property
     def unknown(self) -> int:
-        """How many of its runs do not say what their data held."""
+        """How many of its runs have no data fingerprint."""
         return sum(run.fingerprint is None for run in self.runs)
 
     @property
     def mark(self) -> str:
-        """Of a row whose runs may have seen other data than the rest."""
+        """The mark of a row whose runs may have used different data from the rest."""
         return UNKNOWN if self.unknown else ""
 
 
 @dataclass(frozen=True)
 class Board:
-    """A contest's configurations, the best first, those without a figure last.
+    """The configurations of a contest, the best first, those without a result last.
 
     Args:
-        contest: what they share.
-        title: of the contest; no other has it.
+        contest: what they have in common.
+        title: of the contest, unique.
         keys: of the settings that vary within it.
-        fixed: (key, value) of those that vary among the runs and not within it.
+        fixed: (key, value) of settings that vary among all runs but not within it.
         rows: ranked.
-        repeats: how many runs count for nothing, since a later one has the same settings and the same seed.
+        repeats: how many runs are ignored because a later one has the same settings and seed.
     """
 
     contest: Contest
@@ -152,16 +152,16 @@ class Board:
 
     @property
     def winners(self) -> tuple[Row, ...]:
-        """Those that share the first place, one as a rule."""
+        """The rows in first place, usually one."""
         return tuple(row for row in self.rows if row.rank == 1)
 
     def value(self, row: Row, key: str) -> str:
-        """A row's value of any of the settings, within this board or not."""
+        """Return a row's value of any setting, whether or not it varies in this leaderboard."""
         return _only((*row.runs, *row.lost), key)
 
 
 def boards(runs: Sequence[Run], keys: Sequence[str]) -> tuple[list[Board], list[Run]]:
-    """A leaderboard for each contest, the one with the most configurations first; and the runs that fit in none.
+    """Return a leaderboard for each contest, the one with the most configurations first, and runs without one.
 
     Args:
         runs: all.
@@ -176,8 +176,8 @@ def boards(runs: Sequence[Run], keys: Sequence[str]) -> tuple[list[Board], list[
 
 
 def _board(contest: Contest, title: str, runs: Sequence[Run], keys: Sequence[str]) -> Board:
-    told = telling(runs, keys)
-    inner = (*told, *unnamed(runs, told))
+    told = distinguishing(runs, keys)
+    inner = (*told, *edited(runs, told))
     fixed = tuple((key, _only(runs, key)) for key in keys if key not in inner and _only(runs, key))
     groups: dict[tuple[str, ...], list[Run]] = defaultdict(list)
     for run in runs:
@@ -197,13 +197,13 @@ def _board(contest: Contest, title: str, runs: Sequence[Run], keys: Sequence[str
 
 
 def _only(runs: Sequence[Run], key: str) -> str:
-    """The value that all of them have, as far as it is known; empty where there are several."""
+    """Return the value that all runs share, as far as known; empty if there are several."""
     found = values(runs, key)
     return found.pop() if len(found) == 1 else ""
 
 
 def _latest(runs: Sequence[Run]) -> list[Run]:
-    """One run a seed, the last that has a figure or the last at all: the same thing done twice is no second sample."""
+    """Return one run per seed, the last with a result or else the last: repeating a run is no second sample."""
     by_seed: dict[str, Run] = {}
     for run in sorted(runs, key=lambda run: (run.counts, run.ended, run.number or 0)):
         by_seed[value_of(run, "seed")] = run

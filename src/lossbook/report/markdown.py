@@ -1,4 +1,4 @@
-"""Pieces of a page in Markdown: tables, and texts that mean nothing in it."""
+"""Parts of a Markdown page: tables, links, and escaped texts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-_LONGEST = 800  # letters of a message; the whole is in runs.csv
+_LONGEST = 800  # characters of a message; runs.csv has all
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; cells are Markdown already."""
+    """Return a table of cells that are Markdown already."""
     lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def escaped(content: str) -> str:
-    """A text that stands in a line or in a cell as it is: no markup of its own, no pipe, no line break."""
+    """Escape a text for a line or a table cell: no markup, no pipe, no line break."""
     kept = content if len(content) <= _LONGEST else content[:_LONGEST] + " ..."
     for char in "\\`*[]<>|$":
         kept = kept.replace(char, f"\\{char}")
@@ -24,7 +24,7 @@ def escaped(content: str) -> str:
 
 
 def link(name: str, folder: Path, page: Path) -> str:
-    """A link from a page in the folder ``page`` to another folder."""
+    """Return a link from a page in the folder ``page`` to another folder."""
     try:
         where = os.path.relpath(folder, page).replace(os.sep, "/")
     except ValueError:  # another drive
@@ -33,7 +33,7 @@ def link(name: str, folder: Path, page: Path) -> str:
 
 
 def few(names: Sequence[str], most: int) -> str:
-    """The first of these, and how many there are besides."""
+    """Return the first of these, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return "; ".join(names[:most]) + more
 

@@ -1,4 +1,4 @@
-"""What a configuration is called: short, readable, and no two alike."""
+"""Labels of configurations: short, readable and unique."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from itertools import takewhile
 
-_SELF_EVIDENT = ("loss", "optim", "data", "model")  # an option's name says of which group it is
+_SELF_EVIDENT = ("loss", "optim", "data", "model")  # the name of an option tells its group
 _LONGEST = 72
 _LONGEST_VALUE = 24
 
@@ -14,13 +14,12 @@ _LONGEST_VALUE = 24
 def labels(
     keys: Sequence[str], every: Sequence[Sequence[str]], typed: Sequence[Collection[str]] | None = None
 ) -> list[str]:
-    """A short name for each configuration, no two alike.
+    """Return a short, unique label for each configuration.
 
     Args:
         keys: of the settings.
-        every: their values, one sequence a configuration.
-        typed: the keys that were named on the command line of each; others are left out of its name, unless another
-            configuration would be called the same.
+        every: their values, one sequence per configuration.
+        typed: the keys on the command line of each; others are left out of its label unless it would not be unique.
     """
     shortened = [cuts([values[at] for values in every], _LONGEST_VALUE) for at in range(len(keys))]
     every = [[shortened[at][value] for at, value in enumerate(values)] for values in every]
@@ -37,7 +36,7 @@ def labels(
 
 
 def _alike(names: Sequence[str]) -> list[list[int]]:
-    """The places of the names that several have."""
+    """Return the positions of equal names, for each name that occurs more than once."""
     where: dict[str, list[int]] = defaultdict(list)
     for place, name in enumerate(names):
         where[name].append(place)
@@ -45,22 +44,22 @@ def _alike(names: Sequence[str]) -> list[list[int]]:
 
 
 def label(keys: Sequence[str], values: Sequence[str], wanted: Collection[str]) -> str:
-    """``mse, adam, lr=0.01``: names of options as they stand, values behind the last part of their key."""
+    """Return ``mse, adam, lr=0.01``: names of options alone, values with the last part of their key."""
     parts = []
     for key, value in zip(keys, values, strict=True):
         if value == "" or key not in wanted:
             continue
         bare = key in _SELF_EVIDENT and value != "null"
         parts.append(value if bare else f"{short(key, keys)}={value}")
-    whole = ", ".join(parts) or "as it stands"
-    while len(whole) > _LONGEST and len(parts) > 1:  # a part is there or not, none is cut
+    whole = ", ".join(parts) or "defaults"
+    while len(whole) > _LONGEST and len(parts) > 1:  # parts are dropped, never cut
         parts.pop()
         whole = ", ".join([*parts, "…"])
     return whole
 
 
 def cuts(texts: Sequence[str], longest: int) -> dict[str, str]:
-    """Texts -> in one line, and without a part where they are longer, so that none reads like another."""
+    """Map texts to one line each, shortened if longer than ``longest``, and unique."""
     found = {text: _cut(" ".join(text.split()), longest) for text in dict.fromkeys(texts)}
     for same in _alike(list(found.values())):
         long = [list(found)[place] for place in same]
@@ -80,7 +79,7 @@ def cuts(texts: Sequence[str], longest: int) -> dict[str, str]:
 
 
 def _cut(text: str, longest: int) -> str:
-    """A text without its middle where it is longer."""
+    """Cut the middle out of a text that is too long."""
     if len(text) <= longest:
         return text
     tail = (longest - 1) // 3
@@ -88,6 +87,6 @@ def _cut(text: str, longest: int) -> str:
 
 
 def short(key: str, keys: Sequence[str]) -> str:
-    """The last part of a key, or all of it where another key ends alike."""
+    """Return the last part of a key, or all of it if another key ends in the same part."""
     last = key.rpartition(".")[2]
     return last if sum(other.rpartition(".")[2] == last for other in keys) == 1 else key

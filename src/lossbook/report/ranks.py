@@ -1,4 +1,4 @@
-"""Which place each configuration takes, and who shares one."""
+"""The ranks of configurations, with ties."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from itertools import groupby
 
 @dataclass(frozen=True)
 class Standing:
-    """What decides on a configuration's place.
+    """What decides the rank of a configuration.
 
     Args:
-        figure: the lower the better; None where it has none.
-        loss: its val/loss, which decides between equals.
-        criterion: what that is a figure of; the losses of different criteria do not compare.
-        label: decides on the order of those that share a place.
+        figure: the metric, lower is better; None if there is none.
+        loss: its val/loss, which breaks ties.
+        criterion: of that loss; losses of different criteria are not comparable.
+        label: the order of those that share a rank.
     """
 
     figure: float | None
@@ -26,9 +26,9 @@ class Standing:
 
 
 def places(standings: Sequence[Standing]) -> list[tuple[int, int | None]]:
-    """The number of each standing and its rank, the best first: 1, 1, 1, 4; those without a figure last, without rank.
+    """Return the position and rank of each standing, the best first: 1, 1, 1, 4; without a metric last, rank None.
 
-    Equal figures go by the lower loss where all of them are of one and the same criterion; else they share the rank.
+    Ties go to the lower loss if all of them have the same criterion; otherwise they share the rank.
     """
     found: list[tuple[int, int | None]] = []
     order = sorted(range(len(standings)), key=lambda at: (rounded(standings[at].figure), standings[at].label))
@@ -46,5 +46,5 @@ def places(standings: Sequence[Standing]) -> list[tuple[int, int | None]]:
 
 
 def rounded(value: float | None) -> float:
-    """To six digits: values that agree in them are level, since single precision tells no more."""
+    """Round to six digits, the limit of single precision: values that agree in them are ties."""
     return math.inf if value is None else float(f"{value:.6g}")

@@ -1,4 +1,4 @@
-"""The report as a page of Markdown."""
+"""The report as a Markdown page."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from pathlib import Path
 from lossbook.report.content import Picture, Report, counts, different_data, winner_of
 from lossbook.report.leaderboard import UNKNOWN, Board, Row, content_unknown
 from lossbook.report.markdown import escaped, few, link, megabytes, seconds, table
-from lossbook.report.plan import Job
 from lossbook.report.ranks import rounded
 from lossbook.report.runs import Run
 from lossbook.report.settings import named
 from lossbook.report.verdict import verdict, winner
 
 MARK = "`leaderboard.csv` has all configurations, `runs.csv` every run with all its figures."
-"""What every report ends with, and by which it is known."""
-_ROWS = 60  # of a table; more are for a spreadsheet
-_NAMES = 6  # of jobs that ended alike
+"""The last line of every report, by which earlier ones are recognized: it must not change."""
+_ROWS = 60  # of a table; leaderboard.csv has all
+_NAMES = 6  # of jobs that ended the same way
 
 
 def page(report: Report) -> str:
-    """The page; pictures are expected beside it."""
+    """Return the page, which expects its pictures beside it."""
     parts = [f"# {_headline(report)}", f"{counts(report)}."]
     if len(report.boards) > 1:
-        parts += ["Runs are ranked only among those that watched the same metric on the same data.", _overview(report)]
+        parts += ["Runs are ranked only against those with the same metric on the same data.", _overview(report)]
     if note := different_data(report):
         parts.append(escaped(note))
     for board, pictures in zip(report.boards, report.pictures, strict=True):
@@ -39,7 +38,7 @@ def page(report: Report) -> str:
 
 
 def pictures_of(text: str) -> set[str]:
-    """The names of the pictures that were made with a page."""
+    """Return the names of the pictures that a page was written with."""
     found = re.search(r"^<!-- pictures: (\[.*\]) -->$", text, re.MULTILINE)
     return set(json.loads(found[1])) if found else set()
 
@@ -48,7 +47,7 @@ def _headline(report: Report) -> str:
     ranked = [board for board in report.boards if board.ranked]
     note = f" ({report.unfinished})" if report.unfinished else ""
     if not ranked:
-        return f"No run gave a figure{note}"
+        return f"No run gave a result{note}"
     if len(ranked) > 1:
         return f"{len(report.runs)} runs, {len(ranked)} leaderboards{note}"
     return escaped(f"{ranked[0].title}: {winner(ranked[0])}, {ranked[0].ranked[0].figure}{note}")
@@ -76,9 +75,11 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     on_gpu = any(row.gpu_memory is not None for row in rows)
     header += ["seeds", "time", "memory", *(["GPU memory"] if on_gpu else [])]
     parts.append(table(header, [_cells(board, row, tested, on_gpu) for row in rows]))
-    chose = "Mean ± sample deviation over seeds. Ranked by validation at each run's best epoch, which flatters a little"
-    chose += "; the test figure is of the same weights and chose nothing." if tested else "."
-    chose += " Equal figures are ordered by val/loss." if _by_loss(rows) else ""
+    chose = (
+        "Mean ± sample deviation over seeds. Ranked by validation at each run's best epoch, a slightly optimistic value"
+    )
+    chose += "; the test value is of the same weights and was not used to choose them." if tested else "."
+    chose += " Ties are ordered by val/loss." if _by_loss(rows) else ""
     more = f" The other {len(board.rows) - len(rows)} are in leaderboard.csv." if len(rows) < len(board.rows) else ""
     parts.append(f"{chose} Time is a run's mean, memory its largest peak.{more}")
     if unknown := sum(row.unknown for row in rows):
@@ -86,25 +87,25 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     if board.repeats:
         are = "are" if board.repeats > 1 else "is"
         runs = f"{board.repeats} run{'s' if board.repeats > 1 else ''}"
-        parts.append(f"Not counted {are} {runs} with the same settings and the same seed as another.")
+        parts.append(f"{runs} with the same settings and the same seed as another {are} not counted.")
     for one in pictures:
         parts += [f"![{escaped(f'{one.name}: {board.title}')}]({one.path.name})", one.caption]
     return parts
 
 
 def _best(board: Board, report: Report) -> list[str]:
-    """The winner's best run: where it lies, and the command that gives it again."""
+    """Return where the winner's best run is, and the command that reproduces it."""
     best = winner_of(board, report)
     if best is None:
         return []
     weights = f", its weights are in `{best.checkpoint}`" if best.checkpoint else ""
     if not best.command:
         return [f"The best run is `{best.folder}`{weights}."]
-    return [f"The best run is `{best.folder}`{weights}. This gives it again:", f"    {best.command}"]
+    return [f"The best run is `{best.folder}`{weights}. To reproduce it:", f"    {best.command}"]
 
 
 def _by_loss(rows: Sequence[Row]) -> bool:
-    """Whether any have equal figures and no rank in common."""
+    """Return whether any two are equal in the metric and differ in rank."""
     pairs = pairwise(row for row in rows if row.rank)
     return any(rounded(a.figure.mean) == rounded(b.figure.mean) and a.rank != b.rank for a, b in pairs)
 
@@ -121,18 +122,18 @@ def _cells(board: Board, row: Row, tested: bool, on_gpu: bool) -> list[str]:
 
 
 def _lost(report: Report) -> list[str]:
-    """Those that say the same in one row, since a sweep may fail a hundred times alike."""
+    """Return the table of runs without a result, equal messages in one row: a whole sweep may fail alike."""
     if not report.lost:
         return []
     rows = []
     for (ending, message), same in groupby(sorted(report.lost, key=_end), key=_end):
         runs = list(same)
         rows.append([ending, str(len(runs)), few([_linked(run, report) for run in runs], _NAMES), escaped(message)])
-    return ["## Runs without a figure", table(["status", "runs", "which", "message"], rows)]
+    return ["## Runs without a result", table(["status", "runs", "which", "message"], rows)]
 
 
 def _end(run: Run) -> tuple[str, str]:
-    return run.ending, run.message or ("" if run.primary else "It does not say what it watched.")
+    return run.ending, run.message or ("" if run.primary else "It does not record which metric it watched.")
 
 
 def _linked(run: Run, report: Report) -> str:
@@ -140,22 +141,26 @@ def _linked(run: Run, report: Report) -> str:
     return link(number + run.name, run.folder, report.out)
 
 
-def _refused(jobs: Sequence[Job]) -> list[str]:
+def _refused(jobs: Sequence[Run]) -> list[str]:
     if not jobs:
         return []
     rows = []
-    for reason, same in groupby(sorted(jobs, key=lambda job: job.refused or ""), key=lambda job: job.refused or ""):
+    for reason, same in groupby(sorted(jobs, key=lambda job: job.message), key=lambda job: job.message):
         names = [escaped(job.name) for job in same]
         rows.append([str(len(names)), few(names, _NAMES), escaped(reason)])
-    return ["## Refused", "These were not run, and are no failures.", table(["jobs", "which", "reason"], rows)]
+    return [
+        "## Refused",
+        "These were not run; they do not count as failures.",
+        table(["jobs", "which", "reason"], rows),
+    ]
 
 
-def _missing(jobs: Sequence[Job]) -> list[str]:
+def _missing(jobs: Sequence[Run]) -> list[str]:
     return ["## Not run yet", f"{few([escaped(job.name) for job in jobs], 20)}."] if jobs else []
 
 
 def _made(report: Report) -> list[str]:
-    commands = [[_script(plan.command[0]), *plan.command[1:]] for plan in report.plans if plan.command]
+    commands = [[_script(plan.command[0]), *plan.command[1:]] for plan in report.plans.values() if plan.command]
     own = list(report.folders) == [report.out.parent] and report.out.name == "report"  # the default
     words = [*map(str, report.folders), *([] if own else [f"out={report.out}"])]
     commands.append(["scripts/report.py", *words])
@@ -163,7 +168,7 @@ def _made(report: Report) -> list[str]:
 
 
 def _script(path: str) -> str:
-    """As one types it: ``scripts/train.py``, wherever the repository lay."""
+    """Return a script as one types it: ``scripts/train.py``, wherever the repository was."""
     script = Path(path)
     if not script.is_absolute():
         return path

@@ -1,4 +1,4 @@
-"""The report of a set of runs: who won and by how much, as tables and pictures in a folder."""
+"""Writing the report of a set of runs: which configuration won and by how much, as tables and pictures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from lossbook.config.folders import OUTPUTS, claim, sweep_base
 from lossbook.errors import nearest, refuse
 from lossbook.files import write_whole
+from lossbook.records.run import METRICS
 from lossbook.report.content import Picture, Report
 from lossbook.report.contests import place_of
 from lossbook.report.leaderboard import Board, boards
-from lossbook.report.plan import Job
-from lossbook.report.runs import Run, find
+from lossbook.report.runs import Run, find_runs, jobs_as_runs
 from lossbook.report.settings import varied
 from lossbook.report.terminal import print_short
 
@@ -24,10 +24,10 @@ def report(folders: Sequence[Path], out: Path | None = None) -> Report:
 
     Args:
         folders: of runs, of sweeps, or any above them.
-        out: where to; by default ``report`` in the one folder, and ``outputs/reports/<date>_<time>`` for several.
+        out: folder to write to; by default ``report`` in the one folder, ``outputs/reports/<date>_<time>`` for several.
 
     Raises:
-        UserError: a folder is not there, or there is no run in any of them.
+        UserError: a folder is missing, or none of them holds a run.
     """
     from lossbook.report.readme import page
     from lossbook.report.tables import write_leaderboard, write_runs
@@ -35,28 +35,26 @@ def report(folders: Sequence[Path], out: Path | None = None) -> Report:
     folders = [Path(folder) for folder in folders]
     for folder in folders:
         _check(folder)
-    runs, plans = find(folders)
+    runs, plans = find_runs(folders)
     if not runs:
-        rule = "There is no run in it: no folder with a metrics.json or a config.yaml."
+        rule = "It holds no run: no folder with a metrics.json or a config.yaml."
         raise refuse(" ".join(map(str, folders)), rule, "give the folder of a run, a sweep or all outputs")
-    within = plans[0].folder.resolve() if len(plans) == 1 else None
-    one_sweep = within is not None and plans[0].varied and all(run.folder.resolve().parent == within for run in runs)
-    keys = varied(runs, plans[0].varied if one_sweep else None)
+    parents = {run.folder.resolve().parent for run in runs}
+    sweep_keys = next(iter(plans.values())).varied if len(plans) == 1 and parents == set(plans) else ()
+    keys = varied(runs, sweep_keys or None)
     found, unplaced = boards(runs, keys)
     if out is None:
         out = folders[0] / "report" if len(folders) == 1 else claim(OUTPUTS / "reports" / sweep_base().name)
     before = _pictures_before(out)
     known = {run.folder.resolve() for run in runs}
-    jobs = [(plan, job) for plan in plans for job in plan.jobs]
-    refused = [job for _, job in jobs if job.refused]
-    missing = [
-        job for plan, job in jobs if not job.refused and (plan.folder / str(job.number)).resolve() not in known
-    ]  # fmt: skip
+    jobs = [job for folder, plan in plans.items() for job in jobs_as_runs(folder, plan)]
+    refused = [job for job in jobs if job.status == "refused"]
+    missing = [job for job in jobs if job.status != "refused" and job.folder.resolve() not in known]
     made = Report(
         folders=tuple(folders),
         out=out,
         runs=tuple(runs),
-        plans=tuple(plans),
+        plans=plans,
         keys=tuple(dict.fromkeys((*keys, *(key for board in found for key in board.keys)))),
         boards=tuple(found),
         unplaced=tuple(unplaced),
@@ -76,22 +74,22 @@ def _check(folder: Path) -> None:
     if folder.is_dir():
         return
     if folder.exists():
-        raise refuse(str(folder), "This is a file, and runs are folders.", f"{folder.parent}")
+        raise refuse(str(folder), "This is a file; a run is a folder.", f"{folder.parent}")
     beside = folder.parent.iterdir() if folder.parent.is_dir() else []
     near = nearest(folder.name, [path.name for path in beside if path.is_dir() and _holds_runs(path)])
-    fix = str(folder.parent / near) if near else "python scripts/train.py first, which writes into outputs/"
+    fix = str(folder.parent / near) if near else "run python scripts/train.py first, which writes into outputs/"
     raise refuse(str(folder), "There is no such folder.", fix)
 
 
 def _holds_runs(folder: Path) -> bool:
-    return any(next(folder.glob(f"{depth}metrics.json"), None) for depth in ("", "*/", "*/*/", "*/*/*/"))
+    return any(next(folder.glob(f"{depth}{METRICS}"), None) for depth in ("", "*/", "*/*/", "*/*/*/"))
 
 
 def _pictures_before(out: Path) -> set[str]:
-    """The names of the pictures in the report that was made here before; the folder is made.
+    """Make the folder, and return the names of the pictures of an earlier report in it.
 
     Raises:
-        UserError: the folder cannot be written to, or its page is somebody else's.
+        UserError: the folder cannot be written to, or its README.md is not a report.
     """
     from lossbook.report.readme import MARK, pictures_of
 
@@ -101,15 +99,15 @@ def _pictures_before(out: Path) -> set[str]:
         text = readme.read_text(encoding="utf-8", errors="replace") if readme.exists() else MARK
     except OSError as error:
         rule = f"{error.strerror or error}."
-        raise refuse(f"out={out}", rule, "out=DIR of a folder that can be written to") from error
+        raise refuse(f"out={out}", rule, "out=DIR with a folder that you can write to") from error
     if MARK not in text:
-        rule = "Its README.md is no report, and a report would take its place."
+        rule = "Its README.md is not a report, and would be overwritten by one."
         raise refuse(f"out={out}", rule, f"out={out / 'report'}")
     return pictures_of(text)
 
 
-def _pictures(found: Sequence[Board], refused: Sequence[Job], out: Path) -> tuple[tuple[Picture, ...], ...]:
-    """For each board those that fit it."""
+def _pictures(found: Sequence[Board], refused: Sequence[Run], out: Path) -> tuple[tuple[Picture, ...], ...]:
+    """Draw the pictures that suit each leaderboard."""
     members: dict[int, list[Run]] = {
         place: [run for row in board.rows for run in (*row.runs, *row.lost)] for place, board in enumerate(found)
     }
@@ -122,37 +120,40 @@ def _pictures(found: Sequence[Board], refused: Sequence[Job], out: Path) -> tupl
 
 
 def _names(found: Sequence[Board]) -> list[str]:
-    """What the files of each board end in, no two alike."""
+    """Return a unique suffix for the file names of each leaderboard."""
     names = [_plain(board.title)[:80] for board in found]
     return [f"{name}-{at}" if name in names[:at] else name for at, name in enumerate(names)]
 
 
 def _plain(text: str) -> str:
-    """A text as part of a file's name."""
+    """Return a text as part of a file name."""
     return "".join(char if char.isalnum() or char in "._" else "-" for char in text).strip("-")
 
 
-def _of_board(board: Board, refused: Sequence[Job], out: Path, name: str) -> tuple[Picture, ...]:
-    from lossbook.report import heat_map, learning, ranking, swept
-    from lossbook.report.curves import curves
+def _of_board(board: Board, refused: Sequence[Run], out: Path, name: str) -> tuple[Picture, ...]:
+    from lossbook.report.curves import board_curves
+    from lossbook.report.heat_map import draw_heat_map, has_heat_map
+    from lossbook.report.learning_curves import draw_learning_curves
+    from lossbook.report.parameter_plot import draw_parameter, numeric_settings
+    from lossbook.report.ranking_plot import draw_ranking
 
     if not board.rows:
         return ()
     pictures = []
     if len(board.rows) > 1 and board.ranked:
         path = out / f"ranking-{name}.png"
-        pictures.append(Picture(path, "ranking", ranking.draw(board, path)))
-    if heat_map.fits(board, refused):
+        pictures.append(Picture(path, "ranking", draw_ranking(board, path)))
+    if has_heat_map(board, refused):
         path = out / f"pairs-{name}.png"
-        pictures.append(Picture(path, "every pair", heat_map.draw(board, refused, path)))
-    for key in swept.numbers_of(board):
+        pictures.append(Picture(path, "every pair", draw_heat_map(board, refused, path)))
+    for key in numeric_settings(board):
         path = out / f"{_plain(key)}-{name}.png"
-        pictures.append(Picture(path, key, swept.draw(board, key, path)))
-    drawn = curves(board)
+        pictures.append(Picture(path, key, draw_parameter(board, key, path)))
+    drawn = board_curves(board)
     if drawn.moving:
         path = out / f"curves-{name}.png"
-        pictures.append(Picture(path, "learning curves", learning.draw(board, drawn, path)))
+        pictures.append(Picture(path, "learning curves", draw_learning_curves(board, drawn, path)))
     if not pictures and board.ranked:
         path = out / f"ranking-{name}.png"
-        pictures.append(Picture(path, "ranking", ranking.draw(board, path)))
+        pictures.append(Picture(path, "ranking", draw_ranking(board, path)))
     return tuple(pictures)

@@ -1,8 +1,7 @@
-"""The runs in a folder, whatever made them, and what each left: its config, its figures, how it ended."""
+"""The runs in a folder, however they were started: the config, metrics and status of each."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,30 +11,34 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lossbook.report.plan import Job, Plan
+from lossbook.records.plan_file import SWEEP
+from lossbook.records.run import CONFIG, METRICS, read_config, read_metrics
+from lossbook.records.sweep import SweepJob, SweepPlan
+from lossbook.report.settings import renamed
 
-_PASSED_BY = ("checkpoints", "report")  # folders that hold no runs
+_SKIPPED = ("checkpoints", "report")  # folders that hold no runs
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run's folder says.
+    """A run as its folder records it, or a job of a sweep that has no folder.
 
     Args:
         folder: of the run.
-        name: what varied where a sweep made it, else where it lies.
+        name: what varied if it is a job of a sweep, else its path.
         number: within its sweep.
-        status: ``completed``, ``failed``, ``interrupted``, ``pruned``, or ``unfinished`` where no figures were written.
+        status: ``completed``, ``failed``, ``interrupted``, ``pruned``, or ``unfinished`` without metrics; for a job
+            without a folder ``refused`` or ``not run yet``.
         message: why it is not completed.
-        config: resolved; empty where it was never written or cannot be read.
-        overrides: as they were typed.
-        fingerprint: of its data's content; None where it does not say.
-        primary, mode: the metric that it watched, and ``max`` or ``min``.
-        metrics: tag -> final value; None where it was not finite.
+        config: resolved; empty if missing or unreadable.
+        overrides: as typed.
+        fingerprint: of its data's content; None if not recorded.
+        primary, mode: the watched metric, and ``max`` or ``min``.
+        metrics: tag -> final value; None if not finite.
         wall: seconds.
         memory, gpu_memory: peak, MB.
         epochs, steps: that it trained.
-        ended: the time of its last word, in seconds.
+        ended: when it ended, in seconds since the epoch.
     """
 
     folder: Path
@@ -58,7 +61,7 @@ class Run:
 
     @property
     def figure(self) -> float | None:
-        """Of the metric that it watched, on validation at its best epoch."""
+        """The watched metric on validation, at the best epoch."""
         return self.metrics.get(self.primary or "")
 
     @property
@@ -68,51 +71,71 @@ class Run:
 
     @property
     def ending(self) -> str:
-        """The status; of a completed run whose metric was not finite, that."""
-        return self.status if self.counts or self.status != "completed" else "no figure"
+        """The status; ``no result`` for a completed run whose metric was not finite."""
+        return self.status if self.counts or self.status != "completed" else "no result"
 
     @property
     def counts(self) -> bool:
-        """Whether its figure may stand beside others: a run that was broken off trained for less."""
+        """Whether its result is comparable: a run that was cut short trained for less."""
         return self.status == "completed" and self.figure is not None
 
 
-def find(folders: Sequence[Path]) -> tuple[list[Run], list[Plan]]:
-    """All runs in and below these folders, and the plans of the sweeps among them.
+def find_runs(folders: Sequence[Path]) -> tuple[list[Run], dict[Path, SweepPlan]]:
+    """Find all runs in and below these folders, and the plans of the sweeps among them by their resolved folder.
 
-    A run is a folder with ``metrics.json``, or with a ``config.yaml`` that states choices. Those that lie within
-    several of the folders are found once; order: by folder, numbers by their value.
+    A run is a folder with ``metrics.json``, or with a ``config.yaml`` that states choices. A run that lies in several
+    of the folders is found once; order: by folder, numbers by value.
     """
     runs: dict[Path, Run] = {}
-    plans: dict[Path, Plan] = {}
+    plans: dict[Path, SweepPlan] = {}
     for base in folders:
         for folder, files in _walk(base):
-            if "sweep.json" in files and (plan := Plan.read(folder)) is not None:
+            if SWEEP.name in files and (plan := SweepPlan.find(folder)) is not None:
                 plans[folder.resolve()] = plan
-            if not {"metrics.json", "config.yaml"} & files or folder.resolve() in runs:
+            if not {METRICS, CONFIG} & files or folder.resolve() in runs:
                 continue
-            own = plans.get(folder.resolve().parent) or Plan.read(folder.parent)
-            run = _read(folder, base, own.job_of(folder) if own else None)
+            own = plans.get(folder.resolve().parent) or SweepPlan.find(folder.parent)
+            run = _read(folder, base, _job(own, folder) if own else None)
             if run is not None:
                 runs[folder.resolve()] = run
-    return list(runs.values()), list(plans.values())
+    return list(runs.values()), plans
+
+
+def jobs_as_runs(sweep: Path, plan: SweepPlan) -> list[Run]:
+    """Return the jobs of a sweep as runs without results: ``refused`` with the reason, or ``not run yet``."""
+    return [
+        Run(
+            folder=sweep / str(job.number),
+            name=renamed(job.name, job.overrides),
+            number=job.number,
+            status="refused" if job.refused else "not run yet",
+            message=job.refused or "",
+            overrides=job.overrides,
+        )
+        for job in plan.jobs
+    ]
+
+
+def _job(plan: SweepPlan, folder: Path) -> SweepJob | None:
+    return next((job for job in plan.jobs if str(job.number) == folder.name), None)
 
 
 def _walk(base: Path) -> Iterator[tuple[Path, set[str]]]:
     seen = set()
     for where, inner, files in os.walk(base, followlinks=True):
-        if (real := os.path.realpath(where)) in seen:  # links that lead back
+        if (real := os.path.realpath(where)) in seen:  # a link that leads back
             inner.clear()
             continue
         seen.add(real)
-        inner[:] = [name for name in inner if name not in _PASSED_BY and not name.startswith(".")]
+        inner[:] = [name for name in inner if name not in _SKIPPED and not name.startswith(".")]
         inner.sort(key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))
         yield Path(where), set(files)
 
 
-def _read(folder: Path, base: Path, job: Job | None) -> Run | None:
-    config = _config(folder / "config.yaml")
-    record, broken = _record(folder / "metrics.json")
+def _read(folder: Path, base: Path, job: SweepJob | None) -> Run | None:
+    config, found = read_config(folder), read_metrics(folder)
+    broken = found is None and (folder / METRICS).exists()
+    record = found or {}
     choices = config.get("choices")
     if not record and not broken and not (isinstance(choices, Mapping) and "loss" in choices):
         return None  # another program's config
@@ -122,10 +145,10 @@ def _read(folder: Path, base: Path, job: Job | None) -> Run | None:
     status = record.get("status")
     message = str(record.get("message") or "").encode(errors="replace").decode()
     if not record:
-        message = "metrics.json cannot be read" if broken else "it still runs, or was killed"
+        message = f"{METRICS} cannot be read" if broken else "still running, or killed"
     return Run(
         folder=folder,
-        name=job.name if job and job.name else unnamed,
+        name=renamed(job.name, job.overrides) if job and job.name else unnamed,
         number=job.number if job else int(folder.name) if folder.name.isdecimal() else None,
         status=status if isinstance(status, str) else "unfinished",
         message=message,
@@ -145,32 +168,11 @@ def _read(folder: Path, base: Path, job: Job | None) -> Run | None:
 
 
 def _ended(folder: Path, record: Mapping[str, Any]) -> float:
-    """As its figures say; what says nothing, by when its files were written, which a copy may not keep."""
+    """Return when it ended: as recorded, else when its files were last written, which a copy may change."""
     with suppress(TypeError, ValueError):
         return datetime.fromisoformat(record.get("ended", "")).timestamp()
-    written = [folder / name for name in ("metrics.json", "config.yaml")]
+    written = [folder / name for name in (METRICS, CONFIG)]
     return max((path.stat().st_mtime for path in written if path.exists()), default=0.0)
-
-
-def _record(path: Path) -> tuple[dict[str, Any], bool]:
-    """The content of ``metrics.json``, and whether there is one that cannot be read."""
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}, False
-    except (OSError, ValueError):
-        return {}, True
-    return (content, False) if isinstance(content, dict) else ({}, True)
-
-
-def _config(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        content = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _text(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""What varied among runs: the choices and values that tell one configuration from another."""
+"""The settings that vary among runs: choices and values that distinguish configurations."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any, Protocol
 from lossbook.config.options import GROUPS
 from lossbook.errors import typed
 
-# seeds are what one averages over; the others say where from, where to and how long, and change no figure
+# seeds are averaged over; the others do not change the result
 _NO_SETTING = ("seed", "ckpt", "ckpt_lr", "trust", "logger")
 _NO_SUBSTANCE = (*_NO_SETTING, "experiment", "choices", "overrides")  # of a config
 _WORDS = ("loss.rules", "loss.accepts", "loss.primary", "model.takes", "model.gives")
-_LARGE = 1e6  # from here on with an exponent where that is shorter, as %g has it
+_LARGE = 1e6  # larger numbers get an exponent if that is shorter, as in %g
 _PLAIN = re.compile(r"(?!(?i:true|false|null|nan|inf)$)[A-Za-z_]\w*|-?\d+(\.\d+)?(e-?\d+)?")
 
 
 class Configured(Protocol):
-    """A run, or a job that was never run."""
+    """A run, or a job that was not run."""
 
     @property
     def config(self) -> Mapping[str, Any]: ...
@@ -30,14 +30,14 @@ class Configured(Protocol):
 
 
 def varied(runs: Sequence[Configured], named: Sequence[str] | None = None) -> tuple[str, ...]:
-    """The keys that take more than one value among these runs, but for the seed.
+    """Return the keys with more than one value among these runs, except the seed.
 
-    Candidates are the loss, the optimizer and whatever was named on the command line of any run: data and model that
-    merely follow from a loss are none.
+    Candidates are the loss, the optimizer and all keys that any run was given on the command line, but not the default
+    data and model of a loss.
 
     Args:
-        runs: all that are looked at.
-        named: the keys to look at instead, in their order, where a sweep says what it varied.
+        runs: all.
+        named: the candidates instead, in order, if a sweep recorded what it varied.
     """
     if named is None:
         keys = dict.fromkeys(key for run in runs for key in _given(run.overrides))
@@ -47,10 +47,10 @@ def varied(runs: Sequence[Configured], named: Sequence[str] | None = None) -> tu
     return _without_recipe(runs, [key for key in keys if key not in _NO_SETTING and len(values(runs, key)) > 1])
 
 
-def telling(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
-    """Those of the keys that tell the configurations among these runs apart.
+def distinguishing(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
+    """Return those keys that distinguish the configurations of these runs.
 
-    A value that merely follows from a choice, such as each optimizer's own learning rate that nobody named, is none.
+    A value that follows from a choice, such as the default learning rate of each optimizer, does not.
     """
     inner = [key for key in keys if len(values(runs, key)) > 1]
     choices = [key for key in inner if _is_choice(key)]
@@ -67,11 +67,10 @@ def telling(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def unnamed(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
-    """The keys that nobody typed and whose values differ among runs that agree in all of ``keys``.
+def edited(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys whose values differ among runs that agree in all of ``keys``: options edited between runs.
 
-    An option was edited between them. A value that is a run's seed, wherever it stands, is none, nor is what a contract
-    or a model says of itself.
+    Values that equal the run's seed do not count, nor does what a contract or a model says about itself.
     """
     groups: dict[tuple[str, ...], list[Mapping[str, str]]] = defaultdict(list)
     for run in runs:
@@ -80,7 +79,9 @@ def unnamed(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
             groups[tuple(value_of(run, key) for key in keys)].append(leaves)
     found: dict[str, None] = {}
     for same in groups.values():
-        shared = [key for key in same[0] if all(key in one for one in same)]  # others came or went with a version
+        shared = [
+            key for key in same[0] if all(key in one for one in same)
+        ]  # other keys were added or removed by a version
         for key in shared:
             is_seed = all(one[key] == one["seed"] for one in same)
             if not (is_seed or key.startswith(_WORDS)) and len({one[key] for one in same}) > 1:
@@ -89,14 +90,14 @@ def unnamed(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
 
 
 def named(runs: Sequence[Configured], key: str) -> bool:
-    """Whether this key was typed for any of these runs."""
+    """Return whether this key was given on the command line of any of these runs."""
     return any(key in _given(run.overrides) for run in runs)
 
 
 def _without_recipe(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[str, ...]:
-    """The keys without ``experiment``, unless it tells runs apart that no other key does.
+    """Return the keys without ``experiment``, unless it distinguishes runs that no other key does.
 
-    Runs differ by their experiment only where their configs differ too: what a recipe says may as well be typed.
+    Runs with different experiments differ only if their configs do: an experiment's values may also be typed.
     """
     rest = tuple(key for key in keys if key != "experiment")
     if len(rest) == len(keys):
@@ -112,12 +113,12 @@ def _without_recipe(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[st
 
 
 def _substance(run: Configured) -> tuple[tuple[str, str], ...]:
-    """All of a config that is no seed and says not merely how it was put together."""
+    """Return all values of a config, except seeds and how it was composed."""
     return tuple(leaf for key, node in run.config.items() if key not in _NO_SUBSTANCE for leaf in leaves(node, key))
 
 
 def leaves(node: Any, key: str) -> Iterator[tuple[str, str]]:
-    """The dotted keys below a key, with their values as one types them."""
+    """Yield the dotted keys below a key, with their values as one types them."""
     if isinstance(node, Mapping):
         for inner, value in node.items():
             yield from leaves(value, f"{key}.{inner}")
@@ -130,12 +131,12 @@ def _is_choice(key: str) -> bool:
 
 
 def values(runs: Sequence[Configured], key: str) -> set[str]:
-    """The distinct values of a key; a run without a config that does not name the key has one that is not known."""
+    """Return the distinct values of a key; empty ones of runs without a config are unknown and left out."""
     return {value for run in runs if (value := value_of(run, key)) or run.config}
 
 
 def value_of(run: Configured, key: str) -> str:
-    """The value of a key as one types it, numbers in one spelling; empty where the run has no such key."""
+    """Return the value of a key as one types it, numbers in one spelling; empty if the run has no such key."""
     if key in GROUPS or "/" in key:
         choices = run.config.get("choices")
         if isinstance(choices, Mapping) and key in choices:
@@ -152,7 +153,7 @@ def value_of(run: Configured, key: str) -> str:
 
 
 def text(value: Any) -> str:
-    """A value as one types it, so that 1 and 1.0, 1e-3 and 0.001 are the same."""
+    """Return a value as one types it, the same for 1 and 1.0, or 1e-3 and 0.001."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         digits = format(value, ".12g")
         return min(digits, _exponent(value), key=len) if _LARGE <= abs(value) < math.inf else digits
@@ -164,7 +165,7 @@ def text(value: Any) -> str:
 
 
 def _by_key(values: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-    """The order of keys says nothing; they may be numbers and texts."""
+    """Sort a mapping, whose keys may be numbers and texts."""
     return sorted(values.items(), key=lambda pair: str(pair[0]))
 
 
@@ -174,9 +175,9 @@ def _exponent(value: float) -> str:
 
 
 def _given(overrides: Sequence[str]) -> dict[str, str]:
-    """Key -> what was typed for it; of ``+key=value`` and ``group@package=option`` the key and the group.
+    """Return what was typed for each key; ``+key=value`` and ``group@package=option`` count as key and group.
 
-    A key that was taken away, ``~key``, has nothing.
+    A removed key, ``~key``, has an empty value.
     """
     found = {}
     for one in overrides:
@@ -187,7 +188,7 @@ def _given(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def renamed(name: str, overrides: Sequence[str]) -> str:
-    """A job's name, ``loss=mse,optim.lr=0.01``, with the values of these overrides spelled as everywhere."""
+    """Return a job's name, ``loss=mse,optim.lr=0.01``, with its values in the one spelling."""
     for key, value in _given(overrides).items():
         mine = re.escape(f"{key}={value}")
         name = re.sub(f"(?:^|(?<=,)){mine}(?=,|$)", lambda _: f"{key}={spelled(value)}", name)  # noqa: B023
@@ -196,13 +197,13 @@ def renamed(name: str, overrides: Sequence[str]) -> str:
 
 @lru_cache(maxsize=4096)
 def spelled(typed_text: str) -> str:
-    """What was typed, in the one spelling."""
-    if _PLAIN.fullmatch(typed_text):  # the parser takes half a second to come
+    """Return a typed value in the one spelling."""
+    if _PLAIN.fullmatch(typed_text):  # importing the parser takes half a second
         return text(float(typed_text)) if typed_text[0] in "-0123456789" else typed_text
     from lossbook.config.arguments import parse
 
     try:
         (override,) = parse([f"key={typed_text}"])
         return text(override.value()) if typed_text and not override.is_sweep_override() else typed_text
-    except Exception:  # whatever it is, the text tells it from others
+    except Exception:  # unreadable, but the text distinguishes it
         return typed_text

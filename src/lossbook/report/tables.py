@@ -1,4 +1,4 @@
-"""The report as CSV: every configuration, and every run, flat; figures in the seven digits of single precision."""
+"""The report as CSV files of all configurations and all runs; numbers in the seven digits of single precision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lossbook.report.settings import value_of
 
 
 def write_leaderboard(report: Report, path: Path) -> None:
-    """A row a configuration; ``set`` says which of them are ranked against each other."""
+    """Write a row per configuration; those with the same ``set`` are ranked against each other."""
     header = ["set", "rank", *report.keys, "metric", "mode", "mean", "deviation", "test_mean", "test_deviation"]
     header += ["test_seeds", "val_loss", "seeds", "failed", "wall_time_s", "memory_mb", "gpu_memory_mb"]
     rows: list[list[Any]] = []
@@ -32,7 +32,7 @@ def write_leaderboard(report: Report, path: Path) -> None:
 
 
 def write_runs(report: Report, path: Path) -> None:
-    """A row a run, with its settings and all its final metrics."""
+    """Write a row per run, with its settings and all its final metrics."""
     title = {
         run.folder: board.title for board in report.boards for row in board.rows for run in (*row.runs, *row.lost)
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The report in short, on the terminal."""
+"""The short report on the terminal."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _ROWS = 10  # of each leaderboard
-_LOST = 5  # below them, without a figure
+_LOST = 5  # rows without a result, below them
 _BOARDS = 12
 WIDTH = 100
 
 
 def print_short(report: Report, console: Console | None = None) -> None:
-    """The best of each leaderboard, what failed, and where the rest is to be read."""
+    """Print the best of each leaderboard, what failed, and where the full report is."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -61,7 +61,7 @@ def _table(board: Board, rows: Sequence[Row]) -> Table:
     sizes = [*(["memory"] if sized else []), *(["GPU"] if on_gpu else [])]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", justify="right")
-    table.add_column("configuration", overflow="fold")  # the one that gives way
+    table.add_column("configuration", overflow="fold")  # the column that is wrapped
     for name in (board.contest.primary, *(["test"] if tested else []), "seeds", "time", *sizes):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Who won, by how much, and whether that is more than chance, in words."""
+"""The verdict on a leaderboard in words: who won, by how much, and whether that is significant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEVEL = 0.05  # of significance
 
 
 def setting(board: Board, row: Row) -> str:
-    """A row's label, with the loss and the optimizer that all rows of its board share and those of others do not."""
+    """Return a row's label, with the loss and optimizer that all rows of its leaderboard, but not others, share."""
     fixed = dict(board.fixed) if board.keys else {}
     shared = [fixed[key] for key in ("loss", "optim") if key in fixed]
     first, *rest = row.label.split(", ", 1)
@@ -22,9 +22,9 @@ def setting(board: Board, row: Row) -> str:
 
 
 def verdict(board: Board) -> str:
-    """Who won, by how much, and whether that is more than chance, in a few sentences."""
+    """Return who won, by how much, and whether that is significant, in a few sentences."""
     if not board.ranked:
-        return "No run gave a figure."
+        return "No run gave a result."
     best, *tied = board.winners
     others = board.ranked[len(board.winners) :]
     over = ", one seed" if best.seeds == "1" else f" over {best.seeds} seeds"
@@ -42,41 +42,41 @@ def verdict(board: Board) -> str:
 
 
 def winner(board: Board) -> str:
-    """The configuration in the first place; of several, how many there are besides."""
+    """Return the configuration in first place, and how many more share it."""
     more = len(board.winners) - 1
     return setting(board, board.winners[0]) + (f" and {more} level with it" if more else "")
 
 
 def _names(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``, ``a, b and 2 more``."""
+    """Return ``a``, ``a and b``, ``a, b and c`` or ``a, b and 2 more``."""
     head, last = (names[:-1], names[-1]) if len(names) <= 3 else (names[:2], f"{len(names) - 2} more")
     return f"{', '.join(head)} and {last}" if head else last
 
 
 def _chance(board: Board) -> str:
-    """What the seeds say of the winner's lead."""
+    """Return what the seeds say about the winner's lead."""
     best, second, *_ = board.ranked
     others = board.ranked[len(board.winners) :]
     fewest = min(len(row.runs) for row in (best, second))
     if fewest == 1:
-        return " One seed does not tell skill from luck: run several."
+        return " One seed cannot separate skill from luck: run several."
     level = len(list(takewhile(lambda row: _as_good(board, row), others)))
     if second.rank == 1:
-        many = f"; the next {level} after them cannot be told from them" if level else ""
+        many = f"; the next {level} after them cannot be distinguished from them" if level else ""
         return f" Two seeds say little{many}: run more." if fewest == 2 else f" No clear win{many}."
     if fewest == 2:
         return " Two seeds say little: run more."
     test = f"Welch's t-test over seeds: {_p(chance(best, second))}"
     if chance(best, second) < _LEVEL:
-        return f" That is hardly chance ({test})."
-    many = f"; the next {level} after the winner cannot be told from it" if level > 1 else ""
-    return f" No clear win, chance may do that ({test}){many}."
+        return f" This is significant ({test})."
+    many = f"; the next {level} after the winner cannot be distinguished from it" if level > 1 else ""
+    return f" Not significant ({test}){many}."
 
 
 def _as_good(board: Board, row: Row) -> bool:
-    """Whether a row may be as good as the winner: several seeds, one within the winner's, and no test against it.
+    """Return whether a row may be as good as the winner: several seeds, one in the winner's range, no significant test.
 
-    The test alone does not do: with few seeds it lets pass what varies much, however far behind.
+    The test alone is not enough: with few seeds it does not reject rows that vary a lot, however far behind.
     """
     best = board.ranked[0]
     worst = max(map(board.contest.better, best.figure.values))
@@ -85,9 +85,9 @@ def _as_good(board: Board, row: Row) -> bool:
 
 
 def chance(one: Row, other: Row) -> float:
-    """The p-value of two configurations' means over seeds: two-sided t-test of Welch, 1947 (variances may differ).
+    """Return the p-value of two configurations' means: two-sided t-test of Welch, 1947 (variances may differ).
 
-    From 0 to 1; 1 where either has a single seed.
+    1 if either has a single seed.
     """
     from scipy.special import stdtr
 
@@ -102,7 +102,7 @@ def chance(one: Row, other: Row) -> float:
 
 
 def _p(value: float) -> str:
-    """In two digits, or in as many as tell it from the level of significance."""
+    """Format a p-value in two digits, or as many as distinguish it from the significance level."""
     if value < 0.001:
         return "p < 0.001"
     return f"p = {next(text for digits in range(2, 9) if (text := f'{value:.{digits}g}') != str(_LEVEL))}"

@@ -1,1 +1,1 @@
-"""Searching for good values: what may vary, what is tried next, what is given up, and what came out."""
+"""Searching for good values of hyperparameters and options."""

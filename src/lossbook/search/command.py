@@ -1,4 +1,4 @@
-"""``python scripts/search.py``: from the command line to a search, a new one or one that is gone on with."""
+"""``python scripts/search.py``: start or resume a search from the command line."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _FOLDER = "hydra.sweep.dir="
 
 
 def command() -> int:
-    """Runs the search that ``sys.argv`` asks for; the exit code.
+    """Run the search that ``sys.argv`` asks for; return the exit code.
 
-    A mistake of the user's is printed in a few lines, without a traceback unless HYDRA_FULL_ERROR=1 asks for one.
+    User errors are printed without a traceback unless HYDRA_FULL_ERROR=1 is set.
     """
     return exit_code(_command)
 
 
 def _command() -> int:
     if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)  # what one has written oneself is found there
+        sys.path.append(here)  # the user's own code
     typed = list(sys.argv)
     try:
         how, others = taken(sys.argv[1:], OPTIONS)
@@ -60,7 +60,7 @@ def _command() -> int:
 
 
 def _with_hydra(flags: Namespace, others: list[str], given: list[str]) -> int:
-    """What needs no search: help, completion, the config that all trials share."""
+    """Answer what needs no search: help, completion, the config that all trials share."""
     fixed = given
     if flags.cfg:
         read = overrides(given, Options([conf_folder()]))
@@ -73,37 +73,37 @@ def _check(how: dict[str, Any]) -> None:
     for key, words in _WORDS.items():
         if how[key] not in words:
             near = nearest(str(how[key]), words) or words[0]
-            raise refuse(f"{key}={how[key]}", f"It is one of {', '.join(words)}.", f"{key}={near}")
+            raise refuse(f"{key}={how[key]}", f"{key} must be one of {', '.join(words)}.", f"{key}={near}")
     for key, least in _LEAST.items():
         if how[key] < least:
-            raise refuse(f"{key}={how[key]}", f"It is a whole number from {least} on.", f"{key}={OPTIONS[key]}")
+            raise refuse(f"{key}={how[key]}", f"{key} must be an integer of at least {least}.", f"{key}={OPTIONS[key]}")
     text = how["search.timeout"]
     try:
         how["search.timeout"] = None if text in (None, "null") else float(text)
     except ValueError:
         how["search.timeout"] = -1.0
     if how["search.timeout"] is not None and not how["search.timeout"] > 0:
-        rule = "It counts the seconds after which a trial is ended."
+        rule = "search.timeout must be a positive number of seconds, after which a trial is killed."
         raise refuse(f"search.timeout={text}", rule, "search.timeout=600")
 
 
 def _search(typed: Sequence[str], how: dict[str, Any], flags: Namespace, given: Sequence[str]) -> int:
-    """Plan, claim a folder or go on in one, search, and say what came out."""
+    """Make or resume a plan, run the search, and print the outcome."""
     if flags.multirun:
-        raise refuse("-m", "A search is a sweep of its own.", "leave it out")
+        raise refuse("-m", "A search needs no -m.", "remove it")
     if flags.config_name or flags.config_path:
         flag = f"--config-name {flags.config_name}" if flags.config_name else f"--config-path {flags.config_path}"
-        raise refuse(flag, "A search composes what scripts/train.py does.", "--config-dir DIR has your options")
+        raise refuse(flag, "A search uses the config of scripts/train.py.", "--config-dir DIR adds your options")
     ckpt, others = split_ckpt(given)
     if ckpt is not None:
-        raise refuse(
-            f"ckpt={ckpt}", "Every trial would go on from the same checkpoint, as the same run.", "leave it out"
-        )
+        raise refuse(f"ckpt={ckpt}", "Every trial would resume the same run from its checkpoint.", "remove it")
     where = next((one.removeprefix(_FOLDER).strip("'\"") for one in others if one.startswith(_FOLDER)), None)
     arguments = [one for one in others if not one.startswith(_FOLDER)]
     if about_hydra := next(filter(belongs_to_hydra, arguments), None):
         raise refuse(
-            about_hydra, "Hydra has no part in a search but to compose.", "hydra.sweep.dir=DIR names its folder"
+            about_hydra,
+            "Of Hydra's own settings only hydra.sweep.dir has an effect.",
+            "hydra.sweep.dir=DIR sets the folder",
         )
     own = config_dir(typed)
     folders = [conf_folder(), *([Path(own).absolute()] if own else [])]
@@ -111,11 +111,11 @@ def _search(typed: Sequence[str], how: dict[str, Any], flags: Namespace, given: 
         raise refuse(f"--config-dir {own}", "There is no such folder.", "give the path of a folder with your options")
     if how["search.resume"] is not None:
         if where is not None:
-            raise refuse(f"{_FOLDER}{where}", "A search that goes on has its folder.", "leave it out")
+            raise refuse(f"{_FOLDER}{where}", "A search is resumed in its own folder.", "remove it")
         return _resume(typed, how, arguments, folders)
 
     from lossbook.search import storage
-    from lossbook.search.comparable import make_plan
+    from lossbook.search.make_plan import make_plan
 
     plan = make_plan(arguments, folders, how, typed)
     storage.required()
@@ -125,30 +125,30 @@ def _search(typed: Sequence[str], how: dict[str, Any], flags: Namespace, given: 
         folder = claim(base)
         new.append(folder.absolute())
         storage.create(folder, plan.primary[1], how["search.trials"])
-        plan.write(folder)  # last: a folder with a plan is one to go on with
+        plan.write(folder)  # last: a folder with a plan can be resumed
     return _run(typed, how, folder, plan)
 
 
 def _resume(typed: Sequence[str], how: dict[str, Any], arguments: Sequence[str], folders: Sequence[Path]) -> int:
+    from lossbook.records.plan_file import SEARCH
     from lossbook.search import storage
-    from lossbook.search.comparable import make_plan
-    from lossbook.search.plan import Plan, refuse_changed, refuse_other
-    from lossbook.sweeps.plan import refuse_elsewhere
+    from lossbook.search.make_plan import make_plan
+    from lossbook.search.plan import SearchPlan, refuse_changed, refuse_other
 
     folder = Path(unquoted(how["search.resume"]))
-    plan = Plan.read(folder)
+    plan = SearchPlan.read(folder)
     if plan.cwd is not None:
-        refuse_elsewhere(folder, plan.cwd, "search.resume")
+        SEARCH.refuse_other_cwd(folder, plan.cwd)
     keys = [argument.partition("=")[0] for argument in typed[1:]]
     refuse_changed(plan, how, keys)
     if arguments and not any(one.is_sweep_override() for one in overrides(arguments, Options(folders))):
-        rule = f"Every trial has {' '.join(plan.fixed) or 'the defaults'}, and a search goes on as it began."
+        rule = f"Every trial has {' '.join(plan.fixed) or 'the defaults'}; that cannot change when it is resumed."
         raise refuse(" ".join(arguments), rule, f"{shlex.quote(f'search.resume={folder}')} alone")
     if arguments:
         refuse_other(plan, make_plan(arguments, folders, how, typed), folder)
     elif folders[1:] and tuple(map(str, folders[1:])) != plan.folders:
-        rule = f"The search has {', '.join(plan.folders) or 'none'}."
-        raise refuse(f"--config-dir {folders[1]}", rule, "leave it out")
+        rule = f"The search was started with {', '.join(plan.folders) or 'none'}."
+        raise refuse(f"--config-dir {folders[1]}", rule, "remove it")
     storage.required()
     if "search.trials" in keys:
         storage.load(folder).set_user_attr("trials", how["search.trials"])
@@ -159,29 +159,28 @@ def _run(typed: Sequence[str], how: dict[str, Any], folder: Path, plan: Any) -> 
     from rich.console import Console
 
     from lossbook.search import storage
-    from lossbook.search.claiming import trials_now
-    from lossbook.search.importance import importances
-    from lossbook.search.search import How, run
-    from lossbook.search.telling import Teller
-    from lossbook.search.trials import ranked
+    from lossbook.search.claims import trials_now
+    from lossbook.search.search import run_search
+    from lossbook.search.terminal import SearchPrinter
+    from lossbook.search.trials import importances, ranked
 
     study = storage.load(folder)
-    teller = Teller(folder, plan, Console(highlight=False, soft_wrap=True))
+    printer = SearchPrinter(folder, plan, Console(highlight=False, soft_wrap=True))
     total, workers = storage.total(study), how["search.workers"]
-    teller.plan_told(trials_now(study, folder), total, workers)
+    printer.print_plan(trials_now(study, folder), total, workers)
     interrupted = None
     try:
         script = str(Path(typed[0]).with_name("train.py"))  # which runs a trial's other processes
-        run(folder, plan, How(script, workers, how["search.timeout"]), teller)
+        run_search(folder, plan, script, workers, how["search.timeout"], printer)
     except KeyboardInterrupt as error:
         interrupted = error
-    from lossbook.search.pictures import draw  # matplotlib takes a while, too
+    from lossbook.search.plots import draw_search  # importing matplotlib takes a while, too
 
     trials = trials_now(study, folder)
     shares = importances(study, ranked(trials, plan))
-    pictures = draw(folder / "report", plan, trials, shares)
-    teller.outcome(trials, shares, pictures)
-    teller.left(trials, storage.total(study), interrupted is not None)
+    pictures = draw_search(folder / "report", plan, trials, shares)
+    printer.print_outcome(trials, shares, pictures)
+    printer.print_rest(trials, storage.total(study), interrupted is not None)
     if interrupted is not None:
         raise interrupted
     return 0

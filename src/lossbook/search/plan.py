@@ -1,8 +1,7 @@
-"""What is searched: written down once, before the first trial, so that every process of a search agrees."""
+"""The plan of a search: written to ``search.json`` before the first trial, so that all its processes agree."""
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -10,30 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.errors import Problem, UserError, refuse
-from lossbook.files import write_whole
+from lossbook.records.plan_file import SEARCH
 from lossbook.search.space import Parameter
-from lossbook.sweeps.plan import known
-
-FILE = "search.json"
-_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A search, but for how many trials it has and where they run.
+class SearchPlan:
+    """A search, apart from how many trials it has and where they run.
 
     Args:
-        command: the script and its arguments, as they were typed.
+        command: the script and its arguments, as typed.
         folders: of options beside ``conf``, absolute.
-        fixed: arguments that every trial has.
-        parameters: what is varied, the choices among options first.
-        primary: tag of the metric that is looked for, and its direction.
-        epochs: of a trial, where its config says; what is given up is judged by it.
-        sampler, pruner, seed: how values are drawn and trials are given up.
-        refused: choices that fit nothing else, as arguments, with the reason; they are no part of ``parameters``.
-        cwd: the working folder, where relative paths and the user's own code are found; None: an earlier Lossbook has
-            not noted it.
-        in_batch: whether the loss compares the samples of a batch, so that ``val/loss`` depends on ``data.batch_size``.
+        fixed: arguments of every trial.
+        parameters: that are searched, choices of options first.
+        primary: tag of the metric to optimize, and its direction.
+        epochs: of a trial, if its config says; the pruner depends on it.
+        sampler, pruner, seed: how values are sampled and trials pruned.
+        refused: choices that fit no combination, as arguments with the reason; not in ``parameters``.
+        cwd: the working folder, where relative paths and the user's own code are found; None: written by a version
+            that did not record it.
+        in_batch: whether the loss compares the samples of a batch: ``val/loss`` depends on ``data.batch_size``.
     """
 
     command: tuple[str, ...]
@@ -50,94 +45,86 @@ class Plan:
     in_batch: bool = False
 
     def criterion(self, values: Mapping[str, Any]) -> str:
-        """What ``val/loss`` of a trial with these values is a figure of; trials that differ in it differ in kind."""
+        """Return a key of what ``val/loss`` measures in a trial; values compare only among equal keys."""
         own = [one.name for one in self.parameters if one.name.partition(".")[0] in ("loss", "experiment")]
         own += ["data.batch_size"] if self.in_batch else []
         return self.named({name: values[name] for name in own if name in values})
 
     def overrides(self, values: Mapping[str, Any]) -> list[str]:
-        """The arguments of a trial with these values, by the parameters' names."""
+        """Return the arguments of a trial with these values (by the parameters' names)."""
         drawn = [one.override(values[one.name]) for one in self.parameters if one.name in values]
         return [*self.fixed, *drawn]
 
     def named(self, values: Mapping[str, Any]) -> str:
-        """What sets a trial apart from the others."""
+        """Return a trial's name: the arguments that distinguish it."""
         return ",".join(one.override(values[one.name]) for one in self.parameters if one.name in values)
 
     def write(self, folder: Path) -> None:
-        """Into ``search.json`` of the search's folder, in one step."""
-        values = {"version": _VERSION, **asdict(self), "parameters": [one.to_json() for one in self.parameters]}
-        text = json.dumps(values, indent=1)
-        write_whole(folder / FILE, lambda file: file.write(text.encode()))
+        """Write ``search.json`` into the search's folder, atomically."""
+        SEARCH.write(folder, asdict(self))
 
     @classmethod
-    def read(cls, folder: Path) -> Plan:
-        """The plan in a search's folder.
+    def read(cls, folder: Path) -> SearchPlan:
+        """Return the plan in a search's folder.
 
         Raises:
-            UserError: there is none, or it is not one of ours.
+            UserError: it is missing, unreadable or from another version.
         """
-        try:
-            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            if values.pop("version") != _VERSION:
-                raise ValueError("another version of Lossbook has written it")
-            lists = {key: tuple(values[key]) for key in ("command", "folders", "fixed", "primary")}
-            parameters = tuple(Parameter.of_json(one) for one in values["parameters"])
-            refused = tuple((given, reason) for given, reason in values["refused"])
-            return cls(**{**values, **lists, "parameters": parameters, "refused": refused})
-        except FileNotFoundError:
-            fix = known(folder, FILE, "search.resume")
-            raise refuse(f"{folder} holds no {FILE}.", "A search writes it when it starts.", fix) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            rule = f"{type(error).__name__}: {error}."
-            raise refuse(f"{folder / FILE} cannot be read.", rule, "begin a new search") from error
+        return SEARCH.read(folder, cls._of)
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> SearchPlan:
+        lists = {key: tuple(values[key]) for key in ("command", "folders", "fixed", "primary")}
+        parameters = tuple(Parameter.of_json(one) for one in values["parameters"])
+        refused = tuple((given, reason) for given, reason in values["refused"])
+        return cls(**{**values, **lists, "parameters": parameters, "refused": refused})
 
 
-def refuse_other(kept: Plan, given: Plan, folder: Path) -> None:
-    """Refuse to go on with a search under a plan that is not its own.
+def refuse_other(kept: SearchPlan, given: SearchPlan, folder: Path) -> None:
+    """Refuse to resume a search with a plan that differs from its own.
 
     Raises:
-        UserError: what differs, all at once.
+        UserError: with all differences.
     """
     before = {one.name: one for one in kept.parameters}
     alone = f"{shlex.quote(f'search.resume={folder}')} alone"
     found = []
     for one in given.parameters:
         if one.name not in before:
-            found.append(Problem(one.key, "The search does not vary it.", "leave it out, or begin another search"))
+            found.append(Problem(one.key, "The search does not vary it.", "remove it, or start another search"))
         elif one != before[one.name]:
-            rule = f"The search has {before[one.name]}, and its trials were drawn from that."
-            found.append(Problem(f"{one.name}: {one}", rule, "leave it out, or begin another search"))
+            rule = f"The trials of the search were sampled from {before[one.name]}."
+            found.append(Problem(f"{one.name}: {one}", rule, "remove it, or start another search"))
     missing = [one.key for one in kept.parameters if one.name not in {other.name for other in given.parameters}]
     if missing:
-        rule = f"The search varies {', '.join(missing)} as well."
-        found.append(Problem("Fewer keys than before.", rule, f"{alone} goes on as before"))
+        rule = f"The search also varies {', '.join(missing)}."
+        found.append(Problem("Fewer keys than before.", rule, f"{alone} resumes it as it was"))
     if sorted(given.fixed) != sorted(kept.fixed):
-        rule = f"Every trial has {' '.join(kept.fixed) or 'the defaults'} so far."
+        rule = f"Every trial so far has {' '.join(kept.fixed) or 'the defaults'}."
         found.append(Problem(f"{' '.join(given.fixed) or 'the defaults'}", rule, alone))
     if found:
         raise UserError(*found)
     if given.folders != kept.folders:
-        rule = f"The search has {', '.join(kept.folders) or 'none'}."
-        raise refuse("Another --config-dir.", rule, f"{alone} goes on as before")
+        rule = f"The search was started with {', '.join(kept.folders) or 'none'}."
+        raise refuse("Another --config-dir.", rule, f"{alone} resumes it as it was")
 
 
-def refuse_changed(kept: Plan, options: Mapping[str, Any], given: Collection[str]) -> None:
-    """Refuse keys of the command under which a search that goes on did not begin.
+def refuse_changed(kept: SearchPlan, options: Mapping[str, Any], given: Collection[str]) -> None:
+    """Refuse values of keys that a search cannot change when it is resumed.
 
     Args:
-        kept: the plan in its folder.
+        kept: plan in its folder.
         options: the search's own keys.
         given: those of them that were typed.
 
     Raises:
-        UserError: another sampler, pruner or seed.
+        UserError: the sampler, pruner or seed differs.
     """
     found = []
     for key in ("sampler", "pruner", "seed"):
         name, value = f"search.{key}", getattr(kept, key)
         if name in given and options[name] != value:
-            rule = f"The search began with {name}={value}, and goes on with it."
-            found.append(Problem(f"{name}={options[name]}", rule, "leave it out"))
+            rule = f"The search was started with {name}={value} and keeps it."
+            found.append(Problem(f"{name}={options[name]}", rule, "remove it"))
     if found:
         raise UserError(*found)

@@ -1,4 +1,4 @@
-"""Giving up a trial while it trains, where others were better by the same epoch."""
+"""Pruning: a trial ends early if other trials were better by the same epoch."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 class Pruning(lightning.Callback):
-    """Reports the best figure so far after each validated epoch, and ends the run where the pruner gives it up.
+    """Reports the best value so far after each validated epoch, and ends the run if the pruner prunes it.
 
     Args:
         address: of the storage that all processes of the search share.
-        trial: the number of this run's trial.
-        pruner: the name of one of ``PRUNERS``.
-        epochs: of a trial, where the config says.
+        trial: number of this run's trial.
+        pruner: name of one of ``PRUNERS``.
+        epochs: of a trial, if the config says.
 
-    What a trial is judged by in the end is its best epoch, and so it is on the way. A trial is given up between two
-    epochs, when its checkpoints are written, and never after the last one. Of a run's several processes the first one
-    alone has this callback; when it ends, whoever watches over it ends the others.
+    A trial is judged by its best epoch, during training as in the end. It is pruned between two epochs, when its
+    checkpoints are written, and never after the last one. If a run has several processes, only the first has this
+    callback; when that ends, its supervisor ends the others.
 
     Raises (from ``trainer.fit``):
-        Pruned: the pruner gives the trial up.
+        Pruned: the pruner prunes the trial.
     """
 
     def __init__(self, address: str, trial: int, pruner: str, epochs: int | None = None) -> None:
@@ -57,7 +57,7 @@ class Pruning(lightning.Callback):
             raise Pruned(self._reason)
 
     def _report(self, epoch: int, value: float, name: str, mode: str) -> str | None:
-        """Writes the best figure so far into the study; why the trial is given up, None where it is not."""
+        """Write the best value so far into the study; return why the trial is pruned, None if it is not."""
         import optuna
 
         if not math.isfinite(value):
@@ -69,7 +69,7 @@ class Pruning(lightning.Callback):
         best = (max if mode == "max" else min)(*before, value) if before else value
         kept.set_trial_intermediate_value(trial, epoch, best)
         so_far = copy.copy(kept.get_trial(trial))
-        # of an earlier attempt that had come further, where the run has begun afresh
+        # without later epochs, which an earlier attempt may have reached before the run started over
         so_far.intermediate_values = {step: was for step, was in so_far.intermediate_values.items() if step <= epoch}
         if not self.pruner.prune(self._study, so_far):
             return None
@@ -95,10 +95,10 @@ def _none(epochs: int | None) -> BasePruner:
 
 
 def _warmup(epochs: int | None) -> int:
-    """Epochs in which nothing is given up: what leads so early often says little.
+    """Return the number of epochs in which nothing is pruned: early leads say little.
 
-    Measured on 60 random trials on digits, in 15 orders: with a tenth to a third of the epochs the median pruner gives
-    up three quarters of 40 trials, saves 59 to 46 % of the epochs, and never loses the best figure.
+    Measured on 60 random trials on digits, in 15 orders: with a tenth to a third of the epochs the median pruner prunes
+    three quarters of 40 trials, saves 59 to 46 % of the epochs, and never loses the best result.
     """
     return max(2, (epochs or 20) // 10)
 

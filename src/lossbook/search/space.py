@@ -1,11 +1,11 @@
-"""What a search may vary: one parameter an override, in Hydra's grammar for sweeps."""
+"""The search space: one parameter per override, in Hydra's grammar for sweeps."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,23 +14,23 @@ from lossbook.config.options import Options
 from lossbook.config.wording import word
 from lossbook.errors import refuse
 
-LOG_FROM = 100  # an interval of positive numbers whose ends are so many times apart is searched by its logarithm
-_DIGITS = 4  # of a value that is drawn: it is short on the command line, and trained with just as it is printed
-_MANY = 10_000  # values of a range; more are an interval
+LOG_FROM = 100  # a positive interval whose ends differ by this factor is searched on a log scale
+_DIGITS = 4  # significant digits of a sampled value, which is trained with exactly as it is printed
+_MANY = 10_000  # most values of a range
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """Something that a search varies.
+    """A parameter that a search varies.
 
     Args:
-        key: as it stands on the command line, a ``+`` included.
-        choices: the values as texts of the command line; empty where numbers are searched.
-        low, high: the least and the largest number, both included.
-        step: between numbers; None: any within the interval.
-        whole: whether the numbers are whole.
-        log: whether numbers are drawn by their logarithm.
-        only: a group that is searched, and those of its options that have this key; None: it is always there.
+        key: as on the command line, including a ``+``.
+        choices: the values as typed; empty for numbers.
+        low, high: bounds, both included.
+        step: between numbers; None: continuous.
+        whole: whether the numbers are integers.
+        log: whether numbers are sampled on a log scale.
+        only: a searched group and those of its options that have this key; None: the key always exists.
     """
 
     key: str
@@ -47,14 +47,14 @@ class Parameter:
         return self.key.lstrip("+~")
 
     def applies(self, values: Mapping[str, Any]) -> bool:
-        """Whether this is among what is drawn, given what was drawn before (by name)."""
+        """Return whether this parameter exists, given the values sampled before (by name)."""
         return self.only is None or self.only[0] not in values or values[self.only[0]] in self.only[1]
 
     def rounded(self, value: float) -> float:
-        """A number that was drawn, with as few digits as tell apart a ten-thousandth of what is searched."""
+        """Round a sampled number to about a ten-thousandth of the interval."""
         if self.whole:
             return round(value)
-        if self.step is not None:  # sums of 0.1 are never quite what they seem
+        if self.step is not None:  # decimal, since multiples of 0.1 are inexact as floats
             steps = round((value - self.low) / self.step)
             return float(Decimal(str(self.low)) + steps * Decimal(str(self.step)))
         if self.log:
@@ -65,7 +65,7 @@ class Parameter:
         return min(max(short, self.low), self.high)
 
     def every(self) -> list[Any]:
-        """All values, in order; none where there is no end of them."""
+        """Return all values in order; empty for a continuous interval."""
         if self.choices or self.step is None:
             return list(self.choices)
         return [self.rounded(self.low + place * self.step) for place in range(self._steps + 1)]
@@ -76,11 +76,11 @@ class Parameter:
         return round((self.high - self.low) / self.step)
 
     def override(self, value: Any) -> str:
-        """The argument that sets the parameter to a value."""
+        """Return the argument that sets the parameter to a value."""
         return f"{self.key}={value if isinstance(value, str) else number(value)}"
 
     def probes(self) -> list[str]:
-        """The arguments that must be fine before a search begins: all choices, or both ends and the middle."""
+        """Return the arguments to check before a search starts: all choices, or both ends and the middle."""
         middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
         numbers = dict.fromkeys(map(self._typed, (self.low, self.high, self.rounded(middle))))
         return [self.override(value) for value in self.choices or numbers]
@@ -98,12 +98,9 @@ class Parameter:
         else:
             text = f"{number(self._typed(self.low))} to {number(self._typed(self.high))}"
             text += f" in steps of {number(self.step)}" if self.step not in (None, 1) else ""
-            text += ", whole numbers" if self.whole else ""
-            text += ", by the logarithm" if self.log else ""
-        return text + (f"   where {self.only[0]}={','.join(self.only[1])}" if self.only else "")
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+            text += ", integers" if self.whole else ""
+            text += ", log scale" if self.log else ""
+        return text + (f"   if {self.only[0]}={','.join(self.only[1])}" if self.only else "")
 
     @classmethod
     def of_json(cls, values: Mapping[str, Any]) -> Parameter:
@@ -113,7 +110,7 @@ class Parameter:
 
 
 def number(value: float) -> str:
-    """A number as one types it, from which the very same number is read."""
+    """Format a number as one types it, so that reading it gives exactly the same number."""
     if isinstance(value, int):
         return str(value)
     text = f"{value:.12g}"
@@ -123,10 +120,10 @@ def number(value: float) -> str:
 
 
 def overrides(arguments: Sequence[str], options: Options) -> list[Any]:
-    """Hydra's ``Override`` for each argument.
+    """Parse arguments into Hydra's ``Override`` objects.
 
     Raises:
-        UserError: Hydra's grammar cannot read it.
+        UserError: an argument is not in Hydra's grammar.
     """
     from hydra.errors import HydraException
 
@@ -140,15 +137,15 @@ def overrides(arguments: Sequence[str], options: Options) -> list[Any]:
 
 
 def parameter(override: Any, default: Any, options: Options) -> Parameter:
-    """The parameter that an override asks for.
+    """Return the parameter that an override describes.
 
     Args:
-        override: Hydra's, one that sweeps.
-        default: of its key, or None where it is not known; whether numbers are whole follows from it.
-        options: for ``glob(*)``.
+        override: Hydra's, with several values.
+        default: of its key, None if unknown; decides whether numbers are integers.
+        options: that ``glob(*)`` chooses from.
 
     Raises:
-        UserError: a sweep of another kind, or one that is empty.
+        UserError: a sweep of an unsupported kind, or an empty one.
     """
     key, given = override.get_key_element(), override.input_line
     if override.is_interval_sweep():
@@ -157,7 +154,7 @@ def parameter(override: Any, default: Any, options: Options) -> Parameter:
         return _range(key, given, override.value())
     found = _choices(override, options)
     if not found:
-        raise refuse(given, "Nothing is left to choose from.", f"{key}=ONE,OTHER")
+        raise refuse(given, "There is nothing to choose from.", f"{key}=ONE,OTHER")
     return Parameter(key, tuple(dict.fromkeys(found)))
 
 
@@ -168,10 +165,10 @@ def _choices(override: Any, options: Options) -> Iterator[str] | list[str]:
     if isinstance(value, Glob):
         group = override.key_or_group
         if not options.has_group(group):
-            raise refuse(given, "glob chooses among the options of a group.", f"{override.get_key_element()}=ONE,OTHER")
+            raise refuse(given, "glob selects options of a group.", f"{override.get_key_element()}=ONE,OTHER")
         return list(value.filter(options.names(group)))
     if override.is_choice_sweep() and any(_sweeps(one) for one in value.list):
-        rule = "A choice is between values, and an interval is not one."
+        rule = "A choice must list values, not intervals."
         raise refuse(given, rule, f"'{override.get_key_element()}=interval(LOW,HIGH)'")
     return [str(text) for text in override.sweep_string_iterator()]
 
@@ -185,32 +182,32 @@ def _sweeps(value: Any) -> bool:
 def _interval(key: str, given: str, value: Any, default: Any) -> Parameter:
     low, high = float(value.start), float(value.end)
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise refuse(given, "An interval is finite at both ends.", f"'{key}=interval(1e-4,1e-1)'")
+        raise refuse(given, "Both ends of an interval must be finite.", f"'{key}=interval(1e-4,1e-1)'")
     whole = isinstance(default, int) and not isinstance(default, bool)
-    if default is None or isinstance(default, str):  # null takes any
+    if default is None or isinstance(default, str):  # null accepts any
         typed = re.search(r"interval\(([^()]*)\)", given)
         whole = typed is not None and not re.search(r"[.eE]", re.sub(r"\w+\s*=", "", typed[1]))
     first, last = (number(int(end) if whole and end.is_integer() else end) for end in (low, high))
     if low == high:
         raise refuse(given, "An interval of a single number leaves nothing to search.", f"{key}={first}")
     if low > high:
-        rule = "An interval goes from its lower end to its upper one."
+        rule = "The lower end of an interval comes first."
         raise refuse(given, rule, f"'{key}=interval({last},{first})'")
     if unknown := set(value.tags) - {"log", "linear"}:
         raise refuse(
             given,
-            f"There is no tag {min(unknown)}: an interval is searched by its logarithm or not.",
+            f"There is no tag {min(unknown)}; the tags are log and linear.",
             f"'{key}=tag(log,interval({first},{last}))', or tag(linear,...)",
         )
     if whole and not (low.is_integer() and high.is_integer()):
         least = math.ceil(low)
         fix = f"'{key}=interval({least},{max(math.floor(high), least + 1)})'"
-        raise refuse(given, f"{key} is a whole number.", fix)
+        raise refuse(given, f"{key} must be an integer.", fix)
     log = "log" in value.tags or ("linear" not in value.tags and low > 0 and high / low >= LOG_FROM)
     if log and low <= 0:
         positive = "1" if whole and high > 1 else number(high / LOG_FROM)
         fix = f"'{key}=tag(log,interval({positive},{last}))'" if high > 0 else f"'{key}=interval({first},{last})'"
-        raise refuse(given, "Only positive numbers have a logarithm.", fix)
+        raise refuse(given, "A log scale needs positive numbers.", fix)
     if whole:
         return Parameter(key, low=int(low), high=int(high), step=1, whole=True, log=log)
     return Parameter(key, low=low, high=high, log=log)
@@ -221,7 +218,9 @@ def _range(key: str, given: str, value: Any) -> Parameter:
     count = 0 if step == 0 else math.ceil((stop - start) / step)
     if count < 1:
         raise refuse(
-            given, "A range holds the numbers from its start up to its stop, without that.", f"'{key}=range(1,10)'"
+            given,
+            "A range goes from its start up to, but not including, its stop; this one is empty.",
+            f"'{key}=range(1,10)'",
         )
     if count > _MANY:
         low, high = sorted((value.start, value.stop))
@@ -233,5 +232,5 @@ def _range(key: str, given: str, value: Any) -> Parameter:
 
 
 def without(parameter: Parameter, refused: set[str]) -> Parameter:
-    """The parameter without those of its choices that fit nothing."""
+    """Return the parameter without some of its choices."""
     return replace(parameter, choices=tuple(choice for choice in parameter.choices if choice not in refused))

@@ -1,4 +1,4 @@
-"""The study of a search: its trials in an SQLite file, which several processes share."""
+"""The study of a search: its trials in an SQLite file that several processes share."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 FILE = "study.db"
 NAME = "search"
-_PATIENCE_S = 120  # for another process that writes; SQLite's own is 5 s
+_PATIENCE_S = 120  # for another process that writes; SQLite's default is 5 s
 
 
 def required() -> None:
-    """Import Optuna, quietly.
+    """Import Optuna with its log messages turned off.
 
     Raises:
         UserError: it is not installed.
@@ -28,25 +28,26 @@ def required() -> None:
     try:
         import optuna
     except ImportError as error:
-        rule = "Searching needs Optuna, which the base installation leaves out."
+        rule = "Searching needs Optuna, which the base installation does not include."
         raise refuse(f"{error}.", rule, "pip install -e '.[search]'") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def url(folder: Path) -> str:
+    """Return the storage address of the study in a folder."""
     return f"sqlite:///{(folder / FILE).absolute().as_posix()}"
 
 
 @lru_cache(maxsize=8)
 def storage(address: str) -> RDBStorage:
-    """The storage at this address, opened once a process."""
+    """Return the storage at this address, opened once per process."""
     from optuna.storages import RDBStorage
 
     return RDBStorage(address, engine_kwargs={"connect_args": {"timeout": _PATIENCE_S}})
 
 
 def create(folder: Path, mode: str, trials: int) -> Study:
-    """A new study; ``mode`` is ``max`` or ``min``."""
+    """Create a study; ``mode`` is ``max`` or ``min``."""
     import optuna
 
     required()
@@ -58,7 +59,7 @@ def create(folder: Path, mode: str, trials: int) -> Study:
 
 
 def load(folder: Path) -> Study:
-    """The study in a search's folder.
+    """Load the study in a search's folder.
 
     Raises:
         UserError: there is none.
@@ -67,24 +68,24 @@ def load(folder: Path) -> Study:
 
     required()
     if not (folder / FILE).is_file():
-        raise refuse(f"{folder} holds no {FILE}.", "It holds the trials of a search.", "begin another search")
+        raise refuse(f"{folder} holds no {FILE}.", "It holds the trials of a search.", "start another search")
     return optuna.load_study(study_name=NAME, storage=storage(url(folder)))
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Only one process, and one thread of it, decides at a time what is tried next."""
-    from lossbook.sweeps.ledger import lock
+    """Let only one thread of one process at a time decide what is tried next."""
+    from lossbook.sweeps.locks import lock
 
     with lock(folder / "search"):
         yield
 
 
 def total(study: Study) -> int:
-    """How many trials the search is to have, as whoever last started it said."""
+    """Return how many trials the search is to have, as last set by a command."""
     return int(study.user_attrs["trials"])
 
 
 def identity(kept: RDBStorage, number: int) -> int:
-    """What the storage calls the trial of this number."""
+    """Return the storage's id of the trial with this number."""
     return kept.get_trial_id_from_study_id_trial_number(kept.get_study_id_from_name(NAME), number)

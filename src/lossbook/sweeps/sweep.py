@@ -1,4 +1,4 @@
-"""A sweep from its arguments to its report: plan, run what is due, and say what came out."""
+"""Running a sweep: print the plan, run the jobs that are due, write the report."""
 
 from __future__ import annotations
 
@@ -13,58 +13,59 @@ from rich.markup import escape
 
 from lossbook.errors import UserError, refuse
 from lossbook.formatting import duration, plural
+from lossbook.records.sweep import SweepJob, SweepPlan
 from lossbook.report.report import print_short, report
-from lossbook.sweeps import ledger
-from lossbook.sweeps.plan import Job, Plan
-from lossbook.sweeps.progress import Progress
+from lossbook.sweeps.job_state import JobState, is_due, state_now
+from lossbook.sweeps.locks import clear_stop, is_running
+from lossbook.sweeps.progress import SweepProgress
 
-Launch = Callable[[Path, Sequence[Job]], None]
+Launch = Callable[[Path, Sequence[SweepJob]], None]
 
 
-def run(sweep: Path, plan: Plan, launch: Launch, retry: bool, how: str) -> None:
-    """Run what is due of a sweep, and write its report.
+def run_sweep(sweep: Path, plan: SweepPlan, launch: Launch, retry: bool, how: str) -> None:
+    """Run the jobs of a sweep that are due, and write its report.
 
     Args:
-        sweep: its folder, with the plan in it.
+        sweep: its folder, which holds the plan.
         plan: of the sweep.
-        launch: runs the jobs that it is given, somewhere; returns when all have ended.
+        launch: runs jobs somewhere, and returns when all have ended.
         retry: whether jobs that failed before are run again.
-        how: where the jobs run, in words.
+        how: a description of where the jobs run.
 
     Raises:
-        UserError: jobs failed; all others have run, and the report is written.
+        UserError: jobs failed; all others have run, and the report has been written.
     """
     out = Console(highlight=False, soft_wrap=True)
-    before = {job.number: ledger.standing_now(sweep / str(job.number)) for job in plan.allowed}
-    due = [job for job in plan.allowed if ledger.due(before[job.number], retry)]
-    _tell(out, sweep, plan, before, due, how)
+    before = {job.number: state_now(sweep / str(job.number)) for job in plan.allowed}
+    due = [job for job in plan.allowed if is_due(before[job.number], retry)]
+    _print_plan(out, sweep, plan, before, due, how)
     began = time.monotonic()
-    ledger.start(sweep)
+    clear_stop(sweep)
     try:
-        with Progress(sweep, due, out):
+        with SweepProgress(sweep, due, out):
             launch(sweep, due)
     except BaseException:
         out.print(f"\n{_counted(sweep, plan)}")
-        if any(ledger.standing_now(sweep / str(job.number)).status == "completed" for job in plan.allowed):
+        if any(state_now(sweep / str(job.number)).status == "completed" for job in plan.allowed):
             _report(out, sweep)
-        if any(ledger.running(sweep / str(job.number)) for job in due):
-            out.print("[dim]note   [/dim] what a launcher has sent elsewhere trains on; end it there (scancel, kill)")
+        if any(is_running(sweep / str(job.number)) for job in due):
+            out.print("[dim]note   [/dim] jobs that a launcher sent elsewhere train on; end them there (scancel, kill)")
         out.print(f"[dim]go on  [/dim] python {escape(_resuming(sweep, plan))}")
         raise
     _end(out, sweep, plan, time.monotonic() - began)
 
 
-def _tell(
-    out: Console, sweep: Path, plan: Plan, before: dict[int, ledger.Ending], due: Sequence[Job], how: str
+def _print_plan(
+    out: Console, sweep: Path, plan: SweepPlan, before: dict[int, JobState], due: Sequence[SweepJob], how: str
 ) -> None:
-    """What is going to happen, what is not, and why."""
+    """Print which jobs will run, which are refused, and why."""
     out.print(f"[dim]sweep  [/dim] {escape(str(sweep))}")
     shut = [job for job in plan.jobs if job.refused is not None]
     varied = " x ".join(f"{key} ({len(_values(plan, key))})" for key in plan.varied)
     out.print(f"[dim]jobs   [/dim] [bold]{len(plan.jobs)}[/bold]  {escape(varied)}".rstrip())
     out.print(f"[dim]run    [/dim] {how}; a job prints into its own output.txt")
     if shut:
-        out.print(f"[dim]refused[/dim] {len(shut)}, whose choices do not fit together:")
+        out.print(f"[dim]refused[/dim] {len(shut)}: their choices do not fit together")
         for reason, names in _by_reason(shut).items():
             out.print(f"        [bold]{escape(names)}[/bold]")
             out.print("\n".join(f"          {escape(line)}" for line in reason.splitlines()))
@@ -72,9 +73,9 @@ def _tell(
     if len(data) > 1 and not any(one.lstrip("+").startswith("data=") for job in plan.jobs for one in job.overrides):
         counted = ", ".join(f"{name} ({count})" for name, count in data)
         out.print(
-            f"[dim]note   [/dim] jobs run on different data, which each loss chose, and are not compared: {counted};"
+            f"[dim]note   [/dim] each loss has its own default data, so these jobs are not all compared: {counted};"
         )
-        out.print(f"        data={data[0][0]} is for all that take it")
+        out.print(f"        data={data[0][0]} compares all that accept it")
     states = Counter(ending.status for ending in before.values())
     done = ", ".join(f"{count} {status}" for status, count in states.items() if status != "waiting")
     if done:
@@ -83,8 +84,8 @@ def _tell(
         out.print()
 
 
-def _end(out: Console, sweep: Path, plan: Plan, seconds: float) -> None:
-    endings = {job: ledger.standing_now(sweep / str(job.number)) for job in plan.allowed}
+def _end(out: Console, sweep: Path, plan: SweepPlan, seconds: float) -> None:
+    endings = {job: state_now(sweep / str(job.number)) for job in plan.allowed}
     out.print(f"\n{_counted(sweep, plan)} in {duration(seconds)}\n")
     if any(ending.status != "waiting" for ending in endings.values()):
         _report(out, sweep)
@@ -92,34 +93,34 @@ def _end(out: Console, sweep: Path, plan: Plan, seconds: float) -> None:
     failed = [job for job, ending in endings.items() if ending.status == "failed"]
     if failed:
         given = f"{len(failed)} of {plural(len(endings), 'job')} failed: {_numbers(failed)}."
-        rule = "What each has printed is in its output.txt, the messages are in the report."
+        rule = "The output of each is in its output.txt, the messages are in the report."
         raise refuse(given, rule, f"python {_resuming(sweep, plan)} sweep.retry=true")
     open_still = [job for job, ending in endings.items() if ending.status not in ("completed", "pruned")]
     if open_still:
-        given = f"{plural(len(open_still), 'job')} of {len(endings)} did not end: {_numbers(open_still)}."
-        raise refuse(given, "Another process has them, or was ended.", f"python {_resuming(sweep, plan)}")
+        given = f"{plural(len(open_still), 'job')} of {len(endings)} have not ended: {_numbers(open_still)}."
+        raise refuse(given, "Another process is running them, or was killed.", f"python {_resuming(sweep, plan)}")
 
 
 def _report(out: Console, sweep: Path) -> None:
     try:
         print_short(report([sweep], sweep / "report"))
-    except UserError as error:  # the figures are there, whatever is in the way of the pictures
+    except UserError as error:  # the metrics are there, whatever keeps the report from being written
         out.print(f"[dim]report [/dim] {escape(error.problems[0].given)}: {escape(error.problems[0].rule)}")
 
 
-def _counted(sweep: Path, plan: Plan) -> str:
-    """``3 completed, 1 interrupted, 2 waiting``."""
-    counts = Counter(ledger.standing_now(sweep / str(job.number)).status for job in plan.allowed)
+def _counted(sweep: Path, plan: SweepPlan) -> str:
+    """Return ``3 completed, 1 interrupted, 2 waiting``."""
+    counts = Counter(state_now(sweep / str(job.number)).status for job in plan.allowed)
     return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
-def _values(plan: Plan, key: str) -> set[str]:
+def _values(plan: SweepPlan, key: str) -> set[str]:
     pairs = (override.lstrip("+~").partition("=") for job in plan.jobs for override in job.overrides)
     return {value for name, _, value in pairs if name == key}
 
 
-def _by_reason(jobs: Sequence[Job]) -> dict[str, str]:
-    """The names of the jobs that one reason holds for."""
+def _by_reason(jobs: Sequence[SweepJob]) -> dict[str, str]:
+    """Return the names of the refused jobs by reason."""
     names: dict[str, list[str]] = {}
     for job in jobs:
         names.setdefault(str(job.refused), []).append(job.name or f"#{job.number}")
@@ -129,10 +130,10 @@ def _by_reason(jobs: Sequence[Job]) -> dict[str, str]:
     }
 
 
-def _resuming(sweep: Path, plan: Plan) -> str:
+def _resuming(sweep: Path, plan: SweepPlan) -> str:
     return f"{shlex.quote(plan.command[0])} {shlex.quote(f'sweep.resume={sweep}')}"
 
 
-def _numbers(jobs: Sequence[Job]) -> str:
+def _numbers(jobs: Sequence[SweepJob]) -> str:
     shown = ", ".join(f"#{job.number}" for job in jobs[:10])
     return f"{shown}, ..." if len(jobs) > 10 else shown

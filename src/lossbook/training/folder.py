@@ -1,9 +1,7 @@
-"""What a run leaves in its folder: its config, and a record of how it ended."""
+"""The record of a run in its folder: its config, and how it ended."""
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,25 +11,23 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from lossbook.config.folders import CONFIG
 from lossbook.data.fitted import FittedData
 from lossbook.errors import Pruned, UserError
-from lossbook.files import gone, now, remove_parts, write_whole
+from lossbook.files import gone, now, remove_parts
 from lossbook.processes import is_first
+from lossbook.records.run import clear_record, write_config, write_metrics
 from lossbook.training.fit import Outcome, latest_figures
-
-FIGURES = "metrics.json"
 
 
 class RunFolder:
-    """Writes ``config.yaml`` and ``metrics.json``, on the first process alone.
+    """Writes ``config.yaml`` and ``metrics.json``, on the first process only.
 
     Args:
         folder: of the run.
-        config: whole and resolved.
-        primary: tag of the metric that the run watches, and its direction.
-        fitted: what the run knows of its data.
-        hints: what the names of metrics alone do not tell, by name.
+        config: complete and resolved.
+        primary: tag of the watched metric, and its direction.
+        fitted: preparation and fingerprint of the data.
+        hints: definitions of metrics whose names do not say enough, by name.
     """
 
     def __init__(
@@ -53,22 +49,19 @@ class RunFolder:
         }
 
     def start(self) -> None:
-        """Write the config, before training starts; what an earlier attempt in this folder came to no longer holds.
+        """Write the config before training starts, and remove the metrics of an earlier attempt in this folder.
 
-        Files that it was killed over are removed: nobody else writes into this folder.
+        Partial files of an attempt that was killed while writing go, too: no other process writes into this folder.
         """
-        from omegaconf import OmegaConf
-
         if not is_first():
             return
-        text = OmegaConf.to_yaml(OmegaConf.create(dict(self.config)))
-        write_whole(self.folder / CONFIG, lambda file: file.write(text.encode()))
-        (self.folder / FIGURES).unlink(missing_ok=True)
-        for name in (CONFIG, FIGURES, "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
-            remove_parts(self.folder / name)
+        write_config(self.folder, self.config)
+        clear_record(self.folder)
+        for name in ("best.ckpt", "last.ckpt"):
+            remove_parts(self.folder / "checkpoints" / name)
 
     def finish(self, outcome: Outcome, seconds: float, memory: Mapping[str, float]) -> None:
-        """Write the figures of a run that ended by itself; ``memory`` as ``PeakMemory.figures`` gives it."""
+        """Write the metrics of a run that ended by itself; ``memory`` as ``PeakMemory.figures`` returns it."""
         self._write("completed", outcome, seconds, memory)
 
     def fail(
@@ -79,9 +72,9 @@ class RunFolder:
         memory: Mapping[str, float],
         resumable: bool = False,
     ) -> tuple[str, Outcome]:
-        """Write how far a run came that was broken off, and by what; returns the status and that.
+        """Write how far a run came that was cut short, and why; return its status and outcome.
 
-        ``resumable``: nothing of this process's own was wrong, so that its last checkpoint is sound.
+        ``resumable``: the failure came from outside this process, so that its last checkpoint is sound.
         """
         outcome = Outcome.of(trainer)
         status = "interrupted" if isinstance(error, (KeyboardInterrupt, SIGTERMException)) else "failed"
@@ -123,28 +116,17 @@ class RunFolder:
             "wall_time_s": round(seconds, 3),
             "ended": now(),
             **memory,
-            # JSON knows neither nan nor infinity
-            "metrics": {tag: value if math.isfinite(value) else None for tag, value in outcome.figures.items()},
+            "metrics": outcome.figures,
             **({"definitions": definitions} if definitions else {}),
         }
-        text = json.dumps(record, indent=2, allow_nan=False)
-        write_whole(self.folder / FIGURES, lambda file: file.write(text.encode()))
+        write_metrics(self.folder, record)
 
 
 def described(error: BaseException) -> str:
-    """A mistake of the user's in its own words, anything else with its kind; in letters that can be written down."""
+    """Return the message of an error, with its type unless it is meant for users; without unencodable characters."""
     text = str(error)
     if isinstance(error, (KeyboardInterrupt, SIGTERMException)):
         text = "Stopped by Ctrl-C or a signal."
     elif not (isinstance(error, (UserError, Pruned)) and text):
         text = f"{type(error).__name__}: {error}" if text else type(error).__name__
     return text.encode(errors="replace").decode()
-
-
-def is_completed(folder: Path) -> bool:
-    """Whether the run in a folder has ended by itself, and its figures are written down."""
-    try:
-        record = json.loads((folder / FIGURES).read_text())
-    except (OSError, ValueError):
-        return False
-    return bool(record.get("status") == "completed")

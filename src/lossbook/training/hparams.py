@@ -1,4 +1,4 @@
-"""What a run was and what came of it, in flat columns, for TensorBoard's tab HPARAMS."""
+"""The settings and results of a run as flat columns for TensorBoard's HPARAMS tab."""
 
 from __future__ import annotations
 
@@ -9,45 +9,44 @@ from typing import Any
 import lightning as L
 
 from lossbook.errors import typed
+from lossbook.losses.rules import look_up
 from lossbook.training.fit import Outcome
 from lossbook.training.loggers import TensorBoard
 
 _CHOICES = ("loss", "optim", "data", "model", "scheduler", "param_groups")
 _KEYS = ("seed", "data.batch_size", "trainer.max_epochs", "trainer.precision")
-_ELSEWHERE = ("ckpt", "ckpt_lr", "hydra")  # keys that say nothing of what was trained
+_NO_SETTING = ("ckpt", "ckpt_lr", "hydra")  # keys that say nothing about what was trained
 _LONGEST = 80  # characters of a text
 
 
 def log_outcome(trainer: L.Trainer, config: Mapping[str, Any], primary: str, outcome: Outcome, status: str) -> None:
-    """Writes a row of the tab through each logger of TensorBoard's; nothing without one, or without the folder."""
+    """Write a row of the tab with each TensorBoard logger; nothing if there is none, or no folder."""
     for logger in trainer.loggers if Path(trainer.default_root_dir).is_dir() else ():
         if isinstance(logger, TensorBoard):
             logger.log_outcome({**columns(config), "status": status}, final(outcome.figures, primary), status)
 
 
 def columns(config: Mapping[str, Any]) -> dict[str, float | bool | str]:
-    """What was chosen, under the keys of the command line: the same columns whatever a run was given, and what it was.
+    """Return the settings of a run by their keys on the command line: a fixed set, and each key that was overridden.
 
-    The choices of the groups, the seed, the optimizer's numbers, batch size, length and precision; beside these every
-    key that an override names. Numbers and truth values stay such, all else is a text as one types it; what is null
-    has no column.
+    The fixed set is the choices of the groups, the seed, the optimizer's numbers, batch size, epochs and precision.
+    Numbers and booleans are kept, all else becomes text as one types it; null has no column.
     """
     choices = config["choices"]
     found: dict[str, Any] = {group: choices.get(group) or "none" for group in _CHOICES}
     numbers = {f"optim.{key}": value for key, value in config["optim"].items() if _is_number(value)}
-    found |= {key: _at(config, key) for key in _KEYS} | numbers
+    found |= {key: look_up(config, key)[1] for key in _KEYS} | numbers
     for override in config["overrides"]:
         key = override.lstrip("+~").partition("=")[0].partition("@")[0]
-        if key.partition(".")[0] not in _ELSEWHERE and key not in found:
-            found[key] = choices.get(key) if key in choices else _at(config, key)
+        if key.partition(".")[0] not in _NO_SETTING and key not in found:
+            found[key] = choices.get(key) if key in choices else look_up(config, key)[1]
     return {key: _plain(value) for key, value in found.items() if value is not None}
 
 
 def final(figures: Mapping[str, float], primary: str) -> dict[str, float]:
-    """The watched figure at the best epoch, as ``best/acc``: the last point of its curve need not be the best.
+    """Return the watched metric at the best epoch, as ``best/acc``; its curve need not end with the best value.
 
-    It alone, since it is one more chart without a curve; being the first of the alphabet it is the tab's first figure.
-    Those of the test have one point each as it is.
+    Other metrics are left out: each would be another chart without a curve, and test metrics have one point anyway.
     """
     return {primary.replace("val/", "best/", 1): figures[primary]} if primary in figures else {}
 
@@ -60,9 +59,3 @@ def _plain(value: Any) -> float | bool | str:
     if isinstance(value, bool):
         return value
     return float(value) if _is_number(value) else typed(value)[:_LONGEST]
-
-
-def _at(config: Any, key: str) -> Any:
-    for name in key.split("."):
-        config = config.get(name) if isinstance(config, Mapping) else None
-    return config

@@ -13,8 +13,8 @@ from lossbook.data.fitted import changes as data_changes
 from lossbook.errors import Problem, UserError, refuse
 from lossbook.optim.capabilities import capability
 from lossbook.optim.resume import Loading, changes
+from lossbook.records.run import is_completed
 from lossbook.training.callbacks.record import Attempt
-from lossbook.training.folder import is_completed
 
 if TYPE_CHECKING:
     from lossbook.training.assemble import Assembly
