@@ -78,6 +78,18 @@ class Step:
         loss = result.loss if weight == 1 else weight * result.loss
         return cls(loss, {"": TermLoss.of(result)}, {head: Observation.of(result)}, result.losses)
 
+    def add(self, name: str, loss: Tensor, weight: float, count: float | Tensor) -> None:
+        """Add a term to the loss.
+
+        Args:
+            name: of the term, as ``Task.add_term`` has it.
+            loss: a scalar with its gradient.
+            weight: of the term.
+            count: the batch's share in the mean of an epoch.
+        """
+        self.loss = self.loss + weight * loss
+        self.terms[name] = TermLoss(loss.detach(), count)
+
     @property
     def weight(self) -> float | Tensor:
         """The batch's share among those of one optimizer step; of several terms that of the first."""

@@ -46,6 +46,16 @@ class Task(ABC):
         self.networks = dict(networks)
         self.modules = {**self.networks, "objective": alone or nn.ModuleDict(self.objectives)}
 
+    def add_network(self, name: str, network: nn.Module) -> None:
+        """Add a network beside the others: a teacher, a momentum encoder, a critic. Its weights are saved as well."""
+        assert name not in self.modules, name
+        self.networks[name] = self.modules[name] = network
+
+    def add_term(self, name: str, weight: float) -> None:
+        """Add a term to the loss; ``step`` gives it by ``Step.add``, and it is logged as ``loss_<name>``."""
+        assert name not in self.terms, name
+        self.terms[name] = weight
+
     @abstractmethod
     def step(self, batch: Batch, turn: str = "") -> Step:
         """Compute the loss of a batch, and what is to be observed.
