@@ -36,8 +36,8 @@ import lossbook
 from lossbook.config.check import check
 from lossbook.config.plain import plain
 from lossbook.config.resume import to_save
-from lossbook.data.loader import TensorLoader
-from lossbook.data.order import BatchOrder
+from lossbook.data.batch_order import BatchOrder
+from lossbook.data.tensor_loader import TensorLoader
 from lossbook.training.assemble import assemble
 from lossbook.training.fit import make_trainer, quiet
 from lossbook.training.lean import make_lean

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from lossbook.data.csv_columns import Columns
+from lossbook.data.csv_columns import TableColumns
 from lossbook.data.csv_table import Table
-from lossbook.data.csv_values import Values, values
+from lossbook.data.csv_values import Values, read_values
 from lossbook.errors import UserError
 
 
 def read(target: str, rows: list[str], named: bool = False) -> Values:
     table = Table(Path("t.csv"), ["a", "b", "y"], [row.split() for row in rows], list(range(2, len(rows) + 2)))
-    return values([table], Columns(["a", "b"], ["y"]), target, named)
+    return read_values([table], TableColumns(["a", "b"], ["y"]), target, named)
 
 
 def test_mistakes_of_features_and_targets_are_told_together() -> None:

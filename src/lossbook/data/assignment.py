@@ -31,7 +31,7 @@ class Assignment:
     notes: tuple[str, ...] = ()
 
 
-def assigned(
+def assign_parts(
     parts: Mapping[str, np.ndarray],
     strata: np.ndarray,
     seed: int,
@@ -50,22 +50,22 @@ def assigned(
         evaluating: the checkpoint is only tested.
     """
     if known is None:
-        return given(parts, strata, seed) if parts else fresh(strata, seed)
+        return given_parts(parts, strata, seed) if parts else random_parts(strata, seed)
     assert digests is not None
     if parts and evaluating:
-        return to_test(parts, known.known, digests)
+        return parts_to_test(parts, known.known, digests)
     if parts:
-        return _with_seen(given(parts, strata, seed), known.known, digests)
+        return _with_seen(given_parts(parts, strata, seed), known.known, digests)
     samples = known.known or KnownSamples(digests[:0], {name: np.arange(0) for name in PARTS})
-    return to_evaluate(samples, digests) if evaluating else to_resume(samples, digests, strata, seed)
+    return parts_to_evaluate(samples, digests) if evaluating else parts_to_resume(samples, digests, strata, seed)
 
 
-def fresh(strata: np.ndarray, seed: int) -> Assignment:
+def random_parts(strata: np.ndarray, seed: int) -> Assignment:
     """Share out 70 / 15 / 15, every stratum alike."""
     return Assignment(dict(zip(PARTS, stratified_split(strata, seed), strict=True)))
 
 
-def given(parts: Mapping[str, np.ndarray], strata: np.ndarray, seed: int) -> Assignment:
+def given_parts(parts: Mapping[str, np.ndarray], strata: np.ndarray, seed: int) -> Assignment:
     """Parts that the user gives, each in random order; without ``val`` 15 % of ``train`` become that.
 
     Args:
@@ -80,7 +80,7 @@ def given(parts: Mapping[str, np.ndarray], strata: np.ndarray, seed: int) -> Ass
     return Assignment({**rows, "train": rows["train"][train], "val": rows["train"][val]})
 
 
-def to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed: int) -> Assignment:
+def parts_to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed: int) -> Assignment:
     """Every sample that the checkpoint knows in its part, new ones shared out 70 / 15 / 15.
 
     Args:
@@ -92,7 +92,7 @@ def to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed
     rows, new = _recognised(known, digests)
     again = np.isin(digests[new], known.earlier)
     if not any(map(len, rows.values())) and not again.any():
-        return Assignment(fresh(strata, seed).rows, (_OTHERS,))
+        return Assignment(random_parts(strata, seed).rows, (_OTHERS,))
     notes = []
     if gone := len(known.digests) - sum(map(len, rows.values())):
         notes.append(
@@ -102,7 +102,7 @@ def to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed
         rows["train"], new = np.concatenate([rows["train"], new[again]]), new[~again]
         notes.append(f"{again.sum():,} samples that the checkpoint was trained on earlier are in train")
     if len(new):
-        shared = fresh(strata[new], seed).rows if len(new) >= 2 * len(PARTS) else {"train": np.arange(len(new))}
+        shared = random_parts(strata[new], seed).rows if len(new) >= 2 * len(PARTS) else {"train": np.arange(len(new))}
         rows |= {name: np.concatenate([rows[name], new[chosen]]) for name, chosen in shared.items()}
         counts = " + ".join(f"{len(shared.get(name, ())):,}" for name in PARTS)
         notes.append(f"{len(new):,} samples are new to the checkpoint: {counts} of them are train, val and test")
@@ -115,7 +115,7 @@ def to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed
     return Assignment(rows, tuple(notes))
 
 
-def to_test(parts: Mapping[str, np.ndarray], known: KnownSamples | None, digests: np.ndarray) -> Assignment:
+def parts_to_test(parts: Mapping[str, np.ndarray], known: KnownSamples | None, digests: np.ndarray) -> Assignment:
     """The parts that the user gives, of which the test part is scored."""
     if "test" not in parts:
         raise refuse(
@@ -136,7 +136,7 @@ def _with_seen(assignment: Assignment, known: KnownSamples | None, digests: np.n
     return Assignment(assignment.rows, (*assignment.notes, note))
 
 
-def to_evaluate(known: KnownSamples, digests: np.ndarray) -> Assignment:
+def parts_to_evaluate(known: KnownSamples, digests: np.ndarray) -> Assignment:
     """What a checkpoint may be tested on: the samples of its test part, and all that it has never seen.
 
     Args:
@@ -148,7 +148,7 @@ def to_evaluate(known: KnownSamples, digests: np.ndarray) -> Assignment:
     """
     every = np.arange(len(digests))
     rows, new = _recognised(known, digests)
-    if len(new) < len(every) or _telling(known.digests):  # copies of what it was trained on are no test either
+    if len(new) < len(every) or _mostly_unique(known.digests):  # copies of what it was trained on are no test either
         new = new[~np.isin(digests[new], known.trained_on())]
     tested = len(rows["test"])
     left_out = len(every) - tested - len(new)
@@ -174,11 +174,11 @@ def _recognised(known: KnownSamples, digests: np.ndarray) -> tuple[Rows, np.ndar
     hold what others hold, too (a table of a few categories), that says little: there the data is the checkpoint's if
     nearly all of it is there and little else, and new otherwise.
     """
-    old, new = _numbered(known.digests), _numbered(digests)
+    old, new = _with_occurrence(known.digests), _with_occurrence(digests)
     place = {key: position for position, key in enumerate(zip(*new, strict=True))}
     found = np.array([place.get(key, -1) for key in zip(*old, strict=True)], dtype=np.int64)
     there = found >= 0
-    if not _telling(known.digests):
+    if not _mostly_unique(known.digests):
         others = len(digests) - there.sum()
         if there.sum() < SAME * len(found) or others > (1 - SAME) * len(found):
             there[:] = False
@@ -188,13 +188,13 @@ def _recognised(known: KnownSamples, digests: np.ndarray) -> tuple[Rows, np.ndar
     return rows, np.flatnonzero(~taken)
 
 
-def _telling(digests: np.ndarray) -> bool:
+def _mostly_unique(digests: np.ndarray) -> bool:
     """Whether most samples hold what no other one does, so that equal inputs mean the same sample."""
     _, counts = np.unique(digests, return_counts=True)
     return bool((counts == 1).sum() >= UNIQUE * len(digests))
 
 
-def _numbered(digests: np.ndarray) -> tuple[list[int], list[int]]:
+def _with_occurrence(digests: np.ndarray) -> tuple[list[int], list[int]]:
     """Each digest, and how many equal ones stand before it."""
     order = np.argsort(digests, kind="stable")
     _, starts, counts = np.unique(digests[order], return_index=True, return_counts=True)

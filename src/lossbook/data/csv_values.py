@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossbook.data.csv_classes import class_indices, class_names, doubtful, missing_labels
-from lossbook.data.csv_columns import Columns, typed
-from lossbook.data.csv_faults import Fault, quoted, told
-from lossbook.data.csv_numbers import faults, floats
+from lossbook.data.csv_classes import class_indices, class_names, missing_labels, similar_names
+from lossbook.data.csv_columns import TableColumns, typed_columns
+from lossbook.data.csv_faults import Fault, faults_error, quoted
+from lossbook.data.csv_number_faults import faults
+from lossbook.data.csv_numbers import floats
 from lossbook.data.csv_table import Table
 from lossbook.data.schema import Schema
 
@@ -35,7 +36,9 @@ class Values:
     notes: tuple[str, ...] = ()
 
 
-def values(tables: Sequence[Table], columns: Columns, target: str, named: bool, known: Sequence[str] = ()) -> Values:
+def read_values(
+    tables: Sequence[Table], columns: TableColumns, target: str, named: bool, known: Sequence[str] = ()
+) -> Values:
     """The columns' cells as numbers and class indices.
 
     Args:
@@ -57,7 +60,7 @@ def values(tables: Sequence[Table], columns: Columns, target: str, named: bool, 
         _require_none(found)
         classes = tuple(known or class_names(tables[0], column))
         schema = Schema(target, (width,), 0, classes=len(classes), class_names=classes)
-        notes = tuple(doubtful(tables[0], column, classes))
+        notes = tuple(similar_names(tables[0], column, classes))
         return Values(schema, features, class_indices(tables, column, classes, bool(known)), notes)
     targets = [_numbers(table, columns.targets, found) for table in tables]
     for table, matrix in zip(tables, targets, strict=True):
@@ -74,7 +77,7 @@ def values(tables: Sequence[Table], columns: Columns, target: str, named: bool, 
 
 def _require_none(found: Sequence[Fault]) -> None:
     if found:
-        raise told(found)
+        raise faults_error(found)
 
 
 def _numbers(table: Table, names: Sequence[str], found: list[Fault], optional: bool = False) -> np.ndarray:
@@ -87,7 +90,7 @@ def _numbers(table: Table, names: Sequence[str], found: list[Fault], optional: b
     rest = [name for name, column in columns.items() if column is not None]
     fix = "write it as numbers, or name the columns to use with data.feature_columns=[...]"
     if optional and 0 < len(rest) <= 20:
-        fix = f"write it as numbers, or leave it out: {typed('data.feature_columns', rest)}"
+        fix = f"write it as numbers, or leave it out: {typed_columns('data.feature_columns', rest)}"
     for name, column in columns.items():
         if column is None or not np.isfinite(column).all():
             found += faults(table, name, table.cells(name), fix)

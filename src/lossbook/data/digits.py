@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lossbook.data.packaged import read_digits
 from lossbook.data.schema import Schema
+from lossbook.data.sklearn_files import read_digits
 from lossbook.data.source import PARTS, Parts, Source
 from lossbook.data.split import stratified_split
 from lossbook.data.statistics import described_parts

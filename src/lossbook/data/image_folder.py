@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lossbook.data.assignment import assigned
+from lossbook.data.assignment import assign_parts
 from lossbook.data.fitted import FittedData
 from lossbook.data.image_files import ImageFiles
-from lossbook.data.image_listing import counted
+from lossbook.data.image_listing import counts_in_words
 from lossbook.data.image_scan import Scan, largest_grey, scan
 from lossbook.data.image_tree import Tree, read_tree
 from lossbook.data.schema import Schema
@@ -71,7 +71,7 @@ class ImageFolder(Source):
         bits = self._grey_bits(paths, scanned, known is not None)
         targets = np.array([sample.label for sample in tree.samples])
         files = ImageFiles(paths, torch.from_numpy(targets), self.image_size, bits, scanned)
-        assignment = assigned(given, targets, self.seed, known, scanned.digests, evaluating)
+        assignment = assign_parts(given, targets, self.seed, known, scanned.digests, evaluating)
         rows = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
         shape = (3, self.image_size, self.image_size)
         schema = Schema("class", shape, 0, classes=len(tree.classes), class_names=tree.classes)
@@ -173,7 +173,7 @@ def _notes(tree: Tree, scanned: Scan, per_part: Mapping[str, np.ndarray]) -> Ite
             named = ", ".join(tree.classes[label] for label in without[:_CLASSES_SHOWN])
             more = f" and {len(without) - _CLASSES_SHOWN:,} more" if len(without) > _CLASSES_SHOWN else ""
             yield f"no image in {part} of {named}{more}"
-    if passed := counted(tree.passed_over):
+    if passed := counts_in_words(tree.passed_over):
         yield f"passed over: {passed}"
-    if kinds := counted(scanned.kinds):
+    if kinds := counts_in_words(scanned.kinds):
         yield f"images: {kinds}"

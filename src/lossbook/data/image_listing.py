@@ -108,7 +108,7 @@ def readable(extension: str) -> bool:
     return kind in Image.OPEN and kind not in DOCUMENTS
 
 
-def counted(numbers: Mapping[str, int], most: int = 8) -> str:
+def counts_in_words(numbers: Mapping[str, int], most: int = 8) -> str:
     """Reasons and how often each holds, the most frequent first: ``3 hidden, 2 .txt (not an image)``."""
     kinds = sorted(((count, kind) for kind, count in numbers.items() if count), key=lambda pair: (-pair[0], pair[1]))
     more = sum(count for count, _ in kinds[most:])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lossbook.data.image_listing import AGAIN, counted, folders_in, images_in
+from lossbook.data.image_listing import AGAIN, counts_in_words, folders_in, images_in
 from lossbook.data.part_names import PART_NAMES
 from lossbook.errors import Problem, UserError, nearest, refuse
 
@@ -196,7 +196,7 @@ def _parts_inside(root: Path, samples: Sequence[Sample]) -> Iterator[Problem]:
 
 def _no_image(folder: Path, passed: Mapping[str, int]) -> Problem:
     rule = "Each class folder holds images, such as .jpg or .png."
-    if listing := counted(passed):
+    if listing := counts_in_words(passed):
         rule = f"{rule} It holds {listing}."
     return Problem(f"{folder} holds no image", rule, "add images or remove the folder")
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lossbook.data.packaged import read_breast_cancer, read_diabetes
 from lossbook.data.schema import Schema
+from lossbook.data.sklearn_files import read_breast_cancer, read_diabetes
 from lossbook.data.source import PARTS, Features, Parts, Source
 from lossbook.data.split import stratified_split, value_strata
 from lossbook.data.statistics import described_parts, mean_and_scale
@@ -27,20 +27,20 @@ def standardised_parts(
         targets: part -> the target as the schema's kind has it.
         by: mean and deviation; None: those of the training part.
     """
-    by = by or measured((), features["train"])
+    by = by or feature_statistics((), features["train"])
     parts = {
-        part: {"input": standardised(features[part], by), "target": torch.from_numpy(targets[part])} for part in PARTS
+        part: {"input": standardise(features[part], by), "target": torch.from_numpy(targets[part])} for part in PARTS
     }
     return described_parts(schema, parts)
 
 
-def measured(names: Sequence[str], train: np.ndarray) -> Features:
+def feature_statistics(names: Sequence[str], train: np.ndarray) -> Features:
     """What the features of a training part, (N, F), are standardised by."""
     mean, scale = mean_and_scale(train)
     return Features(tuple(names), tuple(mean.tolist()), tuple(scale.tolist()))
 
 
-def standardised(features: np.ndarray, by: Features) -> Tensor:
+def standardise(features: np.ndarray, by: Features) -> Tensor:
     """Features (N, F) as the network reads them, float32."""
     return torch.from_numpy(((features - np.array(by.mean)) / np.array(by.scale)).astype(np.float32))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from lossbook.errors import refuse
-from lossbook.models.shapes import require_dropout, require_output, require_positive
+from lossbook.models.requirements import require_dropout, require_output, require_positive
 
 PADDING = 0
 

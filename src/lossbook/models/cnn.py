@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lossbook.models.blocks import conv_block
-from lossbook.models.shapes import require_dropout, require_image, require_output, require_positive
+from lossbook.models.requirements import require_dropout, require_image, require_output, require_positive
 
 
 class CNN(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lossbook.errors import refuse
 from lossbook.models.blocks import conv_block
-from lossbook.models.shapes import require_dropout, require_image, require_output, require_positive
+from lossbook.models.requirements import require_dropout, require_image, require_output, require_positive
 
 STRIDE = 2  # columns of the image a time step
 

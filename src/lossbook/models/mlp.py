@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from lossbook.models.shapes import require_dropout, require_output, require_positive
+from lossbook.models.requirements import require_dropout, require_output, require_positive
 
 
 class MLP(nn.Module):

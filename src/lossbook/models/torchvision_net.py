@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lossbook.errors import nearest, refuse
-from lossbook.models.shapes import require_image, require_output
+from lossbook.models.requirements import require_image, require_output
 
 CHANNELS = 3  # that torchvision's networks are made for
 

@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 from lossbook.errors import refuse
 from lossbook.models.blocks import conv_block
-from lossbook.models.shapes import require_image, require_output, require_positive
+from lossbook.models.requirements import require_image, require_output, require_positive
 
 
 class UNet(nn.Module):

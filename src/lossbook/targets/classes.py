@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-from lossbook.data.positive import class_names
+from lossbook.data.positive_class import class_names
 from lossbook.data.schema import Schema
 from lossbook.metrics.f1 import ClassF1
 from lossbook.metrics.precision import MeanAveragePrecision

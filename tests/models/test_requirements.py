@@ -6,7 +6,7 @@ import pytest
 
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
-from lossbook.models.shapes import GIVES, require_image, require_output, require_positive
+from lossbook.models.requirements import GIVES, require_image, require_output, require_positive
 
 
 def test_every_kind_of_output_that_data_needs_is_known() -> None:

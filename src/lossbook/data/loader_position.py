@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.utils.data import SequentialSampler
 
-from lossbook.data.order import BatchOrder
+from lossbook.data.batch_order import BatchOrder
 from lossbook.errors import refuse
 
 

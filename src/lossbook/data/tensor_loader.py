@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lossbook.data.order import BatchOrder
-from lossbook.data.position import EpochReceiver, Position
+from lossbook.data.batch_order import BatchOrder
+from lossbook.data.loader_position import EpochReceiver, Position
 from lossbook.data.source import Columns
 
 CHUNK = 2**20  # bytes put in order at once, few enough for the cache; batches are views of it

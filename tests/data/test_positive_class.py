@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lossbook.data.positive import with_positive
+from lossbook.data.positive_class import with_positive
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
 
