@@ -54,7 +54,7 @@ def test_a_deleted_row_leaves_the_others_where_they_were() -> None:
     found = parts_to_resume(KNOWN, DIGESTS[left], STRATA[left], seed=0)
     assert set(left[found.rows["train"]]) == set(ROWS["train"])
     assert set(left[found.rows["test"]]) == set(ROWS["test"]) - {gone}
-    assert found.notes == ("1 of the checkpoint's 100 samples are gone; the others keep their parts",)
+    assert found.notes == ("1 of the checkpoint's 100 samples are missing; the others keep their parts",)
     tested = parts_to_evaluate(KNOWN, DIGESTS[left])
     assert set(left[tested.rows["test"]]) == set(ROWS["test"]) - {gone}
     assert "14 of the checkpoint's test part; 85 that it was trained or validated on are left out" in tested.notes[0]
@@ -84,7 +84,7 @@ def test_a_copy_of_a_training_sample_is_no_test() -> None:
 
 
 def test_nothing_but_training_samples_is_refused() -> None:
-    with pytest.raises(UserError, match="70 of 70 samples"):
+    with pytest.raises(UserError, match="All 70 samples"):
         parts_to_evaluate(KNOWN, DIGESTS[ROWS["train"]])
 
 
@@ -122,7 +122,7 @@ def test_what_was_trained_on_before_a_resumed_run_is_no_test() -> None:
     known = KnownSamples(every[:70], places, earlier=every[70:90])
     assert sorted(parts_to_evaluate(known, every).rows["test"]) == [*range(60, 70), *range(90, 100)]
     assert sorted(parts_to_evaluate(known, every[70:]).rows["test"]) == list(range(20, 30))
-    with pytest.raises(UserError, match="20 of 20 samples"):
+    with pytest.raises(UserError, match="All 20 samples"):
         parts_to_evaluate(known, every[70:90])
     rows = parts_to_resume(known, every, np.zeros(100, int), 0).rows
     assert set(range(70, 90)) <= set(rows["train"].tolist())

@@ -98,7 +98,7 @@ def test_a_folder_brings_its_own_parts(tmp_path: Path) -> None:
         (("value", "price"), "line 4: kind is 'flat'"),
         (("value", "kind", ["size"]), "line 4: kind is 'flat'"),
         (("count", "price", ["size"]), "(?s)line 2: price is .*whole"),
-        (("multilabel", ["garden", "rooms"], ["size"]), "(?s)rooms is .*A label is 0 or 1"),
+        (("multilabel", ["garden", "rooms"], ["size"]), "(?s)rooms is .*A label must be 0 or 1"),
         (("class", "size", ["price"]), "holds 40 different classes in 40 rows"),
     ],
 )

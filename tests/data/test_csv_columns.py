@@ -79,7 +79,7 @@ def test_unknown_names_are_told_together() -> None:
     with pytest.raises(UserError) as caught:
         choose_columns(table(price=X, y=Y), "value", ["z"], ["prize", *map(str, range(40))])
     assert len(caught.value.problems) == 21
-    assert caught.value.problems[1].fix == "is it price?"
+    assert caught.value.problems[1].fix == "did you mean price?"
     assert caught.value.problems[-1].given == "22 more columns"
 
 

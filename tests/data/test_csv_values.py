@@ -44,5 +44,5 @@ def test_numbers_that_are_no_count_or_label(kind: str, cell: str) -> None:
 def test_large_counts_are_said_to_be_rounded() -> None:
     assert read("count", ["1 2 0", "1 2 16777216"]).notes == ()
     assert read("count", ["1 2 0", "1 2 16777217"]).notes == (
-        "counts go up to 16,777,217; float32 rounds whole numbers beyond 16,777,216",
+        "counts go up to 16,777,217; float32 rounds whole numbers above 16,777,216",
     )
