@@ -64,7 +64,7 @@ def test_faults_are_told_with_the_first_twenty_files_of_each_in_few_lines(tmp_pa
     with pytest.raises(UserError, match="26 of 34 images cannot be used") as refusal:
         scan([*bad, *paths])
     message = str(refusal.value)
-    unknown = "cannot be read as an image (It begins like none of the formats that Pillow reads.)"
+    unknown = "cannot be read as an image (Its content is not in a format that Pillow reads.)"
     faults = ["is not a file", "is missing", "has pixels of 32 bits", unknown]
     for path, fault in zip(bad, faults, strict=True):
         assert f"{fault}: {path}\n" in message
@@ -102,10 +102,10 @@ def test_kinds_of_images_are_counted(tmp_path: Path) -> None:
     (tmp_path / "stated.pgm").write_bytes(b"P5 1 1 4095\n\0\0")
     found = scan([*paths, tmp_path / "film.gif", tmp_path / "stated.pgm"])
     assert found.kinds == {
-        "turned as their EXIF says": 4,
-        "with damaged EXIF (taken as they lie)": 1,
+        "rotated by their EXIF orientation": 4,
+        "with damaged EXIF (not rotated)": 1,
         "transparent (on white)": 1,
-        "of several frames (the first is taken)": 1,
+        "of several frames (the first is used)": 1,
         DEEP: 1,
     }
     assert found.deep == [paths.index(tmp_path / "deep.png")]

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-LARGEST = 178_956_970  # pixels, twice what Pillow warns of: beyond, a small file may be made to fill the memory
-ORIENTATION = 0x0112  # of EXIF and TIFF
-FIX = "repair or convert the file, or move it away"
+LARGEST = 178_956_970  # pixels, twice Pillow's warning limit: a small file with more may be a decompression bomb
+ORIENTATION = 0x0112  # tag of EXIF and TIFF
+FIX = "repair or convert the file, or remove it"
 
 
 class ImageError(Exception):
-    """What is wrong with a file: a predicate (``is empty``), and a sentence on it."""
+    """A fault of an image file: a predicate (``is empty``), a sentence that explains it, and the fix."""
 
     def __init__(self, fault: str, why: str, fix: str = FIX) -> None:
         super().__init__(fault, why, fix)
@@ -32,45 +32,49 @@ class ImageError(Exception):
 
 
 def as_image_error(error: Exception) -> ImageError:
-    """What an error says of the file that it was raised for."""
+    """Convert any error raised while reading a file to an ``ImageError``."""
     from PIL import UnidentifiedImageError
 
     if isinstance(error, ImageError):
         return error
     if isinstance(error, FileNotFoundError):
-        return ImageError("is missing", "It is a link to nothing, or has been removed since the start.", "put it back")
+        return ImageError("is missing", "It is a broken link, or was removed after the start.", "restore it")
     if isinstance(error, PermissionError):
-        return ImageError("may not be read", "Each image of each part is read.", "chmod u+r the file, or move it away")
-    if isinstance(error, UnidentifiedImageError):  # its text names an object in memory
-        return ImageError("cannot be read as an image", "It begins like none of the formats that Pillow reads.")
+        return ImageError("may not be read", "Every image of every part is read.", "chmod u+r the file, or remove it")
+    if isinstance(error, UnidentifiedImageError):  # its message names an object in memory
+        return ImageError("cannot be read as an image", "Its content is not in a format that Pillow reads.")
     said = str(error).strip().splitlines()
     return ImageError("cannot be read as an image", f"{type(error).__name__}{f': {said[0]}' if said else ''}")
 
 
 def unusable(path: Path, error: Exception) -> UserError:
-    """The error to raise for a file that could not be read."""
+    """Return the error to raise for a file that could not be read."""
     bad = as_image_error(error)
     return refuse(f"{path} {bad.fault}", bad.why, bad.fix)
 
 
 def regular(path: Path) -> os.stat_result:
-    """The state of a file, which is one and not empty: a pipe would let us wait for ever."""
+    """Return the status of a regular, non-empty file; reading a pipe would block forever.
+
+    Raises:
+        ImageError: the path is something else.
+    """
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise ImageError("is not a file", "It is a folder, a pipe, a socket or a device.", "move it away")
+        raise ImageError("is not a file", "It is a folder, a pipe, a socket or a device.", "remove it")
     if status.st_size == 0:
         raise ImageError("is empty", "Its size is 0 bytes.")
     return status
 
 
 def decode(path: Path, size: int, grey_bits: int) -> np.ndarray:
-    """The pixels of an image as (size, size, 3) uint8."""
+    """Decode an image to (size, size, 3) uint8: upright, cropped to a square, scaled, transparency on white."""
     from PIL import Image
 
     with own_limit(), Image.open(path) as file:
         require_pixels(file)
         bits = (stated_bits(file) or grey_bits) if has_deep_greys(file) else None
-        file.load()  # before it is turned: Pillow turns TIFF by itself
+        file.load()  # before the orientation is applied: Pillow applies that of TIFF by itself
         image = _turned(file)
         side = min(image.size)
         left, top = ((length - side) // 2 for length in image.size)
@@ -82,7 +86,7 @@ def decode(path: Path, size: int, grey_bits: int) -> np.ndarray:
 
 @contextmanager
 def own_limit() -> Iterator[None]:
-    """Without Pillow's limit on pixels, which warns first: ``require_pixels`` has one that names the file."""
+    """Disable Pillow's limit on pixels, which only warns at first; ``require_pixels`` names the file."""
     from PIL import Image
 
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -93,29 +97,29 @@ def own_limit() -> Iterator[None]:
 
 
 def require_pixels(file: ImageFile) -> None:
-    """Refuse what a header tells: too many pixels, pixels of 32 bits, and documents."""
+    """Refuse what the header shows to be unusable: too many pixels, 32-bit pixels, and documents."""
     pixels = file.width * file.height
     if pixels > LARGEST:
-        raise ImageError(f"has {pixels:,} pixels", f"At most {LARGEST:,} are read.", "make it smaller, or move it away")
+        raise ImageError(f"has {pixels:,} pixels", f"At most {LARGEST:,} are read.", "downscale or remove it")
     if file.format in DOCUMENTS:
-        raise ImageError(f"is of the kind {file.format}", "Only pictures made of pixels are read.")
+        raise ImageError(f"is of the kind {file.format}", "Only raster images are read.")
     if file.mode in ("I", "F") and not has_deep_greys(file):
         raise ImageError(
             "has pixels of 32 bits",
-            "Which of their values is white is not written there: images have 8 or 16 bits a channel.",
-            "save it with 8 bits, or move it away",
+            "Images must have 8 or 16 bits per channel: the file does not say which 32-bit value is white.",
+            "save it with 8 bits, or remove it",
         )
 
 
 def has_deep_greys(file: ImageFile) -> bool:
-    """Whether the image is grey, of more than 8 bits and at most 16."""
+    """Return whether the image is greyscale with more than 8 and at most 16 bits."""
     return file.mode.startswith("I;16") or (file.mode == "I" and file.format in ("PNG", "PPM"))
 
 
 def stated_bits(file: ImageFile) -> int | None:
-    """How many bits its greys use by its header; None where 16 may hold fewer, as cameras and microscopes write.
+    """Return the bits that a greyscale image uses by its header; None where 16 may hold fewer, as cameras write.
 
-    Neither sBIT of PNG nor MaxSampleValue of TIFF tells: both leave white where it is. To be asked before it is loaded.
+    sBIT of PNG and MaxSampleValue of TIFF do not say it: both leave white at 65,535. Call it before ``load``.
     """
     arguments = file.tile[0][3]
     if file.format == "PPM" and isinstance(arguments, tuple) and arguments[1] < 65535:  # Pillow scales these to 16
@@ -124,17 +128,17 @@ def stated_bits(file: ImageFile) -> int | None:
 
 
 def tag(file: ImageFile, number: int) -> Any:
-    """A tag of a TIFF file."""
+    """Return a tag of a TIFF file; None where it is not set, or the file is of another format."""
     return getattr(file, "tag_v2", {}).get(number)
 
 
 def _turned(file: ImageFile) -> Image:
-    """The image as viewers show it."""
+    """Apply the EXIF orientation, as viewers do."""
     from PIL.Image import Transpose
 
     try:
         orientation = file.getexif().get(ORIENTATION)
-    except Exception:  # a damaged block, which viewers pass over, too; a scan tells of it
+    except Exception:  # a damaged block, which viewers ignore as well; the scan notes it
         return file
     turns = {
         2: Transpose.FLIP_LEFT_RIGHT,
@@ -149,16 +153,16 @@ def _turned(file: ImageFile) -> Image:
 
 
 def _shallow(image: Image, file: ImageFile, bits: int) -> Image:
-    """Greys of ``bits`` bits in 8, the upper ones; Pillow alone would cut them at 255, and so make them white."""
+    """Keep the upper 8 of ``bits`` bits; Pillow by itself would clip at 255, and so turn nearly all pixels white."""
     from PIL import Image
 
     levels = np.asarray(image)
     if (largest := int(levels.max())) >> bits:
         raise ImageError(
-            f"has a grey of {largest:,}", f"Greys of {bits} bits reach to {2**bits - 1:,}.", "data.grey_bits=16"
+            f"has a grey of {largest:,}", f"Greys of {bits} bits are at most {2**bits - 1:,}.", "data.grey_bits=16"
         )
     greys = (levels >> (bits - 8)).astype(np.uint8)
-    if tag(file, 262) == 0:  # white is zero, which Pillow minds in 8 bits alone
+    if tag(file, 262) == 0:  # white is zero, which Pillow handles only in 8 bits
         greys = 255 - greys
     if isinstance(clear := file.info.get("transparency"), int):
         greys[levels == clear] = 255
@@ -166,13 +170,13 @@ def _shallow(image: Image, file: ImageFile, bits: int) -> Image:
 
 
 def _on_white(image: Image) -> Image:
-    """The image in RGB, with white behind what is transparent."""
+    """Convert the image to RGB, with transparency on white."""
     from PIL import Image
 
     if not image.has_transparency_data:
         return image.convert("RGB")
     clear = image.info.get("transparency")
-    if isinstance(clear, tuple) and max(clear) > 255:  # PNG of 16 bits, of which Pillow keeps the upper 8
+    if isinstance(clear, tuple) and max(clear) > 255:  # a 16-bit PNG, of which Pillow keeps the upper 8 bits
         image.info["transparency"] = tuple(level >> 8 for level in clear)
     colours = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours).convert("RGB")

@@ -18,15 +18,14 @@ from lossbook.data.image_scan import Scan
 class ImageFiles(Dataset[dict[str, Any]]):
     """Images as (3, size, size) uint8, the largest centred square scaled to ``size``, with their class.
 
-    They are turned as their EXIF orientation says; what is transparent becomes white; of several frames the first is
-    taken.
+    The EXIF orientation is applied, transparency is on white, and of several frames the first is used.
 
     Args:
         paths: image files.
         targets: (N,) int64 class indices.
-        size: pixels a side.
-        grey_bits: that greys of 16 bits use, 8 to 16: their largest value is white.
-        scan: what was found in the files before; a file that has changed since is refused.
+        size: side length in pixels.
+        grey_bits: bits that 16-bit greys actually use, 8 to 16; their largest value is white.
+        scan: result of scanning these files; a file that has changed since is refused.
     """
 
     def __init__(
@@ -40,7 +39,7 @@ class ImageFiles(Dataset[dict[str, Any]]):
 
     @property
     def digests(self) -> np.ndarray | None:
-        """(N,) uint64, a digest of each file's content; None where the files were not scanned."""
+        """Digests of the files' contents, (N,) uint64; None where the files were not scanned."""
         return None if self.scan is None else self.scan.digests
 
     def __getitem__(self, index: int) -> dict[str, Any]:
@@ -50,12 +49,12 @@ class ImageFiles(Dataset[dict[str, Any]]):
             if self.scan is not None:
                 self.scan.require_same(index, path, modified)
             pixels = decode(path, self.size, self.grey_bits)
-        except Exception as error:  # decoders raise what they like
+        except Exception as error:  # decoders raise errors of all kinds
             raise unusable(path, error) from error
         return {"input": torch.from_numpy(pixels).permute(2, 0, 1), "target": self.targets[index]}
 
     def rows(self, chosen: np.ndarray) -> ImageFiles:
-        """Some of the files, in this order."""
+        """Return the dataset of some of the files, in this order."""
         paths, targets = [self.paths[row] for row in chosen], self.targets[torch.from_numpy(chosen)]
         scan = None if self.scan is None else self.scan.rows(chosen)
         return ImageFiles(paths, targets, self.size, self.grey_bits, scan)
