@@ -159,7 +159,7 @@ def table(rows: list[Row], seeds: list[int], workers: int) -> tuple[str, bool]:
     with ThreadPoolExecutor(workers) as pool:
         results = dict(zip(jobs, pool.map(told, jobs), strict=True))
     lines = [
-        "| loss | data | figure | test, mean ± deviation | scikit-learn | expected | time |",
+        "| loss | data | metric | test, mean ± standard deviation | scikit-learn | expected | time |",
         "|---|---|---|---|---|---|---|",
     ]
     good = True
