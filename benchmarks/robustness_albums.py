@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import robustness_by_hand as by_hand
 from PIL import Image
-from robustness_tables import EITHER, REFUSED, TRAINED, Try
+from robustness_cases import EITHER, REFUSED, TRAINED, Try
 
 CLASSES = ("blue", "green", "red")
 SIZE = 8

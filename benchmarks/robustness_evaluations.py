@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import robustness_by_hand as by_hand
 from robustness_albums import of_images
-from robustness_tables import EITHER, REFUSED, TRAINED, Try
+from robustness_cases import EITHER, REFUSED, TRAINED, Try
 
 ROWS = 120
 PARTS = ("train", "val", "test")

@@ -7,13 +7,12 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from robustness_tables import EITHER, REFUSED, TRAINED, Case
+from robustness_cases import EITHER, REFUSED, TRAINED, Case, cases
 
 LONGEST = 255  # bytes of a name
 
@@ -427,7 +426,7 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], tuple[bool, ...]]] = {
     "copies across classes": (_copies("classes"), EITHER, ANY),
     "copies across parts": (_copies("parts"), TRAINED, PARTS),
     "nested": (_deeper, TRAINED, ANY),
-    # what is passed over
+    # what is skipped
     "hidden file": (_beside(_file("._i0.png")), TRAINED, ANY),
     "hidden folder": (_beside(_image(".ipynb_checkpoints/i0.png")), TRAINED, ANY),
     "hidden folder on top": (_at_top(_image(".git/i0.png")), TRAINED, ANY),
@@ -564,27 +563,14 @@ def _empty_with(a: Album) -> None:
 
 
 def images(seed: int, count: int, folder: Path) -> Iterator[Case]:
-    """Cases with their files written, each kind of fault once before any comes again, a third mixed with another.
+    """Draw folders of images with faults; see ``robustness_cases.cases``."""
 
-    Args:
-        seed: fixes all of it.
-        count: of cases.
-        folder: where each case has its own.
-    """
-    r = random.Random(seed)
-    order: list[str] = []
-    for number in range(count):
-        order = order or r.sample(list(FAULTS), len(FAULTS))
-        kinds = [order.pop()]
-        _, allowed, fits = FAULTS[kinds[0]]
-        where = folder / f"{number:05d}"
-        spoilt = album(r, where / r.choice(("album", "an album", "é [1]")), r.choice(fits))
-        if r.random() < 1 / 3:
-            kinds.insert(0, r.choice([kind for kind, (*_, fits) in FAULTS.items() if spoilt.parts in fits]))
-            allowed = EITHER  # one may undo the other
-        for kind in kinds:
-            with suppress(OSError, ValueError, IndexError, StopIteration):  # the first took away what this one changes
-                FAULTS[kind][0](spoilt, r)
-        options = {"data.root": f"'{spoilt.root}'", "data.image_size": "8", **spoilt.options}
+    def start(r: random.Random, where: Path, parts: tuple[bool, ...]) -> Album:
+        return album(r, where / r.choice(("album", "an album", "é [1]")), r.choice(parts))
+
+    def write(a: Album, where: Path) -> list[str]:
+        options = {"data.root": f"'{a.root}'", "data.image_size": "8", **a.options}
         small = ["data=image_folder", "model=mlp", "model.hidden=[8]"]
-        yield Case(" + ".join(kinds), where, [*small, *(f"{key}={value}" for key, value in options.items())], allowed)
+        return [*small, *(f"{key}={value}" for key, value in options.items())]
+
+    return cases(seed, count, folder, FAULTS, start, lambda a, parts: a.parts in parts, write)
