@@ -1,4 +1,4 @@
-"""Cases of odd input, drawn at random from a seed, with what is allowed to happen: trained, or refused."""
+"""Random cases of broken or unusual input, and which results are allowed: trained or refused."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Case:
     Args:
         kind: the faults, joined by ``+``.
         folder: holds the files.
-        overrides: for ``lossbook.compose`` or the command line, without a shell's quotes.
-        allowed: ``trained``, ``refused`` or both; anything else is a fault of ours.
+        overrides: for ``lossbook.compose`` or the command line, without the quotes of the shell.
+        allowed: ``trained``, ``refused`` or both; anything else is a bug.
     """
 
     kind: str
@@ -32,14 +32,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Try:
-    """A case with something of its own to run.
+    """A case with its own function to run.
 
     Args:
-        kind: what is odd, joined by ``+``.
-        script: ``evaluate`` or ``train``, as a user would do it.
+        kind: the faults, joined by ``+``.
+        script: ``evaluate`` or ``train``, which a user would run.
         overrides: for ``lossbook.compose``.
-        allowed: what may come of it.
-        run: does it, in an empty folder; AssertionError where a metric is wrong.
+        allowed: as in ``Case``.
+        run: runs it in an empty folder; raises AssertionError if a metric is wrong.
     """
 
     kind: str

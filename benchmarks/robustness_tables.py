@@ -1,4 +1,4 @@
-"""Broken and odd tables, drawn at random from a seed, with what may come of each: trained, or refused in words."""
+"""Random broken and unusual tables, and the allowed results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Fault = Callable[[Draft, random.Random], None]
 
 
 def _cell(text: str) -> Fault:
-    """One or several cells of the first feature hold this text."""
+    """Put this text into one or several cells of the first feature."""
 
     def spoil(d: Draft, r: random.Random) -> None:
         chosen = set(r.sample(range(len(d.rows)), min(r.choice((1, 1, 2, 25)), len(d.rows))))
@@ -44,7 +44,7 @@ def _written(**how: object) -> Fault:
 
 
 def _line(text: str) -> Fault:
-    """Another line somewhere after the header."""
+    """Insert a line somewhere after the header."""
 
     def spoil(d: Draft, r: random.Random) -> None:
         place = r.randint(1, 12)
@@ -135,7 +135,7 @@ def _strange_class(content: bytes) -> bytes:
 
 ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
-    # kind -> what it does, what may come of it, and the kind of target that it is for (None: any)
+    # kind -> what it does, the allowed results, and the target kind that it applies to (None: any)
     "sound": (lambda d, r: None, TRAINED, None),
     **{
         f"cell {name}": (_cell(text), REFUSED, None)

@@ -112,9 +112,10 @@ def place(tmp_path_factory: pytest.TempPathFactory, write_blocks: Callable[[Path
         lossbook.train(lossbook.compose(*small, *table), folder / "outputs" / "table")
         replace_work(patched)
         for name, swept in (("readme", SWEPT), ("help", "loss=mse,l1 seed=1,2,3")):
-            assert call("train", ["-m", *swept.split(), f"hydra.sweep.dir=outputs/sweeps/{name}"], patched) == 0
-        search = ["loss=cross_entropy", "optim=adam,sgd", "optim.lr=interval(1e-4,1e-1)", "search.trials=40"]
-        assert call("search", [*search, "hydra.sweep.dir=outputs/searches/DATE_TIME"], patched) == 0
+            given = ["-m", *swept.split(), *small, f"hydra.sweep.dir=outputs/sweeps/{name}"]
+            assert call("train", given, patched) == 0
+        space = ["optim=adam,sgd", "optim.lr=interval(1e-4,1e-1)", "search.trials=2"]
+        assert call("search", [*space, *small, "hydra.sweep.dir=outputs/searches/DATE_TIME"], patched) == 0
     return folder
 
 
@@ -165,8 +166,14 @@ def test_a_documented_command_runs(
     keys = {one.partition("=")[0] for one in given}
     if script in ("train", "search", "find_lr") and not keys & {"ckpt", "sweep.resume", "search.resume", "--help"}:
         given += ["data.limit=64", "trainer.accelerator=cpu"]
+        if not any(
+            re.match("scheduler|callbacks|param_groups|trainer|data.epochs|experiment|optim.t0", one) for one in keys
+        ):
+            given.append("trainer.max_epochs=1")
         if script != "find_lr":
             given.append(f"hydra.{'run' if script == 'train' and not is_sweep(given) else 'sweep'}.dir={tmp_path}/made")
+    if script == "train" and "ckpt" in keys:
+        given.append("trainer.max_epochs=2")  # the run that is resumed had one
     if script == "search":
         given = [one for one in given if not one.startswith("search.trials")] + ["search.trials=2"]
     assert call(script, given, monkeypatch) == 0, capsys.readouterr().err
