@@ -1,12 +1,12 @@
-"""The table of the README: every loss with its default settings, beside scikit-learn on the same training part.
+"""Make the README's table of losses: default settings, next to scikit-learn on the same training part.
 
     python benchmarks/accuracy.py                      # all, about 30 minutes on two cores
     python benchmarks/accuracy.py --only ctc nll --seeds 0 1
     python benchmarks/accuracy.py --one-task           # the sixteen losses that take classes, all on the same digits
-    python benchmarks/accuracy.py --write              # puts the table into README.md
+    python benchmarks/accuracy.py --write              # writes the table to README.md
 
-Mean and deviation over seeds of training, on one split. Settings were chosen on validation; the figures are those of
-the test part, under the weights of the best epoch on validation.
+Mean and standard deviation over seeds of training, on one split. Settings were chosen on validation; metrics are those
+of the test part, with the weights of the best epoch on validation.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ HERE = Path(__file__).resolve().parent
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 Row = tuple[str, str, str, str, float, float]
 
-# loss, data, figure, what it is held against (a rule of scikit-learn's, or a fixed figure), how far it may lie
-NATURAL: list[Row] = [
+# loss, data, metric, scikit-learn's estimator or a fixed value to compare with, and the tolerance
+DEFAULT: list[Row] = [
     *((loss, "digits", "acc", "SVC", 0.0, 0.005) for loss in ("cross_entropy", "nll", "multi_margin", "kl_div")),
     ("triplet_margin", "digits", "recall_at_1", "1-NN", 0.0, 0.0),
     ("cosine_embedding", "digits", "recall_at_1", "1-NN", 0.0, 0.0),
@@ -70,13 +70,13 @@ LOWER_IS_BETTER = ("mae", "cer")
 
 
 def train(loss: str, data: str, seed: int) -> dict[str, float]:
-    """The figures of one run."""
+    """Return the metrics of one run."""
     figures, _ = run(f"loss={loss}", f"data={data}", f"seed={seed}", "logger=none")
     return figures
 
 
 def run(*arguments: str) -> tuple[dict[str, float], str]:
-    """The figures of one run, in a process and a folder of its own, on one thread; and its curves, if logger=csv."""
+    """Run in its own process and folder, on one thread; return the metrics, and the curves if logger=csv."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
         script = [sys.executable, str(HERE.parent / "scripts" / "train.py")]
@@ -92,7 +92,7 @@ def run(*arguments: str) -> tuple[dict[str, float], str]:
 
 @lru_cache
 def arrays(data: str) -> Arrays:
-    """The parts of a dataset as arrays, exactly those that training sees."""
+    """Return the parts of a dataset as arrays, exactly as in training."""
     import lossbook
     from lossbook.config.plain import plain
     from lossbook.training.assemble import build_data
@@ -108,11 +108,11 @@ def arrays(data: str) -> Arrays:
 
 
 def reference(rule: str, data: str, figure: str) -> float:
-    """scikit-learn's figure on the test part, fitted on the training part alone."""
+    """Return scikit-learn's metric on the test part, fitted on the training part only."""
     parts = arrays("digits" if data == "digit_views" else data)
     (x, y), (tx, ty) = parts["train"], parts["test"]
     if rule == "SVC":
-        return float(SVC(gamma=0.001).fit(x * 16, y).score(tx * 16, ty))  # its usual setting is for pixels from 0 to 16
+        return float(SVC(gamma=0.001).fit(x * 16, y).score(tx * 16, ty))  # the usual gamma is for pixels from 0 to 16
     if rule == "1-NN":
         return float(KNeighborsClassifier(1).fit(x, y).score(tx, ty))
     if rule == "LogisticRegression":
@@ -129,7 +129,7 @@ def reference(rule: str, data: str, figure: str) -> float:
 
 
 def judged(row: Row, runs: list[dict[str, float]]) -> tuple[str, bool]:
-    """A row of the table, and whether the mean is where it is expected."""
+    """Return a row of the table, and whether the mean is as good as expected."""
     loss, data, figure, rule, fixed, slack = row
     values = [run[f"test/{figure}"] for run in runs]
     mean = statistics.mean(values)
@@ -159,7 +159,7 @@ def table(rows: list[Row], seeds: list[int], workers: int) -> tuple[str, bool]:
     with ThreadPoolExecutor(workers) as pool:
         results = dict(zip(jobs, pool.map(told, jobs), strict=True))
     lines = [
-        "| loss | data | figure | test, mean ± deviation | scikit-learn | expected | time |",
+        "| loss | data | metric | test, mean ± standard deviation | scikit-learn | expected | time |",
         "|---|---|---|---|---|---|---|",
     ]
     good = True
@@ -171,7 +171,7 @@ def table(rows: list[Row], seeds: list[int], workers: int) -> tuple[str, bool]:
 
 
 def write(text: str, mark: str = "accuracy") -> None:
-    """Puts a table into README.md, between its two marks."""
+    """Write a table to README.md, between its two marks."""
     path = HERE.parent / "README.md"
     between = rf"(<!-- {mark}:begin -->\n).*?(<!-- {mark}:end -->)"
     written, found = re.subn(between, lambda m: f"{m[1]}{text}\n{m[2]}", path.read_text(), flags=re.DOTALL)
@@ -182,15 +182,15 @@ def write(text: str, mark: str = "accuracy") -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", metavar="LOSS", help="these losses alone")
+    parser.add_argument("--only", nargs="+", metavar="LOSS", help="only these losses")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
-    parser.add_argument("--workers", type=int, default=2, help="runs at a time, one thread each")
+    parser.add_argument("--workers", type=int, default=2, help="concurrent runs, one thread each")
     parser.add_argument("--one-task", action="store_true")
-    parser.add_argument("--write", action="store_true", help="puts the table, whole, into README.md")
+    parser.add_argument("--write", action="store_true", help="write the whole table to README.md")
     given = parser.parse_args()
-    rows = ONE_TASK if given.one_task else NATURAL
+    rows = ONE_TASK if given.one_task else DEFAULT
     if given.write and (given.only or given.one_task):
-        parser.error("README.md holds the whole table of natural tasks: --write goes without --only and --one-task")
+        parser.error("README.md has the whole table on default data: --write excludes --only and --one-task")
     if unknown := set(given.only or ()) - {row[0] for row in rows}:
         losses = ", ".join(dict.fromkeys(row[0] for row in rows))
         parser.error(f"--only {' '.join(sorted(unknown))}: the losses of this table are {losses}")

@@ -1,9 +1,9 @@
-"""What it costs a run to know its data: every sample looked at, fingerprint, overlaps, and what checkpoints hold of it.
+"""Measure what a run spends on identifying its data: digests, fingerprint, overlaps, and the state in checkpoints.
 
     python benchmarks/known_data.py --mnist PATH       # the folder that torchvision takes as root; 20 epochs
-    python benchmarks/known_data.py --images 10000     # files that it makes; 2 epochs, and 20 by their time
+    python benchmarks/known_data.py --images 10000     # generated files; 2 epochs, extrapolated to 20
 
-Both are timed within one default run, on one thread: the seconds of these functions over those of all of it.
+Both are timed within one default run, on one thread, as a share of the whole run.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def share(name: str, given: list[str], place: Path, epochs: int) -> None:
-    """Print the share of one run that its checks take."""
+    """Print the share of a run that its checks take."""
     spent: Counter[str] = Counter()
 
     def timed(function: Callable[..., Any], label: str) -> Callable[..., Any]:
@@ -83,12 +83,12 @@ def share(name: str, given: list[str], place: Path, epochs: int) -> None:
     print(f"\n{name}: {whole:.1f} s for {epochs} epochs")
     for label, seconds in spent.most_common():
         print(f"  {label:<28} {seconds:8.4f} s")
-    by = "" if epochs == EPOCHS else f", by the time of {epochs}"
+    by = "" if epochs == EPOCHS else f", extrapolated from {epochs}"
     print(f"  {'all of them':<28} {total:8.4f} s, {total / (total + rest):.2%} of {EPOCHS} epochs{by}")
 
 
 def draw(folder: Path, count: int) -> None:
-    """JPEG files of 256 x 256 in class folders."""
+    """Write JPEG files of 256 x 256 into class folders."""
     from PIL import Image
 
     random = np.random.Generator(np.random.PCG64(0))

@@ -1,11 +1,11 @@
-"""What a step costs: every optimizer with default settings, beside torch's class as it comes.
+"""Measure the time of a step of every optimizer with default settings, next to torch's own class.
 
     OMP_NUM_THREADS=1 python benchmarks/optim.py
     OMP_NUM_THREADS=1 python benchmarks/optim.py --only adamw sgd --rounds 9
 
-200 small tensors (the weights and biases of 100 linear layers of 8 x 8), gradients given; medians over rounds in which
-the contenders take turns, as ratios. "groups": with param_groups=no_decay, beside one group. Optimizers of two parts
-stand beside torch's two optimizers, stepped one after the other.
+200 small tensors (weights and biases of 100 linear layers of 8 x 8) with given gradients; medians over rounds in which
+the contenders take turns, as ratios. "groups": with param_groups=no_decay, relative to one group. Optimizers of two
+parts are compared with torch's two optimizers, stepped one after the other.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from lossbook.optim.split import part_of
 from lossbook.trust import OWN_CONFIG
 
 LAYERS = 100
-STEPS = 30  # a turn
+STEPS = 30  # per turn
 
 
 class Network(nn.Module):
-    """Small tensors, half of them vectors; for optimizers of sparse gradients, tables instead of matrices."""
+    """Small tensors, half of them vectors; embeddings instead of matrices for optimizers of sparse gradients."""
 
     def __init__(self, sparse: bool) -> None:
         super().__init__()
@@ -51,12 +51,12 @@ class Network(nn.Module):
 
 
 def ours(config: dict[str, Any], sparse: bool) -> Callable[[], Any]:
-    """A step as a run makes it."""
+    """Return a step as in a run."""
     return _step(OptimizerFactory(config, OWN_CONFIG)(Network(sparse)))
 
 
 def plainly(config: dict[str, Any], sparse: bool) -> Callable[[], Any]:
-    """A step of torch's class at the same hyperparameters, over all parameters alike, with the kernels it chooses."""
+    """Return a step of torch's class with the same hyperparameters, in one group, with the kernels it chooses."""
     network, node = Network(sparse), config["optim"]
     can, parts = capability(node["_target_"]), part_of(network, capability(node["_target_"]))
     named = dict(network.named_parameters())
@@ -89,7 +89,7 @@ def _step(optimizer: Optimizer) -> Callable[[], Any]:
 
 
 def measured(contenders: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Median seconds a step of each, in turns."""
+    """Return the median seconds per step of each contender, which take turns."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, step in contenders.items():

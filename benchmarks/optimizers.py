@@ -1,12 +1,12 @@
-"""The table of the README: every optimizer with its default settings, on digits with cross-entropy.
+"""Make the README's table of optimizers: default settings, on digits with cross-entropy.
 
     python benchmarks/optimizers.py                         # all, about 20 minutes on two cores
     python benchmarks/optimizers.py --only adam sgd --seeds 0 1
-    python benchmarks/optimizers.py --write                 # puts the table into README.md
+    python benchmarks/optimizers.py --write                 # writes the table to README.md
 
-Mean and deviation of test accuracy over seeds of training, on one split, under the weights of the best epoch on
-validation; the training loss after the first and the last epoch; the median time. sparse_adam has its own task, beside
-the same model under adam. Settings were chosen on validation.
+Mean and standard deviation of test accuracy over seeds of training, on one split, with the weights of the best epoch on
+validation; the training loss after the first and the last epoch; the median time. sparse_adam has its own data,
+compared with adam on the same model. Settings were chosen on validation.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from accuracy import run, write
 
 from lossbook.config.options import Options, conf_folder
 
-TOKENS = ("data=digit_tokens",)  # sparse_adam's task
+TOKENS = ("data=digit_tokens",)  # sparse_adam's data
 LEAST, SECONDS = 0.97, 60.0
-Row = tuple[str, tuple[str, ...]]  # an optimizer, and further arguments
+Row = tuple[str, tuple[str, ...]]  # an optimizer, and additional arguments
 
 
 def rows() -> list[Row]:
@@ -33,7 +33,7 @@ def rows() -> list[Row]:
 
 
 def train(job: tuple[Row, int]) -> dict[str, float]:
-    """One run's test accuracy, seconds, and first and last training loss."""
+    """Return a run's test accuracy, seconds, and first and last training loss."""
     (optim, more), seed = job
     figures, curves = run(f"optim={optim}", *more, f"seed={seed}", "logger=csv", "trainer=cpu")
     losses = [float(line["train/loss"]) for line in csv.DictReader(io.StringIO(curves)) if line["train/loss"]]
@@ -42,14 +42,14 @@ def train(job: tuple[Row, int]) -> dict[str, float]:
 
 
 def judged(row: Row, runs: list[dict[str, float]]) -> tuple[str, bool]:
-    """A row of the table, and whether it is as good and as fast as every optimizer should be."""
+    """Return a row of the table, and whether it is as good and as fast as expected."""
     optim, more = row
     accuracies = [one["acc"] for one in runs]
     mean, spread = statistics.mean(accuracies), statistics.stdev(accuracies) if len(runs) > 1 else 0.0
     first, last = (statistics.mean(one[key] for one in runs) for key in ("first", "last"))
     seconds = statistics.median(one["seconds"] for one in runs)
     data = "digit_tokens" if optim == "sparse_adam" or more else "digits"
-    # on its own task sparse_adam is held against the same model under adam, not against a figure
+    # on its own data sparse_adam is compared with adam on the same model, not with a fixed value
     good = (mean >= LEAST or data == "digit_tokens") and seconds <= SECONDS and last < first
     cells = [f"`{optim}`", f"`{data}`", f"**{mean:.4f}** ± {spread:.4f}", f"{first:.3g}", f"{last:.2g}"]
     return f"| {' | '.join(cells)} | {seconds:.0f} s{'' if good else ' (missed)'} |", good
@@ -68,7 +68,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", help="optimizers")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
-    parser.add_argument("--workers", type=int, default=2, help="runs at a time, one thread each")
+    parser.add_argument("--workers", type=int, default=2, help="concurrent runs, one thread each")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     chosen = [row for row in rows() if not given.only or row[0] in given.only]

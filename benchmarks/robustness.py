@@ -1,15 +1,15 @@
-"""Whatever is typed or read is trained or refused in words: no traceback, no hang, no crash, nothing without effect.
+"""Check that any input is trained on or refused with a message: no traceback, hang, crash, or setting without effect.
 
-    python benchmarks/robustness.py                                # 100 of each kind that is here
+    python benchmarks/robustness.py                                # 100 of each kind
     python benchmarks/robustness.py --sample 5000 --kinds overrides
     python benchmarks/robustness.py --seed 1 --kinds tables checkpoints
 
-overrides: over every key of every option, wrong types, signs, zero, infinities, sizes, structures. tables, images,
-checkpoints: broken and odd files. evaluations: checkpoints on data that has changed since they were trained, with their
-metrics computed again by numpy and scikit-learn. Each is composed, checked and, where it is accepted, trained for two
-steps (or evaluated, or resumed) in a process of its own with a time limit. Printed are the counts by kind, and each
-fault with its command; the exit code is 1 where there is one. The same seed gives the same sample.
-About four a second with two workers.
+overrides: wrong types, signs, zero, infinities, sizes and structures for every key of every option. tables, images,
+checkpoints: broken and unusual files. evaluations: checkpoints on data that has changed since training, with metrics
+recomputed by NumPy and scikit-learn. Each case is composed, checked and, if accepted, trained for two steps (or
+evaluated, or resumed) in its own process with a time limit. It prints the counts by kind, and each fault with its
+command, and exits with 1 if there is a fault. The same seed gives the same sample. Two workers do about four cases a
+second.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
-SECONDS = 60  # more is a hang
+SECONDS = 60  # a longer run counts as a hang
 RESULTS = ("trained", "refused")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One try.
+    """One case.
 
     Args:
-        kind: what it is counted as.
-        command: what a user would type to see the same.
-        run: does it, in a folder of its own; raises UserError where it is refused.
-        allowed: what may come of it.
+        kind: under which it is counted.
+        command: that reproduces it.
+        run: runs it in its own folder; raises UserError if it is refused.
+        allowed: results that are not faults.
     """
 
     kind: str
@@ -57,7 +57,7 @@ class Job:
 
 @dataclass
 class Running:
-    """A job's process."""
+    """The process of a job."""
 
     job: Job
     pid: int
@@ -66,7 +66,7 @@ class Running:
 
 
 def main() -> int:
-    """Run the sample and print what came of it."""
+    """Run the sample and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, default=100, help="of each kind")
     parser.add_argument("--seed", type=int, default=0)
@@ -79,7 +79,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="lossbook-robustness-") as place:
         for kind in options.kinds:
             jobs = KINDS[kind](options.seed, options.sample, Path(place))
-            # a damaged checkpoint is there until the next is asked for
+            # a damaged checkpoint is removed when the next one is made
             for job, result in _results(jobs, 1 if kind == "checkpoints" else options.workers, Path(place)):
                 fault = result if result not in RESULTS else "" if result in job.allowed else f"{result}: not expected"
                 counts[job.kind, "FAULT" if fault else result] += 1
@@ -93,7 +93,7 @@ def main() -> int:
 
 
 def overrides(seed: int, count: int, folder: Path) -> Iterator[Job]:
-    """Over every key of every option."""
+    """Yield bad values for every key of every option."""
     from robustness_overrides import overrides as drawn
 
     for given in drawn(seed, count):
@@ -101,17 +101,17 @@ def overrides(seed: int, count: int, folder: Path) -> Iterator[Job]:
 
 
 def tables(seed: int, count: int, folder: Path) -> Iterator[Job]:
-    """Broken and odd tables."""
+    """Yield broken and unusual tables."""
     return _trained_on("tables", seed, count, folder)
 
 
 def images(seed: int, count: int, folder: Path) -> Iterator[Job]:
-    """Broken and odd folders of images."""
+    """Yield broken and unusual folders of images."""
     return _trained_on("images", seed, count, folder)
 
 
 def _trained_on(kind: str, seed: int, count: int, folder: Path) -> Iterator[Job]:
-    """One batch of training on each case of a kind."""
+    """Yield one batch of training for each case of a kind."""
     made = getattr(importlib.import_module(f"robustness_{kind}"), kind)
     for case in made(seed, count, folder / kind):
         given = (*case.overrides, "trainer=one_batch", "logger=none", "trainer.accelerator=cpu")
@@ -120,7 +120,7 @@ def _trained_on(kind: str, seed: int, count: int, folder: Path) -> Iterator[Job]
 
 
 def checkpoints(seed: int, count: int, folder: Path) -> Iterator[Job]:
-    """Damaged and foreign checkpoints, trained on and evaluated in turns."""
+    """Yield damaged and foreign checkpoints, to be resumed and evaluated in turn."""
     import lossbook
 
     made = importlib.import_module("robustness_checkpoints").checkpoints
@@ -135,7 +135,7 @@ def checkpoints(seed: int, count: int, folder: Path) -> Iterator[Job]:
 
 
 def evaluations(seed: int, count: int, folder: Path) -> Iterator[Job]:
-    """Checkpoints on data that has changed since, evaluated, and resumed every third time."""
+    """Yield checkpoints on data that has changed since training, evaluated or, every third time, resumed."""
     made = importlib.import_module("robustness_evaluations").evaluations
     for case in made(seed, count, folder / "evaluations"):
         yield Job("evaluations", f"{case.kind}: {_command(case.script, case.overrides)}", case.run, case.allowed)
@@ -174,7 +174,7 @@ def _train(given: Sequence[str]) -> None:
 
 
 def _before(given: Sequence[str]) -> dict[str, object] | None:
-    """The config without the last override; None where there is none."""
+    """Return the config without the last override; None if that does not compose."""
     import lossbook
     from lossbook.config.plain import plain
     from lossbook.errors import UserError
@@ -192,7 +192,7 @@ def _evaluate(given: Sequence[str]) -> None:
 
 
 def _warm() -> None:
-    """Import once, before any process is forked, what every one of them needs."""
+    """Import what every process needs once, before any is forked."""
     import torch
 
     torch.set_num_threads(1)
@@ -207,7 +207,7 @@ def _warm() -> None:
 
 
 def _results(jobs: Iterator[Job], workers: int, place: Path) -> Iterator[tuple[Job, str]]:
-    """Each job with what came of it: ``trained``, ``refused``, or a fault in words."""
+    """Yield each job with its result: ``trained``, ``refused``, or the description of a fault."""
     running: list[Running] = []
     for number, job in enumerate(jobs):
         folder = place / f"job{number}"
@@ -224,7 +224,7 @@ def _forked(job: Job, folder: Path) -> int:
     pid = os.fork()
     if pid:
         return pid
-    os.setsid()  # with whatever it starts
+    os.setsid()  # its children belong to its group
     os.chdir(folder)
     for stream, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT, 0o644), stream)
@@ -249,7 +249,7 @@ def _outcome(job: Job) -> str:
 
 
 def _ended(running: list[Running]) -> Iterator[tuple[Job, str]]:
-    """Those that have ended by now, or were ended for the time they took."""
+    """Yield the jobs that have ended, or are killed because they took too long."""
     time.sleep(0.005)
     for one in list(running):
         pid, status = os.waitpid(one.pid, os.WNOHANG)

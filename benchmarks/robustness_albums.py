@@ -1,4 +1,4 @@
-"""Folders of images that have changed since a checkpoint was trained on them: right by hand, or refused."""
+"""Random folders of images that have changed since training: evaluated correctly, or refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import robustness_by_hand as by_hand
 from PIL import Image
-from robustness_tables import EITHER, REFUSED, TRAINED, Try
+from robustness_cases import EITHER, REFUSED, TRAINED, Try
 
 CLASSES = ("blue", "green", "red")
 SIZE = 8
@@ -22,7 +22,7 @@ Change = Callable[[Path, random.Random, Path], "dict[str, str] | None"]  # folde
 
 
 def paint(folder: Path, names: Sequence[str], count: int, seed: int) -> None:
-    """Square images of noise, each class with a colour of its own."""
+    """Write square images of noise, each class in its own colour."""
     noise = np.random.Generator(np.random.PCG64(seed))
     for name in names:
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def paint(folder: Path, names: Sequence[str], count: int, seed: int) -> None:
 
 
 def _files(root: Path) -> list[Path]:
-    """All images in the order in which they are read."""
+    """Return all images in the order in which they are read."""
     return sorted(root.rglob("*.png"), key=lambda path: path.relative_to(root).parts)
 
 
@@ -47,7 +47,7 @@ def _removed(share: float) -> Change:
 
 
 def _known(first: Path) -> dict[bytes, str]:
-    """The part of each image that the checkpoint knows, by its content."""
+    """Return the part of each image that the checkpoint knows, by its content."""
     files = _files(first)
     _, places = by_hand.weights(first.parent / "run/checkpoints/best.ckpt")
     return {files[place].read_bytes(): part for part, members in places.items() for place in members}
@@ -82,7 +82,7 @@ def _into_another_class(root: Path, r: random.Random, first: Path) -> None:
 
 
 def _class(new: str | None) -> Change:
-    """A class is renamed, or removed."""
+    """Rename or remove a class."""
 
     def change(root: Path, r: random.Random, first: Path) -> None:
         folder = r.choice(sorted(root.iterdir()))
@@ -123,7 +123,7 @@ def _split(root: Path, r: random.Random, first: Path) -> dict[str, str]:
 
 
 def _written_again(root: Path, r: random.Random, first: Path) -> None:
-    """Same pixels, other bytes."""
+    """Write the same pixels with other bytes."""
     for path in _files(root):
         stream = io.BytesIO()
         Image.open(path).save(stream, "PNG", compress_level=1)
@@ -190,13 +190,13 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
 
 
 def of_images(r: random.Random, trained: Path, where: Path, resumed: bool) -> Try:
-    """A checkpoint of images on changed images.
+    """Draw a case: a checkpoint of images on changed images.
 
     Args:
-        r: draws.
-        trained: where the checkpoint is; it is trained where there is none yet.
+        r: random numbers.
+        trained: folder of the checkpoint, which is trained if it does not exist.
         where: folder of the case.
-        resumed: the checkpoint is trained for another epoch, and not just evaluated.
+        resumed: whether the checkpoint is trained for another epoch instead of evaluated.
     """
     import lossbook
 

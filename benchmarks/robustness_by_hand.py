@@ -1,4 +1,4 @@
-"""What a checkpoint of a small MLP says of rows and images, from its weights in numpy and scikit-learn alone."""
+"""Metrics of a small MLP's checkpoint, computed from its weights with NumPy and scikit-learn only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def weights(ckpt: Path) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
-    """The network's tensors by name, and the places of the known samples by part."""
+    """Return the network's tensors by name, and the positions of the known samples by part."""
     import torch
 
     checkpoint = torch.load(ckpt, weights_only=True)
@@ -27,7 +27,7 @@ def weights(ckpt: Path) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
 
 
 def outputs(values: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Linear layers, each but the last followed by batch norm and ReLU."""
+    """Compute linear layers, each but the last followed by batch norm and ReLU."""
     norms = [name.rpartition(".")[0] for name in values if name.endswith("running_mean")]
     linear = [name.rpartition(".")[0] for name in values if name.endswith(".weight") and values[name].ndim == 2]
     z = x.astype(np.float32).astype(np.float64)
@@ -41,7 +41,7 @@ def outputs(values: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
 
 
 def of_classes(output: np.ndarray, labels: Sequence[str], classes: Sequence[str]) -> dict[str, float]:
-    """Metrics of class scores under cross entropy."""
+    """Compute the metrics of class scores under cross-entropy."""
     from sklearn.metrics import f1_score
 
     true = np.array([classes.index(label) for label in labels])
@@ -55,11 +55,11 @@ def of_classes(output: np.ndarray, labels: Sequence[str], classes: Sequence[str]
 
 
 def of_numbers(kind: str, output: np.ndarray, y: np.ndarray, train: np.ndarray) -> dict[str, float]:
-    """Metrics of values under mse, counts under poisson_nll, labels under bce_logits.
+    """Compute the metrics of values under mse, counts under poisson_nll, labels under bce_logits.
 
     Args:
         kind: of the target.
-        output, y: of the samples that are scored, (N, W).
+        output, y: of the samples that are evaluated, (N, W).
         train: targets of the training part.
     """
     if kind == "multilabel":
@@ -76,7 +76,7 @@ def of_numbers(kind: str, output: np.ndarray, y: np.ndarray, train: np.ndarray) 
 
 
 def pixels(paths: Sequence[Path], size: int) -> np.ndarray:
-    """Square images as the network reads them, flattened."""
+    """Read square images as the network gets them, flattened."""
     from PIL import Image
 
     how = Image.Resampling.BILINEAR
@@ -86,7 +86,7 @@ def pixels(paths: Sequence[Path], size: int) -> np.ndarray:
 
 
 def require_equal(found: Mapping[str, Any], expected: Mapping[str, float]) -> None:
-    """Raise where a metric of the test part is another than expected."""
+    """Raise an error if a metric of the test part differs from the expected one."""
     wrong = {
         name: (found.get(f"test/{name}"), value)
         for name, value in expected.items()

@@ -1,4 +1,4 @@
-"""Damaged and foreign checkpoints, made from a good one: each must be trained on, evaluated, or refused in words.
+"""Random damaged and foreign checkpoints, made from a good one: each must be resumed, evaluated or refused.
 
 python benchmarks/robustness_checkpoints.py outputs/.../checkpoints/last.ckpt --count 500 --seed 0
 """
@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 Make = Callable[[random.Random, Path, Path], str]
-"""(random numbers, file to write, good file) to what was done, in words."""
+"""(random numbers, file to write, good file) -> description of the damage."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Case:
 
 
 class Code:
-    """Runs a command where it is unpickled."""
+    """Runs a command when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return os.system, ("touch ran",)
 
 
 def checkpoints(seed: int, count: int, folder: Path, good: Path) -> Iterator[Case]:
-    """Damaged checkpoints, the same for the same seed; a file is there until the next one is asked for.
+    """Yield damaged checkpoints; each file is removed when the next one is made.
 
     Args:
         seed: of all random numbers.
@@ -106,7 +106,7 @@ def _flip(where: str) -> Make:
 
 
 def _places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The paths of all entries within nested containers."""
+    """Yield the paths of all entries of nested containers."""
     pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in pairs:
         yield (*at, key)
@@ -114,7 +114,7 @@ def _places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def _chosen(rng: random.Random, checkpoint: Any) -> tuple[Any, ...]:
-    """An entry, each of the large parts as likely as the others, and each depth of them."""
+    """Draw an entry; all large parts, and all depths within them, are equally likely."""
     part = rng.choice([*checkpoint, "lossbook", "optimizer_states", "loops"])
     below = list(_places(checkpoint[part], (part,)))
     depth = rng.choice(sorted({len(at) for at in below}) or [1])
@@ -181,7 +181,7 @@ def _value(checkpoint: Any, at: tuple[Any, ...]) -> Any:
 
 
 def _odd(rng: random.Random, old: Any) -> Any:
-    """A value of another type, or of the same and out of range."""
+    """Return a value of another type, or one out of range."""
     if isinstance(old, Tensor) and rng.random() < 0.7:
         return _odd_tensor(rng, old)
     deep: Any = []
@@ -237,7 +237,7 @@ def _odd_tensor(rng: random.Random, old: Tensor) -> Any:
 
 
 def _share(rng: random.Random, path: Path, good: Path) -> str:
-    """Several tensors of an optimizer's state in one memory."""
+    """Make several tensors of the optimizer's state share memory."""
     checkpoint = _load(good)
     states = [state for each in checkpoint["optimizer_states"] for state in each["state"].values()]
     if not states:
@@ -325,7 +325,7 @@ KINDS: tuple[tuple[str, Make], ...] = (
 
 
 def outcome(case: Case, epochs: int, seconds: int = 30) -> str:
-    """What training and evaluating come to, in a process of their own: ``trained``, ``refused``, or what is wrong."""
+    """Train and evaluate in another process; return ``trained``, ``refused``, or the fault."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""Tables that are sound at first, changed by faults, and then written with the overrides that read them."""
+"""Valid tables that faults change before they are written, and the overrides that read them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ PARTS = ("train", "val", "test")
 
 @dataclass
 class Draft:
-    """A table before it is written: sound at first, then spoilt by faults.
+    """A table before it is written: valid at first, then changed by faults.
 
     Args:
         target: kind.
         header, rows: cells as they will be written.
         targets: names of the target's columns.
-        parts: share the rows out to ``train.csv``, ``val.csv`` and ``test.csv`` instead of one file.
-        mark, end, encoding: how cells, lines and letters are written.
+        parts: whether the rows are split into ``train.csv``, ``val.csv`` and ``test.csv``.
+        mark, end, encoding: delimiter, line ending and encoding.
         delimiter: ``data.delimiter`` as it is typed, or None.
         options: further overrides, by key.
         name: of the file, or of the folder of parts.
-        edits: last changes: name of the file -> its bytes to others, or to None for no file.
+        edits: final changes: (name, bytes) -> other bytes, or None for no file.
     """
 
     target: str
@@ -42,7 +42,7 @@ class Draft:
     edits: list[Callable[[str, bytes], bytes | None]] = field(default_factory=list)
 
     def column(self, name: str, change: Callable[[int, str], object]) -> None:
-        """Change each cell of a column, given its row's number and its text."""
+        """Change each cell of a column, given the row number and the text."""
         place = self.header.index(name)
         for number, row in enumerate(self.rows):
             row[place] = str(change(number, row[place]))
@@ -58,13 +58,13 @@ class Draft:
         self.edits.append(lambda name, content: change(content))
 
     def at(self, part: str, change: Callable[[bytes], bytes | None]) -> None:
-        """Have parts, and change the file of one."""
+        """Split into parts, and change the file of one."""
         self.parts = True
         self.edits.append(lambda name, content: change(content) if name == f"{part}.csv" else content)
 
 
 def draft(r: random.Random, target: str) -> Draft:
-    """A sound table of 12 to 90 rows and one to five features."""
+    """Draw a valid table of 12 to 90 rows and two to five features."""
     rows, features = r.randint(12, 90), r.randint(2, 5)
     header = [f"x{number}" for number in range(features)]
     cells = [[f"{r.gauss(0, 1) * 10 ** r.choice((-2, 0, 0, 3)):.4f}" for _ in header] for _ in range(rows)]
@@ -79,7 +79,7 @@ def draft(r: random.Random, target: str) -> Draft:
 
 
 def write(d: Draft, folder: Path) -> list[str]:
-    """Writes the files, and returns the overrides that read them."""
+    """Write the files, and return the overrides that read them."""
     lines = [d.mark.join(row) for row in (d.header, *d.rows)]
     files = {d.name: lines}
     if d.parts:
@@ -91,7 +91,7 @@ def write(d: Draft, folder: Path) -> list[str]:
     for name, text in files.items():
         content: bytes | None = (d.end.join(text) + d.end).encode(d.encoding, errors="replace")
         for edit in d.edits:
-            with suppress(ValueError, IndexError):  # another edit took away what this one changes
+            with suppress(ValueError, IndexError):  # another edit removed what this one changes
                 content = None if content is None else edit(name, content)
         if content is not None:
             (folder / name).write_bytes(content)

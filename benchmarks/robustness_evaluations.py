@@ -1,4 +1,4 @@
-"""Checkpoints on data that has changed since: evaluated or resumed, right by hand, or refused."""
+"""Random checkpoints on data that has changed since training: evaluated or resumed correctly, or refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import robustness_by_hand as by_hand
 from robustness_albums import of_images
-from robustness_tables import EITHER, REFUSED, TRAINED, Try
+from robustness_cases import EITHER, REFUSED, TRAINED, Try
 
 ROWS = 120
 PARTS = ("train", "val", "test")
@@ -47,15 +47,15 @@ NAMES = {"numbers": ("1", "2", "10"), "binary": ("no", "yes")}
 
 @dataclass
 class Sheet:
-    """A table, and how it will be written.
+    """A table, and how it is written.
 
     Args:
         kind: key of ``KINDS``.
         header: names of the columns, in order.
         rows: cells by the name of the column, of which those of the header are written.
-        parts: name of a file -> its rows, instead of one file.
+        parts: name of a file -> its rows; None for one file.
         mark, encoding, end: how it is written.
-        options: further overrides, by key.
+        options: additional overrides, by key.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class Sheet:
 
     @property
     def targets(self) -> list[str]:
-        """The columns of the target, in the order in which it was trained."""
+        """Return the target columns, in the order of training."""
         return {"multilabel": ["left", "right"], "values": ["z", "y"]}.get(self.kind, ["y"])
 
     @property
@@ -79,14 +79,14 @@ class Sheet:
         return ["x0", "x1", "x2"]
 
     def every(self) -> list[Row]:
-        """All rows in the order in which they are read."""
+        """Return all rows in the order in which they are read."""
         if self.parts is None:
             return self.rows
         order = sorted(self.parts, key=lambda name: PARTS.index(_part(name)))
         return [row for name in order for row in self.parts[name]]
 
     def write(self, folder: Path) -> Path:
-        """Write the files; returns what ``data.root`` is."""
+        """Write the files, and return ``data.root``."""
         if self.missing:
             return folder / "nowhere"
         files = {"table.csv": self.rows} if self.parts is None else self.parts
@@ -106,7 +106,7 @@ def _part(name: str) -> str:
 
 
 def sheet(kind: str, seed: int = 0, rows: int = ROWS) -> Sheet:
-    """A table of three features and the targets of a kind, and a column that says nothing."""
+    """Draw a table of three features, the targets of a kind, and an uninformative column."""
     random_ = np.random.Generator(np.random.PCG64(seed))
     z = random_.normal(size=(rows, 3))
     x = z * (1, 7, 0.01) + (3, -20, 1)
@@ -141,7 +141,7 @@ class Trained:
 
 
 def trained(kind: str, folder: Path) -> Trained:
-    """A checkpoint of a short run."""
+    """Train a checkpoint in a short run."""
     import lossbook
 
     made = sheet(kind)
@@ -158,7 +158,7 @@ Change = Callable[[Sheet, random.Random, Trained], None]
 
 
 def _known(of: Trained) -> dict[tuple[float, ...], str]:
-    """The part of each row that the checkpoint knows."""
+    """Return the part of each row that the checkpoint knows."""
     _, places = by_hand.weights(of.ckpt())
     rows = of.sheet.every()
     return {_key(of.sheet, rows[place]): part for part, members in places.items() for place in members}
@@ -241,7 +241,7 @@ def _class_added(s: Sheet, r: random.Random, of: Trained) -> None:
 
 
 def _columns_swapped(s: Sheet, r: random.Random, of: Trained) -> None:
-    """The target columns named in another order."""
+    """Name the target columns in another order."""
     s.options["data.target_columns"] = f"[{','.join(reversed(s.targets))}]"
 
 
@@ -366,7 +366,7 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...], tuple[str, ...]]] = {
 
 
 def scored(made: Sheet, of: Trained) -> list[Row]:
-    """The rows that an evaluation should score."""
+    """Return the rows that must be evaluated."""
     if made.parts is not None:
         return next((rows for name, rows in made.parts.items() if _part(name) == "test"), [])
     if made.split is not None:
@@ -376,7 +376,7 @@ def scored(made: Sheet, of: Trained) -> list[Row]:
 
 
 def expected(made: Sheet, rows: Sequence[Row], of: Trained, ckpt: Path) -> dict[str, float]:
-    """Metrics of rows, by the weights of a checkpoint and the statistics of the table that was trained on first."""
+    """Compute metrics of rows from a checkpoint's weights and the statistics of the table of the first run."""
     tensors, _ = by_hand.weights(ckpt)
     first, (_, places) = of.sheet.every(), by_hand.weights(of.ckpt())
     train = [first[place] for place in places["train"]]
@@ -418,12 +418,12 @@ def _resumed(made: Sheet, of: Trained, given: Sequence[str]) -> None:
 
 
 def evaluations(seed: int, count: int, folder: Path) -> Iterator[Try]:
-    """Cases with their files written, each kind of change once before any comes again, a third mixed with another.
+    """Yield cases with their files written; no change is repeated before all have been drawn, and a third has two.
 
     Args:
-        seed: fixes all of it.
+        seed: of all draws.
         count: of cases.
-        folder: where each case has its own.
+        folder: holds a folder for each case.
     """
     r = random.Random(seed)
     models = {kind: trained(kind, folder / "trained" / kind) for kind in KINDS}
@@ -441,7 +441,7 @@ def evaluations(seed: int, count: int, folder: Path) -> Iterator[Try]:
             allowed = EITHER
         made = copy.deepcopy(of.sheet)
         for name in changes:
-            with suppress(ValueError, IndexError, KeyError):  # the first took away what the second changes
+            with suppress(ValueError, IndexError, KeyError):  # the first removed what the second changes
                 CHANGES[name][0](made, r, of)
         where = folder / f"{number:05d}"
         where.mkdir(parents=True)

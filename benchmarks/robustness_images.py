@@ -1,4 +1,4 @@
-"""Broken and odd folders of images, drawn at random from a seed, with what may come of each: trained, or refused."""
+"""Random broken and unusual folders of images, and the allowed results."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from robustness_tables import EITHER, REFUSED, TRAINED, Case
+from robustness_cases import EITHER, REFUSED, TRAINED, Case, cases
 
 LONGEST = 255  # bytes of a name
 
 
 @dataclass
 class Album:
-    """A folder of images: sound at first, then spoilt by faults.
+    """A folder of images: valid at first, then changed by faults.
 
     Args:
         root: of the data.
-        parts: it has folders of parts around those of the classes.
+        parts: whether the class folders are inside folders of parts.
         options: further overrides, by key.
     """
 
@@ -43,11 +42,11 @@ class Album:
         return [folder for top in self.tops for folder in sorted(top.iterdir()) if folder.is_dir()]
 
     def files(self) -> list[Path]:
-        """All images of the sound album that are still there."""
+        """Return all original images that are still there."""
         return sorted(self.root.rglob("i*.png"))
 
     def some(self, r: random.Random) -> list[Path]:
-        """One image, several, or all."""
+        """Return one image, several, or all."""
         files = self.files()
         return r.sample(files, min(r.choice((1, 1, 3, len(files))), len(files)))
 
@@ -56,7 +55,7 @@ Fault = Callable[[Album, random.Random], object]
 
 
 def album(r: random.Random, root: Path, parts: bool) -> Album:
-    """A sound album of two to four classes and 5 to 12 images a class (and part)."""
+    """Draw a valid album of two to four classes and 5 to 12 images per class (and part)."""
     names = r.sample(["cat", "dog", "1", "10", "2", "über", "a b", "日本"], r.randint(2, 4))
     count = r.randint(5, 12)
     for part in ("train", "val", "test") if parts else ("",):
@@ -70,7 +69,7 @@ def album(r: random.Random, root: Path, parts: bool) -> Album:
 def _picture(
     r: random.Random, mode: str = "RGB", size: tuple[int, int] | None = None, form: str = "PNG", **how: object
 ) -> bytes:
-    """The bytes of an image of noise."""
+    """Return the bytes of an image of noise."""
     width, height = size or (r.randint(8, 24), r.randint(8, 24))
     noise = np.frombuffer(r.randbytes(width * height * 4), np.uint8).reshape(height, width, 4)
     if mode == "I;16":
@@ -89,7 +88,7 @@ def _picture(
 
 
 def _drawn(mode: str = "RGB", form: str = "PNG", size: tuple[int, int] | None = None, **how: object) -> Fault:
-    """Some images are of another kind, by content and by name."""
+    """Replace some images by ones of another kind and extension."""
 
     def spoil(a: Album, r: random.Random) -> None:
         for path in a.some(r):
@@ -108,7 +107,7 @@ def _content(change: Callable[[bytes, random.Random], bytes]) -> Fault:
 
 
 def _replaced(make: Callable[[Path, Album], object]) -> Fault:
-    """Something else stands in an image's place, under its name."""
+    """Replace an image by something else of the same name."""
 
     def spoil(a: Album, r: random.Random) -> None:
         path = r.choice(a.files())
@@ -119,12 +118,12 @@ def _replaced(make: Callable[[Path, Album], object]) -> Fault:
 
 
 def _beside(make: Callable[[Path, random.Random], object]) -> Fault:
-    """Something else stands beside the images of a class folder."""
+    """Add something else to a class folder."""
     return lambda a, r: make(r.choice(a.classes), r)
 
 
 def _at_top(make: Callable[[Path, random.Random], object]) -> Fault:
-    """Something else stands beside the class folders."""
+    """Add something else beside the class folders."""
     return lambda a, r: make(r.choice(a.tops), r)
 
 
@@ -149,7 +148,7 @@ def _renamed(name: Callable[[int], str]) -> Fault:
 
 
 def _class_renamed(*names: str) -> Fault:
-    """A class has another name, in all parts."""
+    """Rename a class in all parts."""
 
     def spoil(a: Album, r: random.Random) -> None:
         old, new = r.choice(a.classes).name, r.choice(names)
@@ -204,7 +203,7 @@ def _many_classes(a: Album, r: random.Random) -> None:
 
 
 def _two_links(a: Album, r: random.Random) -> None:
-    """The same file in two classes, by a link."""
+    """Link a file into another class."""
     first, second, *_ = a.classes
     (second / "again.png").symlink_to(next(first.iterdir()))
 
@@ -228,7 +227,7 @@ def _nothing(a: Album, r: random.Random) -> None:
 
 
 def _flat(a: Album, r: random.Random) -> None:
-    """All images in one folder."""
+    """Move all images into one folder."""
     for number, path in enumerate(a.files()):
         path.rename(a.root / f"i{number}.png")
     for folder in [path for path in a.root.iterdir() if path.is_dir()]:
@@ -236,7 +235,7 @@ def _flat(a: Album, r: random.Random) -> None:
 
 
 def _inside_out(a: Album, r: random.Random) -> None:
-    """Parts within the classes."""
+    """Put the parts inside the classes."""
     for folder in a.classes:
         for number, path in enumerate(sorted(folder.iterdir())):
             (folder / ("train", "test")[number % 2]).mkdir(exist_ok=True)
@@ -252,7 +251,7 @@ def _deeper(a: Album, r: random.Random) -> None:
 
 
 def _moved_out(a: Album, r: random.Random) -> None:
-    """A class folder is a link to a folder elsewhere."""
+    """Replace a class folder by a link to a folder elsewhere."""
     folder = r.choice(a.classes)
     elsewhere = a.root.parent / f"elsewhere{len(a.root.parts)}"
     folder.rename(elsewhere)
@@ -283,12 +282,12 @@ Change = Callable[[list[list[str]], random.Random], object]
 def _split(
     change: Change | None = None, header: str = "name,part", mark: str = ",", encode: str = "utf-8", short: bool = False
 ) -> Fault:
-    """A table of parts, which ``change`` spoils."""
+    """Add a table of parts, changed by ``change``."""
 
     def spoil(a: Album, r: random.Random) -> None:
         rows = [[str(path.relative_to(a.root)), ("train", "val", "test")[r.randrange(3)]] for path in a.files()]
         for row, part in zip(rows, ("train", "val", "test", "train"), strict=False):
-            row[1] = part  # none is empty
+            row[1] = part  # no part is empty
         if short:
             for number, (row, path) in enumerate(zip(rows, a.files(), strict=True)):
                 path.rename(path.with_name(f"i{number}_.png"))
@@ -331,10 +330,10 @@ def _loop(path: Path, a: Album) -> None:
     path.symlink_to(path)
 
 
-AS_ROOT = os.geteuid() == 0  # may read everything
+AS_ROOT = os.geteuid() == 0  # root may read everything
 ANY, WHOLE, PARTS = (False, True), (False,), (True,)
 FAULTS: dict[str, tuple[Fault, tuple[str, ...], tuple[bool, ...]]] = {
-    # kind -> what it does, what may come of it, and whether that is for albums with parts
+    # kind -> what it does, the allowed results, and whether it applies to albums with parts
     "sound": (lambda a, r: None, TRAINED, ANY),
     # files
     "truncated": (_content(lambda data, r: data[: r.randrange(1, len(data) - 13)]), REFUSED, ANY),
@@ -383,7 +382,7 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], tuple[bool, ...]]] = {
     "1 x 1": (_drawn(size=(1, 1)), TRAINED, ANY),
     "3000 x 1": (_drawn(size=(3000, 1)), TRAINED, ANY),
     "1 x 3000": (_drawn(size=(1, 3000)), TRAINED, ANY),
-    # what stands in the place of a file
+    # things in place of a file
     "loop of links": (_replaced(_loop), EITHER, ANY),
     "link to a file": (_replaced(lambda path, a: path.symlink_to(a.files()[0])), EITHER, ANY),
     "broken link": (_replaced(lambda path, a: path.symlink_to("nothing")), REFUSED, ANY),
@@ -427,7 +426,7 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], tuple[bool, ...]]] = {
     "copies across classes": (_copies("classes"), EITHER, ANY),
     "copies across parts": (_copies("parts"), TRAINED, PARTS),
     "nested": (_deeper, TRAINED, ANY),
-    # what is passed over
+    # what is skipped
     "hidden file": (_beside(_file("._i0.png")), TRAINED, ANY),
     "hidden folder": (_beside(_image(".ipynb_checkpoints/i0.png")), TRAINED, ANY),
     "hidden folder on top": (_at_top(_image(".git/i0.png")), TRAINED, ANY),
@@ -517,7 +516,7 @@ def _flip(data: bytes, r: random.Random) -> bytes:
 
 
 def _sized(data: bytes, width: int, height: int) -> bytes:
-    """A PNG whose header states another size."""
+    """Return a PNG whose header states another size."""
     import zlib
 
     chunk = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + data[24:29]
@@ -525,7 +524,7 @@ def _sized(data: bytes, width: int, height: int) -> bytes:
 
 
 def _deep_colours(r: random.Random) -> bytes:
-    """A PNG of 16 bits a channel, which Pillow does not write itself."""
+    """Return a PNG with 16 bits per channel, which Pillow cannot write."""
     import zlib
 
     def chunk(kind: bytes, content: bytes) -> bytes:
@@ -564,27 +563,14 @@ def _empty_with(a: Album) -> None:
 
 
 def images(seed: int, count: int, folder: Path) -> Iterator[Case]:
-    """Cases with their files written, each kind of fault once before any comes again, a third mixed with another.
+    """Draw folders of images with faults; see ``robustness_cases.cases``."""
 
-    Args:
-        seed: fixes all of it.
-        count: of cases.
-        folder: where each case has its own.
-    """
-    r = random.Random(seed)
-    order: list[str] = []
-    for number in range(count):
-        order = order or r.sample(list(FAULTS), len(FAULTS))
-        kinds = [order.pop()]
-        _, allowed, fits = FAULTS[kinds[0]]
-        where = folder / f"{number:05d}"
-        spoilt = album(r, where / r.choice(("album", "an album", "é [1]")), r.choice(fits))
-        if r.random() < 1 / 3:
-            kinds.insert(0, r.choice([kind for kind, (*_, fits) in FAULTS.items() if spoilt.parts in fits]))
-            allowed = EITHER  # one may undo the other
-        for kind in kinds:
-            with suppress(OSError, ValueError, IndexError, StopIteration):  # the first took away what this one changes
-                FAULTS[kind][0](spoilt, r)
-        options = {"data.root": f"'{spoilt.root}'", "data.image_size": "8", **spoilt.options}
+    def start(r: random.Random, where: Path, parts: tuple[bool, ...]) -> Album:
+        return album(r, where / r.choice(("album", "an album", "é [1]")), r.choice(parts))
+
+    def write(a: Album, where: Path) -> list[str]:
+        options = {"data.root": f"'{a.root}'", "data.image_size": "8", **a.options}
         small = ["data=image_folder", "model=mlp", "model.hidden=[8]"]
-        yield Case(" + ".join(kinds), where, [*small, *(f"{key}={value}" for key, value in options.items())], allowed)
+        return [*small, *(f"{key}={value}" for key, value in options.items())]
+
+    return cases(seed, count, folder, FAULTS, start, lambda a, parts: a.parts in parts, write)

@@ -1,4 +1,4 @@
-"""Overrides of every key of every option, drawn at random from a seed: wrong types, signs, sizes, and structures."""
+"""Random overrides of every key of every option: wrong types, signs, sizes and structures."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ VALUES = (
     "100000000000000000000", "true", "false", "null", "text", "''", "'1'", "all", "auto", "[]", "[1]", "[0.5,0.5]",
     "[null]", "[[a]]", "[-1,-1]", "{}", "{a:1}", "{_target_:torch.nn.ReLU}", "???", "'${seed}'", "'${nowhere}'",
 )  # fmt: skip
-# of a node, or of a key that is not there
+# of a node, or of a key that does not exist
 STRUCTURES = ("~{key}", "+{key}.robustness=1", "+{key}=1", "++{key}=1", "++{key}=nan", "++{key}=null", "~{key}=1")
 SMALL = (
     "data.limit=32", "data.batch_size=16", "trainer.max_epochs=1", "trainer.limit_train_batches=2",
     "trainer.accelerator=cpu", "logger=none",
 )  # fmt: skip
-# what an option needs beside it to be trained
+# other options that an option needs
 BESIDE = {
     "data=diabetes": ("loss=mse",), "data=digit_lines": ("loss=ctc",), "data=digit_mixtures": ("loss=kl_div",),
     "data=digit_pairs": ("loss=hinge_embedding",), "data=digit_triplets": ("loss=triplet_margin",),
@@ -36,7 +36,7 @@ NEEDS_FILES = ("csv", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_fo
 
 
 def overrides(seed: int, count: int) -> Iterator[tuple[str, ...]]:
-    """So many lists of overrides, the same for the same seed; the last of a list is what is tried."""
+    """Yield ``count`` lists of overrides, of which the last is tested; the same for the same seed."""
     every = list(_every())
     random.Random(seed).shuffle(every)
     yield from every[:count]

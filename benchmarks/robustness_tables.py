@@ -1,61 +1,20 @@
-"""Broken and odd tables, drawn at random from a seed, with what may come of each: trained, or refused in words."""
+"""Random broken and unusual tables, and the allowed results."""
 
 from __future__ import annotations
 
 import gzip
 import random
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from robustness_cases import EITHER, REFUSED, TRAINED, Case, cases
 from robustness_drafts import LOSSES, PARTS, Draft, draft, write
-
-TRAINED, REFUSED = ("trained",), ("refused",)
-EITHER = TRAINED + REFUSED
-
-
-@dataclass(frozen=True)
-class Case:
-    """A table, or a folder of tables, in a folder of its own.
-
-    Args:
-        kind: the faults, joined by ``+``.
-        folder: holds the files.
-        overrides: for ``lossbook.compose`` or the command line, without a shell's quotes.
-        allowed: ``trained``, ``refused`` or both; anything else is a fault of ours.
-    """
-
-    kind: str
-    folder: Path
-    overrides: list[str]
-    allowed: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Try:
-    """A case with something of its own to run.
-
-    Args:
-        kind: what is odd, joined by ``+``.
-        script: ``evaluate`` or ``train``, as a user would do it.
-        overrides: for ``lossbook.compose``.
-        allowed: what may come of it.
-        run: does it, in an empty folder; AssertionError where a metric is wrong.
-    """
-
-    kind: str
-    script: str
-    overrides: list[str]
-    allowed: tuple[str, ...]
-    run: Callable[[], None]
-
 
 Fault = Callable[[Draft, random.Random], None]
 
 
 def _cell(text: str) -> Fault:
-    """One or several cells of the first feature hold this text."""
+    """Put this text into one or several cells of the first feature."""
 
     def spoil(d: Draft, r: random.Random) -> None:
         chosen = set(r.sample(range(len(d.rows)), min(r.choice((1, 1, 2, 25)), len(d.rows))))
@@ -85,7 +44,7 @@ def _written(**how: object) -> Fault:
 
 
 def _line(text: str) -> Fault:
-    """Another line somewhere after the header."""
+    """Insert a line somewhere after the header."""
 
     def spoil(d: Draft, r: random.Random) -> None:
         place = r.randint(1, 12)
@@ -176,7 +135,7 @@ def _strange_class(content: bytes) -> bytes:
 
 ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
-    # kind -> what it does, what may come of it, and the kind of target that it is for (None: any)
+    # kind -> what it does, the allowed results, and the target kind that it applies to (None: any)
     "sound": (lambda d, r: None, TRAINED, None),
     **{
         f"cell {name}": (_cell(text), REFUSED, None)
@@ -307,28 +266,10 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
 
 
 def tables(seed: int, count: int, folder: Path) -> Iterator[Case]:
-    """Cases with their files written, each kind of fault once before any comes again, a third mixed with another.
+    """Draw tables with faults; see ``robustness_cases.cases``."""
 
-    Args:
-        seed: fixes all of it.
-        count: of cases.
-        folder: where each case has its own.
-    """
-    r = random.Random(seed)
-    order: list[str] = []
-    for number in range(count):
-        order = order or r.sample(list(FAULTS), len(FAULTS))
-        kinds = [order.pop()]
-        _, allowed, target = FAULTS[kinds[0]]
-        target = target or r.choice(list(LOSSES))
-        if r.random() < 1 / 3:
-            fits = [kind for kind, (_, _, wanted) in FAULTS.items() if wanted in (None, target) and kind not in kinds]
-            kinds.insert(0, r.choice(fits))
-            allowed = EITHER  # one may undo the other
-        spoilt = draft(r, target)
-        for kind in kinds:
-            with suppress(ValueError, IndexError):  # the first took away what the second changes
-                FAULTS[kind][0](spoilt, r)
-        where = folder / f"{number:05d}"
+    def start(r: random.Random, where: Path, target: str | None) -> Draft:
         where.mkdir(parents=True)
-        yield Case(" + ".join(kinds), where, write(spoilt, where), allowed)
+        return draft(r, target or r.choice(list(LOSSES)))
+
+    return cases(seed, count, folder, FAULTS, start, lambda d, target: target in (None, d.target), write)

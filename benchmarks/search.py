@@ -1,14 +1,14 @@
-"""A search of forty trials on the handwritten digits against the default settings, killed halfway and gone on with.
+"""Compare a search of forty trials on the handwritten digits, killed halfway and resumed, with the default settings.
 
-    python benchmarks/search.py                     # the data as they are: the default has 268 of 269 right
-    python benchmarks/search.py --limit 150         # 150 training samples: there is something to win
-    python benchmarks/search.py --seeds 0           # without the runs that show what luck alone does
+    python benchmarks/search.py                     # the data as it is: the default has 268 of 269 right
+    python benchmarks/search.py --limit 150         # 150 training samples: there is room for improvement
+    python benchmarks/search.py --seeds 0           # without the runs that show the effect of chance
 
-Printed are the figures of the default settings and of the best trial (of validation, which the search looks at, and of
-the test part, which it does not), how many trials were given up and how much training that saved, whether the search
-went on after SIGKILL, and whether the command that it prints gives its best figure again, to the last digit. The best
-of forty figures is larger than one by luck alone, so the default settings are run with as many seeds, too. On digits
-as they are that luck is worth as much as the search: 18 of 40 seeds of the default have all 269 right, too.
+It prints the metrics of the default settings and of the best trial (on validation, which the search uses, and on the
+test part, which it does not), how many trials were pruned and how much training that saved, whether the search resumed
+after SIGKILL, and whether the printed command reproduces the best metric exactly. The best of forty runs is better than
+one by chance alone, so the default settings are also run with as many seeds. On all digits chance does as much as the
+search: 18 of 40 seeds of the default also have all 269 right.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def start(script: str, *arguments: str, where: Path) -> subprocess.Popen[str]:
 
 
 def train(arguments: Sequence[str], folder: Path, where: Path) -> dict[str, float]:
-    """The final figures of a run."""
+    """Return the final metrics of a run."""
     process = start("train.py", *arguments, f"hydra.run.dir={folder}", where=where)
     assert process.wait() == 0, f"see {where / 'train.py.log'}"
     figures: dict[str, float] = json.loads((folder / "metrics.json").read_text())["metrics"]
@@ -57,7 +57,7 @@ def train(arguments: Sequence[str], folder: Path, where: Path) -> dict[str, floa
 
 
 def search(arguments: Sequence[str], trials: int, workers: int, where: Path) -> tuple[float, int]:
-    """Searches, is killed when half of the trials have ended, and goes on; seconds, and how many had ended by then."""
+    """Search, kill it when half of the trials have ended, and resume; return seconds, and how many had ended."""
     folder, began = where / "search", time.perf_counter()
     how = (f"search.trials={trials}", f"search.workers={workers}", f"hydra.sweep.dir={folder}")
     process = start("search.py", *arguments, *how, where=where)

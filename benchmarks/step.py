@@ -1,12 +1,12 @@
-"""Epoch time on MNIST: Lossbook with everything on, against bare Lightning and a hand-written loop, in one run.
+"""Compare the time of an MNIST epoch of Lossbook, bare Lightning and a hand-written loop.
 
     python benchmarks/step.py --data PATH            # torchvision's folder of MNIST; generated data without it
     python benchmarks/step.py --data PATH --model cnn --rounds 3
 
-One epoch is 55,000 training samples in batches of 64 and one pass over 5,000 of validation, on one thread. The
-contenders take turns, so that a machine that slows down slows all of them; printed are medians and ratios of the same
-round; then where the time of an epoch goes, package by package. ``--profile`` shows that by function; ``--startup``
-times the way from the command to the first step against importing torch and lightning alone.
+One epoch is 55,000 training samples in batches of 64 and one pass over 5,000 validation samples, on one thread. The
+contenders take turns, so that a machine that slows down affects all of them. It prints medians, ratios within the same
+round, and the time of an epoch by package. ``--profile`` shows it by function; ``--startup`` compares the time from the
+command to the first step with importing torch and lightning alone.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ import lossbook
 from lossbook.config.check import check
 from lossbook.config.plain import plain
 from lossbook.config.resume import to_save
-from lossbook.data.loader import TensorLoader
-from lossbook.data.order import BatchOrder
+from lossbook.data.batch_order import BatchOrder
+from lossbook.data.tensor_loader import TensorLoader
 from lossbook.training.assemble import assemble
 from lossbook.training.fit import make_trainer, quiet
 from lossbook.training.lightning_internals import reduce_step_overhead
@@ -51,7 +51,7 @@ Parts = dict[str, tuple[Tensor, Tensor]]
 
 @contextmanager
 def mnist(root: str | None) -> Iterator[str]:
-    """torchvision's folder of MNIST, or for a while one of generated images of the same size and format."""
+    """Return torchvision's folder of MNIST, or a temporary one of generated images of the same size and format."""
     if root is not None:
         yield root
         return
@@ -92,7 +92,7 @@ class Lossbook:
         self.contract = check(self.values)
 
     def parts(self) -> Parts:
-        """The same samples for the others: scaled and normalised once, outside of the time that counts."""
+        """Return the same samples for the other contenders: scaled and normalised once, not timed."""
         data = assemble(self.values, self.contract, OWN_CONFIG).data
         return {
             name: (data.preparing.plain(dict(data.part(name)))["input"], data.part(name)["target"])
@@ -113,7 +113,7 @@ class Lossbook:
 
 
 class Bare(L.LightningModule):
-    """The least that Lightning asks for: no metric, no log."""
+    """The minimum that Lightning needs: no metrics, no logging."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ def bare(model: nn.Module, parts: Parts) -> float:
 
 
 def by_hand(model: nn.Module, parts: Parts, fused: bool | None) -> float:
-    """The loop that one writes: shuffle, index, step; loss and accuracy summed, as every such loop does."""
+    """A typical hand-written loop: shuffle, index, step; loss and accuracy are summed."""
     (x, y), (vx, vy) = parts["train"], parts["val"]
     os.environ.pop(GPU_CHECK, None)  # such a script does not import Lightning
     optimizer = torch.optim.Adam(model.parameters(), fused=fused)
@@ -194,7 +194,7 @@ def compare(root: str, model: str, rounds: int) -> None:
 
 
 def shares(ours: Lossbook) -> None:
-    """Prints where the time of an epoch goes, under a profiler that makes Python slower and kernels not."""
+    """Print the time of an epoch by package, under a profiler that slows down Python but not kernels."""
     seconds: dict[str, float] = {}
     for (path, _, name), (_, _, own, _, _) in profiled(ours).stats.items():  # type: ignore[attr-defined]
         package = next((p for p in PACKAGES if f"/{p}/" in path), "the rest of Python")
@@ -207,12 +207,12 @@ def shares(ours: Lossbook) -> None:
 
 
 def profile(root: str, model: str) -> None:
-    """Prints where the time of one epoch goes, by function."""
+    """Print the time of one epoch by function."""
     profiled(Lossbook(root, model)).sort_stats("tottime").print_stats(35)
 
 
 def profiled(ours: Lossbook) -> pstats.Stats:
-    """The second epoch of two, profiled: the first one loads what is loaded on first use."""
+    """Profile the second epoch of two: the first one loads what is loaded on first use."""
     ours()
     with cProfile.Profile() as profiler:
         ours()
@@ -227,7 +227,7 @@ main()
 
 
 def startup(rounds: int) -> None:
-    """The way to the first step against the imports that no run can do without; ``--help`` against an empty program."""
+    """Compare the time to the first step with the necessary imports, and ``--help`` with an empty program."""
     here = Path(__file__).resolve().parent
     script = str(here.parent / "scripts" / "train.py")
     environment = {**os.environ, "PYTHONPATH": str(here)}

@@ -1,12 +1,12 @@
-"""What sweeps promise, measured: cost of a job, memory, two processes, faults, SIGKILL, every pairing.
+"""Measure sweeps: overhead per job, memory, two processes, faults, SIGKILL, every pairing.
 
     python benchmarks/sweep.py cost        # seconds of a job beyond its training, memory over 200 jobs, joblib's gain
     python benchmarks/sweep.py faults      # 60 jobs, five of which must fail; resumed when the causes are gone
     python benchmarks/sweep.py killed      # ten SIGKILLs at random moments, against the undisturbed sweep
     python benchmarks/sweep.py pairings    # every loss with every optimizer, two steps each
 
-Each prints what it found and ends with code 1 where that is not what is promised. Nothing else should run beside
-``cost``; one thread is used throughout.
+Each prints its results and exits with 1 if they are not as promised. Nothing else should run during ``cost``; all use
+one thread.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from typing import Any
 TRAIN = Path(__file__).resolve().parents[1] / "scripts" / "train.py"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
-# A loss that fails in five ways, under one optimizer and by the run's seed, until a file says that all is well.
+# A loss that fails in five ways, by the seed and with one optimizer, until a file exists.
 FAULTY = '''
 """Cross entropy that fails after its first epoch."""
 import os, signal, time
@@ -68,14 +68,14 @@ accepts: {class: index}
 
 
 def sweep(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Starts ``train.py -m`` in this folder; what it prints goes to ``sweep.log``."""
+    """Start ``train.py -m`` in this folder; its output goes to ``sweep.log``."""
     with (folder / "sweep.log").open("ab") as log:
         command = [sys.executable, str(TRAIN), "-m", *arguments]
         return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT)
 
 
 def runs(folder: Path) -> dict[int, dict[str, Any]]:
-    """``metrics.json`` of every job of a sweep."""
+    """Return ``metrics.json`` of every job of a sweep."""
     found = {}
     for path in folder.glob("*/metrics.json"):
         found[int(path.parent.name)] = json.loads(path.read_text())
@@ -87,7 +87,7 @@ def states(folder: Path) -> Counter[str]:
 
 
 def cost(folder: Path) -> bool:
-    """A job's seconds beyond its training, the memory of many jobs, and what two processes gain."""
+    """Measure the overhead of a job, the memory over many jobs, and the speedup by two processes."""
     good = True
     short, long = 2, 10
     seeds = ",".join(map(str, range(12)))
@@ -129,7 +129,7 @@ def cost(folder: Path) -> bool:
 
 
 def faults(folder: Path) -> bool:
-    """60 jobs with five that must fail, and what resuming makes of it."""
+    """Run 60 jobs of which five must fail, and resume the sweep."""
     (folder / "mine" / "loss").mkdir(parents=True)
     (folder / "faulty.py").write_text(FAULTY)
     (folder / "mine" / "loss" / "faulty.yaml").write_text(FAULTY_YAML)
@@ -153,7 +153,7 @@ def faults(folder: Path) -> bool:
 
 
 def recounted(folder: Path) -> bool:
-    """Whether the leaderboard's means, deviations and numbers of seeds are those of the runs' own files."""
+    """Check that the leaderboard's means, standard deviations and numbers of seeds match the files of the runs."""
     plan = json.loads((folder / "sweep.json").read_text())
     by_setting: dict[str, list[float]] = {}
     for number, values in runs(folder).items():
@@ -175,7 +175,7 @@ def recounted(folder: Path) -> bool:
 
 
 def killed(folder: Path) -> bool:
-    """Ten SIGKILLs at random moments; the figures must be those of a sweep that nobody disturbed."""
+    """Send ten SIGKILLs at random moments; the metrics must equal those of an undisturbed sweep."""
     task = ["loss=cross_entropy,mse,triplet_margin", "optim=adam,sgd", "seed=0,1", "data=digits"]
     began = time.perf_counter()
     sweep(folder, *task, "hydra.sweep.dir=quiet").wait()
@@ -209,7 +209,7 @@ def killed(folder: Path) -> bool:
 
 
 def pairings(folder: Path) -> bool:
-    """Every loss with every optimizer: all that the contracts allow succeed, all others have their reason."""
+    """Run every loss with every optimizer: allowed pairings must succeed, others be refused with a reason."""
     began = time.perf_counter()
     sweep(folder, "loss=glob(*)", "optim=glob(*)", "trainer.max_steps=2", "data.limit=64",
           "hydra.sweep.dir=pairings").wait()  # fmt: skip

@@ -4,10 +4,12 @@ schema, contract and objective a call, for the tests of losses, targets and metr
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +96,20 @@ def objective(schema: Callable[..., Schema]) -> Callable[..., Objective]:
         return bind(_contract(*overrides), schema(data) if isinstance(data, str) else data, embedding_dim)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def write_blocks() -> Callable[[Path, Path], list[Path]]:
+    """Writes the fenced blocks of a page that begin with a comment ``# PATH`` into a folder."""
+
+    def write(page: Path, folder: Path) -> list[Path]:
+        found = re.findall(r"```(?:yaml|python)\n# ([\w/]+\.(?:yaml|py))\n(.*?)```", page.read_text(), re.DOTALL)
+        for name, text in found:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        return [folder / name for name, _ in found]
+
+    return write
 
 
 @cache

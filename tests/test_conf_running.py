@@ -17,7 +17,6 @@ from lossbook.training.callbacks.learning_rates import LearningRates
 from lossbook.training.callbacks.progress import Progress
 
 CONF = Path(__file__).parents[1] / "conf"
-FILES = [file for group in ("trainer", "logger", "callbacks") for file in sorted(CONF.glob(f"{group}/*.yaml"))]
 OVERLAYS = ("cpu", "gpu", "one_batch", "overfit")
 
 
@@ -47,13 +46,6 @@ def test_overlays_change_keys_that_auto_has(overlay: str) -> None:
     changed = options(f"trainer/{overlay}.yaml")
     assert changed
     assert changed.keys() <= options("trainer/auto.yaml").keys()
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
-def test_each_says_what_it_is_for_and_its_command(file: Path) -> None:
-    head = file.read_text().partition("\n\n")[0]
-    assert head.startswith("# ")
-    assert "python scripts/train.py" in head
 
 
 def test_loggers_and_callbacks_name_what_there_is() -> None:

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lossbook.checkpoints.read import AtomicCheckpointIO, read
-from lossbook.data.loader import TensorLoader
-from lossbook.data.order import BatchOrder
+from lossbook.data.batch_order import BatchOrder
+from lossbook.data.tensor_loader import TensorLoader
 from lossbook.optim.schedules.length import length_of
 from lossbook.optim.schedules.plateau import Plateau
 from lossbook.training.callbacks.checkpoints import Checkpoints

@@ -79,7 +79,7 @@ def test_a_folder_brings_its_own_parts(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"val.csv line 3: column kind holds attic; likewise lines 5, 7, 9\n"):
         Csv(str(tmp_path), "class", "kind", ["size"]).load()
     (tmp_path / "val.csv").write_text("size,kind\n1,2\n")
-    with pytest.raises(UserError, match=r"val.csv has other columns than"):
+    with pytest.raises(UserError, match=r"val.csv has different columns from"):
         Csv(str(tmp_path), "class", "kind", ["size"]).load()
     (tmp_path / "val.csv").unlink()
     with pytest.raises(UserError, match=r"val.csv cannot be read"):
@@ -90,7 +90,7 @@ def test_a_folder_brings_its_own_parts(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("mask", "kind"), "data.target=mask"),
-        (("class", ["kind", "rooms"]), "Classes stand in one column"),
+        (("class", ["kind", "rooms"]), "A class target has one column"),
         (("value", []), "A target has at least one column"),
         (("value", "prize"), r"(?s)no column prize.*price\?"),
         (("value", "price", ["size", "price"]), "A target must not be a feature"),
@@ -98,7 +98,7 @@ def test_a_folder_brings_its_own_parts(tmp_path: Path) -> None:
         (("value", "price"), "line 4: kind is 'flat'"),
         (("value", "kind", ["size"]), "line 4: kind is 'flat'"),
         (("count", "price", ["size"]), "(?s)line 2: price is .*whole"),
-        (("multilabel", ["garden", "rooms"], ["size"]), "(?s)rooms is .*A label is 0 or 1"),
+        (("multilabel", ["garden", "rooms"], ["size"]), "(?s)rooms is .*A label must be 0 or 1"),
         (("class", "size", ["price"]), "holds 40 different classes in 40 rows"),
     ],
 )
@@ -150,13 +150,13 @@ def test_a_given_part_of_one_row_need_not_vary(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["value", "count"])
 def test_targets_that_float32_cannot_tell_apart_are_refused(tmp_path: Path, kind: str) -> None:
-    # float32 has 24 bits: from 2**30 to 2**31 its steps are 128, from 2**23 to 2**24 they are 1
+    # float32 has 24 bits: from 2**30 to 2**31 its steps of 128, from 2**23 to 2**24 they are 1
     random = np.random.default_rng(0)
     near = random.integers(-22, 23, ROWS)
     path = write(tmp_path / "t.csv", price=list(1_700_000_000 + near))
-    with pytest.raises(UserError, match=r"(?s)price holds numbers up to 1.7e\+09.*steps are 128.*subtract an offset"):
+    with pytest.raises(UserError, match=r"(?s)price holds numbers up to 1.7e\+09.*steps of 128.*subtract an offset"):
         Csv(path, kind, "price", ["size"]).load()
-    with pytest.raises(UserError, match=r"here its steps are 1\."):
+    with pytest.raises(UserError, match=r"it resolves steps of 1\."):
         Csv(write(tmp_path / "t.csv", price=list(9_000_000 + near)), kind, "price", ["size"]).load()
     Csv(write(tmp_path / "t.csv", price=list(9_000_000 + 100 * near**2)), kind, "price", ["size"]).load()
 
@@ -209,7 +209,7 @@ def test_an_index_that_pandas_wrote_is_left_out_and_said(tmp_path: Path) -> None
     indexed = Csv(str(tmp_path / "t.csv"), "class", "y").load()
     assert torch.equal(plain.train["input"], indexed.train["input"])
     assert plain.notes == ()
-    assert indexed.notes == ("row numbers are no feature: column 1, which has no name, is left out",)
+    assert indexed.notes == ("row numbers are not a feature: column 1, which has no name, is left out",)
 
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])
@@ -224,7 +224,7 @@ def test_numbers_of_another_size_are_refused_in_every_part(tmp_path: Path, part:
     if part != "train":  # there it is part of the deviation
         write(tmp_path / f"{part}.csv", price=[*random[1:], "-1e15"])
         for kind, target, features in (("class", "kind", ["size", "price"]), ("value", "price", ["size"])):
-            with pytest.raises(UserError, match=rf"(?s){part}.csv line 41: price is '-1e15'\n.*about 5"):
+            with pytest.raises(UserError, match=rf"(?s){part}.csv line 41: price is '-1e15'\n.*mean is 5"):
                 Csv(str(tmp_path), kind, target, features).load()
         write(tmp_path / f"{part}.csv", price=[*random[1:], "-1e6"])
         (note,) = Csv(str(tmp_path), "class", "kind", ["size", "price"]).load().notes
@@ -273,8 +273,8 @@ def test_parts_with_other_columns_say_which(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         Csv(str(tmp_path), "class", "kind", ["size"]).load()
     assert [problem.rule.partition("; ")[2] for problem in caught.value.problems] == [
-        "it lacks garden, kind, lift, price, rooms, and it has attic besides.",
-        "its columns stand in another order.",
+        "it lacks garden, kind, lift, price, rooms, and it also has attic.",
+        "its columns are in another order.",
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.data.csv_classes import absent, class_indices, class_names, doubtful, missing_labels
+from lossbook.data.csv_classes import absent_classes, class_indices, class_names, missing_labels, similar_names
 from lossbook.data.csv_table import Table
 from lossbook.errors import UserError
 
@@ -55,16 +55,16 @@ def test_classes_that_the_training_part_lacks_are_told_with_their_lines() -> Non
 
 def test_names_that_look_alike_are_said() -> None:
     read = table("cat", "Cat", "dog ", "dog", "d\u200bog", "\u00e9", "e\u0301", "bird")
-    alike, padded = doubtful(read, "y", sorted(set(read.cells("y"))))
+    alike, padded = similar_names(read, "y", sorted(set(read.cells("y"))))
     assert "'cat'" in alike
     assert "'Cat'" in alike
     assert r"'d\u200bog'" in alike
     assert "bird" not in alike
     assert padded.endswith("'dog '")
-    assert list(doubtful(table("a", "b"), "y", ["a", "b"])) == []
+    assert list(similar_names(table("a", "b"), "y", ["a", "b"])) == []
 
 
 def test_parts_that_lack_classes_are_said() -> None:
     parts = {"train": np.array([0, 1, 2]), "val": np.array([1]), "test": np.array([0, 1, 2])}
-    assert absent("abc", parts) == ["not every part has a row of each class: val lacks a, c"]
-    assert absent("abc", {"train": np.arange(3)}) == []
+    assert absent_classes("abc", parts) == ["not every part has a row of each class: val lacks a, c"]
+    assert absent_classes("abc", {"train": np.arange(3)}) == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lossbook.data.csv_faults import Fault, few, listed, quoted, told
+from lossbook.data.csv_faults import Fault, faults_error, listed, quoted, shortened
 
 
 def test_twenty_lines_are_told_over_all_faults_and_the_rest_is_counted() -> None:
@@ -12,7 +12,7 @@ def test_twenty_lines_are_told_over_all_faults_and_the_rest_is_counted() -> None
         Fault(path, range(10, 40), "b is 'x'", "Rule.", "fix"),
         Fault(path, [50, 51], "c is 'y'", "Rule.", "fix"),
     ]
-    first, second, third, rest = told(faults).problems
+    first, second, third, rest = faults_error(faults).problems
     assert (first.given, second.given) == ("t.csv line 3: a is empty", "t.csv line 5: a is empty")
     assert third.given.startswith("t.csv line 10: b is 'x'; likewise lines 11, 12,")
     assert third.given.endswith(" 26, 27 and 12 more")
@@ -20,14 +20,14 @@ def test_twenty_lines_are_told_over_all_faults_and_the_rest_is_counted() -> None
 
 
 def test_one_fault_of_one_line() -> None:
-    assert str(told([Fault(Path("t.csv"), [3], "a is empty", "Rule.", "fix")])) == (
+    assert str(faults_error([Fault(Path("t.csv"), [3], "a is empty", "Rule.", "fix")])) == (
         "t.csv line 3: a is empty\n  Rule.\n  Fix: fix"
     )
 
 
 def test_of_many_notes_the_first_are_told() -> None:
-    assert few(map(str, range(5))) == ["0", "1", "2", "3", "4"]
-    assert few(map(str, range(2000))) == ["0", "1", "2", "3", "4", "1,995 more like the last"]
+    assert shortened(map(str, range(5))) == ["0", "1", "2", "3", "4"]
+    assert shortened(map(str, range(2000))) == ["0", "1", "2", "3", "4", "1,995 more like the last"]
 
 
 def test_texts_stay_on_one_line_and_short() -> None:

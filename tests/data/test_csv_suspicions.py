@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lossbook.data.csv_suspicions import numbering, suspicions
+from lossbook.data.csv_suspicions import row_numbers, suspicions
 
 RANDOM = np.random.default_rng(0)
 NOISE = RANDOM.normal(size=60)
@@ -39,7 +39,7 @@ def test_constant_features_are_said() -> None:
 def test_numbers_given_to_rows_are_said() -> None:
     shuffled = RANDOM.permutation(60)
     columns = np.stack([shuffled, 500 + 2 * shuffled, 500 + 2 * shuffled, CLASSES, NOISE], 1)
-    notes = list(numbering(["a", "patient_id", "area", "id", "row"], columns))
+    notes = list(row_numbers(["a", "patient_id", "area", "id", "row"], columns))
     assert len(notes) == 2
-    assert "'a' holds another whole number in each row, as a shuffled row number" in notes[0]
-    assert "'patient_id' holds another whole number in each row, like an identifier" in notes[1]
+    assert "'a' holds a different whole number in each row, like shuffled row numbers" in notes[0]
+    assert "'patient_id' holds a different whole number in each row, like an identifier" in notes[1]

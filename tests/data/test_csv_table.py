@@ -44,10 +44,10 @@ def test_aligned_columns_have_blanks_between_them(tmp_path: Path) -> None:
         ("a,b\n1,2\n1,2,3\n", "line 3 has 3 cells\n  The header has 2"),
         ("a,b\n1\n1,2\n1,2,3\n", r"line 2 has 1 cell; likewise lines 4 \(3\)\n  The header has 2"),
         ("a,b\n1,2,\n1,2,\n", "line 2 has 3 cells\n  The header has 2: all other lines end with a delimiter"),
-        ("a,b\nx,1,2\ny,1,2\n", "line 2 has 3 cells\n.*like the row names that R writes\n*.*"),
-        ('a,b\n1,"2\n', "line 2 is not CSV\n  A quote opens there"),
+        ("a,b\nx,1,2\ny,1,2\n", "line 2 has 3 cells\n.*as with R's row names\n*.*"),
+        ('a,b\n1,"2\n', "line 2 is not CSV\n  A quote is opened there"),
         (f"a,b\n1,{'2' * 140_000}\n", "line 2 is not CSV\n  A cell has more than 131,072 characters"),
-        ('a,b\n1,"2"3\n', "line 2 is not CSV\n  After a closing quote"),
+        ('a,b\n1,"2"3\n', "line 2 is not CSV\n  A closing quote"),
         ("sep=;\na;b\n1;2\n", "begins with sep=;"),
         ("a\n1\n2\n", "has one column with the delimiter ','\n.*this has 'a'"),
         ("living area\n1\n2\n", "has one column with the delimiter ','\n.*this has 'living area'"),
@@ -66,7 +66,7 @@ def test_many_ragged_lines_are_told_together(tmp_path: Path) -> None:
     assert given.endswith("21 (3), 22 (3) and 30 more")
 
 
-@pytest.mark.parametrize(("name", "said"), [("prise", r"price\?"), ("", "take a name"), ("x" * 500, "take a name")])
+@pytest.mark.parametrize(("name", "said"), [("prise", r"price\?"), ("", "use a name"), ("x" * 500, "use a name")])
 def test_a_misspelt_column_gets_the_nearest(tmp_path: Path, name: str, said: str) -> None:
     problem = str(table(tmp_path, "price,rooms\n1,2\n").lacks(name))
     assert problem.startswith(f"{tmp_path}/table.csv has no column ")

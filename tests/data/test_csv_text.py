@@ -29,7 +29,7 @@ def test_utf8_with_and_without_a_byte_order_mark(tmp_path: Path, encoding: str) 
             TEXT.encode("latin-1"),
             r"line 2 is not UTF-8: byte 0xe4\n(.*\n)*.*save it as CSV, UTF-8: iconv -f WINDOWS-1252",
         ),
-        (b"a,b\n1,2\n1,\0\n", "line 3 holds a NUL byte"),
+        (b"a,b\n1,2\n1,\0\n", "line 3 contains a NUL byte"),
         (gzip.compress(TEXT.encode(), mtime=0), "is compressed with gzip"),
         (b"PK\3\4 and so on", "xlsx"),
         (bytes(range(256)).replace(b"\0", b""), "is not text"),
@@ -45,7 +45,7 @@ def test_what_is_no_utf8_is_called_by_its_name(tmp_path: Path, content: bytes, m
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a\n")
     with pytest.raises(
-        UserError, match=r"nowhere.csv cannot be read \(No such file or directory\)\n.*There is other.csv\."
+        UserError, match=r"nowhere.csv cannot be read \(No such file or directory\)\n.*The folder has other.csv\."
     ):
         read_text(tmp_path / "nowhere.csv")
     with pytest.raises(UserError, match=r"cannot be read \(a folder\)"):

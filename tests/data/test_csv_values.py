@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from lossbook.data.csv_columns import Columns
+from lossbook.data.csv_columns import TableColumns
 from lossbook.data.csv_table import Table
-from lossbook.data.csv_values import Values, values
+from lossbook.data.csv_values import Values, read_values
 from lossbook.errors import UserError
 
 
 def read(target: str, rows: list[str], named: bool = False) -> Values:
     table = Table(Path("t.csv"), ["a", "b", "y"], [row.split() for row in rows], list(range(2, len(rows) + 2)))
-    return values([table], Columns(["a", "b"], ["y"]), target, named)
+    return read_values([table], TableColumns(["a", "b"], ["y"]), target, named)
 
 
 def test_mistakes_of_features_and_targets_are_told_together() -> None:
@@ -44,5 +44,5 @@ def test_numbers_that_are_no_count_or_label(kind: str, cell: str) -> None:
 def test_large_counts_are_said_to_be_rounded() -> None:
     assert read("count", ["1 2 0", "1 2 16777216"]).notes == ()
     assert read("count", ["1 2 0", "1 2 16777217"]).notes == (
-        "counts go up to 16,777,217; float32 rounds whole numbers beyond 16,777,216",
+        "counts go up to 16,777,217; float32 rounds whole numbers above 16,777,216",
     )

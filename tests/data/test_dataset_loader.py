@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from lossbook.data.batch_order import BatchOrder
 from lossbook.data.dataset_loader import DatasetLoader
-from lossbook.data.order import BatchOrder
 from lossbook.errors import UserError, refuse
 
 

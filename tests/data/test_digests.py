@@ -132,9 +132,9 @@ def test_what_parts_share_is_counted() -> None:
         Schema("value", (1,), 6, width=1), {"input": rows[:6]}, {"input": rows[4:8]}, {"input": rows[[0, 0, 7, 11]]}
     )
     assert overlaps(content(parts)) == [
-        "2 of 4 val samples have an input that is in the train part, too",
-        "2 of 4 test samples have an input that is in the train part, too",
-        "1 of 4 test samples have an input that is in the val part, too",
+        "2 of 4 val samples have an input that is also in the train part",
+        "2 of 4 test samples have an input that is also in the train part",
+        "1 of 4 test samples have an input that is also in the val part",
     ]
 
 

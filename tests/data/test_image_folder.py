@@ -74,7 +74,7 @@ def test_bad_parts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has train but no test"):
         ImageFolder(str(tmp_path)).load()
     paint(tmp_path / "test", 4, ["blue", "red", "green"])
-    with pytest.raises(UserError, match="test has other classes than train: green"):
+    with pytest.raises(UserError, match="test and train differ in classes: green"):
         ImageFolder(str(tmp_path)).load()
 
 
@@ -151,8 +151,8 @@ def test_notes_say_what_was_found(tmp_path: Path) -> None:
     missing = [note for note in notes if note.startswith("no image in")]
     assert len(missing) == 2
     assert all("of green" in note for note in missing)
-    assert "passed over: 1 .csv (not an image), 1 hidden" in notes
-    assert "images: 1 transparent (on white), 1 turned as their EXIF says" in notes
+    assert "skipped: 1 .csv (not an image), 1 hidden" in notes
+    assert "images: 1 rotated by their EXIF orientation, 1 transparent (on white)" in notes
 
 
 def test_notes_on_many_classes_stay_short(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def deep(root: Path, top: int) -> None:
 @pytest.mark.parametrize(("top", "bits"), [(255, 8), (900, 10), (4095, 12), (4096, 14)])
 def test_dark_greys_of_16_bits_are_asked_about_and_the_fixes_work(tmp_path: Path, top: int, bits: int) -> None:
     deep(tmp_path, top)
-    with pytest.raises(UserError, match=f"greys of 16 bits, up to {top:,} in 16 of 20") as refusal:
+    with pytest.raises(UserError, match=f"16-bit greys, at most {top:,} in 16 of 20") as refusal:
         ImageFolder(str(tmp_path)).load()
     assert f"data.grey_bits={bits} " in str(refusal.value)
     for chosen in (bits, 16):
@@ -221,7 +221,7 @@ def test_dark_greys_of_16_bits_are_asked_about_and_the_fixes_work(tmp_path: Path
 
 def test_too_few_grey_bits_are_refused_before_training(tmp_path: Path) -> None:
     deep(tmp_path, 4096)
-    with pytest.raises(UserError, match=r"data.grey_bits=12\n.* up to 4,096 in 16 of 20"):
+    with pytest.raises(UserError, match=r"data.grey_bits=12\n.* at most 4,096 in 16 of 20"):
         ImageFolder(str(tmp_path), grey_bits=12).load()
 
 

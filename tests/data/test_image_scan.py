@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lossbook.data import image_files, image_scan
+from lossbook.data import image_decoding, image_scan
 from lossbook.data.image_scan import DEEP, largest_grey, scan
 from lossbook.errors import UserError
 
@@ -64,7 +64,7 @@ def test_faults_are_told_with_the_first_twenty_files_of_each_in_few_lines(tmp_pa
     with pytest.raises(UserError, match="26 of 34 images cannot be used") as refusal:
         scan([*bad, *paths])
     message = str(refusal.value)
-    unknown = "cannot be read as an image (It begins like none of the formats that Pillow reads.)"
+    unknown = "cannot be read as an image (Its content is not in a format that Pillow reads.)"
     faults = ["is not a file", "is missing", "has pixels of 32 bits", unknown]
     for path, fault in zip(bad, faults, strict=True):
         assert f"{fault}: {path}\n" in message
@@ -73,7 +73,7 @@ def test_faults_are_told_with_the_first_twenty_files_of_each_in_few_lines(tmp_pa
 
 
 def test_faults_of_many_kinds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lossbook.data.image_files.LARGEST", 3)
+    monkeypatch.setattr("lossbook.data.image_decoding.LARGEST", 3)
     for number in range(9):
         Image.new("L", (4 + number, 4)).save(tmp_path / f"{number}.png")  # "has 16 pixels", "has 20 pixels", ...
     with pytest.raises(UserError, match="otherwise broken: 4 more") as refusal:
@@ -84,7 +84,7 @@ def test_faults_of_many_kinds_are_counted(tmp_path: Path, monkeypatch: pytest.Mo
 def test_large_images_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("1", (11_000, 9_000)).save(tmp_path / "scan.png")  # more than Pillow reads without a warning
     scan([tmp_path / "scan.png"])
-    monkeypatch.setattr(image_files, "LARGEST", 10_000)
+    monkeypatch.setattr(image_decoding, "LARGEST", 10_000)
     with pytest.raises(UserError, match=r"scan.png has 99,000,000 pixels\n.*10,000"):
         scan([tmp_path / "scan.png"])
 
@@ -102,10 +102,10 @@ def test_kinds_of_images_are_counted(tmp_path: Path) -> None:
     (tmp_path / "stated.pgm").write_bytes(b"P5 1 1 4095\n\0\0")
     found = scan([*paths, tmp_path / "film.gif", tmp_path / "stated.pgm"])
     assert found.kinds == {
-        "turned as their EXIF says": 4,
-        "with damaged EXIF (taken as they lie)": 1,
+        "rotated by their EXIF orientation": 4,
+        "with damaged EXIF (not rotated)": 1,
         "transparent (on white)": 1,
-        "of several frames (the first is taken)": 1,
+        "of several frames (the first is used)": 1,
         DEEP: 1,
     }
     assert found.deep == [paths.index(tmp_path / "deep.png")]

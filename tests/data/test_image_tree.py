@@ -37,7 +37,7 @@ def test_classes_and_files_in_the_order_of_their_paths(tmp_path: Path) -> None:
     assert [Path(name) for name in found] == sorted(map(Path, found))
     assert [sample.label for sample in tree.samples] == [0, 1, 1, 1]
     assert {sample.part for sample in tree.samples} == {None}
-    assert not tree.passed_over
+    assert not tree.skipped
 
 
 @pytest.mark.parametrize(
@@ -102,21 +102,21 @@ def test_what_is_no_image_is_counted(tmp_path: Path) -> None:
     touch(tmp_path, "cat/notes.txt", "README.txt", "cat/raw.dng", "cat/file", "stray.png")
     tree = read_tree(tmp_path)
     assert [sample.name for sample in tree.samples] == ["cat/1.png", "dog/1.jfif", "dog/2.GIF", "dog/3.tga"]
-    assert tree.passed_over == {
+    assert tree.skipped == {
         "hidden": 8,
         ".txt (not an image)": 2,
         ".dng (Pillow cannot read it)": 1,
-        "without a usual extension": 1,
-        "in no class folder": 1,
+        "without a known extension": 1,
+        "outside the class folders": 1,
     }
     every = sum(len(files) for _, _, files in os.walk(tmp_path))
-    assert len(tree.samples) + sum(tree.passed_over.values()) == every
+    assert len(tree.samples) + sum(tree.skipped.values()) == every
 
 
 def test_folders_without_images_may_stand_beside_parts(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{part}/{name}/1.png" for part in ("train", "test") for name in ("cat", "dog")))
     touch(tmp_path, "labels/1.txt", "labels/2.txt")
-    assert read_tree(tmp_path).passed_over == {".txt (not an image)": 2}
+    assert read_tree(tmp_path).skipped == {".txt (not an image)": 2}
 
 
 def test_linked_folders_are_followed_and_a_file_counts_once(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_linked_folders_are_followed_and_a_file_counts_once(tmp_path: Path) -> N
     found = {sample.name for sample in tree.samples}
     assert found - {"dog/1.png", "dog/9.png"} == {"cat/1.png", "cat/more/4.png", "cat/more/deep/3.png", "dog/sub/2.png"}
     assert len(found) == 5
-    assert tree.passed_over == {"linked a second time": 3}
+    assert tree.skipped == {"linked again": 3}
 
 
 def test_a_linked_class_and_a_linked_part(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_linked_class_and_a_linked_part(tmp_path: Path) -> None:
 def test_one_file_in_two_classes_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "cat/1.png", "dog/1.png")
     (tmp_path / "cat" / "all").symlink_to(tmp_path)
-    with pytest.raises(UserError, match=r"cat/all/dog/1.png and .*dog/1.png are one file"):
+    with pytest.raises(UserError, match=r"cat/all/dog/1.png and .*dog/1.png are the same file"):
         read_tree(tmp_path)
 
 
@@ -159,7 +159,7 @@ def test_broken_links_and_folders_named_as_images(tmp_path: Path) -> None:
     (tmp_path / "dog" / "gone.png").symlink_to(tmp_path / "nowhere.png")  # an image by name: refused when it is read
     tree = read_tree(tmp_path)
     assert [sample.name for sample in tree.samples] == ["cat/set.png/1.png", "dog/1.png", "dog/gone.png"]
-    assert tree.passed_over == {"broken link": 2}
+    assert tree.skipped == {"broken link": 2}
 
 
 def test_empty_classes_are_refused_together_and_say_what_they_hold(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from torch import nn
 from torchvision.transforms import v2
 
 from lossbook.data.augment import EachSample, GaussianNoise
-from lossbook.data.loader import TensorLoader
-from lossbook.data.order import BatchOrder
+from lossbook.data.batch_order import BatchOrder
 from lossbook.data.preparing import PreparedLoader, Preparing, moved
+from lossbook.data.tensor_loader import TensorLoader
 from lossbook.errors import UserError
 
 BYTES = torch.randint(0, 256, (6, 2, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

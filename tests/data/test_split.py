@@ -70,7 +70,7 @@ def test_a_class_of_one_sample_is_trained_on() -> None:
 
 
 def test_too_few_samples_are_refused() -> None:
-    with pytest.raises(UserError, match="each part needs at least one sample"):
+    with pytest.raises(UserError, match="needs a sample"):
         stratified_split(np.zeros(2), 0)
 
 

@@ -38,7 +38,7 @@ def test_files_are_named_from_the_folder_or_by_a_name_of_their_own(tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("row,part\n1,train\n2,val\n3,test\n4,test\n", "samples that are not there: line 5: 4"),
+        ("row,part\n1,train\n2,val\n3,test\n4,test\n", "unknown samples: line 5: 4"),
         ("row,part\n0,train\n1,val\n2,test\n", "no part for 1 of 4 samples: 3"),
         ("row,part\n0,train\n1,val\n2,test\n3,exam\n", "line 5: 'exam'"),
         ("row,part\n0,train\n1,val\n2,test\n3,test\n0,test\n", "lines 2 and 6: 0"),
@@ -57,7 +57,7 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, said: st
 
 
 def test_a_name_of_several_files_does_not_say_which(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"not there: line 2: 1\.png"):
+    with pytest.raises(UserError, match=r"unknown samples: line 2: 1\.png"):
         split(tmp_path / "s.csv", "name,part\n1.png,train\n", names=NAMES)
 
 
@@ -84,5 +84,5 @@ def test_a_name_may_hold_an_end_of_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/", "", "nowhere.csv", "a\0b"])
 def test_what_is_no_file_is_not_read(path: str) -> None:
-    with pytest.raises(UserError, match=f"data.split={path} is no file"):
+    with pytest.raises(UserError, match=f"data.split={path} is not a readable file"):
         read_split(path, 4)

@@ -97,7 +97,7 @@ def test_a_download_that_fails_is_refused_with_its_reason(tmp_path: Path, monkey
         raise OSError("no route to host")
 
     monkeypatch.setattr(MNIST, "download", fail)
-    with pytest.raises(UserError, match=r"(?s)could not be fetched or read: no route to host.*check the network"):
+    with pytest.raises(UserError, match=r"(?s)could not be downloaded or read: no route to host.*check the network"):
         TorchvisionImages("MNIST", str(tmp_path), download=True).load()
 
 

@@ -42,7 +42,7 @@ def test_arguments(file: Path):
 def test_a_departure_is_said_and_real(loss, argument):
     text = (conf_folder() / "loss" / f"{loss}.yaml").read_text()
     head = text.partition("\ncriterion:")[0]
-    assert f"# {argument} departs from torch's default" in head
+    assert f"# {argument} differs from torch's default" in head
     node = yaml.safe_load(text)["criterion"]
     assert node[argument] != inspect.signature(target(node["_target_"], trust=OWN_CONFIG)).parameters[argument].default
 

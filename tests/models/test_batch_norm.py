@@ -34,7 +34,7 @@ def test_it_is_refused_exactly_where_torch_fails(
     if fits:
         require_statistics(model, shape, inputs)
     else:
-        with pytest.raises(UserError, match=r"(?s)it needs two.*data.batch_size=2.*model.batch_norm=false"):
+        with pytest.raises(UserError, match=r"(?s)at least two samples.*data.batch_size=2.*model.batch_norm=false"):
             require_statistics(model, shape, inputs)
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

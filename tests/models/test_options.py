@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from pathlib import Path
 
 import pytest
@@ -48,9 +47,8 @@ def test_an_option_spells_out_every_argument_at_its_default(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_the_head_comment_has_a_command_and_the_true_size(name: str) -> None:
+def test_the_head_comment_states_the_number_of_parameters(name: str) -> None:
     text = (FOLDER / f"{name}.yaml").read_text()
-    assert re.search(rf"^# +python scripts/train\.py .*model={name}", text, re.MULTILINE)
     node = options(name)
     tokens = node.pop("takes", None) == ["tokens"]
     del node["embedding_dim"], node["gives"]

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from lossbook.checkpoints.read import AtomicCheckpointIO, read
-from lossbook.data.loader import TensorLoader
-from lossbook.data.order import BatchOrder
+from lossbook.data.batch_order import BatchOrder
 from lossbook.data.schema import Schema
+from lossbook.data.tensor_loader import TensorLoader
 from lossbook.errors import UserError
 from lossbook.losses.bind import bind_terms
 from lossbook.losses.reading import read as contract

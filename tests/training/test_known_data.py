@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from lossbook.data.image_folder import ImageFolder
 from lossbook.errors import UserError
 
 ROWS = 240
+BY_HAND = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "robustness_by_hand.py"))
 SHORT = ("trainer=cpu", "logger=none", "model.dropout=0")
 KINDS = {"class": "cross_entropy", "multilabel": "bce_logits", "value": "mse", "count": "poisson_nll"}
 
@@ -61,12 +63,10 @@ class Sheet:
 
     def by_hand(self, ckpt: Path, rows: np.ndarray, y: Any = None) -> dict[str, float]:
         """Metrics of these rows, from the weights and the training part alone."""
-        checkpoint = torch.load(ckpt, weights_only=True)
-        known = checkpoint["lossbook"]["data"]["known"]
-        train = known["parts"]["train"].numpy()
-        weights = {name.removeprefix("model."): w for name, w in checkpoint["state_dict"].items() if "model." in name}
+        weights, parts = BY_HAND["weights"](ckpt)
+        train = parts["train"]
         z = (self.x - self.x[train].mean(0)) / self.x[train].std(0)
-        output = _mlp(weights, z[rows].astype(np.float32))
+        output = BY_HAND["outputs"](weights, z[rows])
         y = (self.y if y is None else y)[rows]
         if self.kind == "class":
             return {"acc": accuracy_score(y, np.array(["cat", "dog", "owl"])[output.argmax(1)])}
@@ -80,21 +80,6 @@ class Sheet:
 
     def test_rows(self, ckpt: Path) -> np.ndarray:
         return torch.load(ckpt, weights_only=True)["lossbook"]["data"]["known"]["parts"]["test"].numpy()
-
-
-def _mlp(weights: dict[str, torch.Tensor], x: np.ndarray) -> np.ndarray:
-    """Linear layers, each but the last followed by batch norm and ReLU, computed in numpy."""
-    values = {name: tensor.numpy().astype(np.float64) for name, tensor in weights.items()}
-    norms = [name.rpartition(".")[0] for name in values if name.endswith("running_mean")]
-    linear = [name.rpartition(".")[0] for name in values if name.endswith(".weight") and values[name].ndim == 2]
-    z = x.astype(np.float64)
-    for place, layer in enumerate(linear):
-        z = z @ values[f"{layer}.weight"].T + values.get(f"{layer}.bias", 0)
-        if place < len(linear) - 1:
-            norm = norms[place]
-            z = (z - values[f"{norm}.running_mean"]) / np.sqrt(values[f"{norm}.running_var"] + 1e-5)
-            z = np.maximum(z * values[f"{norm}.weight"] + values[f"{norm}.bias"], 0)
-    return z
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -216,7 +201,7 @@ def test_a_new_column_is_not_passed_over_in_training(animals: tuple[Sheet, Path]
     sheet, ckpt = animals
     root = sheet.write(tmp_path / "b.csv", columns=("x0", "more", "x1"))
     overrides = [f"ckpt={ckpt}", f"data.root={root}", "trainer.max_epochs=9"]
-    with pytest.raises(UserError, match="has the columns more beside") as caught:
+    with pytest.raises(UserError, match="has the additional columns more") as caught:
         lossbook.train(lossbook.compose(*overrides), tmp_path / "run")
     typed = caught.value.problems[0].fix.partition(" ")[0]
     lossbook.train(lossbook.compose(*overrides, typed), tmp_path / "run")
@@ -264,17 +249,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def _predicted(ckpt: Path, paths: list[Path]) -> list[str]:
     """The classes of images, from pixels and weights alone."""
-    weights = torch.load(ckpt, weights_only=True)["state_dict"]
-    pixels = [
-        np.asarray(Image.open(path).convert("RGB").resize((8, 8), Image.Resampling.BILINEAR)) / 255 for path in paths
-    ]
-    scaled = (np.stack(pixels) - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
-    output = _mlp({n.removeprefix("model."): w for n, w in weights.items() if "model." in n}, _flat(scaled))
+    output = BY_HAND["outputs"](BY_HAND["weights"](ckpt)[0], BY_HAND["pixels"](paths, 8))
     return [("blue", "green", "red")[row] for row in output.argmax(1)]
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    return images.transpose(0, 3, 1, 2).reshape(len(images), -1).astype(np.float32)
 
 
 def test_images_are_known_by_content_and_classes_by_name(photos: tuple[Path, Path], tmp_path: Path) -> None:
@@ -472,7 +448,7 @@ def test_what_a_run_was_trained_on_is_not_forgotten_when_it_goes_on_without_it(t
     on = lossbook.compose(f"ckpt={first.with_name('last.ckpt')}", f"data.root={rest}", "trainer.max_epochs=9")
     lossbook.train(on, tmp_path / "on")
     second = tmp_path / "on/checkpoints/last.ckpt"
-    with pytest.raises(UserError, match="50 of 50 samples"):
+    with pytest.raises(UserError, match="All 50 samples"):
         evaluated(second, sheet.write(tmp_path / "c.csv", np.sort(train[:50])))
 
 
@@ -480,5 +456,5 @@ def test_targets_that_never_change_are_refused_when_a_run_goes_on(tmp_path: Path
     sheet = Sheet("value", tmp_path / "a.csv")
     ckpt = sheet.train(tmp_path / "run").with_name("last.ckpt")
     root = sheet.write(tmp_path / "b.csv", y=np.full(ROWS, 500.0))
-    with pytest.raises(UserError, match="never changes"):
+    with pytest.raises(UserError, match="A constant target"):
         lossbook.train(lossbook.compose(f"ckpt={ckpt}", f"data.root={root}", "trainer.max_epochs=9"), tmp_path / "on")

@@ -1,4 +1,4 @@
-"""Numbers that standardising would lose, or throw far out of what was trained on."""
+"""Numbers whose differences are lost to rounding, and numbers far outside the range of the training part."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lossbook.data.csv_table import Table
 from lossbook.data.scale import NEGLIGIBLE, mean_and_scale
 from lossbook.errors import Problem
 
-STEPS = 1000  # of float32 at least in a standard deviation of the targets
-FARTHEST = 1e9  # standard deviations: no outlier, but another unit; its square is still far within float32
-FAR = 1e4  # said
+STEPS = 1000  # a standard deviation of the targets spans at least so many float32 values
+FARTHEST = 1e9  # standard deviations; refused: not an outlier but another unit (its square still fits in float32)
+FAR = 1e4  # standard deviations; noted
 
 
 def lost_features(table: Table, names: Sequence[str], train: np.ndarray) -> Iterator[Problem]:
-    """Features that vary by less than the digits in which their mean is computed.
+    """Yield the features whose variation is lost to rounding when their mean is computed.
 
     Args:
         table: of the training part.
@@ -31,14 +31,14 @@ def lost_features(table: Table, names: Sequence[str], train: np.ndarray) -> Iter
         if deviation <= NEGLIGIBLE * largest[number]:
             yield Problem(
                 f"{table.path}: column {quoted(names[number])[1:-1]} holds numbers up to {largest[number]:g}"
-                f" with a deviation of {deviation:g}",
-                "Its mean is computed in float64, which holds about sixteen digits: the differences are lost.",
+                f" with a standard deviation of {deviation:g}",
+                "Its mean is computed in float64, which has about sixteen digits: the differences are lost.",
                 "subtract an offset from the column",
             )
 
 
 def unfit_targets(table: Table, names: Sequence[str], train: np.ndarray, kind: str) -> Iterator[Problem]:
-    """Training targets that never change, or would not as the float32 that they are trained in.
+    """Yield the targets that are constant in the training part, or would be when rounded to float32.
 
     Args:
         table: of the training part.
@@ -48,7 +48,7 @@ def unfit_targets(table: Table, names: Sequence[str], train: np.ndarray, kind: s
     """
     if kind == "multilabel":
         if not np.ptp(train, 0).any():
-            rule = "Labels that never change cannot be learnt."
+            rule = "Constant labels cannot be learned."
             yield Problem(f"{table.path}: every label is the same in all rows", rule, "data.target_columns=[ANOTHER]")
         return
     for name, column in zip(names, train.T, strict=True):
@@ -56,25 +56,25 @@ def unfit_targets(table: Table, names: Sequence[str], train: np.ndarray, kind: s
         if kind == "value" and np.ptp(column) == 0:
             yield Problem(
                 f"{where} is {column[0]:g} in every row of the training part",
-                "A target that never changes cannot be learnt.",
+                "A constant target cannot be learned.",
                 "data.target_columns=[ANOTHER]",
             )
         step = np.spacing(np.abs(column).max().astype(np.float32))
         if np.ptp(column) and not step * STEPS <= column.std():
             yield Problem(
-                f"{where} holds numbers up to {np.abs(column).max():g} with a deviation of {column.std():g}",
-                f"Training is in float32, which holds about seven digits: here its steps are {step:g}.",
+                f"{where} holds numbers up to {np.abs(column).max():g} with a standard deviation of {column.std():g}",
+                f"Training uses float32, which has about seven digits: here it resolves steps of {step:g}.",
                 "subtract an offset from the column, or divide it",
             )
 
 
-def distant(
+def outliers(
     table: Table, names: Sequence[str], values: np.ndarray, mean: np.ndarray, scale: np.ndarray
 ) -> tuple[list[Fault], list[str]]:
-    """Cells that are no more of the size of the training part: those that are refused, and what is said of others.
+    """Return the cells too far from the training part's mean to be accepted, and notes on less extreme ones.
 
     Args:
-        table: all of whose rows are looked at.
+        table: of which all rows are checked.
         names: of the C columns.
         values: (N, C), of the table.
         mean, scale: (C,), of the training part.
@@ -88,7 +88,7 @@ def distant(
         if column[row] > FARTHEST:
             rows = np.flatnonzero(column > FARTHEST)
             lines = [table.lines[row] for row in rows]
-            rule = f"In the training part it is about {mean[number]:g}, give or take {scale[number]:g}."
+            rule = f"In the training part its mean is {mean[number]:g} and its standard deviation {scale[number]:g}."
             first = quoted(table.cells(names[number])[rows[0]])
             faults.append(Fault(table.path, lines, f"{name} is {first}", rule, "correct it or delete the row"))
         else:

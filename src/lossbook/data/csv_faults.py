@@ -1,4 +1,4 @@
-"""Mistakes in the cells of tables: where they are, and how many of them are told."""
+"""Reporting mistakes in the cells of tables: with file and line, the first twenty of them and a count of the rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from lossbook.errors import Problem, UserError
 
-TOLD = 20  # lines of files, over all faults
+TOLD = 20  # lines that are named, over all faults
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Fault:
 
     Args:
         path: of the file.
-        lines: of the cells in the file, one or more, ascending.
-        what: the first cell, after its place: ``size is 'tall'``.
-        rule, fix: as a ``Problem`` has them.
+        lines: line numbers of the cells, one or more, ascending.
+        what: what the first cell holds: ``size is 'tall'``.
+        rule, fix: as in ``Problem``.
     """
 
     path: Path
@@ -31,8 +31,8 @@ class Fault:
     fix: str
 
 
-def told(faults: Sequence[Fault]) -> UserError:
-    """All faults in one error: a problem each, the first twenty lines by number, and a count of the rest."""
+def faults_error(faults: Sequence[Fault]) -> UserError:
+    """Return one error for all faults: a problem for each, with the first twenty lines and a count of the rest."""
     problems, left = [], TOLD
     for fault in faults:
         if left == 0:
@@ -44,7 +44,7 @@ def told(faults: Sequence[Fault]) -> UserError:
         problems.append(Problem(f"{fault.path} line {first}: {fault.what}{more}", fault.rule, fault.fix))
         left -= len(others) + 1
     if rest := sum(len(fault.lines) for fault in faults[len(problems) :]):
-        problems.append(Problem(f"{rest:,} more cell{'s' * (rest > 1)}", f"The first {TOLD} mistakes are told."))
+        problems.append(Problem(f"{rest:,} more cell{'s' * (rest > 1)}", f"Only the first {TOLD} mistakes are shown."))
     return UserError(*problems)
 
 
@@ -52,19 +52,19 @@ def _lines(numbers: Sequence[int]) -> str:
     return f"{'lines' if len(numbers) > 1 else 'line'} {', '.join(map(str, numbers))}"
 
 
-def few(notes: Iterable[str], most: int = 5) -> list[str]:
-    """Notes of one kind, the first of many, and how many more there are."""
+def shortened(notes: Iterable[str], most: int = 5) -> list[str]:
+    """Return the first ``most`` notes of one kind, and how many more there are."""
     notes = list(notes)
     more = len(notes) - most
     return [*notes[:most], f"{more:,} more like the last"] if more > 0 else notes
 
 
 def quoted(text: str, longest: int = 40) -> str:
-    """A cell or name in quotes, on one line, cut where it is long."""
+    """Return a cell or name in quotes, on one line, truncated where it is long."""
     return repr(text if len(text) <= longest else text[: longest - 3] + "...")
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names with commas between them; of many the first, and how many more there are."""
+    """Return the first ``most`` names, joined by commas, and how many more there are."""
     shown = ", ".join(name if name.isprintable() and 0 < len(name) <= 40 else quoted(name) for name in names[:most])
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")

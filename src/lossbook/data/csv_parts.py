@@ -1,4 +1,4 @@
-"""The files of a table: one, or one for each part."""
+"""Finding and reading the files of a table: one, or one for each part."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from lossbook.data.part_names import part_of
 from lossbook.data.source import PARTS
 from lossbook.errors import Problem, UserError, refuse, typed
 
-WHOLE = "whole"  # the one table of all parts
+WHOLE = "whole"  # key of a single table that holds all parts
 
 
 def read_tables(root: object, delimiter: object, evaluating: bool = False) -> dict[str, Table]:
-    """One table, under ``WHOLE``, or those of the parts, the training part first; all have the same columns.
+    """Read a single table, under the key ``WHOLE``, or one per part with equal columns, the training part first.
 
     Args:
-        root: of the data.
+        root: file or folder.
         delimiter: between cells.
-        evaluating: only a test part is needed.
+        evaluating: whether only the test part is needed.
 
     Raises:
-        UserError: a file is missing or no table; all of them together.
+        UserError: files are missing or are not tables; reported together.
     """
     if isinstance(root, bool) or not isinstance(root, (str, int, Path)) or not str(root).strip():
-        raise refuse(f"data.root={typed(root)}", "It is the path of a file or a folder, as a text.", "data.root=PATH")
+        raise refuse(f"data.root={typed(root)}", "data.root must be the path of a file or folder.", "data.root=PATH")
     path = Path(os.path.expanduser(str(root)))
     if not os.path.isdir(path):
         table = read_table(path, delimiter)
         if len(table.rows) < len(PARTS) and not evaluating:
             raise refuse(
                 f"{path} has {len(table.rows)} row{'s' if len(table.rows) != 1 else ''}",
-                "Training, validation and test each need one at least.",
+                "Training, validation and test need at least one each.",
                 "add rows",
             )
         return {WHOLE: table}
@@ -55,21 +55,22 @@ def read_tables(root: object, delimiter: object, evaluating: bool = False) -> di
 
 
 def part_files(folder: Path) -> dict[str, Path]:
-    """The file of each part, by any of its names (``Train.csv``, ``valid.csv``)."""
+    """Return the file of each part, which may have any of the part's names (``Train.csv``, ``valid.csv``)."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         part = part_of(path.stem) if path.suffix.lower() == ".csv" else None
         if part in found:
-            rule = f"Both name the {part} part, which has one file."
-            raise refuse(f"{folder} has {found[part].name} and {path.name}", rule, "remove one, or put them together")
+            rule = f"Both are names of the {part} part, which must be one file."
+            raise refuse(f"{folder} has {found[part].name} and {path.name}", rule, "remove one, or merge them")
         if part is not None:
             found[part] = path
     return found
 
 
 def _unlike(table: Table, first: Table) -> Problem:
-    """A part with another header line."""
+    """Return the problem of a part whose header line differs from the first part's."""
     lacks, adds = (sorted(set(a.header) - set(b.header)) for a, b in ((first, table), (table, first)))
-    how = [f"it lacks {listed(lacks, 5)}"] * bool(lacks) + [f"it has {listed(adds, 5)} besides"] * bool(adds)
-    rule = f"All parts have the same header line; {', and '.join(how) or 'its columns stand in another order'}."
-    return Problem(f"{table.path} has other columns than {first.path}", rule, f"copy the header line of {first.path}")
+    how = [f"it lacks {listed(lacks, 5)}"] * bool(lacks) + [f"it also has {listed(adds, 5)}"] * bool(adds)
+    rule = f"All parts must have the same header line; {', and '.join(how) or 'its columns are in another order'}."
+    given = f"{table.path} has different columns from {first.path}"
+    return Problem(given, rule, f"copy the header line of {first.path}")

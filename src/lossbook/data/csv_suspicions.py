@@ -1,4 +1,4 @@
-"""What features of a training part make one doubt them: they carry nothing, or all."""
+"""Notes on suspicious features of a table: constant ones, row numbers, and ones that give the target away."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from lossbook.data.csv_faults import listed, quoted
 from lossbook.data.scale import mean_and_scale
 
-FEWEST = 10  # rows from which on agreement is no chance
-SAMPLE = 500  # rows that tell most features from the target
+FEWEST = 10  # rows; in fewer, a match may be due to chance
+SAMPLE = 500  # rows that rule out most features, before all rows are checked
 IDENTIFIER = re.compile(r"(.*[_ .-])?(id|idx|index|row|uuid|guid|ID|Id|Index|Row)|.*[a-z](Id|ID)")
 
 
 def suspicions(names: Sequence[str], train: np.ndarray, targets: Sequence[str], y: np.ndarray) -> Iterator[str]:
-    """A line for each kind of feature that a user may not have meant.
+    """Yield a note for constant features, and for each feature that determines a target.
 
     Args:
         names: of the F features.
@@ -26,16 +26,16 @@ def suspicions(names: Sequence[str], train: np.ndarray, targets: Sequence[str], 
     """
     constant = [name for name, spread in zip(names, np.ptp(train, 0), strict=True) if spread == 0]
     if constant:
-        yield f"features that are the same in all training rows, and tell nothing: {listed(constant)}"
+        yield f"features that are constant in the training part: {listed(constant)}"
     if len(train) < FEWEST:
         return
     found = determining_classes(train, y) if y.ndim == 1 else proportional(train, y)
     for number, target in found:
-        yield f"feature {quoted(names[number])} determines the target {quoted(targets[target])}: does it give it away?"
+        yield f"feature {quoted(names[number])} determines the target {quoted(targets[target])}: does it leak it?"
 
 
-def numbering(names: Sequence[str], values: np.ndarray) -> Iterator[str]:
-    """A line where a feature looks like numbers that were given to rows.
+def row_numbers(names: Sequence[str], values: np.ndarray) -> Iterator[str]:
+    """Yield a note for each feature that looks like row numbers or identifiers.
 
     Args:
         names: of the F features.
@@ -50,12 +50,12 @@ def numbering(names: Sequence[str], values: np.ndarray) -> Iterator[str]:
         shuffled = least[number] in (0, 1) and most[number] - least[number] == rows - 1
         numbers = (shuffled or IDENTIFIER.fullmatch(name)) and (column == np.round(column)).all()
         if numbers and len(np.unique(column)) == rows:
-            like = "as a shuffled row number" if shuffled else "like an identifier"
-            yield f"feature {quoted(name)} holds another whole number in each row, {like}: is it meant?"
+            like = "shuffled row numbers" if shuffled else "an identifier"
+            yield f"feature {quoted(name)} holds a different whole number in each row, like {like}: is it intended?"
 
 
 def determining_classes(train: np.ndarray, y: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Features of few different values, each of which occurs with one class alone."""
+    """Yield (feature, 0) for features with few distinct values, each of which occurs with a single class."""
     for number, column in enumerate(train.T):
         if _determines(column[:SAMPLE], y[:SAMPLE]) and _determines(column, y):
             yield number, 0
@@ -69,7 +69,7 @@ def _determines(column: np.ndarray, y: np.ndarray) -> bool:
 
 
 def proportional(train: np.ndarray, y: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Features that are a target times a number and plus another."""
+    """Yield (feature, target) where the feature is an affine function of the target."""
     x, y = (_standardised(columns) for columns in (train, y))
     for number, target in np.argwhere(np.abs(x.T @ y) / len(x) > 1 - 1e-10):
         yield int(number), int(target)

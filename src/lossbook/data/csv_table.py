@@ -1,4 +1,4 @@
-"""A CSV file as columns of text, with errors that name file and line."""
+"""Reading a CSV file as columns of text, with errors that name file and line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lossbook.data.csv_numbers import is_number
 from lossbook.data.csv_text import read_text
 from lossbook.errors import Problem, UserError, nearest, refuse
 
-UNNAMED = re.compile(r"|Unnamed: \d+(\.\d+)?")  # as pandas writes the index, and as it calls it when it reads it
+UNNAMED = re.compile(r"|Unnamed: \d+(\.\d+)?")  # the index as pandas writes it, and as it names it when reading
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Table:
 
     Args:
         path: of the file.
-        header: column names, of which only unnamed ones may be alike.
-        rows: cells of each row, as many as the header's.
-        lines: the line of each row in the file.
+        header: column names; only unnamed ones may be repeated.
+        rows: cells of each row, one per column.
+        lines: line number of each row in the file.
     """
 
     path: Path
@@ -38,44 +38,43 @@ class Table:
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """The number of each column; the first of those that are unnamed."""
+        """Column name -> its index; of unnamed columns the first."""
         return {name: number for number, name in reversed(list(enumerate(self.header)))}
 
     def cells(self, column: str | int) -> list[str]:
-        """The text of a column, given by its name or number, without blanks around it."""
+        """Return the cells of a column, given by name or index, stripped of surrounding spaces."""
         number = column if isinstance(column, int) else self.places[column]
         return [row[number].strip() for row in self.rows]
 
     def lacks(self, name: str) -> Problem:
-        """The mistake of a name that no column has."""
+        """Return the problem of a column name that does not exist."""
         given, held = f"{self.path} has no column {listed([name])}", listed(self.header, 12)
         if sum(map(is_number, self.header)) * 2 >= len(self.header):
             return Problem(given, f"Its first line looks like a row, not like names: {held}.", "add a header line")
         close = nearest(name, self.header)
-        return Problem(
-            given, f"Its columns: {held}.", f"is it {close}?" if close else "take a name from the header line"
-        )
+        fix = f"did you mean {close}?" if close else "use a name from the header line"
+        return Problem(given, f"Its columns are {held}.", fix)
 
 
 def read_table(path: Path, delimiter: Any) -> Table:
-    """The cells of a UTF-8 file with a header line; empty lines are passed over.
+    """Read a UTF-8 file with a header line; empty lines are skipped.
 
     Args:
         path: of the file.
-        delimiter: as ``csv_delimiter.character`` takes it.
+        delimiter: as accepted by ``csv_delimiter.character``.
 
     Raises:
-        UserError: the file is missing, not text, empty, or not a rectangle.
+        UserError: the file is missing, not text or empty, or its rows differ in length.
     """
     text = read_text(path)
     first, *others = text[:20_000].lstrip("\r\n").splitlines()[:4] or [""]
     mark = character(delimiter, first)
     numbered = _rows(path, text, mark)
     if re.fullmatch(r"sep=.", first):
-        rule = "Excel's first line says the delimiter; here it is the header line with the columns' names."
+        rule = "This line is Excel's way of stating the delimiter; the first line must be the column names."
         raise refuse(f"{path} begins with {first}", rule, f"delete this line, and {setting(first[-1])}")
     if len(numbered) < 2:
-        raise refuse(f"{path} has no rows", "A header line with the columns' names comes first, then rows.", "add rows")
+        raise refuse(f"{path} has no rows", "The file needs a header line of column names, then rows.", "add rows")
     header = [name.strip() for name in numbered[0][0]]
     if len(header) == 1:
         other = probable(first, others)
@@ -83,7 +82,7 @@ def read_table(path: Path, delimiter: Any) -> Table:
             f"{path} has one column with the delimiter {quoted(mark)}",
             f"The whole header line is one column: {quoted(first, 80)[1:-1]}."
             if other
-            else f"A table has a target's and a feature's column at least; this has {quoted(header[0])}.",
+            else f"A table needs at least a feature and a target column; this has {quoted(header[0])}.",
             setting(other) if other else "add a column",
         )
     rows = [row for row, _ in numbered[1:]]
@@ -91,7 +90,7 @@ def read_table(path: Path, delimiter: Any) -> Table:
     if problem := _ragged(path, header, rows, lines, mark):
         raise UserError(problem)
     if twice := [name for name, count in Counter(header).items() if count > 1 and not UNNAMED.fullmatch(name)]:
-        rule = "Every column has a name of its own."
+        rule = "Column names must be unique."
         if all(map(is_number, twice)):
             rule = f"{rule[:-1]}; this looks like a row, not like the header line."
         raise refuse(f"{path} has two columns {', '.join(map(quoted, twice[:TOLD]))}", rule, "rename one")
@@ -99,9 +98,9 @@ def read_table(path: Path, delimiter: Any) -> Table:
 
 
 def _rows(path: Path, text: str, mark: str) -> list[tuple[list[str], int]]:
-    """The cells of each line that is not blank, and the number of the line on which they begin."""
+    """Return the cells of each non-blank row, and the number of the line on which it begins."""
     lines = io.StringIO(text, newline="")
-    blank = mark == " "  # several count as one, as in columns that are aligned by blanks
+    blank = mark == " "  # several spaces count as one, as in columns aligned by spaces
     reader = csv.reader(
         (re.sub(" +", " ", line.strip(" \r\n")) + "\n" for line in lines) if blank else lines,
         delimiter=mark,
@@ -117,17 +116,17 @@ def _rows(path: Path, text: str, mark: str) -> list[tuple[list[str], int]]:
     except csv.Error as error:
         rule = f"{error}."
         if "field larger" in str(error):
-            rule = f"A cell has more than {csv.field_size_limit():,} characters, as after a quote that nothing closes."
+            rule = f"A cell has more than {csv.field_size_limit():,} characters, as after an unclosed quote."
         elif "end of data" in str(error):
-            rule = "A quote opens there that nothing closes."
+            rule = "A quote is opened there and never closed."
         elif "expected after" in str(error):
-            rule = "After a closing quote comes the delimiter; a quote within quotes is written twice."
+            rule = "A closing quote must be followed by the delimiter; a quote within quotes is written twice."
         raise refuse(f"{path} line {line} is not CSV", rule, 'close the quote, or write it twice: ""') from error
     return found
 
 
 def _ragged(path: Path, header: list[str], rows: list[list[str]], lines: list[int], mark: str) -> Problem | None:
-    """Lines with more or fewer cells than the header."""
+    """Return the problem of rows that have more or fewer cells than the header; None where all have as many."""
     wide = len(header)
     wrong = [(len(row), line) for row, line in zip(rows, lines, strict=True) if len(row) != wide]
     if not wrong:
@@ -136,15 +135,15 @@ def _ragged(path: Path, header: list[str], rows: list[list[str]], lines: list[in
     given = f"{path} line {line} has {cells} cell{'s' * (cells != 1)}"
     if len(wrong) == len(rows) and {cells for cells, _ in wrong} == {wide + 1}:
         if not any(row[-1].strip() for row in rows):
-            fix = f"delete the {quoted(mark)} at the ends of the lines, or add it to the header line"
+            fix = f"delete the {quoted(mark)} at the end of each line, or add it to the header line"
             return Problem(given, f"The header has {wide}: all other lines end with a delimiter.", fix)
-        rule = f"The header has {wide}: all rows have one more, like the row names that R writes; or decimal commas."
-        return Problem(given, rule, f"name the first column, too: row{mark}{listed(header[:1])}...")
+        rule = f"The header has {wide}; all rows have one more, as with R's row names or with decimal commas."
+        return Problem(given, rule, f"name the first column as well: row{mark}{listed(header[:1])}...")
     others = [f"{line} ({cells})" for cells, line in wrong[1:TOLD]]
     given += f"; likewise lines {', '.join(others)}" if others else ""
     given += f" and {len(wrong) - TOLD:,} more" if len(wrong) > TOLD else ""
     other = probable(mark.join(header).replace(mark, ""))
-    fix = "correct the lines: a cell that holds the delimiter stands in double quotes"
+    fix = "correct the lines: a cell that contains the delimiter must be in double quotes"
     if other is not None and other != " ":
         fix += f"; or {setting(other)}"
     return Problem(given, f"The header has {wide}.", fix)

@@ -1,4 +1,4 @@
-"""The text of a CSV file, with errors that say what the file is instead."""
+"""Reading a CSV file's text, with errors that say what else the file is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lossbook.errors import UserError, refuse
 
-BINARY = {  # first bytes -> what such a file is, and how it becomes CSV
+BINARY = {  # first bytes -> what such a file is, and how to convert it to CSV
     b"\x1f\x8b": ("compressed with gzip", "gunzip < {path} > NEW.csv"),
     b"BZh": ("compressed with bzip2", "bunzip2 < {path} > NEW.csv"),
     b"\xfd7zXZ\x00": ("compressed with xz", "unxz < {path} > NEW.csv"),
@@ -18,30 +18,30 @@ BINARY = {  # first bytes -> what such a file is, and how it becomes CSV
     b"PAR1": ("a Parquet file", "pandas.read_parquet(FILE).to_csv(NEW, index=False)"),
     b"ARROW1": ("a Feather file", "pandas.read_feather(FILE).to_csv(NEW, index=False)"),
     b"\x89HDF": ("an HDF5 file", "save its table as CSV, UTF-8"),
-    b"\x93NUMPY": ("an array of numpy's", "numpy.savetxt with delimiter=',' and a header"),
+    b"\x93NUMPY": ("a NumPy array", "numpy.savetxt with delimiter=',' and a header"),
     b"SQLite format 3": ("an SQLite database", "sqlite3 -header -csv {path} 'select * from TABLE' > NEW.csv"),
-    b"\x80\x04\x95": ("a pickle of Python's", "save its table as CSV, UTF-8"),
-    b"\x80\x05\x95": ("a pickle of Python's", "save its table as CSV, UTF-8"),
+    b"\x80\x04\x95": ("a Python pickle", "save its table as CSV, UTF-8"),
+    b"\x80\x05\x95": ("a Python pickle", "save its table as CSV, UTF-8"),
     b"%PDF": ("a PDF", "save its table as CSV, UTF-8"),
 }
-MARKS = {  # longest first
+MARKS = {  # byte order marks, the longest first
     b"\xff\xfe\x00\x00": "UTF-32",
     b"\x00\x00\xfe\xff": "UTF-32",
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
 
-CONTROL = bytes((*range(9), *range(14, 32)))  # characters that no text has
+CONTROL = bytes((*range(9), *range(14, 32)))  # characters that do not occur in text
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, without a byte order mark; ends of lines stay as they are.
+    """Return the text of a UTF-8 file without its byte order mark; line endings are kept.
 
     Raises:
-        UserError: there is no such file, or it holds something else.
+        UserError: the file does not exist, or is not UTF-8 text.
     """
     if os.path.exists(path) and not os.path.isfile(path):
-        raise _unreadable(path, "a folder" if os.path.isdir(path) else "a device or a pipe, which is read only once")
+        raise _unreadable(path, "a folder" if os.path.isdir(path) else "a device or a pipe, not a file")
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
@@ -49,7 +49,7 @@ def read_text(path: Path) -> str:
     for start, (what, fix) in BINARY.items():
         if content.startswith(start):
             raise refuse(
-                f"{path} is {what}", "A table is a CSV file: text in UTF-8.", fix.format(path=shlex.quote(str(path)))
+                f"{path} is {what}", "A table must be a CSV file in UTF-8.", fix.format(path=shlex.quote(str(path)))
             )
     for start, encoding in MARKS.items():
         if content.startswith(start):
@@ -59,23 +59,25 @@ def read_text(path: Path) -> str:
         if max(even, odd) > len(content[:1000]) // 4:
             raise _encoded(path, "UTF-16LE" if odd > even else "UTF-16BE")
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
-        rule = "A CSV file is text, which holds no NUL bytes."
-        raise refuse(f"{path} line {line} holds a NUL byte", rule, "repair the file: is it whole, and is it a table?")
+        rule = "A CSV file is text and contains no NUL bytes."
+        raise refuse(f"{path} line {line} contains a NUL byte", rule, "check that the file is complete and is a table")
     try:
         return content.decode("utf-8-sig").lstrip("\ufeff")
     except UnicodeDecodeError as error:
         if any(content[:1000].count(mark) for mark in CONTROL):
-            raise refuse(f"{path} is not text", "A CSV file is text in UTF-8.", "save it as CSV, UTF-8") from error
+            raise refuse(
+                f"{path} is not text", "A table must be a CSV file in UTF-8.", "save it as CSV, UTF-8"
+            ) from error
         line = content.count(b"\n", 0, error.start) + 1
         raise refuse(
             f"{path} line {line} is not UTF-8: byte 0x{error.object[error.start]:02x}",
-            "A CSV file is text in UTF-8; this may be Windows-1252 (Latin-1), as spreadsheets write it.",
+            "A table must be a CSV file in UTF-8; this may be Windows-1252 (Latin-1), which spreadsheets write.",
             f"save it as CSV, UTF-8: {_converted(path, 'WINDOWS-1252')}",
         ) from error
 
 
 def _encoded(path: Path, encoding: str) -> UserError:
-    return refuse(f"{path} is text in {encoding}", "A CSV file is text in UTF-8.", _converted(path, encoding))
+    return refuse(f"{path} is text in {encoding}", "A table must be a CSV file in UTF-8.", _converted(path, encoding))
 
 
 def _converted(path: Path, encoding: str) -> str:
@@ -85,6 +87,6 @@ def _converted(path: Path, encoding: str) -> str:
 def _unreadable(path: Path, why: str) -> UserError:
     beside = ""
     if path.parent.is_dir() and (found := sorted(other.name for other in path.parent.glob("*.csv"))):
-        beside = f" There is {', '.join(found[:6])}{', ...' if len(found) > 6 else ''}."
-    rule = f"It is a CSV file, or a folder with train.csv, val.csv and test.csv.{beside}"
+        beside = f" The folder has {', '.join(found[:6])}{', ...' if len(found) > 6 else ''}."
+    rule = f"data.root must be a CSV file, or a folder with train.csv, val.csv and test.csv.{beside}"
     return refuse(f"data.root: {path} cannot be read ({why})", rule, "data.root=PATH")

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from lossbook.data.order import BatchOrder
-from lossbook.data.position import EpochReceiver, Position
+from lossbook.data.batch_order import BatchOrder
+from lossbook.data.loader_position import EpochReceiver, Position
 from lossbook.errors import UserError
 
 

@@ -1,4 +1,4 @@
-"""What a sample holds as one number: the same in every process and on every machine, for telling data sets apart."""
+"""Digests of samples and datasets, the same in every process and on every machine."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from torch import Tensor
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Part, Parts
 
-_CHUNK = 1 << 18  # bytes mixed at once: few enough for the cache
+_CHUNK = 1 << 18  # bytes mixed at once, few enough for the cache
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def input_digests(part: Part) -> np.ndarray | None:
-    """Digests of the inputs of a part, (N,) uint64; None where they are read from elsewhere and not known by content.
+    """Return digests of the inputs of a part, (N,) uint64; None for a ``Dataset`` without ``digests``.
 
-    Equal inputs have equal digests; of different ones two in 1.8e19 are equal by chance. A ``Dataset`` may offer
-    ``digests`` of its own, of the files that it reads.
+    Equal inputs have equal digests; different ones collide with a probability of 1 in 1.8e19. A ``Dataset`` may have
+    an attribute ``digests``, for the files that it reads.
     """
     if not isinstance(part, Mapping):
         found = getattr(part, "digests", None)
@@ -30,12 +30,12 @@ def input_digests(part: Part) -> np.ndarray | None:
 
 
 def content(parts: Parts) -> dict[str, np.ndarray | None]:
-    """The digests of the inputs of each part."""
+    """Return the digests of the inputs of each part."""
     return {name: input_digests(getattr(parts, name)) for name in PARTS}
 
 
 def sample_digests(part: Part, inputs: np.ndarray) -> np.ndarray:
-    """Digests of inputs, targets and lengths together, (N,) uint64, from those of the inputs."""
+    """Return digests of inputs, targets and lengths together, (N,) uint64, given those of the inputs."""
     digests = inputs
     if isinstance(part, Mapping):
         others = [part[key] for key in sorted(part) if key != "input"]
@@ -48,10 +48,10 @@ def sample_digests(part: Part, inputs: np.ndarray) -> np.ndarray:
 
 
 def fingerprint(parts: Parts, inputs: Mapping[str, np.ndarray | None]) -> str | None:
-    """16 hexadecimal digits that stand for the content of all parts, whatever its order; None where it is not known.
+    """Return 16 hexadecimal digits that identify the content of all parts, in any order; None if it is unknown.
 
     Args:
-        parts: a loaded set.
+        parts: a loaded dataset.
         inputs: its ``content``.
     """
     digest = hashlib.blake2b(_described(parts.schema).encode(), digest_size=8)
@@ -65,12 +65,12 @@ def fingerprint(parts: Parts, inputs: Mapping[str, np.ndarray | None]) -> str | 
 
 
 def overlaps(inputs: Mapping[str, np.ndarray | None]) -> list[str]:
-    """Which parts have inputs in common, a line each: such samples are no test of what was learned."""
+    """Return a line for each two parts that have inputs in common: such samples do not test generalisation."""
     found = []
     for part, earlier in (("val", "train"), ("test", "train"), ("test", "val")):
         own, other = inputs[part], inputs[earlier]
         if own is not None and other is not None and (same := int(np.isin(own, other).sum())):
-            found.append(f"{same:,} of {len(own):,} {part} samples have an input that is in the {earlier} part, too")
+            found.append(f"{same:,} of {len(own):,} {part} samples have an input that is also in the {earlier} part")
     return found
 
 
@@ -81,7 +81,7 @@ def _described(schema: Schema) -> str:
 
 
 def _column_digests(column: Tensor | tuple[Tensor, ...]) -> np.ndarray:
-    """Digests of the rows of a column, or of those of several columns together."""
+    """Return digests of the rows of a column, or of several columns together."""
     if isinstance(column, tuple):
         digests = _column_digests(column[0])
         for other in column[1:]:
@@ -105,7 +105,7 @@ def _column_digests(column: Tensor | tuple[Tensor, ...]) -> np.ndarray:
 
 
 def _mixed(words: np.ndarray) -> np.ndarray:
-    """Every bit of a word spread over all of it (splitmix64's last step, Steele et al. 2014), in place."""
+    """Mix the bits of each word in place (the finaliser of splitmix64, Steele et al. 2014)."""
     words ^= words >> np.uint64(30)
     words *= np.uint64(0xBF58476D1CE4E5B9)
     words ^= words >> np.uint64(27)

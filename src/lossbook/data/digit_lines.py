@@ -1,4 +1,4 @@
-"""Lines of one to eight handwritten digits with varying gaps, shifts and noise, to be read as text."""
+"""Lines of one to eight handwritten digits with random gaps, shifts and noise, to be read as text."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from lossbook.data.source import Parts, Source
 from lossbook.data.statistics import described_parts
 
 DIGIT = 8
-MOST = 8  # digits a line
-GAP = 3  # most columns between two digits, and before the first and after the last
-HEIGHT = 12  # a digit stands 0 to 4 rows from the top
+MOST = 8  # digits per line
+GAP = 3  # columns at most between two digits, before the first and after the last
+HEIGHT = 12  # a digit is 0 to 4 rows from the top
 WIDTH = 96  # 8 digits and 9 gaps take 91; a multiple of 16 for networks that halve it
-NOISE = 3  # most levels of 16 added to a pixel
+NOISE = 3  # levels of 16 at most that are added to a pixel
 SAMPLES = {"train": 5000, "val": 800, "test": 800}
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Composed lines.
+    """Images of lines and their texts.
 
     Args:
         levels: (N, 12, 96) uint8 in 0..16, 0 beyond a line's width.
-        widths: (N,) columns that a line takes.
-        text: (N, 8) int64, the digits from left to right, then -1.
-        lengths: (N,) digits in the line.
+        widths: (N,) width of each line in columns.
+        text: (N, 8) int64, the digits from left to right, padded with -1.
+        lengths: (N,) number of digits in each line.
     """
 
     levels: np.ndarray
@@ -39,7 +39,7 @@ class Lines:
 
 
 def compose(source: Handwriting, samples: int, random: np.random.Generator) -> Lines:
-    """Lines whose digits are drawn with replacement, and whose gaps, shifts and noise are uniform."""
+    """Compose lines of digits drawn with replacement, with uniform gaps, shifts and noise."""
     lengths = random.integers(1, MOST + 1, samples)
     chosen = random.integers(0, len(source.labels), (samples, MOST))
     gaps = random.integers(0, GAP + 1, (samples, MOST + 1))

@@ -1,4 +1,4 @@
-"""Two handwritten digits blended into one image; the target says how much of which."""
+"""Two handwritten digits blended into one image; the target is the distribution of their weights."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lossbook.data.schema import Schema
 from lossbook.data.source import Parts, Source
 from lossbook.data.statistics import described_parts
 
-STEPS = 16  # weights are multiples of 1/16, so every pixel and target is exact in float32
+STEPS = 16  # weights are multiples of 1/16, so that all pixels and targets are exact in float32
 SAMPLES = {"train": 4000, "val": 800, "test": 800}
 
 
 def compose(source: Handwriting, samples: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 1, 8, 8) in [0, 1] and distributions over the digits (N, 10), both float32.
+    """Compose images (N, 1, 8, 8) in [0, 1] and distributions over the digits (N, 10), both float32.
 
-    The weight of the first digit is uniform over 0, 1/16, ..., 1; the second has the rest.
+    The weight of the first digit is uniform over 0, 1/16, ..., 1; the second digit has the rest.
     """
     rows = random.integers(0, len(source.labels), (samples, 2))
     first = random.integers(0, STEPS + 1, samples)

@@ -1,4 +1,4 @@
-"""Handwritten digits as bags of discrete tokens: a real task for sparse gradients."""
+"""Handwritten digits as bags of discrete tokens, for models with sparse gradients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lossbook.data.schema import Schema
 from lossbook.data.source import Parts, Source
 from lossbook.data.statistics import described_parts
 
-LEVELS = 4  # of ink that are told apart: a row of the table must be met often enough to be learnt
+LEVELS = 4  # of ink; few, so that each token occurs often enough to be learned
 PLACES = 64
 PADDING = 0
 VOCABULARY = 1 + PLACES * LEVELS
@@ -35,10 +35,10 @@ class DigitTokens(Source):
 
 
 def as_tokens(images: np.ndarray) -> np.ndarray:
-    """Images (N, 8, 8) uint8 in 0..16 to bags of tokens (N, 256) int64, padded with 0 at their ends.
+    """Convert images (N, 8, 8) uint8 in 0..16 to bags of tokens (N, 256) int64, padded with 0 at the end.
 
-    A pixel without ink gives no token. One with ink gives a token for its place and its level of 1 to 4, and one for
-    its place and each level below, so that neighbouring levels share what they learn.
+    A pixel without ink gives no token. One with ink gives a token for its position and its level, 1 to 4, and one for
+    its position and each lower level, so that neighbouring levels share parameters.
     """
     ink = -(-images.reshape(len(images), PLACES, 1).astype(np.int64) * LEVELS // INK)  # rounded up: any ink counts
     levels = np.arange(1, LEVELS + 1)
@@ -48,11 +48,11 @@ def as_tokens(images: np.ndarray) -> np.ndarray:
 
 
 def token(place: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """The token, from 1 on, of a place 0..63 (row by row) and a level 1..4."""
+    """Return the token (>= 1) of a position 0..63, counted by rows, and a level 1..4."""
     return place * LEVELS + level
 
 
 def meaning(token: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The place and the level of a token; ``token`` the other way round."""
+    """Return the position and the level of a token; the inverse of ``token``."""
     place, level = np.divmod(token - 1, LEVELS)
     return place, level + 1

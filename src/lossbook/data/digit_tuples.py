@@ -1,4 +1,4 @@
-"""Explicit pairs and triplets of handwritten digits, as metric learning data often comes."""
+"""Explicit pairs and triplets of handwritten digits, as metric learning datasets often provide them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAMPLES = {"train": 4000, "val": 800, "test": 800}
 
 @dataclass(frozen=True)
 class ByClass:
-    """Samples in order of their class, so that a partner of a given class is one draw away."""
+    """Samples sorted by class, so that a partner of a given class takes one draw."""
 
     order: np.ndarray
     labels: np.ndarray
@@ -31,18 +31,18 @@ class ByClass:
         return cls(np.argsort(labels, kind="stable"), np.sort(labels), np.cumsum(size) - size, size)
 
     def same(self, anchor: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Other samples of the anchors' classes, as places in the order."""
+        """Draw other samples of the anchors' classes, as positions in the order."""
         start, size = self.start[self.labels[anchor]], self.size[self.labels[anchor]]
         return start + (anchor - start + random.integers(1, size)) % size
 
     def other(self, anchor: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Samples of classes other than the anchors', every class as likely, as places in the order."""
+        """Draw samples of other classes than the anchors', all equally likely, as positions in the order."""
         label = (self.labels[anchor] + random.integers(1, 10, len(anchor))) % 10
         return self.start[label] + random.integers(0, self.size[label])
 
 
 def pairs(source: Handwriting, samples: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row numbers of the first and the second of each pair, and whether they are the same digit (one in two)."""
+    """Draw the rows of the first and second sample of each pair, and whether they are the same digit (half are)."""
     classes = ByClass.of(source.labels)
     anchor = random.integers(0, len(classes.order), samples)
     same = random.integers(0, 2, samples)
@@ -53,7 +53,7 @@ def pairs(source: Handwriting, samples: int, random: np.random.Generator) -> tup
 def triplets(
     source: Handwriting, samples: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row numbers of anchor, positive (another sample of the same digit) and negative (of another digit)."""
+    """Draw the rows of anchors, positives (another sample of the same digit) and negatives (of another digit)."""
     classes = ByClass.of(source.labels)
     anchor = random.integers(0, len(classes.order), samples)
     positive, negative = classes.same(anchor, random), classes.other(anchor, random)
@@ -66,7 +66,7 @@ def _images(source: Handwriting, *rows: np.ndarray) -> tuple[Tensor, ...]:
 
 @dataclass(frozen=True)
 class DigitPairs(Source):
-    """Two inputs of 1 x 8 x 8 a sample, and 1 for the same digit, 0 for different ones."""
+    """Two inputs of 1 x 8 x 8 per sample; the target is 1 for the same digit and 0 for different ones."""
 
     seed: int = 0
 
@@ -80,7 +80,7 @@ class DigitPairs(Source):
 
 @dataclass(frozen=True)
 class DigitTriplets(Source):
-    """Three inputs of 1 x 8 x 8 a sample: anchor, positive, negative; no target."""
+    """Three inputs of 1 x 8 x 8 per sample: anchor, positive, negative; no target."""
 
     seed: int = 0
 

@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits, and the split of them that every composed set draws from."""
+"""scikit-learn's handwritten digits, and the split from which all datasets composed of digits are drawn."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lossbook.data.packaged import read_digits
 from lossbook.data.schema import Schema
+from lossbook.data.sklearn_files import read_digits
 from lossbook.data.source import PARTS, Parts, Source
 from lossbook.data.split import stratified_split
 from lossbook.data.statistics import described_parts
 
-INK = 16  # a pixel's darkest level
+INK = 16  # the darkest level of a pixel
 CLASS_NAMES = tuple("0123456789")
 
 
 @dataclass(frozen=True)
 class Handwriting:
-    """The handwritten samples of one part: images (N, 8, 8) uint8 in 0..16, labels (N,) int64."""
+    """The digits of one part: images (N, 8, 8) uint8 in 0..16, labels (N,) int64."""
 
     images: np.ndarray
     labels: np.ndarray
 
 
 def handwriting(seed: int) -> dict[str, Handwriting]:
-    """The samples of ``train``, ``val`` and ``test``, which share none: a composed set draws each part from its own."""
+    """Return the digits of ``train``, ``val`` and ``test``, which are disjoint, as are datasets composed of them."""
     images, labels = read_digits()
     rows = stratified_split(labels, seed)
     return {part: Handwriting(images[chosen], labels[chosen]) for part, chosen in zip(PARTS, rows, strict=True)}
 
 
 def generator(seed: int, part: str) -> np.random.Generator:
-    """The random numbers for composing one part; only integers are drawn, so they agree on every machine."""
+    """Return the generator for composing one part; only integers are drawn, so that all machines agree."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, PARTS.index(part)])))
 
 
 def as_input(levels: np.ndarray) -> Tensor:
-    """Levels (N, H, W) in 0..16 to one channel (N, 1, H, W) float32 in [0, 1]."""
+    """Convert levels (N, H, W) in 0..16 to one channel (N, 1, H, W) float32 in [0, 1]."""
     return torch.from_numpy(levels.astype(np.float32) / INK).unsqueeze(1)
 
 

@@ -1,4 +1,4 @@
-"""What a folder of images holds: folders, files that are images by their names, and why others are not."""
+"""Listing a folder of images: subfolders, files that are images by extension, and why others are skipped."""
 
 from __future__ import annotations
 
@@ -10,56 +10,56 @@ from pathlib import Path
 
 from lossbook.errors import refuse
 
-# which Pillow always reads; it is asked for others where they occur
+# which Pillow always reads; for others it is asked when they occur
 EXTENSIONS = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 }
-# Pillow identifies these, but cannot draw them, or runs another program to do so
+# Pillow identifies these, but cannot decode them, or runs another program to do so
 DOCUMENTS = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"}
-_UNREAD = {  # images all the same
+_UNREAD = {  # images that Pillow may not read
     *(".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".svg", ".exr", ".hdr"),
     *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2"),
 }
 _SYSTEM = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
-AGAIN = "linked a second time"
+AGAIN = "linked again"
 
 
-def folders_in(folder: Path, passed: Counter[str]) -> list[str]:
-    """The names of the folders in it, sorted; files beside them are passed over."""
+def folders_in(folder: Path, skipped: Counter[str]) -> list[str]:
+    """Return the names of the subfolders, sorted; files are counted in ``skipped``."""
     names = []
-    for entry in _entries(str(folder), passed):
+    for entry in _entries(str(folder), skipped):
         if _is_folder(entry):
             names.append(entry.name)
         else:
-            passed[_reason(entry) or "in no class folder"] += 1
+            skipped[_reason(entry) or "outside the class folders"] += 1
     return names
 
 
-def images_in(folder: Path, passed: Counter[str]) -> list[tuple[str, str]]:
-    """The images anywhere in a folder and in what is linked into it: names below the folder, and real paths."""
+def images_in(folder: Path, skipped: Counter[str]) -> list[tuple[str, str]]:
+    """Return the images anywhere in a folder or in folders linked into it: names below it, and real paths."""
     found, seen = [], set()
     folders: list[tuple[str, str]] = [("", os.path.realpath(folder))]
     links: list[tuple[str, str]] = []
     while folders or links:
-        prefix, real = folders.pop() if folders else links.pop(0)  # a folder itself before links to it
+        prefix, real = folders.pop() if folders else links.pop(0)  # folders before links to them
         if real in seen:
-            passed[AGAIN] += 1
+            skipped[AGAIN] += 1
             continue
         seen.add(real)
-        for entry in _entries(real, passed):
+        for entry in _entries(real, skipped):
             path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
             if _is_folder(entry):
                 (links if entry.is_symlink() else folders).append((f"{prefix}{entry.name}/", path))
             elif reason := _reason(entry):
-                passed[reason] += 1
+                skipped[reason] += 1
             else:
                 found.append((prefix + entry.name, path))
     return found
 
 
-def _entries(folder: str, passed: Counter[str]) -> list[os.DirEntry[str]]:
-    """What is in a folder, sorted by name, but for hidden files and those of file managers."""
+def _entries(folder: str, skipped: Counter[str]) -> list[os.DirEntry[str]]:
+    """Return the entries of a folder, sorted by name, without hidden files and those of file managers."""
     try:
         with os.scandir(folder) as scanned:
             entries = sorted(scanned, key=lambda entry: entry.name)
@@ -70,9 +70,9 @@ def _entries(folder: str, passed: Counter[str]) -> list[os.DirEntry[str]]:
         if not entry.name.startswith(".") and entry.name.lower() not in _SYSTEM:
             shown.append(entry)
         elif _is_folder(entry):
-            passed["hidden"] += sum(len(files) for _, _, files in os.walk(entry.path))
+            skipped["hidden"] += sum(len(files) for _, _, files in os.walk(entry.path))
         else:
-            passed["hidden"] += 1
+            skipped["hidden"] += 1
     return shown
 
 
@@ -84,20 +84,20 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _reason(entry: os.DirEntry[str]) -> str | None:
-    """Why a file is no image by its name; None if it is one."""
+    """Return why a file is not an image, judged by its name; None if it is one."""
     extension = os.path.splitext(entry.name)[1].lower()
     if readable(extension):
         return None
     if entry.is_symlink() and not os.path.exists(entry.path):
         return "broken link"
     if not extension[1:].isalnum():
-        return "without a usual extension"
+        return "without a known extension"
     return f"{extension} ({'Pillow cannot read it' if extension in _UNREAD else 'not an image'})"
 
 
 @lru_cache(maxsize=1000)
 def readable(extension: str) -> bool:
-    """Whether files of this extension, in lower case and with its dot, are images that Pillow can read."""
+    """Return whether files with this extension (lower case, with its dot) are images that Pillow can read."""
     if extension in EXTENSIONS:
         return True
     if not extension:
@@ -108,8 +108,8 @@ def readable(extension: str) -> bool:
     return kind in Image.OPEN and kind not in DOCUMENTS
 
 
-def counted(numbers: Mapping[str, int], most: int = 8) -> str:
-    """Reasons and how often each holds, the most frequent first: ``3 hidden, 2 .txt (not an image)``."""
+def counts_in_words(numbers: Mapping[str, int], most: int = 8) -> str:
+    """Return counts as a sentence, the largest first: ``3 hidden, 2 .txt (not an image)``."""
     kinds = sorted(((count, kind) for kind, count in numbers.items() if count), key=lambda pair: (-pair[0], pair[1]))
     more = sum(count for count, _ in kinds[most:])
     return ", ".join([f"{count:,} {kind}" for count, kind in kinds[:most]] + [f"{more:,} others"] * bool(more))

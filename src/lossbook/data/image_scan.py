@@ -1,4 +1,4 @@
-"""Reading every image file once before training, without decoding it: is it whole, what kind is it, which content."""
+"""Scanning every image file once before training: whether it is complete, what kind it is, and its digest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from lossbook.data.image_files import (
+from lossbook.data.image_decoding import (
     FIX,
     ORIENTATION,
     ImageError,
@@ -30,7 +30,7 @@ from lossbook.errors import refuse
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-BLOCK = 64 * 2**20  # bytes that are held at once
+BLOCK = 64 * 2**20  # bytes held in memory at once
 DEEP = "of 16-bit greys"
 _SHOWN = 20
 _FAULTS = 5
@@ -39,13 +39,13 @@ _LOOKED_AT = 16
 
 @dataclass(frozen=True)
 class Scan:
-    """What was found in files.
+    """The result of scanning N files.
 
     Args:
-        digests: (N,) uint64, of the content.
-        modified: (N,) int64, when each was last written, in nanoseconds.
-        deep: rows of greys that may use fewer than their 16 bits.
-        kinds: how many images need more than decoding, by what they need.
+        digests: (N,) uint64, of the contents.
+        modified: (N,) int64, modification times in nanoseconds.
+        deep: rows of 16-bit greyscale images that may use fewer bits.
+        kinds: how many images need special treatment, by kind.
     """
 
     digests: np.ndarray
@@ -54,23 +54,23 @@ class Scan:
     kinds: Mapping[str, int] = field(default_factory=dict)
 
     def rows(self, chosen: np.ndarray) -> Scan:
-        """Digests and times of some of the files, in this order."""
+        """Return the digests and times of some of the files, in this order."""
         return Scan(self.digests[chosen], self.modified[chosen])
 
     def require_same(self, row: int, path: Path, modified: int) -> None:
-        """Refuse a file that now holds something else."""
+        """Refuse a file whose content has changed since the scan."""
         if modified == self.modified[row]:
             return
         with open(path, "rb") as stream:
             if _digest(stream) != self.digests[row]:
-                raise ImageError("has changed", "A run reads the same data from start to end.", "start it again")
+                raise ImageError("has changed", "Data must not change during a run.", "start the run again")
 
 
 def scan(paths: Sequence[Path]) -> Scan:
-    """Read all files, check their headers and identify their content.
+    """Read all files, check their headers and compute digests of their contents.
 
     Raises:
-        UserError: files are missing, broken or of a kind that is not read; the first twenty are named.
+        UserError: files are missing, broken or of an unsupported kind; the first twenty are named.
     """
     digests, modified = np.zeros(len(paths), np.uint64), np.zeros(len(paths), np.int64)
     deep: list[int] = []
@@ -80,7 +80,7 @@ def scan(paths: Sequence[Path]) -> Scan:
         for row, path in enumerate(paths):
             try:
                 digests[row], modified[row], found = _read(path)
-            except Exception as error:  # decoders raise what they like
+            except Exception as error:  # decoders raise errors of all kinds
                 bad.append((path, error))
                 continue
             kinds.update(found)
@@ -94,7 +94,7 @@ def scan(paths: Sequence[Path]) -> Scan:
 
 
 def largest_grey(paths: Sequence[Path]) -> tuple[int, int]:
-    """The largest value in images spread evenly over these, and how many were looked at."""
+    """Return the largest value in a sample of the images, spread evenly, and the size of the sample."""
     from PIL import Image
 
     looked_at = [paths[row] for row in np.linspace(0, len(paths) - 1, min(len(paths), _LOOKED_AT)).astype(int)]
@@ -109,7 +109,7 @@ def largest_grey(paths: Sequence[Path]) -> tuple[int, int]:
 
 
 def _by_fault(bad: Sequence[tuple[Path, Exception]]) -> Iterator[str]:
-    """What is wrong, the most frequent first, and with which files, a line each."""
+    """Yield a line for each fault, the most frequent first, with the files that have it."""
     files: dict[str, list[Path]] = {}
     for path, error in bad:
         files.setdefault(_in_short(error), []).append(path)
@@ -127,7 +127,7 @@ def _in_short(error: Exception) -> str:
 
 
 def _read(path: Path) -> tuple[int, int, list[str]]:
-    """The digest of a file, when it was written, and what its header asks for beside decoding."""
+    """Return the digest of a file, its modification time, and the kinds of special treatment that it needs."""
     from PIL import Image
 
     status = regular(path)
@@ -144,7 +144,7 @@ def _read(path: Path) -> tuple[int, int, list[str]]:
 
 
 def _digest(stream: BinaryIO) -> int:
-    """Eight bytes of BLAKE2b over what a stream holds."""
+    """Return the 8-byte BLAKE2b digest of a stream's content."""
     content = hashlib.blake2b(digest_size=8)
     while block := stream.read(BLOCK):
         content.update(block)
@@ -152,13 +152,13 @@ def _digest(stream: BinaryIO) -> int:
 
 
 def _whole(file: ImageFile, data: bytes, header: int) -> bool:
-    """Whether nothing is cut off at the end, as far as that can be told cheaply; False where it has to be decoded.
+    """Return whether the end of the file is there; False also where only decoding can tell.
 
     Args:
         file, data: the image, and its bytes.
-        header: how many of them were read to open it.
+        header: how many bytes were read to open it.
     """
-    if file.format in ("JPEG", "PNG"):  # other data may follow, and other images be before
+    if file.format in ("JPEG", "PNG"):  # other data may follow, and a thumbnail come first
         return data.rfind(b"IEND" if file.format == "PNG" else b"\xff\xd9", header) >= 0
     if file.format == "GIF":
         return data.endswith(b";")
@@ -179,17 +179,17 @@ def _kinds(file: ImageFile) -> Iterator[str]:
     if has_deep_greys(file) and stated_bits(file) is None:
         yield DEEP
     elif file.format in ("PNG", "TIFF") and ";16" in str(file.tile[:1]):
-        yield "of 16-bit colours (the upper 8 are taken)"
+        yield "of 16-bit colours (the upper 8 bits are used)"
     if file.has_transparency_data:
         yield "transparent (on white)"
     if getattr(file, "is_animated", False):
-        yield "of several frames (the first is taken)"
+        yield "of several frames (the first is used)"
     exif = Image.Exif()
     try:
         exif.load(file.info.get("exif", b""))
         orientation = exif.get(ORIENTATION, tag(file, ORIENTATION))
-    except Exception:  # whatever its parser meets
-        yield "with damaged EXIF (taken as they lie)"
+    except Exception:  # the parser raises errors of all kinds
+        yield "with damaged EXIF (not rotated)"
     else:
         if orientation in range(2, 9):
-            yield "turned as their EXIF says"
+            yield "rotated by their EXIF orientation"

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
+from lossbook.data.batch_order import BatchOrder
 from lossbook.data.collating import Collate
 from lossbook.data.dataset_loader import DatasetLoader
 from lossbook.data.fitting import augment_problems, option_problems
-from lossbook.data.loader import TensorLoader
-from lossbook.data.order import BatchOrder
 from lossbook.data.preparing import Batch, PreparedLoader, Preparing, moved
 from lossbook.data.schema import Schema, entry
 from lossbook.data.source import PARTS, Columns, Part, Parts, sample_count
 from lossbook.data.statistics import describe
+from lossbook.data.tensor_loader import TensorLoader
 from lossbook.errors import UserError, refuse
 from lossbook.targets import KINDS
 

@@ -1,4 +1,4 @@
-"""What folders, files and tables call the parts of a set."""
+"""Names by which folders, files and tables may call the parts of a dataset."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ PART_OF = {name: part for part, names in PART_NAMES.items() for name in names}
 
 
 def part_of(name: str) -> str | None:
-    """The part (``train``, ``val`` or ``test``) that a name stands for, in upper or lower case; None where none."""
+    """Return the part (``train``, ``val`` or ``test``) that a name stands for, in any case; None if it is unknown."""
     return PART_OF.get(name.strip().lower())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lossbook.data.augment import require_shape
 from lossbook.data.dataset_loader import DatasetLoader
-from lossbook.data.loader import TensorLoader
+from lossbook.data.tensor_loader import TensorLoader
 
 Batch = dict[str, Any]
 EVALUATION_SEED = 20260  # of the views in validation and test, so that their losses can be compared between epochs

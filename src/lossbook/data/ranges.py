@@ -1,4 +1,4 @@
-"""What each number of the data may be: of the loaders, of our sources, of our augmentation. No torch."""
+"""The allowed range of each option of loaders, sources and augmentation. Does not import torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenes of one to four handwritten digits at random places on one canvas, asked three questions."""
+"""Scenes of one to four handwritten digits at random positions, with labels, counts or masks as targets."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from lossbook.data.schema import Schema
 from lossbook.data.source import Parts, Source
 from lossbook.data.statistics import described_parts
 
-CANVAS = 24  # pixels a side
+CANVAS = 24  # side length in pixels
 DIGIT = 8
-MOST = 4  # digits a scene
+MOST = 4  # digits per scene
 SAMPLES = {"train": 4000, "val": 800, "test": 800}
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """Composed scenes.
+    """Images of scenes, and what is in them.
 
     Args:
         levels: (N, 24, 24) uint8 in 0..16.
-        labels: (N, 4) the digit in each place, -1 where the scene has fewer.
-        mask: (N, 24, 24) int64: 0 background, 1 + digit where there is its ink.
+        labels: (N, 4) the digits, padded with -1.
+        mask: (N, 24, 24) int64: 0 for background, 1 + digit for its ink.
     """
 
     levels: np.ndarray
@@ -36,7 +36,7 @@ class Scenes:
 
 
 def compose(source: Handwriting, samples: int, random: np.random.Generator) -> Scenes:
-    """Scenes of 1 to 4 digits, drawn with replacement, no two of which touch, not even at a corner."""
+    """Compose scenes of 1 to 4 digits, drawn with replacement, which do not touch, not even at a corner."""
     count = random.integers(1, MOST + 1, samples)
     chosen = random.integers(0, len(source.labels), (samples, MOST))
     corners = _places(count, random)
@@ -58,11 +58,11 @@ def compose(source: Handwriting, samples: int, random: np.random.Generator) -> S
 
 
 def _places(count: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Upper left corners (N, 4, 2), uniform over all arrangements in which the first ``count`` stand apart."""
+    """Draw upper left corners (N, 4, 2), uniform over all arrangements in which the first ``count`` do not touch."""
     corners = np.zeros((len(count), MOST, 2), np.int64)
     pending = np.arange(len(count))
     first, second = np.triu_indices(MOST, 1)
-    while len(pending):  # whole arrangements are drawn again, for moving one digit alone would favour some
+    while len(pending):  # whole arrangements are redrawn, since moving a single digit would not be uniform
         draw = random.integers(0, CANVAS - DIGIT + 1, (len(pending), MOST, 2))
         apart = np.abs(draw[:, first] - draw[:, second]).max(-1) > DIGIT
         fits = (apart | (second >= count[pending, None])).all(1)
@@ -82,7 +82,7 @@ def _load(seed: int, schema: Schema, target: Callable[[Scenes], Tensor]) -> Part
 
 @dataclass(frozen=True)
 class SceneLabels(Source):
-    """Which digits are there: multilabel, (N, 10) of 0 and 1 in float32."""
+    """Which digits are in the scene: multilabel, (N, 10) of 0 and 1 in float32."""
 
     seed: int = 0
 
@@ -93,7 +93,7 @@ class SceneLabels(Source):
 
 @dataclass(frozen=True)
 class SceneCounts(Source):
-    """How many digits are there: count, (N, 1) of 1 to 4 in float32."""
+    """How many digits are in the scene: count, (N, 1) of 1 to 4 in float32."""
 
     seed: int = 0
 
@@ -103,7 +103,7 @@ class SceneCounts(Source):
 
 @dataclass(frozen=True)
 class SceneMasks(Source):
-    """Which pixel is which: mask, (N, 24, 24) of 0 (background) and 1 to 10 (the digits 0 to 9)."""
+    """Which digit each pixel belongs to: mask, (N, 24, 24) of 0 (background) and 1 to 10 (the digits 0 to 9)."""
 
     seed: int = 0
 

@@ -1,4 +1,4 @@
-"""The split into training, validation and test part, with every stratum shared out alike."""
+"""Stratified random splits into training, validation and test parts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _ROUNDING = 1e-9
 
 
 def stratified_split(strata: np.ndarray, seed: int, fractions: tuple[float, ...] = FRACTIONS) -> list[np.ndarray]:
-    """Disjoint index sets in the given proportions, each with its share of every stratum, to within one sample.
+    """Return disjoint index sets in the given proportions, each with its share of every stratum to within one sample.
 
     Args:
         strata: (N,) anything that ``numpy.unique`` sorts, such as class indices.
-        seed: fixes the draw; the numbers are numpy's PCG64, integers alone, hence the same on every machine.
+        seed: of NumPy's PCG64, from which only integers are drawn, so that all machines agree.
         fractions: of the whole, in order; they sum to 1.
 
     Returns:
-        One array of indices a fraction, each in random order, so that its first k are a random subset, too.
+        One array of indices per fraction, each in random order, so that its first k are a random subset as well.
 
     Raises:
         UserError: a part would be empty.
@@ -31,7 +31,7 @@ def stratified_split(strata: np.ndarray, seed: int, fractions: tuple[float, ...]
     grouped = np.argsort(stratum, kind="stable")
     rank = np.empty(len(strata), dtype=np.int64)
     rank[grouped] = np.arange(len(strata)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    # a sample's place within its stratum, in (0, 1): cutting the sorted places cuts every stratum about in proportion
+    # sorted by relative rank within the stratum, in (0, 1): cuts then divide every stratum about in proportion
     by_place = np.argsort((rank + 0.5) / sizes[stratum], kind="stable")
     order, stratum, rank = order[by_place], stratum[by_place], rank[by_place]
     rows = _shared_out(stratum, rank, sizes, fractions)
@@ -39,8 +39,8 @@ def stratified_split(strata: np.ndarray, seed: int, fractions: tuple[float, ...]
     if any(len(part) == 0 for part in parts):
         raise refuse(
             f"a set of {len(strata)} samples",
-            f"Split {' / '.join(f'{fraction:.0%}' for fraction in fractions)}, each part needs at least one sample.",
-            "supply more samples, or parts of your own where the data option takes them",
+            f"Each part of the split {' / '.join(f'{fraction:.0%}' for fraction in fractions)} needs a sample.",
+            "add samples, or give the parts yourself where the data option allows it",
         )
     return parts
 
@@ -48,12 +48,12 @@ def stratified_split(strata: np.ndarray, seed: int, fractions: tuple[float, ...]
 def _shared_out(
     stratum: np.ndarray, rank: np.ndarray, sizes: np.ndarray, fractions: tuple[float, ...]
 ) -> list[np.ndarray]:
-    """For each part its rows, in order: the first that are left, but for strata that would miss a quota by over one.
+    """Return the rows of each part: the first remaining ones, except where a stratum would be off by over one.
 
-    That can always be met with two parts, and with three of which the last two are equal.
+    This always succeeds for two parts, and for three of which the last two are equal.
 
     Args:
-        stratum, rank: (N,) of each row; the number in its stratum rises from row to row.
+        stratum, rank: (N,) of each row; ranks within a stratum increase from row to row.
         sizes: of the strata.
         fractions: of the parts.
     """
@@ -62,7 +62,7 @@ def _shared_out(
     waiting = np.ones(len(stratum), dtype=bool)
     for number, total in enumerate(totals):
         quota, later = fractions[number] * sizes, sum(fractions[number + 1 :]) * sizes
-        # neither this part nor all later ones together may miss theirs
+        # neither this part nor all later ones together may be off by over one
         least = np.maximum(_at_least(quota), left - _at_most(later))
         most = np.minimum(_at_most(quota), left - _at_least(later))
         turn = rank - (sizes - left)[stratum]  # 0 for the next of its stratum
@@ -83,6 +83,6 @@ def _at_most(quota: np.ndarray) -> np.ndarray:
 
 
 def value_strata(values: np.ndarray, groups: int = 10) -> np.ndarray:
-    """Strata for real targets: (N,) values to the index of their quantile group, ``groups`` of equal size."""
+    """Return strata for real-valued targets (N,): the index of one of ``groups`` quantile groups of equal size."""
     rank = np.argsort(np.argsort(values, kind="stable"), kind="stable")
     return rank * groups // max(len(values), 1)

@@ -1,4 +1,4 @@
-"""A user's own table of parts: which sample belongs to train, val or test."""
+"""Reading a CSV file that assigns each sample to train, val or test."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from lossbook.data.csv_text import read_text
 from lossbook.data.part_names import PART_OF, part_of
 from lossbook.errors import refuse
 
-_SHOWN = 20  # mistakes of a kind that are named
+_SHOWN = 20  # mistakes of one kind that are named
 _SAMPLE = ("name", "file", "filename", "path", "row")
 _PART = ("part", "split", "set")
-_FORM = "A split is a CSV file with the columns name (or row, counted from 0) and part: train, val or test."
+_FORM = "data.split must be a CSV file with the columns name (or row, from 0) and part: train, val or test."
 
 
 def read_split(path: str, count: int, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """The places of the samples of each part, in the data's own order.
+    """Return the positions of the samples of each part, in the data's own order.
 
     Args:
-        path: of a CSV file whose header names a column of samples (``name``, or ``row``, counted from 0) and one of
-            parts (``part``); commas, semicolons or tabs between them.
-        count: samples of the data.
-        names: of the samples, paths with ``/`` from the data's folder; None: they have none, and are numbered. A file's
-            name alone is enough where it is the only one of that name.
+        path: of a CSV file with a column of samples (``name``, or ``row``, from 0) and one of parts (``part``),
+            separated by commas, semicolons or tabs.
+        count: number of samples.
+        names: of the samples, as paths with ``/`` below the data's folder; None where samples are numbered. A file's
+            name without its folder is enough where it is unique.
 
     Raises:
-        UserError: the file cannot be read; a sample is unknown, listed twice or left out; a part has another name.
+        UserError: the file cannot be read; a sample is unknown, repeated or missing; a part is unknown.
     """
     samples, parts, lines = _columns(Path(path).expanduser(), path)
     wrong = [f"line {line}: {part!r}" for part, line in zip(parts, lines, strict=True) if part_of(part) is None]
-    _refuse_any(path, wrong, "what is no part", f"A part is one of {', '.join(PART_OF)}.")
+    _refuse_any(path, wrong, "unknown parts", f"A part must be one of {', '.join(PART_OF)}.")
     places = _places(path, samples, lines, count, names)
     first: dict[int, int] = {}
     twice = [
@@ -44,9 +44,9 @@ def read_split(path: str, count: int, names: Sequence[str] | None = None) -> dic
         for place, sample, line in zip(places, samples, lines, strict=True)
         if first.setdefault(place, line) != line
     ]
-    _refuse_any(path, twice, "a sample twice", "Each sample is in one part.")
+    _refuse_any(path, twice, "a sample twice", "Each sample must be listed once.")
     missing = [str(place) if names is None else names[place] for place in range(count) if place not in first]
-    _refuse_any(path, missing, f"no part for {len(missing):,} of {count:,} samples", "Each sample is in one part.")
+    _refuse_any(path, missing, f"no part for {len(missing):,} of {count:,} samples", "Each sample must have a part.")
     rows: dict[str, list[int]] = {}
     for place, part in sorted(zip(places, parts, strict=True)):
         rows.setdefault(str(part_of(part)), []).append(place)
@@ -54,9 +54,9 @@ def read_split(path: str, count: int, names: Sequence[str] | None = None) -> dic
 
 
 def _columns(path: Path, given: str) -> tuple[list[str], list[str], list[int]]:
-    """The cells of the two columns, and their lines."""
+    """Return the cells of the two columns, and their lines."""
     if not (path.is_file() and os.access(path, os.R_OK)):
-        raise refuse(f"data.split={given} is no file that can be read.", _FORM, "data.split=FILE")
+        raise refuse(f"data.split={given} is not a readable file.", _FORM, "data.split=FILE")
     text = read_text(path)
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
@@ -64,11 +64,11 @@ def _columns(path: Path, given: str) -> tuple[list[str], list[str], list[int]]:
     try:
         rows = [([cell.strip() for cell in row], reader.line_num) for row in reader if row]
     except csv.Error as error:
-        raise refuse(f"data.split={given} is no CSV file ({error}).", _FORM, "data.split=FILE") from error
+        raise refuse(f"data.split={given} is not a CSV file ({error}).", _FORM, "data.split=FILE") from error
     head = [name.lower() for name in rows[0][0]] if rows else []
     samples, parts = ([place for place, name in enumerate(head) if name in known] for known in (_SAMPLE, _PART))
     if not len(samples) == len(parts) == 1:
-        fix = "let the header line name one column of each: name,part or row,part"
+        fix = "use the header line name,part or row,part"
         raise refuse(f"data.split={given} has the columns {', '.join(head) or '(none)'}.", _FORM, fix)
     (sample,), (part,) = samples, parts
     short = [f"line {line}" for row, line in rows[1:] if len(row) <= max(sample, part)]
@@ -90,7 +90,7 @@ def _places(
         rule = f"The data has {count:,} files, such as {names[0]}."
     plain = [sample.replace("\\", "/").removeprefix("./") for sample in samples]
     unknown = [f"line {line}: {sample}" for sample, line in zip(plain, lines, strict=True) if sample not in known]
-    _refuse_any(path, unknown, "samples that are not there", rule)
+    _refuse_any(path, unknown, "unknown samples", rule)
     return [known[sample] for sample in plain]
 
 

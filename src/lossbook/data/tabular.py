@@ -1,4 +1,4 @@
-"""scikit-learn's records of patients, features standardised by the training part."""
+"""scikit-learn's tables of patients, with features standardised by the training part."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lossbook.data.packaged import read_breast_cancer, read_diabetes
 from lossbook.data.scale import mean_and_scale
 from lossbook.data.schema import Schema
+from lossbook.data.sklearn_files import read_breast_cancer, read_diabetes
 from lossbook.data.source import PARTS, Features, Parts, Source
 from lossbook.data.split import stratified_split, value_strata
 from lossbook.data.statistics import described_parts
@@ -20,35 +20,35 @@ from lossbook.data.statistics import described_parts
 def standardised_parts(
     schema: Schema, features: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], by: Features | None = None
 ) -> Parts:
-    """Parts from tables, each feature less its mean and over its standard deviation.
+    """Return parts of standardised features: less their mean, divided by their standard deviation.
 
     Args:
         schema: without statistics.
         features: part -> (N, F).
-        targets: part -> the target as the schema's kind has it.
-        by: mean and deviation; None: those of the training part.
+        targets: part -> targets of the schema's kind.
+        by: mean and standard deviation; None for those of the training part.
     """
-    by = by or measured((), features["train"])
+    by = by or feature_statistics((), features["train"])
     parts = {
-        part: {"input": standardised(features[part], by), "target": torch.from_numpy(targets[part])} for part in PARTS
+        part: {"input": standardise(features[part], by), "target": torch.from_numpy(targets[part])} for part in PARTS
     }
     return described_parts(schema, parts)
 
 
-def measured(names: Sequence[str], train: np.ndarray) -> Features:
-    """What the features of a training part, (N, F), are standardised by."""
+def feature_statistics(names: Sequence[str], train: np.ndarray) -> Features:
+    """Return the statistics of a training part, (N, F), by which features are standardised."""
     mean, scale = mean_and_scale(train)
     return Features(tuple(names), tuple(mean.tolist()), tuple(scale.tolist()))
 
 
-def standardised(features: np.ndarray, by: Features) -> Tensor:
-    """Features (N, F) as the network reads them, float32."""
+def standardise(features: np.ndarray, by: Features) -> Tensor:
+    """Standardise features (N, F), as float32."""
     return torch.from_numpy(((features - np.array(by.mean)) / np.array(by.scale)).astype(np.float32))
 
 
 @dataclass(frozen=True)
 class BreastCancer(Source):
-    """569 tumours with 30 measured features, class 0 malignant, 1 benign."""
+    """569 tumours with 30 measured features; class 0 is malignant, class 1 benign."""
 
     seed: int = 0
 
@@ -63,7 +63,7 @@ class BreastCancer(Source):
 
 @dataclass(frozen=True)
 class Diabetes(Source):
-    """442 patients with 10 features, and the progression of their disease after a year as a value (25 to 346)."""
+    """442 patients with 10 features; the target is the progression of their disease after a year (25 to 346)."""
 
     seed: int = 0
 

@@ -19,13 +19,13 @@ from lossbook.errors import UserError, refuse
 
 @dataclass(frozen=True)
 class TorchvisionImages(Source):
-    """A classification set of torchvision's, with its official test part.
+    """A classification dataset of torchvision, with its official test part.
 
     Args:
         name: the class in ``torchvision.datasets``: MNIST, FashionMNIST, CIFAR10 or CIFAR100.
-        root: the folder that torchvision takes as ``root`` (MNIST lies in ``root/MNIST/raw``).
-        download: fetch the files into ``root`` if they are missing.
-        validation: how many of the official training samples become the validation part, stratified by class.
+        root: torchvision's ``root`` folder (MNIST is in ``root/MNIST/raw``).
+        download: whether to download the files to ``root`` if they are missing.
+        validation: number of official training samples that become the validation part, stratified by class.
         seed: which ones, and the order of the test part.
 
     ``load`` gives inputs of uint8 (N, C, H, W) and classes, with the mean and deviation of the training part.
@@ -43,7 +43,7 @@ class TorchvisionImages(Source):
         if not 0 < self.validation < len(labels):
             raise refuse(
                 f"data.source.validation={self.validation}",
-                f"It is a number of the {len(labels)} official training samples, which must not use them up.",
+                f"This must be from 1 to {len(labels) - 1:,}, fewer than the official training samples.",
                 f"data.source.validation={len(labels) // 10}",
             )
         share = self.validation / len(labels)
@@ -59,11 +59,11 @@ class TorchvisionImages(Source):
         return described_parts(schema, parts, channel_statistics(train_images))
 
     def _read(self, train: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-        from torchvision import datasets  # here, since it takes a second and most sets do without
+        from torchvision import datasets  # imported here, since it takes a second and few datasets need it
 
         try:
             found: Any = getattr(datasets, self.name)(self.root, train=train, download=self.download)
-        except Exception as error:  # torchvision lets through whatever the network or the unpickling of a file raises
+        except Exception as error:  # torchvision passes on whatever downloading or unpickling raises
             raise self._refusal(error) from error
         data = found.data
         images = (
@@ -76,19 +76,19 @@ class TorchvisionImages(Source):
         if self.download:
             return refuse(
                 f"data.root={self.root} data.download=true",
-                f"{self.name} could not be fetched or read: {error}".splitlines()[0],
-                "check the network and that the folder can be written to; or data.root=PATH of a complete copy",
+                f"{self.name} could not be downloaded or read: {error}".splitlines()[0],
+                "check the network and that the folder is writable; or data.root=PATH of a complete copy",
             )
         state = "holds no readable" if Path(self.root).is_dir() else "is not a folder, so has no"
         return refuse(
             f"data.root={self.root} {state} {self.name}",
-            f"{self.name} is expected there as torchvision stores it ({self.name}/raw or its extracted archive).",
-            "data.root=PATH, or data.download=true to fetch it there",
+            f"{self.name} must be there as torchvision stores it ({self.name}/raw or its extracted archive).",
+            "data.root=PATH, or data.download=true to download it there",
         )
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and population standard deviation of each channel of (N, C, H, W) uint8, scaled to [0, 1]; exact."""
+    """Return the exact mean and population standard deviation of each channel of (N, C, H, W) uint8 over 255."""
     count = np.zeros((images.shape[1], 256), np.int64)
     for block in images.split(4096):  # bincount widens bytes to int64
         for channel in range(images.shape[1]):

@@ -1,4 +1,4 @@
-"""A convolutional and recurrent network for lines of text (Shi, Bai and Yao, 2015, https://arxiv.org/abs/1507.05717)."""
+"""A convolutional recurrent network for lines of text (Shi, Bai and Yao, 2015, https://arxiv.org/abs/1507.05717)."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from torch import Tensor, nn
 
 from lossbook.errors import refuse
 from lossbook.models.blocks import conv_block
-from lossbook.models.shapes import require_dropout, require_image, require_output, require_positive
+from lossbook.models.requirements import require_dropout, require_image, require_output, require_positive
 
-STRIDE = 2  # columns of the image a time step
+STRIDE = 2  # columns of the image per time step
 
 
 class CRNN(nn.Module):
-    """Convolutions over the line, until its height is one, then an LSTM in both directions.
+    """Convolutions until the height is one, then a bidirectional LSTM.
 
-    The output sees the convolutions' features beside the LSTM's: symbols are told apart by their looks
-    first, and only then by what follows what.
+    The output layer gets the features of the convolutions and of the LSTM: symbols are recognised mainly by their
+    shape, and only then by their context.
 
     Args:
         input_shape: (channels, height, width) of the image of a line, at least 4 pixels high; narrower lines are
             padded on the right.
         output_size: width K of the output of each time step; there is one step for every two columns.
-        output: ``sequence``; another kind is refused.
-        channels: of the three convolutions; a fourth, along the line, has those of the third.
+        output: must be ``sequence``.
+        channels: of the three convolutions; a fourth, along the line, has as many as the third.
         hidden: width of the LSTM in each direction.
-        dropout: probability of a value to be zeroed in training, after the third and the fourth convolution.
+        dropout: probability of zeroing a value in training, after the third and the fourth convolution.
 
     Raises:
-        UserError: the inputs are no images or too small, another output is needed, or a hyperparameter is out of range.
+        UserError: the inputs are not images or too small, another kind of output is needed, or a hyperparameter is
+            out of range.
     """
 
     def __init__(
@@ -49,9 +50,12 @@ class CRNN(nn.Module):
         require_positive("crnn", "hidden", hidden)
         require_dropout(dropout)
         if len(channels) != 3:
-            raise refuse(f"model.channels={list(channels)}", "The list has three widths.", "model.channels=[32,64,128]")
+            rule = "model.channels must be three widths."
+            raise refuse(f"model.channels={list(channels)}", rule, "model.channels=[32,64,128]")
         if height < 4 or width < STRIDE:
-            raise refuse("model=crnn", f"A line is at least 4 pixels high and 2 wide; here it is {height} x {width}.")
+            raise refuse(
+                "model=crnn", f"Lines must be at least 4 pixels high and 2 wide; these are {height} x {width}."
+            )
         self.features = nn.Sequential(
             conv_block(depth, channels[0], (2, STRIDE)),
             conv_block(channels[0], channels[1], (2, 1)),
@@ -66,11 +70,11 @@ class CRNN(nn.Module):
         self.head = nn.Linear(channels[2] + 2 * hidden, output_size)
 
     def forward(self, input: Tensor, input_lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Images of lines and how many columns each takes to the outputs of the time steps and their number.
+        """Map images of lines, and their widths, to the outputs of the time steps, and their numbers.
 
         Args:
             input: (N, C, H, W).
-            input_lengths: (N,) in 1..W, brought into that range where they are not; None: W for every line.
+            input_lengths: (N,) width of each line in columns, clamped to 1..W; None for W.
 
         Returns:
             (N, W // 2, K), and (N,) int64 in 1..W // 2.

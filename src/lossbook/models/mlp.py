@@ -1,4 +1,4 @@
-"""A multilayer perceptron, for records and, flattened, for images."""
+"""A multilayer perceptron for tables and, flattened, for images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from lossbook.models.shapes import require_dropout, require_output, require_positive
+from lossbook.models.requirements import require_dropout, require_output, require_positive
 
 
 class MLP(nn.Module):
@@ -16,14 +16,14 @@ class MLP(nn.Module):
     Args:
         input_shape: of one input; more than one dimension is flattened.
         output_size: width K of the output.
-        output: ``vector``; another kind is refused.
-        hidden: widths of the hidden layers; none gives a linear model.
-        batch_norm: after each hidden layer, before its ReLU.
-        dropout: probability of a hidden value to be zeroed in training; 0.5, for the few hundred records that it is
-            at home with are soon learnt by heart.
+        output: must be ``vector``.
+        hidden: widths of the hidden layers; an empty list gives a linear model.
+        batch_norm: whether there is batch norm after each hidden layer, before its ReLU.
+        dropout: probability of zeroing a hidden value in training; 0.5, since the default tables have only a few
+            hundred rows and are easily overfitted.
 
     Raises:
-        UserError: another output is needed, a width is below 1, or dropout lies outside [0, 1).
+        UserError: another kind of output is needed, a width is below 1, or dropout is outside [0, 1).
     """
 
     def __init__(
@@ -53,5 +53,5 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, *input_shape) to (N, K)."""
+        """Map inputs (N, *input_shape) to outputs (N, K)."""
         return self.layers(input)

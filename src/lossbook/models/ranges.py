@@ -1,4 +1,4 @@
-"""What each number of our networks may be: widths that a machine can hold. No torch."""
+"""The allowed range of each hyperparameter of the networks. Does not import torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small U-Net (Ronneberger, Fischer and Brox, 2015, https://arxiv.org/abs/1505.04597) for masks."""
+"""A small U-Net for masks (Ronneberger, Fischer and Brox, 2015, https://arxiv.org/abs/1505.04597)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from torch.nn.functional import pad
 
 from lossbook.errors import refuse
 from lossbook.models.blocks import conv_block
-from lossbook.models.shapes import require_image, require_output, require_positive
+from lossbook.models.requirements import require_image, require_output, require_positive
 
 
 class UNet(nn.Module):
-    """Convolutions on ever smaller images, and back up, each level beside what it was on the way down.
+    """Convolutions on ever smaller images, and back up, with skip connections at each level.
 
     Args:
         input_shape: (channels, height, width), of any size: sides are padded with zeros to a multiple of
             2 ** (levels - 1), and the output is cropped.
         output_size: width K of the output of each pixel.
-        output: ``dense``; another kind is refused.
-        channels: of each level, from the whole image down.
+        output: must be ``dense``.
+        channels: of each level, starting at full size.
 
     Raises:
-        UserError: the inputs are no images, another output is needed, a width is below 1, or there are far more levels
-            than the image can be halved.
+        UserError: the inputs are not images, another kind of output is needed, a width is below 1, or there are far
+            more levels than the image can be halved.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class UNet(nn.Module):
         require_output("unet", output, "dense")
         require_positive("unet", "channels", channels)
         multiple = 2 ** (len(channels) - 1)
-        if multiple > 4 * max(height, width):  # some padding is harmless, an image of nothing else costs memory alone
+        if multiple > 4 * max(height, width):  # some padding is harmless, but this much only costs memory
             raise refuse(
                 f"model.channels={list(channels)}",
-                f"Each of {len(channels)} levels halves the image: one of {height} x {width} would be padded to"
-                f" {multiple} x {multiple}.",
+                f"Each level but the first halves the image: with {len(channels)} levels, {height} x {width} would be"
+                f" padded to {multiple} x {multiple}.",
                 f"model.channels={list(channels[:3])}",
             )
         inputs = [depth, *channels[:-1]]
@@ -56,7 +56,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(channels[0], output_size, 1)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, K, H, W)."""
+        """Map images (N, C, H, W) to outputs (N, K, H, W)."""
         height, width = input.shape[-2:]
         multiple = 2 ** len(self.up)
         image = pad(input, (0, -width % multiple, 0, -height % multiple))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lossbook.data.positive import class_names
+from lossbook.data.positive_class import class_names
 from lossbook.targets.embeddings import Embedding
 from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, squash
 from lossbook.targets.kind import Batch, TargetKind, class_counts, most_frequent, refuse_at, refuse_type

@@ -15,7 +15,7 @@ from lossbook.data.aligning import aligned
 from lossbook.data.digests import content, overlaps
 from lossbook.data.fitted import FittedData
 from lossbook.data.module import DataModule
-from lossbook.data.positive import with_positive
+from lossbook.data.positive_class import with_positive
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Parts, parts_of, source_of
 from lossbook.errors import Problem, UserError, nearest, refuse, typed

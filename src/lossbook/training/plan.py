@@ -11,7 +11,7 @@ import lightning as L
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 from torch import Tensor
 
-from lossbook.data.positive import class_names
+from lossbook.data.positive_class import class_names
 from lossbook.errors import typed
 from lossbook.formatting import plural
 from lossbook.losses.objective import Objective

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lossbook.checkpoints.read import AtomicCheckpointIO, read
-from lossbook.data.loader import TensorLoader
-from lossbook.data.order import BatchOrder
+from lossbook.data.batch_order import BatchOrder
+from lossbook.data.tensor_loader import TensorLoader
 from lossbook.metrics.threshold import BestF1
 from lossbook.training.callbacks.averaged_weights import TRAINED, AveragedWeights, load_trained, statistics
 from lossbook.training.callbacks.checkpoints import Checkpoints

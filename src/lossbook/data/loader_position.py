@@ -1,4 +1,4 @@
-"""Where a loader stands, so that a run saved within an epoch goes on with the batch that comes next."""
+"""The position of a loader, so that a run saved within an epoch resumes with the next batch."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from torch.utils.data import SequentialSampler
 
-from lossbook.data.order import BatchOrder
+from lossbook.data.batch_order import BatchOrder
 from lossbook.errors import refuse
 
 
 class EpochReceiver(SequentialSampler):
-    """Takes the epoch that Lightning tells a loader's sampler, and passes it on.
+    """Receives the epoch from Lightning, which sets it on a loader's sampler, and passes it on.
 
-    No index is ever drawn from it. It is a ``SequentialSampler`` because ``overfit_batches`` looks for one.
+    No index is ever drawn from it. It is a ``SequentialSampler`` because ``overfit_batches`` requires one.
     """
 
     def __init__(self, position: Position) -> None:
@@ -25,10 +25,10 @@ class EpochReceiver(SequentialSampler):
 
 
 class Position:
-    """The epoch and the number of batches handed out in it.
+    """The epoch, and the number of batches yielded in it.
 
-    A state is saved and loaded by Lightning's fit loop. It is loaded before the loop tells the epoch; where the epoch
-    then is another (the state was saved after the last batch), the position has no meaning any more and is dropped.
+    Lightning's fit loop saves and loads its state. It loads it before it sets the epoch; if the epoch then differs
+    (the state was saved after the last batch), the position is obsolete and is dropped.
     """
 
     def __init__(self, order: BatchOrder) -> None:
@@ -44,10 +44,10 @@ class Position:
             self._loaded = None
 
     def start(self) -> int:
-        """The first batch to hand out, at the beginning of an iteration.
+        """Return the index of the first batch to yield, at the beginning of an iteration.
 
         Raises:
-            UserError: a loaded state belongs to other batches than these.
+            UserError: the loaded state does not belong to these batches.
         """
         loaded, self._loaded = self._loaded, None
         self.batches = 0
@@ -55,10 +55,10 @@ class Position:
             for name in ("samples", "batch_size", "seed", "world_size"):
                 if loaded[name] != getattr(self.order, name):
                     raise refuse(
-                        f"a checkpoint from within an epoch of {name} {loaded[name]}, going on with "
-                        f"{getattr(self.order, name)}",
-                        "The rest of the epoch is only known for the same data, batch size, seed and processes.",
-                        f"keep {name}={loaded[name]}, or start from a checkpoint of an epoch's end",
+                        f"a checkpoint saved within an epoch with {name}={loaded[name]}, resumed with "
+                        f"{name}={getattr(self.order, name)}",
+                        "Resuming within an epoch needs the same data, batch size, seed and number of processes.",
+                        f"keep {name}={loaded[name]}, or use a checkpoint from the end of an epoch",
                     )
             if not 0 <= loaded["batches"] <= (most := len(self.order.sizes())):
                 rule = f"An epoch has {most} batches."

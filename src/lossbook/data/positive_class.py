@@ -1,4 +1,4 @@
-"""Which of two classes counts as the positive one."""
+"""The positive one of two classes, which F1 refers to."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from lossbook.errors import nearest, refuse, typed
 
 
 def with_positive(schema: Schema, name: Any) -> Schema:
-    """The schema with the class of this name as the positive one; itself where None, and the last class is.
+    """Return the schema with the positive class set by name; unchanged for None, where the last class is positive.
 
     Args:
         schema: of the data.
-        name: ``data.positive_class`` as it stands in the config, where numbers and booleans are no texts.
+        name: ``data.positive_class`` from the config, where it may be parsed as a number or boolean.
 
     Raises:
-        UserError: there are not two classes, or none of this name.
+        UserError: there are not two classes, or none has this name.
     """
     if name is None:
         return schema
     given = f"data.positive_class={typed(name)}"
     if schema.target != "class" or schema.classes != 2:
         what = f"{schema.classes} classes" if schema.classes else f"targets of the kind '{schema.target}'"
-        rule = f"One of two classes may be the positive one; here are {what}, and it would have no effect."
+        rule = f"A positive class needs data with two classes; this data has {what}."
         raise refuse(given, rule, "leave it out")
     names = class_names(schema)
     index = next((i for i, known in enumerate(names) if known in (str(name), typed(name))), None)
@@ -35,5 +35,5 @@ def with_positive(schema: Schema, name: Any) -> Schema:
 
 
 def class_names(schema: Schema) -> tuple[str, ...]:
-    """A name for each class, its number where the data has none."""
+    """Return the names of the classes; their indices where the data has no names."""
     return schema.class_names or tuple(map(str, range(schema.classes or 0)))

@@ -1,4 +1,4 @@
-"""Which samples make up which batch: a pure function of the seed and the epoch."""
+"""The order of samples in batches, as a pure function of the seed and the epoch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch import Tensor
 class BatchOrder:
     """The batches of every epoch, for one of ``world_size`` processes.
 
-    Each sample is in exactly one batch of one process. All processes have as many batches, of sizes that differ by one
-    at most. A last batch of one sample joins the batch before, since batch statistics and pairs need two: a batch may
-    have one sample more than asked for (two among several processes).
+    Each sample is in exactly one batch of one process. All processes have the same number of batches, whose sizes
+    differ by at most one. A last batch of one sample is merged with the one before, since batch norm and pairs need
+    two: a batch may have one sample more than ``batch_size`` (two with several processes).
 
     Args:
         samples: in the part, at least ``world_size``.
-        batch_size: samples a batch and process, or ``all``.
-        shuffle: a new order each epoch, or 0, 1, 2, ...
+        batch_size: samples per batch and process, or ``all``.
+        shuffle: whether each epoch has a new order; otherwise 0, 1, 2, ...
         seed: of the order.
-        rank, world_size: this process among all.
+        rank, world_size: index of this process, and their number.
     """
 
     samples: int
@@ -33,7 +33,7 @@ class BatchOrder:
     world_size: int = 1
 
     def sizes(self) -> list[int]:
-        """The sizes of this process's batches."""
+        """Return the sizes of this process's batches."""
         least, most = self.samples // self.world_size, -(-self.samples // self.world_size)
         size = most if self.batch_size == "all" else min(int(self.batch_size), most)
         number = -(-most // size)
@@ -43,10 +43,10 @@ class BatchOrder:
         return [size] * (number - 1) + [own - size * (number - 1)]
 
     def indices(self, epoch: int) -> Tensor:
-        """The numbers of this process's samples in the order of the epoch, (n,) int64."""
+        """Return the indices of this process's samples in the order of the epoch, (n,) int64."""
         if not self.shuffle:
             return torch.arange(self.rank, self.samples, self.world_size)
-        # SeedSequence mixes, so that seed 1 in epoch 0 has nothing in common with seed 0 in epoch 1
+        # SeedSequence mixes the two, so that seed 1 in epoch 0 is unrelated to seed 0 in epoch 1
         state = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
         return torch.randperm(self.samples, generator=torch.Generator().manual_seed(state))[
             self.rank :: self.world_size

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.data.order import BatchOrder
+from lossbook.data.batch_order import BatchOrder
 
 
 @given(st.integers(1, 200), st.integers(1, 70) | st.just("all"), st.integers(1, 5), st.booleans())

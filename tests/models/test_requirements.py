@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lossbook.errors import UserError
-from lossbook.models.shapes import GIVES, require_image, require_output, require_positive
+from lossbook.models.requirements import GIVES, require_image, require_output, require_positive
 from lossbook.targets import KINDS
 
 

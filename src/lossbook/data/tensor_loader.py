@@ -1,4 +1,4 @@
-"""The loader for data in memory: a whole batch at a time, at next to no cost."""
+"""A loader for data in memory, which indexes whole batches at once."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lossbook.data.order import BatchOrder
-from lossbook.data.position import EpochReceiver, Position
+from lossbook.data.batch_order import BatchOrder
+from lossbook.data.loader_position import EpochReceiver, Position
 from lossbook.data.source import Columns
 
-CHUNK = 2**20  # bytes put in order at once, few enough for the cache; batches are views of it
+CHUNK = 2**20  # bytes gathered at once, few enough for the cache; batches are views of them
 
 
 class TensorLoader:
     """Batches of the rows of tensors.
 
-    Many batches' rows are gathered by one ``index_select`` and handed out as views, which costs a few microseconds a
-    batch; a batch may be kept, but not changed in place unless ``order.shuffle``.
+    The rows of many batches are gathered by one ``index_select``, and the batches are views of it, which takes a few
+    microseconds per batch. A batch may be kept, but must not be changed in place unless ``order.shuffle``.
 
     Args:
-        columns: key -> tensor with one row a sample, or a tuple of such; all on one device.
-        order: which rows make up which batch.
+        columns: key -> tensor with one row per sample, or a tuple of such tensors; all on one device.
+        order: of the rows in batches.
 
     Yields:
-        Dicts with these keys, and ``index`` (N,) int64, the numbers of the rows.
+        Dicts with these keys, and ``index`` (N,) int64, the indices of the rows.
     """
 
     batch_sampler = None  # Lightning looks for it
@@ -46,7 +46,7 @@ class TensorLoader:
         return len(self._sizes)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        # a generator: nothing happens before the first batch is asked for, when epoch and position are known
+        # a generator: nothing runs until the first batch is requested, when epoch and position are known
         start = self.position.start()
         order = self.order.indices(self.position.epoch)
         in_place = not self.order.shuffle and self.order.world_size == 1
@@ -66,11 +66,11 @@ class TensorLoader:
             yield self._sizes[first : first + batches]
 
     def state_dict(self) -> dict[str, Any]:
-        """Epoch and position, and what they are counted in."""
+        """Return the epoch, the position in it, and what both refer to."""
         return self.position.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where ``state`` was saved, once, and only if the epoch is still the same."""
+        """Continue from where ``state`` was saved, once, and only if the epoch is still the same."""
         self.position.load_state_dict(state)
 
 

@@ -1,4 +1,4 @@
-"""The real data files that scikit-learn ships, read without importing it (which takes about a second)."""
+"""Reading the datasets that scikit-learn ships, without importing it (which takes about a second)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _path(name: str) -> Path:
     path = Path(folders[0] if folders else "sklearn", "datasets", "data", name)
     if not path.is_file():
         raise refuse(
-            f"{name} is not there",
+            f"{name} is missing",
             "This data comes with the package scikit-learn.",
             "pip install --force-reinstall scikit-learn",
         )
@@ -26,23 +26,23 @@ def _path(name: str) -> Path:
 
 
 def read_digits() -> tuple[np.ndarray, np.ndarray]:
-    """1,797 handwritten digits: images (N, 8, 8) uint8 in 0..16, labels (N,) int64. Source: ``load_digits``."""
+    """Read 1,797 handwritten digits: images (N, 8, 8) uint8 in 0..16, labels (N,) int64; as ``load_digits``."""
     with gzip.open(_path("digits.csv.gz"), "rt") as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.float64).astype(np.int64)
     return table[:, :-1].reshape(-1, 8, 8).astype(np.uint8), table[:, -1]
 
 
 def read_breast_cancer() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """569 tumours: features (N, 30), labels (N,) int64, class names. Source: ``load_breast_cancer``."""
+    """Read 569 tumours: features (N, 30), labels (N,) int64, class names; as ``load_breast_cancer``."""
     with _path("breast_cancer.csv").open() as file:
         rows = csv.reader(file)
-        names = tuple(next(rows)[2:])  # after the numbers of samples and of features
+        names = tuple(next(rows)[2:])  # after the numbers of samples and features
         table = np.array([list(map(float, row)) for row in rows])
     return table[:, :-1], table[:, -1].astype(np.int64), names
 
 
 def read_diabetes() -> tuple[np.ndarray, np.ndarray]:
-    """442 patients: raw features (N, 10), progression after a year (N,). Source: ``load_diabetes(scaled=False)``."""
+    """Read 442 patients: raw features (N, 10), progression after a year (N,); as ``load_diabetes(scaled=False)``."""
     columns = []
     for name in ("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz"):
         with gzip.open(_path(name), "rt") as file:

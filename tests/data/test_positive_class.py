@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lossbook.data.positive import with_positive
+from lossbook.data.positive_class import with_positive
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
 
@@ -41,5 +41,5 @@ def test_a_name_that_there_is_not(given: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["class", "multilabel", "value"])
 def test_where_it_would_have_no_effect(kind: str) -> None:
-    with pytest.raises(UserError, match=r"no effect\.\n  Fix: leave it out"):
+    with pytest.raises(UserError, match=r"needs data with two classes.*\n  Fix: leave it out"):
         with_positive(Schema(kind, (3,), 8, classes=None if kind == "value" else 3), "ill")

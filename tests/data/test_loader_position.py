@@ -4,8 +4,8 @@ import pytest
 import torch
 from lightning.fabric.utilities.types import _Stateful
 
-from lossbook.data.loader import TensorLoader
-from lossbook.data.order import BatchOrder
+from lossbook.data.batch_order import BatchOrder
+from lossbook.data.tensor_loader import TensorLoader
 from lossbook.errors import UserError
 
 

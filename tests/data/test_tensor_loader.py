@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 
-from lossbook.data import loader
-from lossbook.data.loader import TensorLoader
-from lossbook.data.order import BatchOrder
+from lossbook.data import tensor_loader
+from lossbook.data.batch_order import BatchOrder
+from lossbook.data.tensor_loader import TensorLoader
 
 
 def columns(samples: int) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def columns(samples: int) -> dict[str, Any]:
 def test_batches_hold_the_rows_that_the_order_says(
     shuffle: bool, chunk: int, processes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, "CHUNK", chunk)
+    monkeypatch.setattr(tensor_loader, "CHUNK", chunk)
     order = BatchOrder(21, 4, shuffle, 5, 0, processes)
     batches = list(TensorLoader(columns(21), order))
     assert [len(batch["index"]) for batch in batches] == order.sizes()

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from lossbook.data import packaged
+from lossbook.data import sklearn_files
 from lossbook.errors import UserError
 
 
 def test_digits_equal_scikit_learns_own() -> None:
-    images, labels = packaged.read_digits()
+    images, labels = sklearn_files.read_digits()
     expected = datasets.load_digits()
     assert np.array_equal(images, expected.images)
     assert np.array_equal(labels, expected.target)
 
 
 def test_breast_cancer_equals_scikit_learns_own() -> None:
-    features, labels, names = packaged.read_breast_cancer()
+    features, labels, names = sklearn_files.read_breast_cancer()
     expected = datasets.load_breast_cancer()
     assert np.array_equal(features, expected.data)
     assert np.array_equal(labels, expected.target)
@@ -27,21 +27,20 @@ def test_breast_cancer_equals_scikit_learns_own() -> None:
 
 
 def test_diabetes_equals_scikit_learns_own() -> None:
-    features, progression = packaged.read_diabetes()
+    features, progression = sklearn_files.read_diabetes()
     expected = datasets.load_diabetes(scaled=False)
     assert np.array_equal(features, expected.data)
     assert np.array_equal(progression, expected.target)
 
 
 def test_scikit_learn_is_not_imported() -> None:
-    code = (
-        "import sys, lossbook.data.packaged as p; p.read_digits(); p.read_diabetes(); print('sklearn' in sys.modules)"
-    )
+    read = "import sys, lossbook.data.sklearn_files as files; files.read_digits(); files.read_diabetes()"
+    code = f"{read}; print('sklearn' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "False"
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packaged, "find_spec", lambda name: None)
+    monkeypatch.setattr(sklearn_files, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install --force-reinstall scikit-learn"):
-        packaged.read_digits()
+        sklearn_files.read_digits()

@@ -1,0 +1,86 @@
+"""Random cases of broken or unusual input, and which results are allowed: trained or refused."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TRAINED, REFUSED = ("trained",), ("refused",)
+EITHER = TRAINED + REFUSED
+
+
+@dataclass(frozen=True)
+class Case:
+    """A table, or a folder of tables, in a folder of its own.
+
+    Args:
+        kind: the faults, joined by ``+``.
+        folder: holds the files.
+        overrides: for ``lossbook.compose`` or the command line, without the quotes of the shell.
+        allowed: ``trained``, ``refused`` or both; anything else is a bug.
+    """
+
+    kind: str
+    folder: Path
+    overrides: list[str]
+    allowed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Try:
+    """A case with its own function to run.
+
+    Args:
+        kind: the faults, joined by ``+``.
+        script: ``evaluate`` or ``train``, which a user would run.
+        overrides: for ``lossbook.compose``.
+        allowed: as in ``Case``.
+        run: runs it in an empty folder; raises AssertionError if a metric is wrong.
+    """
+
+    kind: str
+    script: str
+    overrides: list[str]
+    allowed: tuple[str, ...]
+    run: Callable[[], None]
+
+
+def cases(
+    seed: int,
+    count: int,
+    folder: Path,
+    faults: Mapping[str, tuple[Callable[[Any, random.Random], object], tuple[str, ...], Any]],
+    start: Callable[[random.Random, Path, Any], Any],
+    fits: Callable[[Any, Any], bool],
+    write: Callable[[Any, Path], list[str]],
+) -> Iterator[Case]:
+    """Yield cases with their files written; no fault is repeated before all have been drawn, and a third has two.
+
+    Args:
+        seed: of all draws.
+        count: of cases.
+        folder: holds a folder for each case.
+        faults: name -> what spoils the input, what is allowed to happen, and the condition under which it applies.
+        start: makes sound input that meets a condition, in a folder.
+        fits: whether input meets a condition.
+        write: writes the input to a folder, and returns the overrides that read it.
+    """
+    r = random.Random(seed)
+    order: list[str] = []
+    for number in range(count):
+        order = order or r.sample(list(faults), len(faults))
+        kinds = [order.pop()]
+        _, allowed, condition = faults[kinds[0]]
+        where = folder / f"{number:05d}"
+        spoilt = start(r, where, condition)
+        if r.random() < 1 / 3:
+            kinds.insert(0, r.choice([kind for kind, (*_, other) in faults.items() if fits(spoilt, other)]))
+            allowed = EITHER  # one may undo the other
+        for kind in kinds:
+            with suppress(OSError, ValueError, IndexError, StopIteration):  # the first removed what this one changes
+                faults[kind][0](spoilt, r)
+        yield Case(" + ".join(kinds), where, write(spoilt, where), allowed)
