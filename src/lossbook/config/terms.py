@@ -13,6 +13,8 @@ from lossbook.errors import Problem, UserError, nearest, typed
 from lossbook.losses.contract import Contract
 from lossbook.losses.reading import read
 
+DEFAULT_TERMS = ("cross_entropy", "dice")
+
 
 def clear_replaced(config: Any, overrides: Sequence[Any]) -> None:
     """Empty the open mappings of a config that overrides of the command line replace as a whole.
@@ -37,7 +39,9 @@ def with_whole_terms(loss: Mapping[str, Any], options: Options) -> dict[str, Any
     Raises:
         UserError: a term that names no loss, or is neither a number nor a mapping.
     """
-    if not isinstance(loss.get("terms"), Mapping):
+    if loss["terms"] is None:
+        loss = {**loss, "terms": dict.fromkeys(DEFAULT_TERMS, 1.0)}
+    if not isinstance(loss["terms"], Mapping):
         return dict(loss)
     problems: list[Problem] = []
     terms: dict[str, Any] = {}
@@ -75,6 +79,7 @@ def contract_of(name: str, options: Options) -> Contract:
     Raises:
         UserError: it is wrong in itself.
     """
-    node = with_whole_terms(options.stated(f"loss/{name}")[0], options)
+    node = options.stated(f"loss/{name}")[0]
+    node = with_whole_terms(node, options) if "terms" in node else node
     plain: Any = OmegaConf.to_container(OmegaConf.create({"loss": node}), resolve=True)
     return read(name, plain["loss"])

@@ -71,12 +71,16 @@ def _places(count: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return corners
 
 
-def _load(seed: int, schema: Schema, target: Callable[[Scenes], Tensor]) -> Parts:
+LABELS = Schema("multilabel", (1, CANVAS, CANVAS), 0, classes=10, class_names=CLASS_NAMES)
+COUNT = Schema("count", (1, CANVAS, CANVAS), 0, width=1)
+
+
+def _load(seed: int, schema: Schema, **targets: Callable[[Scenes], Tensor]) -> Parts:
     source = handwriting(seed)
     parts = {}
     for part in PARTS:
         scenes = compose(source[part], SAMPLES[part], generator(seed, part))
-        parts[part] = {"input": as_input(scenes.levels), "target": target(scenes)}
+        parts[part] = {"input": as_input(scenes.levels), **{name: made(scenes) for name, made in targets.items()}}
     return described_parts(schema, parts)
 
 
@@ -87,8 +91,7 @@ class SceneLabels(Source):
     seed: int = 0
 
     def load(self) -> Parts:
-        schema = Schema("multilabel", (1, CANVAS, CANVAS), 0, classes=10, class_names=CLASS_NAMES)
-        return _load(self.seed, schema, _presence)
+        return _load(self.seed, LABELS, target=_presence)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class SceneCounts(Source):
     seed: int = 0
 
     def load(self) -> Parts:
-        return _load(self.seed, Schema("count", (1, CANVAS, CANVAS), 0, width=1), _number)
+        return _load(self.seed, COUNT, target=_number)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,18 @@ class SceneMasks(Source):
     def load(self) -> Parts:
         names = ("background", *CLASS_NAMES)
         schema = Schema("mask", (1, CANVAS, CANVAS), 0, classes=len(names), class_names=names)
-        return _load(self.seed, schema, lambda scenes: torch.from_numpy(scenes.mask))
+        return _load(self.seed, schema, target=lambda scenes: torch.from_numpy(scenes.mask))
+
+
+@dataclass(frozen=True)
+class SceneTargets(Source):
+    """Two targets by name: the ``labels`` of ``SceneLabels`` and the ``count`` of ``SceneCounts``."""
+
+    seed: int = 0
+
+    def load(self) -> Parts:
+        schema = Schema.of_several({"labels": LABELS, "count": COUNT})
+        return _load(self.seed, schema, labels=_presence, count=_number)
 
 
 def _presence(scenes: Scenes) -> Tensor:
