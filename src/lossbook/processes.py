@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 # what torchrun, Lightning, Slurm and LSF number their processes by; Lightning looks at the same ones in this order
@@ -24,6 +26,22 @@ def is_first() -> bool:
     if name in (None, "LOCAL_RANK") and int(next((os.environ[node] for node in _NODES if node in os.environ), "0")):
         return False
     return name is None or int(os.environ[name]) == 0
+
+
+@contextmanager
+def started_again_as(arguments: Sequence[str], script: str | None = None) -> Iterator[None]:
+    """Have Lightning start a run's other processes with these arguments: it repeats whatever ``sys.argv`` holds.
+
+    Args:
+        arguments: of the one run; those of a sweep would start the whole sweep again.
+        script: that is started; None: the one that runs.
+    """
+    before = sys.argv
+    sys.argv = [before[0] if script is None else script, *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 def leave_unwatched(trainer: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lossbook import compose
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.config.resume import restore, to_save
 from lossbook.errors import UserError
 

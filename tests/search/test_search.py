@@ -113,7 +113,7 @@ def test_ctrl_c_ends_with_what_there_is_and_how_to_go_on(search: Any, stand_in: 
     ("arguments", "says"),
     [
         (["search.pruner=medain"], "search.pruner=median"),
-        (["search.trials=0"], "from 1 on"),
+        (["search.trials=0"], "of at least 1"),
         (["search.timeout=soon"], "search.timeout=600"),
         (["search.trails=3"], "search.trials"),
         (["search.resume=nowhere"], "holds no search.json"),

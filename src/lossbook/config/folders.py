@@ -150,6 +150,11 @@ def missing(folder: Path) -> list[Path]:
     return [path for path in (folder, *folder.parents) if not path.exists()]
 
 
+def shown(folder: Path) -> Path:
+    """Return an absolute folder relative to the working folder, if it lies there."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
 def discard(folder: Path) -> None:
     """Removes a folder that holds nothing, or nothing but Hydra's note of the sweep; else leaves it as it is."""
     note = folder / _SWEEP_CONFIG

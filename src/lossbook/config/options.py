@@ -11,6 +11,7 @@ from typing import Any
 GROUPS = (
     "loss", "optim", "param_groups", "scheduler", "data", "model", "trainer", "logger", "callbacks", "experiment",
 )  # fmt: skip
+KEYS = (*GROUPS, "seed", "ckpt", "ckpt_lr", "choices", "overrides")  # at the top of a config, in their order
 
 _LISTS = ("logger", "callbacks")  # several options at once
 _ABSENT = object()

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from lossbook.checkpoints.file import another, require_file, require_whole
 from lossbook.config.arguments import parse
-from lossbook.config.check import check
-from lossbook.config.finish import composed, in_order, wrong_values
+from lossbook.config.compose import composed, in_order
+from lossbook.config.hydra_errors import in_words
+from lossbook.config.hydra_internals import apply_overrides, refuse_several_values
 from lossbook.config.options import GROUPS, Options, conf_folder, may_list
-from lossbook.config.plain import plain
+from lossbook.config.override_checks import value_problems
+from lossbook.config.resolve import plain
 from lossbook.config.structure import idle
 from lossbook.config.types import fits
-from lossbook.config.wording import word
 from lossbook.errors import Problem, UserError, refuse, typed
 from lossbook.trust import Trust
 
@@ -45,7 +46,6 @@ def resume(ckpt: str, overrides: Sequence[str], folders: Sequence[Path]) -> Dict
         config.ckpt = ckpt
         values = plain(config)
         Trust.of(values).check_names(values)  # all at once
-        check(values, Options(folders))
     return config
 
 
@@ -131,8 +131,6 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
     Raises:
         UserError: a key or option that does not exist, a value of another type, several values, an experiment.
     """
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra.types import RunMode
     from omegaconf import OmegaConf
 
     folders = list(folders or [conf_folder()])
@@ -145,9 +143,9 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
     choices = dict(values.get("choices") or {})
     # for the nearest key, an error is worded against the groups that the checkpoint was trained with
     context = [f"{group}={name}" for group, name in choices.items() if isinstance(name, str) and group != "experiment"]
-    try:
+    with in_words([*context, *overrides], folders):
         parsed = parse(overrides)
-        ConfigLoaderImpl.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell=True)
+        refuse_several_values(parsed)
         groups = [one for one in parsed if _is_group(one.key_or_group, options) and not isinstance(one.value(), dict)]
         if groups:
             fresh = OmegaConf.to_container(_afresh(groups, folders), resolve=False)
@@ -157,19 +155,12 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
         others = [one for one in parsed if one not in groups]
         values |= {"choices": choices, "overrides": [*(values.get("overrides") or []), *overrides]}
         config = in_order(values)
-        ConfigLoaderImpl._apply_overrides_to_config(others, config)
+        apply_overrides(others, config)
         _vouch(config, [*(values[one.key_or_group] for one in groups), *(_node(one) for one in others)], folders[1:])
-        wrong = list(wrong_values([one.input_line for one in others], choices, values, options))
+        wrong = list(value_problems([one.input_line for one in others], choices, values, options))
         wrong = wrong or _newly_idle(values, config)
         if wrong:
             raise UserError(*wrong)
-    except UserError:
-        raise
-    except Exception as error:
-        worded = word(error, [*context, *overrides], folders)
-        if worded is None:
-            raise
-        raise worded from error
     return config
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lossbook.config.keys import unknown
 from lossbook.data.schema import TARGET_KINDS
-from lossbook.errors import Problem, nearest, typed
+from lossbook.errors import Problem, typed
 
 RULE = "A value must have the type of its default (null takes any)"
 # What a key takes beside the type of its default: words, and a type.
@@ -87,46 +87,3 @@ def wrong_type(key: str, value: Any, default: Any) -> Problem:
     else:
         fix = f"give {kind}{words}, like {key}={typed(default)}"
     return Problem(f"{key}={typed(value)}", f"{RULE}; the default is {typed(default)}.", fix)
-
-
-def unknown(key: str, value: Any, known: Sequence[str]) -> Problem:
-    """The refusal of a key that does not exist, with the nearest of ``known``, or else all that stand beside it."""
-    near = nearest_key(key, known)
-    parent = key.rpartition(".")[0]
-    beside = [_last(other) for other in known if other.rpartition(".")[0] == parent and _last(other) != "_target_"]
-    if near:
-        fix = f"{near}={typed(value)}"
-    else:
-        fix = f"{parent} has {', '.join(beside)}" if parent and beside else "--cfg job prints all keys"
-    return Problem(f"{key}={typed(value)}", f"There is no key {key}.", fix)
-
-
-def nearest_key(key: str, known: Sequence[str]) -> str | None:
-    """The key that is most likely meant: of the same last name (``lr`` for ``optim.lr``), else spelt most alike."""
-    nodes = {other.rpartition(".")[0] for other in known}
-    known = [other for other in known if not (other in nodes and key.startswith(f"{other}."))]
-    last = _last(key)
-    same = [other for other in known if _last(other) == last and "." in other]
-    if same:
-        return nearest(key, same) or min(same, key=len)
-    siblings = [other for other in known if other.rpartition(".")[0] == key.rpartition(".")[0]]
-    for among, alike in ((siblings, 0.65), (known, 0.75)):
-        best = max(among, key=lambda other: _alike(last, _last(other)), default=None)  # the first of equals
-        if best is not None and _alike(last, _last(best)) >= alike:
-            return best
-    return None
-
-
-def _alike(name: str, other: str) -> float:
-    """How alike two names are, from 0 to 1.
-
-    A whole word of a longer name (``batch`` of ``batch_size``) is enough, as are all letters but one of two or three.
-    """
-    if len(name) == len(other) in (2, 3) and sum(map(str.__eq__, name, other)) == len(name) - 1:
-        return 0.7
-    within = len(name) > 3 and f"_{name}_" in f"_{other}_"
-    return max(SequenceMatcher(None, name, other).ratio(), 0.75 if within else 0.0)
-
-
-def _last(key: str) -> str:
-    return key.rpartition(".")[2]

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.config import command as scripts
-from lossbook.config.arguments import belongs_to_hydra, config_dir, split_ckpt, unquoted
+from lossbook.config.arguments import belongs_to_hydra, split_ckpt, unquoted
+from lossbook.config.flags import only_shows, read_flags
 from lossbook.config.folders import OUTPUTS, claim, discarding, missing, sweep_base
 from lossbook.config.options import Options, conf_folder
-from lossbook.config.own_keys import taken
+from lossbook.config.script_keys import taken
 from lossbook.errors import UserError, nearest, refuse
 from lossbook.exits import exit_code, stopped_by
 from lossbook.search.space import overrides
@@ -34,23 +35,23 @@ _FOLDER = "hydra.sweep.dir="
 
 
 def command() -> int:
-    """Runs the search that ``sys.argv`` asks for; the exit code.
+    """Run the search that ``sys.argv`` asks for, and return the exit code.
 
-    A mistake of the user's is printed in a few lines, without a traceback unless HYDRA_FULL_ERROR=1 asks for one.
+    A user's mistake is printed in a few lines, without a traceback unless HYDRA_FULL_ERROR=1 is set.
     """
     return exit_code(_command)
 
 
 def _command() -> int:
     if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)  # what one has written oneself is found there
+        sys.path.append(here)  # where the user's own code is found
     typed = list(sys.argv)
     try:
         how, others = taken(sys.argv[1:], OPTIONS)
         _check(how)
-        flags, given = scripts.read_flags(others)
-        if flags.help or flags.hydra_help or flags.shell_completion or flags.info or flags.cfg:
-            return _with_hydra(flags, others, given)
+        flags, given = read_flags(others)
+        if only_shows(flags):
+            return _show(flags, others, given)
         return _search(typed, how, flags, given)
     except UserError as error:
         if stopped_by(error) or os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -59,31 +60,32 @@ def _command() -> int:
         return 1
 
 
-def _with_hydra(flags: Namespace, others: list[str], given: list[str]) -> int:
-    """What needs no search: help, completion, the config that all trials share."""
+def _show(flags: Namespace, others: list[str], given: list[str]) -> int:
+    """Print what needs no search: help, completion, the config that all trials share."""
     fixed = given
     if flags.cfg:
         read = overrides(given, Options([conf_folder()]))
         fixed = [one.input_line for one in read if not one.is_sweep_override()]
-    sys.argv[1:] = [one for one in others if one not in given or one in fixed]
-    return scripts.command("search", lambda config, folder: None, own=OPTIONS)
+    arguments = [one for one in others if one not in given or one in fixed]
+    return scripts.command("search", lambda request: None, keys=OPTIONS, arguments=arguments)
 
 
 def _check(how: dict[str, Any]) -> None:
     for key, words in _WORDS.items():
         if how[key] not in words:
             near = nearest(str(how[key]), words) or words[0]
-            raise refuse(f"{key}={how[key]}", f"It is one of {', '.join(words)}.", f"{key}={near}")
+            raise refuse(f"{key}={how[key]}", f"{key} must be one of {', '.join(words)}.", f"{key}={near}")
     for key, least in _LEAST.items():
         if how[key] < least:
-            raise refuse(f"{key}={how[key]}", f"It is a whole number from {least} on.", f"{key}={OPTIONS[key]}")
+            rule = f"{key} must be a whole number of at least {least}."
+            raise refuse(f"{key}={how[key]}", rule, f"{key}={OPTIONS[key]}")
     text = how["search.timeout"]
     try:
         how["search.timeout"] = None if text in (None, "null") else float(text)
     except ValueError:
         how["search.timeout"] = -1.0
     if how["search.timeout"] is not None and not how["search.timeout"] > 0:
-        rule = "It counts the seconds after which a trial is ended."
+        rule = "search.timeout must be a number of seconds above 0."
         raise refuse(f"search.timeout={text}", rule, "search.timeout=600")
 
 
@@ -105,10 +107,7 @@ def _search(typed: Sequence[str], how: dict[str, Any], flags: Namespace, given: 
         raise refuse(
             about_hydra, "Hydra has no part in a search but to compose.", "hydra.sweep.dir=DIR names its folder"
         )
-    own = config_dir(typed)
-    folders = [conf_folder(), *([Path(own).absolute()] if own else [])]
-    if own and not folders[-1].is_dir():
-        raise refuse(f"--config-dir {own}", "There is no such folder.", "give the path of a folder with your options")
+    folders = [conf_folder(), *([Path(flags.config_dir).absolute()] if flags.config_dir else [])]
     if how["search.resume"] is not None:
         if where is not None:
             raise refuse(f"{_FOLDER}{where}", "A search that goes on has its folder.", "leave it out")

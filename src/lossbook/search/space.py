@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from lossbook.config.arguments import parse
+from lossbook.config.hydra_errors import in_words
 from lossbook.config.options import Options
-from lossbook.config.wording import word
 from lossbook.errors import refuse
 
 LOG_FROM = 100  # an interval of positive numbers whose ends are so many times apart is searched by its logarithm
@@ -128,15 +128,8 @@ def overrides(arguments: Sequence[str], options: Options) -> list[Any]:
     Raises:
         UserError: Hydra's grammar cannot read it.
     """
-    from hydra.errors import HydraException
-
-    try:
+    with in_words(arguments, options.folders):
         return parse(arguments)
-    except HydraException as error:
-        worded = word(error, arguments, options.folders)
-        if worded is None:
-            raise
-        raise worded from error
 
 
 def parameter(override: Any, default: Any, options: Options) -> Parameter:

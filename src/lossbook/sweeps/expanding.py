@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lossbook.config.hydra_internals import combinations
 from lossbook.config.options import Options
 from lossbook.config.sweep_keys import brings_a_sweep
 from lossbook.errors import refuse
@@ -27,7 +28,6 @@ def expanded(
     Raises:
         UserError: values without end, or none; a key in two spellings; several recipes that are sweeps themselves.
     """
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     parser = OverridesParser.create(config_loader=loader)
@@ -44,8 +44,7 @@ def expanded(
         if not one.is_discrete_sweep():
             rule = "A sweep runs every combination, and an interval has no end of values."
             raise refuse(str(one.input_line), rule, "scripts/search.py, or give the values: 1,2,3")
-        (values,) = BasicSweeper.split_arguments([one], None)
-        if not values:
+        if not (values := combinations([one])):
             raise refuse(
                 str(one.input_line), "There is no such option or value.", f"'{_key(one)}=glob(*)' has all options"
             )
@@ -53,8 +52,7 @@ def expanded(
             if brings_a_sweep([value], options):
                 rule = "Its own values would be left out: a recipe that is a sweep is run by itself."
                 raise refuse(value, rule, "one experiment at a time")
-    (jobs,) = BasicSweeper.split_arguments(overrides, None)
-    return [list(job) for job in jobs]
+    return combinations(overrides)
 
 
 def _key(override: Any) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 from lossbook.errors import Pruned, UserError
 from lossbook.orphans import end_with_parent
+from lossbook.processes import started_again_as
 from lossbook.sweeps.ledger import METRICS, OUTPUT, Ending, due, lock, record_failure, standing
 
 
@@ -91,7 +92,7 @@ def _run(
 ) -> tuple[Ending, bool]:
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-    from lossbook.config.finish import composed
+    from lossbook.config.compose import composed
     from lossbook.config.options import conf_folder
     from lossbook.config.resume import resume
     from lossbook.config.sweep_keys import alone
@@ -107,7 +108,7 @@ def _run(
     where = [conf_folder(), *map(Path, folders)]
     own = [f"ckpt={last}", *_vouched(overrides, where)] if goes_on else overrides
     arguments = [*(f"--config-dir={one}" for one in folders[:1]), *alone(own)]
-    with _output(folder / OUTPUT), _arguments([script, *arguments]):
+    with _output(folder / OUTPUT), started_again_as(arguments, script):
         print(f"$ {shlex.join(['python', script, *arguments])}", flush=True)
         several = False
         try:
@@ -132,15 +133,15 @@ def _run(
 @lru_cache(maxsize=1)
 def _reader(*folders: Path) -> Any:
     """For all jobs of a sweep: what their options say is read once."""
-    from lossbook.config.hydras import reader
+    from lossbook.config.hydra_internals import reader
 
     return reader(folders)
 
 
 def _vouched(overrides: list[str], folders: list[Path]) -> list[str]:
     """The user's word for what the job's own arguments name, and its checkpoint therefore does as well."""
-    from lossbook.config.finish import composed
-    from lossbook.config.plain import plain
+    from lossbook.config.compose import composed
+    from lossbook.config.resolve import plain
     from lossbook.trust import Trust
 
     names: list[str] = []
@@ -204,16 +205,6 @@ def _output(file: Path) -> Iterator[None]:
         for number, descriptor in enumerate(kept, start=1):
             os.dup2(descriptor, number)
             os.close(descriptor)
-
-
-@contextmanager
-def _arguments(ours: list[str]) -> Iterator[None]:
-    """Whoever starts the script again for a job's other processes starts that job, and not the sweep."""
-    before, sys.argv = sys.argv, ours
-    try:
-        yield
-    finally:
-        sys.argv = before
 
 
 def _send(answers: int, message: Mapping[str, Any]) -> None:

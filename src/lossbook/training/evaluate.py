@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.options import Options
+from lossbook.config.resolve import plain
 from lossbook.config.resume import whose_config
 from lossbook.errors import Problem, UserError, refuse
 
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 MAY_CHANGE = ("data", "seed", "trust", "trainer", "model.weights")  # the checkpoint's weights replace the last
 
 
-def evaluate(config: DictConfig) -> dict[str, float]:
+def evaluate(config: DictConfig, options: Options | None = None) -> dict[str, float]:
     """Test the weights of ``config.ckpt``; nothing is written.
 
     Args:
         config: as ``lossbook.compose("ckpt=PATH", ...)`` gives it.
+        options: that could have been chosen, for errors; those of our ``conf`` if None.
 
     Returns:
         The figures of the test part by tag.
@@ -42,7 +44,8 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     checkpoint = read(values["ckpt"])
     on_top = values["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :]
     _refuse_without_effect(on_top, values["data"].get("views", 1))
-    contract = check(values, trains=False)
+    with whose_config(values["ckpt"]):
+        contract = check(values, options, trains=False)
 
     from lossbook.training.assemble import assemble
     from lossbook.training.checkpoint_fits import load_weights

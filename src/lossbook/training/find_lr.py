@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from lossbook.config.check import check
 from lossbook.config.folders import OUTPUTS, claim, run_base
-from lossbook.config.plain import plain
+from lossbook.config.options import Options
+from lossbook.config.resolve import plain
 from lossbook.errors import Problem, UserError
 from lossbook.optim.capabilities import capability
 from lossbook.optim.checks import one_process
@@ -26,7 +27,11 @@ OPTIONS: dict[str, Any] = {"find.min": 1e-7, "find.max": 10.0, "find.steps": 200
 
 
 def find_lr(
-    config: DictConfig, folder: Path | None, options: Mapping[str, Any], config_dir: str | None = None
+    config: DictConfig,
+    folder: Path | None,
+    keys: Mapping[str, Any],
+    config_dir: str | None = None,
+    options: Options | None = None,
 ) -> dict[str, float]:
     """Train a few steps with a learning rate that grows, draw the loss against it, and suggest one to train with.
 
@@ -35,8 +40,9 @@ def find_lr(
     Args:
         config: as ``lossbook.compose`` gives it; its schedule has no part in the test.
         folder: for the files; ``outputs/find_lr/<loss>-<optim>/<date>_<time>`` is claimed where None.
-        options: values of ``OPTIONS``.
+        keys: values of ``OPTIONS``.
         config_dir: the user's own options, for the command that is printed.
+        options: that could have been chosen, for errors; those of our ``conf`` if None.
 
     Returns:
         ``lr``, the suggested learning rate; nothing where the loss never fell.
@@ -46,7 +52,7 @@ def find_lr(
             at once.
     """
     values = plain(config)
-    contract = check(values)
+    contract = check(values, options)
     problems = list(_problems(values))
     if problems:
         raise UserError(*problems)
@@ -56,7 +62,7 @@ def find_lr(
     from lossbook.training.assemble import assemble
     from lossbook.trust import Trust
 
-    over = Range(options["find.min"], options["find.max"], options["find.steps"])
+    over = Range(keys["find.min"], keys["find.max"], keys["find.steps"])
     assembly = assemble({**values, "scheduler": {"_target_": None}}, contract, Trust.of(values))
     curve = measure(values, assembly, over)
     choices = values["choices"]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from lossbook.config.check import check
 from lossbook.config.folders import claimed, discarding, going_on, missing, run_base
-from lossbook.config.plain import plain
+from lossbook.config.options import Options
+from lossbook.config.resolve import plain
 from lossbook.config.resume import to_save, whose_config
 from lossbook.errors import Pruned, UserError, refuse
 from lossbook.files import unwritten
@@ -32,6 +33,7 @@ def train(
     *,
     name: str | None = None,
     callbacks: Sequence[Callback] = (),
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """Train, test the best checkpoint, and write everything into the run's folder.
 
@@ -43,6 +45,7 @@ def train(
         name: what TensorBoard shows as the run's name (``loss=mse,seed=0``): of a folder within the run's that holds
             the event files. What no folder can be called is replaced.
         callbacks: of Lightning's, beside those of the config.
+        options: that could have been chosen, for errors; those of our ``conf`` if None.
 
     Returns:
         The final figures by tag (``val/acc``, ``test/loss``, ...): those of validation at the best epoch, and those of
@@ -54,7 +57,7 @@ def train(
         Pruned: a callback has raised it; ``metrics.json`` holds the best figures so far.
     """
     with ExitStack() as kept:
-        return _train(config, folder, name, callbacks, kept)
+        return _train(config, folder, name, callbacks, options, kept)
 
 
 def _train(
@@ -62,13 +65,15 @@ def _train(
     folder: str | Path | None,
     name: str | None,
     callbacks: Sequence[Callback],
+    options: Options | None,
     kept: ExitStack,
 ) -> dict[str, Any]:
     """``train``, which keeps the run's folder from other processes until ``kept`` is closed."""
     if not is_first():
         end_with_parent()
     values = plain(config)
-    contract = check(values)
+    with whose_config(values["ckpt"]):
+        contract = check(values, options)
 
     # torch takes seconds to import: a refused config need not wait for it
     from lightning.pytorch.utilities.exceptions import SIGTERMException

@@ -1,101 +1,18 @@
-"""What Hydra composed, finished: choices and overrides are noted, and what it does not check is checked."""
+"""What Hydra does not check of a command line: types of values, keys of an experiment, groups that are missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lossbook.config.arguments import belongs_to_hydra, parse
-from lossbook.config.hydras import Composes, with_hydra
-from lossbook.config.options import GROUPS, Options, may_list
-from lossbook.config.structure import idle
-from lossbook.config.types import problems, unknown
-from lossbook.errors import Problem, UserError, refuse
-from lossbook.renamed import use_current_names
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-KEYS = (*GROUPS, "seed", "ckpt", "ckpt_lr", "choices", "overrides")
+from lossbook.config.arguments import parse
+from lossbook.config.keys import unknown
+from lossbook.config.options import GROUPS, KEYS, Options, may_list
+from lossbook.config.types import problems
+from lossbook.errors import Problem
 
 
-def composed(overrides: Sequence[str], folders: Sequence[Path], composes: Composes | None = None) -> DictConfig:
-    """The finished config of these overrides.
-
-    Args:
-        overrides: arguments of the command line.
-        folders: our ``conf`` and those that are searched after it.
-        composes: their ``reader``, which then is not made afresh.
-    """
-    from lossbook.config.wording import word
-
-    about_hydra = next(filter(belongs_to_hydra, overrides), None)
-    if about_hydra is not None:
-        raise refuse(about_hydra, "Hydra runs the scripts, and has no part in composing for Python.", "leave it out")
-    try:
-        config, choices = composes(overrides) if composes else with_hydra(overrides, folders)
-    except Exception as error:
-        worded = word(error, overrides, folders)
-        if worded is None:
-            raise
-        raise worded from error
-    return finish(config, choices, overrides, folders)
-
-
-def finish(
-    config: DictConfig | Mapping[Any, Any],
-    choices: Mapping[str, Any],
-    overrides: Sequence[str],
-    folders: Sequence[Path],
-) -> DictConfig:
-    """Adds ``choices`` and ``overrides`` to what Hydra composed, and checks what Hydra does not.
-
-    Hydra lets pass a value of any type, and in an experiment any key; both are held against the defaults that the
-    options' own files state.
-
-    Args:
-        config: composed by Hydra; it is used up, but where it is given as plain containers.
-        choices: the option of each group, as Hydra notes them.
-        overrides: the arguments that were given.
-        folders: our ``conf`` and those that are searched after it.
-    """
-    from omegaconf import DictConfig, OmegaConf
-
-    whole: Any = OmegaConf.to_container(config, resolve=False) if isinstance(config, DictConfig) else config
-    values = {key: value for key, value in whole.items() if key != "hydra"}
-    use_current_names(config, values)
-    if config is not whole:
-        use_current_names(whole, values)
-    nodes = {key: config._get_node(key) for key in values} if isinstance(config, DictConfig) else values
-    options = Options(folders)
-    chosen = {group: choices.get(group) for group in GROUPS if group in values or group == "experiment"}
-    lists = {one.key_or_group: one.value() for one in parse(overrides) if isinstance(one.value(), list)}
-    for group in chosen.keys() - choices.keys():  # chosen by a list, which Hydra does not note
-        chosen[group] = lists.get(group, list(values.get(group) or []))
-    found = list(_experiment(chosen, values, options)) or list(_groups(overrides, values, options))
-    found = found or list(wrong_values(overrides, chosen, values, options)) or list(idle(values))
-    if found:
-        raise UserError(*dict.fromkeys(found))
-    return in_order(nodes | {"experiment": chosen["experiment"], "choices": chosen, "overrides": list(overrides)})
-
-
-def in_order(values: Mapping[Any, Any]) -> DictConfig:
-    """A config of these values, whose keys stand in the usual order and cannot be misspelt."""
-    from omegaconf import OmegaConf, flag_override
-
-    # an interpolation on the command line is resolved where its value stands, and is a text here
-    values = {**values, "overrides": [override.replace("${", r"\${") for override in values.get("overrides") or []]}
-    order = [*(key for key in KEYS if key in values), *(key for key in values if key not in KEYS)]
-    config = OmegaConf.create({})
-    with flag_override(config, "no_deepcopy_set_nodes", True):  # nodes of Hydra's become this config's
-        for key in order:
-            config[key] = values[key]
-    OmegaConf.set_struct(config, True)
-    return config
-
-
-def _groups(overrides: Sequence[str], values: Mapping[Any, Any], options: Options) -> Iterator[Problem]:
+def group_problems(overrides: Sequence[str], values: Mapping[Any, Any], options: Options) -> Iterator[Problem]:
     """What is wrong at the top: groups that are left out or chosen twice, keys that nothing reads."""
     for override in parse(overrides):
         group = override.key_or_group
@@ -112,7 +29,7 @@ def _groups(overrides: Sequence[str], values: Mapping[Any, Any], options: Option
             yield Problem(problem.given, f"{problem.rule[:-1]}, so it would have no effect.", problem.fix)
 
 
-def _experiment(choices: Mapping[str, Any], values: Mapping[Any, Any], options: Options) -> Iterator[Problem]:
+def experiment_problems(choices: Mapping[str, Any], values: Mapping[Any, Any], options: Options) -> Iterator[Problem]:
     """What is wrong with the experiment's file: its head line, its keys, its types."""
     name = choices.get("experiment")
     if name is None:
@@ -126,7 +43,7 @@ def _experiment(choices: Mapping[str, Any], values: Mapping[Any, Any], options: 
         yield Problem(f"{problem.given} in experiment/{name}.yaml", problem.rule, problem.fix)
 
 
-def wrong_values(
+def value_problems(
     overrides: Sequence[str], choices: Mapping[str, Any], values: Mapping[Any, Any], options: Options
 ) -> Iterator[Problem]:
     """What is wrong with the values on the command line: types alone, for Hydra refuses keys that do not exist.

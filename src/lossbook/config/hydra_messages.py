@@ -1,138 +1,37 @@
-"""Hydra's errors in our words: what was given, the rule, the fix with the nearest name that exists."""
+"""The texts of Hydra's and OmegaConf's errors, and the user's mistake behind each.
+
+Hydra raises one class for many mistakes, so that only the text tells them apart.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Callable, Sequence
-from difflib import SequenceMatcher
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from lossbook.config.arguments import belongs_to_hydra, parse
-from lossbook.config.grammar import unread
+from lossbook.config.keys import dotted_keys, nearest_key, unknown
+from lossbook.config.missing_option import misnamed, missing_option
 from lossbook.config.options import GROUPS, Options, may_list
-from lossbook.config.types import nearest_key, unknown, wrong_type
-from lossbook.errors import UserError, nearest, refuse, typed
-
-_LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of packages that the base installation leaves out
+from lossbook.config.types import wrong_type
+from lossbook.errors import UserError, nearest, refuse
 
 
-def word(error: Exception, arguments: Sequence[str], folders: Sequence[Path]) -> UserError | None:
-    """The user's mistake behind an error of Hydra's or OmegaConf's, None where it is not one of theirs.
-
-    Args:
-        error: as it was raised while the config was composed or resolved.
-        arguments: the overrides of the command line.
-        folders: where options are looked for, our ``conf`` first.
-    """
-    import yaml
-    from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-    from omegaconf.errors import OmegaConfBaseException
-
-    options = Options(folders)
-    reason: BaseException | None = error
-    while reason is not None:  # OmegaConf wraps what a resolver raises
-        if isinstance(reason, UserError):
-            return reason
-        reason = reason.__cause__ or reason.__context__
-    if isinstance(error, OverrideParseException):
-        return unread(error.override, arguments, options)
-    if isinstance(error, MissingConfigException):
-        return _option(error, arguments, options)
-    if isinstance(error, yaml.MarkedYAMLError):
-        return _yaml(error)
-    if isinstance(error, OSError) and error.filename:
-        given = next((one for one in arguments if one.startswith(("hydra.run.dir=", "hydra.sweep.dir="))), "")
-        rule = f"{error.filename} cannot be made or read: {error.strerror}."
-        return refuse(given or str(error.filename), rule, "give a folder where you may write" if given else "")
-    if isinstance(error, (TypeError, ValueError)) and (worded := _misplaced(arguments, options)):
-        return worded
-    if isinstance(error, (HydraException, OmegaConfBaseException, ValueError)):
-        return _message(error, arguments, options)
-    return None
+def file_in_error(error: Exception) -> str | None:
+    """Return the option's file in whose defaults an error of Hydra's occurred; None if it is the command line."""
+    found = re.match(r"In '(?!train')([^']+)'", str(error))
+    return found[1] if found else None
 
 
-def _misplaced(arguments: Sequence[str], options: Options) -> UserError | None:
-    """A list of lists for a group, or a key below a list, over which Hydra stumbles."""
-    for override in parse(arguments):
-        key, value = override.key_or_group, override.value()
-        if options.has_group(key):
-            if isinstance(value, list) and not all(isinstance(one, str) for one in value):
-                there = options.names(key)
-                rule = f"{key} takes the name of an option: {', '.join(there)}."
-                return refuse(override.input_line, rule, f"{key}={there[0]}")
-            continue
-        node: Any = values_of_groups(arguments, options)
-        parent, _, name = key.rpartition(".")
-        for part in parent.split("."):
-            node = node.get(part) if isinstance(node, dict) else None
-        if isinstance(node, list):
-            rule = f"{parent} is a list, which is given as a whole, and has no key {name}."
-            return refuse(override.input_line, rule, f"{parent}={typed(node)}")
-    return None
+def missing_interpolation(error: Exception) -> tuple[str, str | None]:
+    """Return the first line of OmegaConf's error about an interpolation, and the key that was not found."""
+    line = str(error).partition("\n")[0]
+    found = re.match(r"Interpolation key '([^']*)'", line)
+    return line, found[1] if found else None
 
 
-def _option(error: Any, arguments: Sequence[str], options: Options) -> UserError:
-    """An option that no folder holds."""
-    group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    while "/" in group and not options.has_group(group) and not group.startswith("hydra/"):
-        group, _, more = group.rpartition("/")
-        name = f"{more}/{name}"
-    if not group:
-        return refuse(f"--config-name {name}", "There is no such file of defaults.", "leave --config-name out")
-    given = f"{group}={name}"
-    where = re.match(r"In '(?!train')([^']+)'", str(error))
-    if where and given not in arguments:
-        given += f" in {where[1]}.yaml"
-    if any((folder / group / f"{name}.yml").is_file() for folder in options.folders):
-        return _misnamed(given, name)
-    if group == "model" and (arch := _architecture(name, options.names(group))):
-        rule = f"There is no model {name}. model=torchvision takes the architectures of torchvision's."
-        return refuse(given, rule, f"model=torchvision model.arch={arch}")
-    there = sorted({*(error.options or []), *options.names(group)})
-    near = nearest(name, there)
-    fix = f"{group}={near}" if near else f"{group}=NAME, one of these" if there else "--help shows what there is"
-    if group == "hydra/launcher" and name in _LAUNCHERS:
-        fix = "pip install -e '.[sweep]', which brings it"
-    said = f"There is no {group} {name}." if name else f"{group} takes the name of an option."
-    return refuse(given, f"{said} There are: {_listed(there, name if near else '')}.", fix)
-
-
-def _architecture(name: str, models: Sequence[str]) -> str | None:
-    """The network of torchvision's that a name means, spelt most like it, unless one of our models is."""
-    found = nearest(name.lower().replace("-", "_"), [*models, *architectures()])
-    return found if found in architectures() else None
-
-
-@lru_cache(maxsize=1)
-def architectures() -> tuple[str, ...]:
-    """The names of torchvision's classification networks, read off its files: importing it takes seconds."""
-    spec = importlib.util.find_spec("torchvision")
-    folders = [Path(place) / "models" for place in (spec.submodule_search_locations or ())] if spec else []
-    registered = r"^@register_model\(\)\n(?:@.*\n)*def (\w+)"
-    texts = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.py"))]
-    return tuple(name for text in texts for name in re.findall(registered, text, re.MULTILINE))
-
-
-def _listed(names: Sequence[str], meant: str) -> str:
-    """All names; of many, where one is meant, those that are spelt most like it."""
-    if not meant or len(names) <= 8:
-        return ", ".join(names)
-    alike = sorted(names, key=lambda name: -SequenceMatcher(None, meant, name).ratio())
-    return f"{', '.join(alike[:5])}, ... ({len(names)} in all: --help)"
-
-
-def _yaml(error: Any) -> UserError:
-    mark = error.problem_mark or error.context_mark
-    place = f"{mark.name}, line {mark.line + 1}" if mark else "a YAML file"
-    rule = f"This is not YAML: {error.problem or error.context}."
-    return refuse(place, rule, "check indentation, colons and brackets")
-
-
-def _message(error: Exception, arguments: Sequence[str], options: Options) -> UserError | None:
-    """Errors that only their text tells apart."""
+def from_message(error: Exception, arguments: Sequence[str], options: Options) -> UserError | None:
+    """Return the user's mistake behind an error that only its text tells from others, None if it need not be one."""
     message = str(error) or str(error.__cause__ or "")
     for pattern, worded in _PATTERNS:
         found = re.search(pattern, message, re.DOTALL)
@@ -176,7 +75,7 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
     given = next((one for one in arguments if one.lstrip("+~").startswith((f"{found[1]}=", f"{found[1]}@"))), found[1])
     inner = getattr(error.__cause__, "full_key", None)
     key = inner if inner and inner.startswith(f"{found[1]}.") else found[1]
-    ours = [*flat(values_of_groups(arguments, options)), "experiment"]
+    ours = [*dotted_keys(values_of_groups(arguments, options)), "experiment"]
     known = _hydra_keys(arguments) if belongs_to_hydra(key) else ours
     problem = unknown(key, given.partition("=")[2] if key == found[1] else "...", known)
     near = nearest_key(key.partition("@")[0], known)
@@ -202,20 +101,20 @@ def _hydra_keys(arguments: Sequence[str]) -> list[str]:
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
-    known = [f"hydra.{key}" for key in flat(OmegaConf.to_container(OmegaConf.structured(HydraConf)))]
+    known = [f"hydra.{key}" for key in dotted_keys(OmegaConf.to_container(OmegaConf.structured(HydraConf)))]
     name = next((one.partition("=")[2] for one in arguments if one.startswith("hydra/launcher=")), "basic")
     try:
         launcher = ConfigStore.instance().load(f"hydra/launcher/{name}.yaml").node
     except Exception:  # a file of the user's own
         return known
-    return [*known, *flat(OmegaConf.to_container(launcher), "hydra.launcher.")]
+    return [*known, *dotted_keys(OmegaConf.to_container(launcher), "hydra.launcher.")]
 
 
 def values_of_groups(arguments: Sequence[str], options: Options) -> dict[Any, Any]:
     """The config that the arguments' groups give, the values on the command line left out."""
     from omegaconf import OmegaConf
 
-    from lossbook.config.hydras import with_hydra
+    from lossbook.config.hydra_internals import with_hydra
 
     chosen = [
         override.input_line
@@ -229,14 +128,6 @@ def values_of_groups(arguments: Sequence[str], options: Options) -> dict[Any, An
             continue
         return {key: value for key, value in values.items() if key != "hydra"}
     return {}
-
-
-def flat(node: Any, prefix: str = "") -> list[str]:
-    """The dotted keys of nested mappings, those of the mappings themselves included."""
-    if not isinstance(node, dict):
-        return []
-    keys = [f"{prefix}{key}" for key in node]
-    return [*keys, *(inner for key, value in node.items() for inner in flat(value, f"{prefix}{key}."))]
 
 
 def _merge(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
@@ -258,7 +149,7 @@ def _added(found: re.Match[str], error: Exception, arguments: Sequence[str], opt
 
 
 def _deleted(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
-    near = nearest_key(found[1], flat(values_of_groups(arguments, options)))
+    near = nearest_key(found[1], dotted_keys(values_of_groups(arguments, options)))
     return refuse(f"~{found[1]}", f"There is no key {found[1]} to take out.", f"~{near}" if near else "leave it out")
 
 
@@ -300,10 +191,6 @@ def _twice(found: re.Match[str], error: Exception, arguments: Sequence[str], opt
     return refuse(f"{group}: {found[2]}", f"The group {group} is chosen already; an option may only override it.", fix)
 
 
-def _folder(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
-    return refuse(f"--config-dir {found[1]}", "There is no such folder.", "give the path of a folder with your options")
-
-
 def _yml(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
     """From Hydra 1.4 on, a file in .yml fails what lists its group, as the answer to a misspelt option does."""
     from hydra.errors import MissingConfigException
@@ -311,13 +198,9 @@ def _yml(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
     for one in parse(arguments):
         group, name = one.key_or_group, one.value()
         if isinstance(name, str) and options.has_group(group) and name not in options.names(group):
-            return _option(MissingConfigException("", f"{group}/{name}"), arguments, options)
+            return missing_option(MissingConfigException("", f"{group}/{name}"), None, arguments, options)
     file = next(path for group in GROUPS for folder in options.folders for path in (folder / group).rglob("*.yml"))
-    return _misnamed(str(file), file.stem)
-
-
-def _misnamed(given: str, name: str) -> UserError:
-    return refuse(given, "A file of options ends in .yaml.", f"rename {name}.yml to {name}.yaml")
+    return misnamed(str(file), file.stem)
 
 
 _PATTERNS: list[tuple[str, _Worded]] = [
@@ -335,5 +218,4 @@ _PATTERNS: list[tuple[str, _Worded]] = [
     (r"Override (\S+) looks like a config group override, but config group '([^']*)'", _no_group),
     (r"Interpolation key '([^']*)' not found", _interpolation),
     (r"Multiple values for ([^.\n]*)\. To override a value use 'override [^:]*: ([^']*)'", _twice),
-    (r"Additional config directory '([^']*)' not found", _folder),
 ]

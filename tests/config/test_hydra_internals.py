@@ -8,7 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.version import VersionBase
 from omegaconf import OmegaConf
 
-from lossbook.config.hydras import reader, register, with_hydra
+from lossbook.config.hydra_internals import reader, register, with_hydra
 from lossbook.config.options import conf_folder
 
 

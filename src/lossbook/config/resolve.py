@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from lossbook.config.types import nearest_key
-from lossbook.config.wording import flat
+from lossbook.config.hydra_messages import missing_interpolation
+from lossbook.config.keys import dotted_keys, nearest_key
 from lossbook.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _unresolved(config: DictConfig, values: Any) -> Iterator[Problem]:
         try:
             OmegaConf.select(config, key, throw_on_missing=True)
         except OmegaConfBaseException as error:
-            rule = str(error).partition("\n")[0]
-            near = nearest_key(rule.split("'")[1], flat(values)) if rule.startswith("Interpolation key '") else None
+            rule, missing = missing_interpolation(error)
+            near = nearest_key(missing, dotted_keys(values)) if missing else None
             fix = f"${{{near}}}" if near else "a key is given in full, from the top, such as ${data.seed}"
             yield Problem(f"{key}={value}", rule.rstrip(".") + ".", fix)
