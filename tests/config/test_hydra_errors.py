@@ -93,7 +93,7 @@ def test_a_group_takes_a_name(given: str):
 def test_brackets_that_the_shell_took_apart_are_put_together():
     assert refusal("logger=[tensorboard,", "csv]") == (
         "logger=[tensorboard,",
-        "Brackets must close, within one argument: the shell splits at blanks.",
+        "Brackets must be closed within one argument; the shell splits arguments at blanks.",
         "'logger=[tensorboard,csv]'",
     )
 

@@ -59,8 +59,7 @@ class LossbookSweeper(Sweeper):
         from lossbook.sweeps.unheeded import refuse_unheeded
 
         if self.on_error not in ("continue", "stop"):
-            rule = "on_error must be 'continue' or 'stop'."
-            raise refuse(f"hydra.sweeper.on_error={self.on_error}", rule, "sweep.on_error=stop")
+            raise refuse(f"hydra.sweeper.on_error={self.on_error}", "It is continue or stop.", "sweep.on_error=stop")
         refuse_unheeded(self.command[1:], self.hydra)
         launch = self._launch_here if self._workers else self._launch_elsewhere
         if self.resume is None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.config.arguments import parse
-from lossbook.config.grammar import unread
 from lossbook.config.hydra_messages import file_in_error, from_message, values_of_groups
 from lossbook.config.missing_option import missing_option
 from lossbook.config.options import Options
+from lossbook.config.syntax_errors import syntax_error
 from lossbook.errors import UserError, refuse, typed
 
 
@@ -53,7 +53,7 @@ def user_error(error: Exception, arguments: Sequence[str], folders: Sequence[Pat
             return reason
         reason = reason.__cause__ or reason.__context__
     if isinstance(error, OverrideParseException):
-        return unread(error.override, arguments, options)
+        return syntax_error(error.override, arguments, options)
     if isinstance(error, MissingConfigException):
         return missing_option(error, file_in_error(error), arguments, options)
     if isinstance(error, yaml.MarkedYAMLError):

@@ -44,14 +44,14 @@ def from_message(error: Exception, arguments: Sequence[str], options: Options) -
 
 
 _SYNONYMS = {"trainer.fast_dev_run": "trainer=one_batch"}
-_LEFT_OUT = ("loss.activation", "loss.inputs", "loss.mean_over")  # what any loss takes, and has a default
+_LEFT_OUT = ("loss.activation", "loss.inputs", "loss.mean_over")  # every loss takes these, and they have defaults
 _Worded = Callable[["re.Match[str]", Exception, Sequence[str], Options], "UserError | None"]
 
 
 def _sweep(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
     given = found[1]
     key, _, value = given.partition("=")
-    rule = "Several values are a sweep, which needs -m."
+    rule = "Several values need a sweep (-m)."
     listed = f", or '{key}=[{value}]' for a list" if "(" not in value and may_list(key) else ""
     return refuse(given, rule, f"-m '{given}' for a sweep{listed}")
 
@@ -71,7 +71,7 @@ def _not_a_name(found: re.Match[str], error: Exception, arguments: Sequence[str]
 
 
 def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
-    """A key that is not there; inside a mapping on the command line, OmegaConf names it in full."""
+    """A key that does not exist; OmegaConf gives its full name if it is in a mapping on the command line."""
     given = next((one for one in arguments if one.lstrip("+~").startswith((f"{found[1]}=", f"{found[1]}@"))), found[1])
     inner = getattr(error.__cause__, "full_key", None)
     key = inner if inner and inner.startswith(f"{found[1]}.") else found[1]
@@ -86,7 +86,7 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
         fix = f"{near}={nearest(given.partition('=')[2], there) or next(iter(there), 'NAME')}"
     elif key in _SYNONYMS:
         fix = _SYNONYMS[key]
-    elif key in _LEFT_OUT:  # by a short YAML of the user's own
+    elif key in _LEFT_OUT:  # by a user's short YAML
         fix = f"+{given}"
     elif elsewhere and (near is None or near.rpartition(".")[2] != key.rpartition(".")[2]):
         fix = f"choose one that has it: {', '.join(elsewhere)}"
@@ -96,7 +96,7 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
 
 
 def _hydra_keys(arguments: Sequence[str]) -> list[str]:
-    """Hydra's own keys, those of the launcher that is chosen among them."""
+    """Return Hydra's own keys, including those of the chosen launcher."""
     from hydra.conf import HydraConf
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
@@ -105,13 +105,13 @@ def _hydra_keys(arguments: Sequence[str]) -> list[str]:
     name = next((one.partition("=")[2] for one in arguments if one.startswith("hydra/launcher=")), "basic")
     try:
         launcher = ConfigStore.instance().load(f"hydra/launcher/{name}.yaml").node
-    except Exception:  # a file of the user's own
+    except Exception:  # a user's own file
         return known
     return [*known, *dotted_keys(OmegaConf.to_container(launcher), "hydra.launcher.")]
 
 
 def values_of_groups(arguments: Sequence[str], options: Options) -> dict[Any, Any]:
-    """The config that the arguments' groups give, the values on the command line left out."""
+    """Compose the groups that the arguments choose, without the values on the command line."""
     from omegaconf import OmegaConf
 
     from lossbook.config.hydra_internals import with_hydra
@@ -124,37 +124,37 @@ def values_of_groups(arguments: Sequence[str], options: Options) -> dict[Any, An
     for overrides in (chosen, []):
         try:
             values: Any = OmegaConf.to_container(with_hydra(overrides, options.folders)[0], resolve=False)
-        except Exception:  # another mistake, which comes next
+        except Exception:  # another mistake, reported next
             continue
         return {key: value for key, value in values.items() if key != "hydra"}
     return {}
 
 
 def _merge(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
-    """A list where a mapping stands, or the reverse."""
+    """A list in place of a mapping, or the reverse."""
     override = parse([found[1]])[0]
     node: Any = values_of_groups(arguments, options)
     for part in override.key_or_group.split("."):
         node = node.get(part) if isinstance(node, dict) else None
     if node is None:
         cause = str(error.__cause__ or "").partition("\n")[0]
-        return refuse(found[1], cause or "The value does not fit.", "--cfg hydra shows what stands there")
+        return refuse(found[1], cause or "The value has the wrong type.", "--cfg hydra shows the default")
     problem = wrong_type(override.key_or_group, override.value(), node)
     return refuse(found[1], problem.rule, problem.fix)
 
 
 def _added(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
     given = next((one for one in arguments if one.startswith(f"+{found[1]}=")), f"+{found[1]}")
-    return refuse(given, f"{found[1]} is there already; + adds what is not.", given[1:])
+    return refuse(given, f"{found[1]} exists already; + is for new keys.", given[1:])
 
 
 def _deleted(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
     near = nearest_key(found[1], dotted_keys(values_of_groups(arguments, options)))
-    return refuse(f"~{found[1]}", f"There is no key {found[1]} to take out.", f"~{near}" if near else "leave it out")
+    return refuse(f"~{found[1]}", f"There is no key {found[1]} to remove.", f"~{near}" if near else "leave it out")
 
 
 def _deletion(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError | None:
-    """A group that is left out by something else than the name of its option."""
+    """A group that is removed by something other than the name of its option."""
     for override in parse(arguments):
         if override.is_delete() and not isinstance(override.value(), (str, type(None))):
             rule = (
@@ -173,26 +173,26 @@ def _no_group(found: re.Match[str], error: Exception, arguments: Sequence[str], 
 
 
 def _unlisted(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
-    return refuse(found[1], "This group is not among the choices of conf/train.yaml.", f"+{found[2]}, to add it")
+    return refuse(found[1], "This group is not in the defaults of conf/train.yaml.", f"+{found[2]}, to add it")
 
 
 def _interpolation(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
     key = getattr(error, "full_key", None) or "the config"
-    rule = f"${{{found[1]}}} names a key that is not there." if found[1] else ""
-    return refuse(str(key), rule, "give the key in full, from the top: ${data.seed}")
+    rule = f"${{{found[1]}}} refers to a key that does not exist." if found[1] else ""
+    return refuse(str(key), rule, "give the key in full, from the root: ${data.seed}")
 
 
 def _twice(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
     group = found[1].partition("@")[0]
     given = next((one for one in arguments if one.startswith(f"+{group}=")), None)
     if given:
-        return refuse(given, f"{group} is chosen already; + adds what is not.", given[1:])
+        return refuse(given, f"{group} is chosen already; + is for new groups.", given[1:])
     fix = f"- override /{group}@_global_.{group}: {found[2]}"
     return refuse(f"{group}: {found[2]}", f"The group {group} is chosen already; an option may only override it.", fix)
 
 
 def _yml(found: re.Match[str], error: Exception, arguments: Sequence[str], options: Options) -> UserError:
-    """From Hydra 1.4 on, a file in .yml fails what lists its group, as the answer to a misspelt option does."""
+    """In Hydra 1.4, a .yml file makes listing its group fail, which a misspelt option does."""
     from hydra.errors import MissingConfigException
 
     for one in parse(arguments):

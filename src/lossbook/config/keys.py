@@ -18,7 +18,7 @@ def dotted_keys(node: Any, prefix: str = "") -> list[str]:
 
 
 def unknown(key: str, value: Any, known: Sequence[str]) -> Problem:
-    """The refusal of a key that does not exist, with the nearest of ``known``, or else all that stand beside it."""
+    """Return the problem of a key that does not exist, with the nearest of ``known``, or else all keys next to it."""
     near = nearest_key(key, known)
     parent = key.rpartition(".")[0]
     beside = [_last(other) for other in known if other.rpartition(".")[0] == parent and _last(other) != "_target_"]
@@ -30,7 +30,7 @@ def unknown(key: str, value: Any, known: Sequence[str]) -> Problem:
 
 
 def nearest_key(key: str, known: Sequence[str]) -> str | None:
-    """The key that is most likely meant: of the same last name (``lr`` for ``optim.lr``), else spelt most alike."""
+    """Return the key most likely meant: one with the same last name (``lr`` for ``optim.lr``), else the nearest."""
     nodes = {other.rpartition(".")[0] for other in known}
     known = [other for other in known if not (other in nodes and key.startswith(f"{other}."))]
     last = _last(key)
@@ -39,16 +39,17 @@ def nearest_key(key: str, known: Sequence[str]) -> str | None:
         return nearest(key, same) or min(same, key=len)
     siblings = [other for other in known if other.rpartition(".")[0] == key.rpartition(".")[0]]
     for among, alike in ((siblings, 0.65), (known, 0.75)):
-        best = max(among, key=lambda other: _alike(last, _last(other)), default=None)  # the first of equals
+        best = max(among, key=lambda other: _alike(last, _last(other)), default=None)  # the first of several
         if best is not None and _alike(last, _last(best)) >= alike:
             return best
     return None
 
 
 def _alike(name: str, other: str) -> float:
-    """How alike two names are, from 0 to 1.
+    """Return the similarity of two names, from 0 to 1.
 
-    A whole word of a longer name (``batch`` of ``batch_size``) is enough, as are all letters but one of two or three.
+    A whole word of a longer name (``batch`` of ``batch_size``) is similar, as is a name of two or three letters that
+    differs in one.
     """
     if len(name) == len(other) in (2, 3) and sum(map(str.__eq__, name, other)) == len(name) - 1:
         return 0.7

@@ -13,7 +13,7 @@ from typing import Any
 from lossbook.config.options import Options
 from lossbook.errors import UserError, nearest, refuse
 
-_LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of packages that the base installation leaves out
+_LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of packages that the base installation does not include
 
 
 def missing_option(error: Any, file: str | None, arguments: Sequence[str], options: Options) -> UserError:
@@ -30,33 +30,33 @@ def missing_option(error: Any, file: str | None, arguments: Sequence[str], optio
         group, _, more = group.rpartition("/")
         name = f"{more}/{name}"
     if not group:
-        return refuse(f"--config-name {name}", "There is no such file of defaults.", "leave --config-name out")
+        return refuse(f"--config-name {name}", "There is no such primary config.", "leave --config-name out")
     given = f"{group}={name}"
     if file and given not in arguments:
         given += f" in {file}.yaml"
     if any((folder / group / f"{name}.yml").is_file() for folder in options.folders):
         return misnamed(given, name)
     if group == "model" and (arch := _architecture(name, options.names(group))):
-        rule = f"There is no model {name}. model=torchvision takes the architectures of torchvision's."
+        rule = f"There is no model {name}. model=torchvision takes torchvision's architectures."
         return refuse(given, rule, f"model=torchvision model.arch={arch}")
     there = sorted({*(error.options or []), *options.names(group)})
     near = nearest(name, there)
-    fix = f"{group}={near}" if near else f"{group}=NAME, one of these" if there else "--help shows what there is"
+    fix = f"{group}={near}" if near else f"{group}=NAME, one of these" if there else "--help lists the options"
     if group == "hydra/launcher" and name in _LAUNCHERS:
-        fix = "pip install -e '.[sweep]', which brings it"
+        fix = "pip install -e '.[sweep]', which installs it"
     said = f"There is no {group} {name}." if name else f"{group} takes the name of an option."
     return refuse(given, f"{said} There are: {_listed(there, name if near else '')}.", fix)
 
 
 def _architecture(name: str, models: Sequence[str]) -> str | None:
-    """The network of torchvision's that a name means, spelt most like it, unless one of our models is."""
+    """Return torchvision's network with the nearest name, None if one of our models is nearer."""
     found = nearest(name.lower().replace("-", "_"), [*models, *architectures()])
     return found if found in architectures() else None
 
 
 @lru_cache(maxsize=1)
 def architectures() -> tuple[str, ...]:
-    """The names of torchvision's classification networks, read off its files: importing it takes seconds."""
+    """Return the names of torchvision's classification networks, read from its source: importing it takes seconds."""
     spec = importlib.util.find_spec("torchvision")
     folders = [Path(place) / "models" for place in (spec.submodule_search_locations or ())] if spec else []
     registered = r"^@register_model\(\)\n(?:@.*\n)*def (\w+)"
@@ -65,7 +65,7 @@ def architectures() -> tuple[str, ...]:
 
 
 def _listed(names: Sequence[str], meant: str) -> str:
-    """All names; of many, where one is meant, those that are spelt most like it."""
+    """Join all names, or the nearest ones if there are many and one is meant."""
     if not meant or len(names) <= 8:
         return ", ".join(names)
     alike = sorted(names, key=lambda name: -SequenceMatcher(None, meant, name).ratio())
@@ -74,4 +74,4 @@ def _listed(names: Sequence[str], meant: str) -> str:
 
 def misnamed(given: str, name: str) -> UserError:
     """Return the refusal of an option's file that does not end in .yaml."""
-    return refuse(given, "A file of options ends in .yaml.", f"rename {name}.yml to {name}.yaml")
+    return refuse(given, "An option file must end in .yaml.", f"rename {name}.yml to {name}.yaml")

@@ -13,7 +13,7 @@ from lossbook.errors import Problem
 
 
 def group_problems(overrides: Sequence[str], values: Mapping[Any, Any], options: Options) -> Iterator[Problem]:
-    """What is wrong at the top: groups that are left out or chosen twice, keys that nothing reads."""
+    """Check the top level: groups that are missing or chosen twice, keys that nothing reads."""
     for override in parse(overrides):
         group = override.key_or_group
         if isinstance(override.value(), list) and options.has_group(group) and not may_list(group):
@@ -30,13 +30,13 @@ def group_problems(overrides: Sequence[str], values: Mapping[Any, Any], options:
 
 
 def experiment_problems(choices: Mapping[str, Any], values: Mapping[Any, Any], options: Options) -> Iterator[Problem]:
-    """What is wrong with the experiment's file: its head line, its keys, its types."""
+    """Check the experiment's file: its package line, its keys and their types."""
     name = choices.get("experiment")
     if name is None:
         return
     if options.package(f"experiment/{name}") != "_global_":
-        rule = "An experiment's values belong to the whole config, which its file must say."
-        yield Problem(f"experiment={name}", rule, f"put the line `# @package _global_` on top of {name}.yaml")
+        rule = "An experiment changes the whole config, and its file must say so."
+        yield Problem(f"experiment={name}", rule, f"add the line `# @package _global_` at the top of {name}.yaml")
         return
     stated, _ = options.stated(f"experiment/{name}")
     for problem in _against(stated, options.declared(choices), values, options):
@@ -46,19 +46,19 @@ def experiment_problems(choices: Mapping[str, Any], values: Mapping[Any, Any], o
 def value_problems(
     overrides: Sequence[str], choices: Mapping[str, Any], values: Mapping[Any, Any], options: Options
 ) -> Iterator[Problem]:
-    """What is wrong with the values on the command line: types alone, for Hydra refuses keys that do not exist.
+    """Check the types of values on the command line; Hydra itself refuses keys that do not exist.
 
-    What is added (``+key``) may have a new name; the type of what stands there already holds for it, too.
+    A key that is added (``+key``) may be new; if it exists, its value must have the type of the default, too.
     """
     given: list[dict[str, Any]] = []
     for override in parse(overrides):
         key, value = override.key_or_group, override.value()
         if key.partition(".")[0] in ("choices", "overrides"):
-            rule = "It is written down of what the command line chooses, and not read."
+            rule = "This records what the command line chose, and is not read."
             yield Problem(override.input_line, rule, "leave it out")
             continue
         if key.startswith("experiment."):
-            rule = "An experiment is an option by its name, and has no keys of its own."
+            rule = "An experiment is an option, and has no keys of its own."
             yield Problem(override.input_line, rule, "experiment=NAME, or the key itself, such as optim.lr=0.1")
             continue
         if override.is_delete():
@@ -79,7 +79,7 @@ def value_problems(
 
 
 def _replaced(key: str, value: Any, declared: Any, values: Mapping[Any, Any]) -> Iterator[Problem]:
-    """What is wrong with a value that is put where another stands, or below one that is no mapping."""
+    """Check a value that replaces another one, or that is put below one that is not a mapping."""
     parts = key.split(".")
     for place, part in enumerate(parts):
         if not isinstance(declared, Mapping):
@@ -105,7 +105,7 @@ def _against(
 
 
 def _followed(default: Any, given: Any, values: Mapping[Any, Any]) -> Any:
-    """The default beside a given value, where it refers to another value (``${data.epochs}``) as what that is."""
+    """Return the default of a given value; if it refers to another value (``${data.epochs}``), that value."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 

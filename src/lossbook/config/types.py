@@ -10,7 +10,7 @@ from lossbook.data.schema import TARGET_KINDS
 from lossbook.errors import Problem, typed
 
 RULE = "A value must have the type of its default (null takes any)"
-# What a key takes beside the type of its default: words, and a type.
+# What a key takes besides the type of its default: words, and types.
 _WORDS: dict[str, tuple[str | None, ...]] = {
     "data.batch_size": ("all",),
     "trainer.devices": ("auto",),
@@ -23,16 +23,16 @@ _NAMES = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
-    str: "a text",
+    str: "text",
     list: "a list",
     dict: "a mapping",
 }
 
 
 def fits(key: str, value: Any, default: Any) -> bool:
-    """Whether ``value`` may stand where ``default`` stood; ``auto``, ``???`` and interpolations take any, as null does.
+    """Return whether ``value`` may replace ``default``; ``auto``, ``???``, interpolations and null take any value.
 
-    A whole number fits where the default is a number, and the elements of a list obey the rule as well.
+    A whole number may replace any number, and the elements of a list follow the same rule.
     """
     if default is None or _open(default) or value in _WORDS.get(key, ()) or _open(value, ("${",)):
         return True
@@ -52,9 +52,9 @@ def _open(default: Any, prefixes: tuple[str, ...] = ("${", "???", "auto")) -> bo
 
 
 def problems(key: str, value: Any, default: Any) -> Iterator[Problem]:
-    """What is wrong with ``value`` at ``key``, given its default: types, and in a mapping names that do not exist.
+    """Compare a value with its default: types, and in a mapping keys that do not exist.
 
-    An object of another ``_target_`` has keys of its own, and so has an object that is added; neither is looked into.
+    An object with another ``_target_``, or one that is added, has keys of its own and is not checked.
     """
     if isinstance(value, Mapping) and isinstance(default, Mapping) and _same_target(value, default):
         for name, inner in value.items():
@@ -72,7 +72,7 @@ def _same_target(value: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
 
 
 def wrong_type(key: str, value: Any, default: Any) -> Problem:
-    """The refusal of a value for its type."""
+    """Return the problem of a value that has the wrong type."""
     words = "".join(f", or {typed(word)}" for word in _WORDS.get(key, ()))
     kind = _NAMES.get(type(default), type(default).__name__)
     if isinstance(default, Mapping) and value is None and key.startswith(("callbacks.", "logger.")):
@@ -83,7 +83,7 @@ def wrong_type(key: str, value: Any, default: Any) -> Problem:
     if key == "trainer.precision" and isinstance(value, int) and value in _PRECISIONS:
         fix = f"trainer.precision={_PRECISIONS[value]}"
     elif isinstance(default, str):
-        fix = f"{key}={default}, or quote a number that is meant as a text: \"{key}='{value}'\""
+        fix = f"{key}={default}, or quote a number to make it text: \"{key}='{value}'\""
     else:
         fix = f"give {kind}{words}, like {key}={typed(default)}"
     return Problem(f"{key}={typed(value)}", f"{RULE}; the default is {typed(default)}.", fix)
