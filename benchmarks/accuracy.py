@@ -94,7 +94,7 @@ def run(*arguments: str) -> tuple[dict[str, float], str]:
 def arrays(data: str) -> Arrays:
     """Return the parts of a dataset as arrays, exactly as in training."""
     import lossbook
-    from lossbook.config.plain import plain
+    from lossbook.config.resolve import plain
     from lossbook.training.assemble import build_data
     from lossbook.trust import OWN_CONFIG
 

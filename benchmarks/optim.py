@@ -23,7 +23,7 @@ from torch.optim import Optimizer
 import lossbook
 from lossbook.build import build
 from lossbook.config.options import Options, conf_folder
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.optim.capabilities import capability
 from lossbook.optim.make import OptimizerFactory
 from lossbook.optim.split import part_of

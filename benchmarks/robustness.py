@@ -160,7 +160,7 @@ def _command(script: str, given: Sequence[str]) -> str:
 
 def _train(given: Sequence[str]) -> None:
     import lossbook
-    from lossbook.config.plain import plain
+    from lossbook.config.resolve import plain
 
     config = lossbook.compose(*given)
     last = given[-1]
@@ -176,7 +176,7 @@ def _train(given: Sequence[str]) -> None:
 def _before(given: Sequence[str]) -> dict[str, object] | None:
     """Return the config without the last override; None if that does not compose."""
     import lossbook
-    from lossbook.config.plain import plain
+    from lossbook.config.resolve import plain
     from lossbook.errors import UserError
 
     try:

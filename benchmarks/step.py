@@ -34,7 +34,7 @@ from torch.nn import functional as F
 
 import lossbook
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.config.resume import to_save
 from lossbook.data.batch_order import BatchOrder
 from lossbook.data.tensor_loader import TensorLoader

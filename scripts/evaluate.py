@@ -1,21 +1,17 @@
-"""Gives the metrics of a checkpoint: python scripts/evaluate.py ckpt=PATH, on other data with data=NAME."""
+"""Print the metrics of a checkpoint: python scripts/evaluate.py ckpt=PATH, on other data with data=NAME."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lossbook.config.command import command
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from lossbook.config.command import Request, command
 
 
-def job(config: DictConfig, folder: Path | None) -> dict[str, Any]:
+def job(request: Request) -> dict[str, Any]:
     from lossbook.training.evaluate import evaluate
 
-    return evaluate(config)
+    return evaluate(request.config, request.options)
 
 
 if __name__ == "__main__":

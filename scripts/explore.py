@@ -1,4 +1,4 @@
-"""Draws what an optimizer or a loss does; --help says what else.
+"""Draw what an optimizer or a loss does; --help shows what else there is.
 
 python scripts/explore.py optim=sgd optim.momentum=0 out=docs/explore_sgd.png
 python scripts/explore.py loss=smooth_l1 out=docs/explore_smooth_l1.png
@@ -7,21 +7,16 @@ python scripts/explore.py loss=smooth_l1 out=docs/explore_smooth_l1.png
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from lossbook.config.own_keys import command_with
+from lossbook.config.command import Request, command
 from lossbook.training.explore import OPTIONS
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
-
-def job(config: DictConfig, folder: Path | None, options: dict[str, Any]) -> None:
+def job(request: Request) -> None:
     from lossbook.training.explore import explore
 
-    explore(config, folder, options)
+    explore(request.config, request.folder, request.keys, request.options)
 
 
 if __name__ == "__main__":
-    sys.exit(command_with("explore", OPTIONS, job))
+    sys.exit(command("explore", job, keys=OPTIONS))

@@ -1,24 +1,18 @@
-"""Finds a learning rate: python scripts/find_lr.py loss=ctc optim=adam; --help says what else."""
+"""Find a learning rate: python scripts/find_lr.py loss=ctc optim=adam; --help shows what else there is."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from lossbook.config.arguments import config_dir
-from lossbook.config.own_keys import command_with
+from lossbook.config.command import Request, command
 from lossbook.training.find_lr import OPTIONS
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
-
-def job(config: DictConfig, folder: Path | None, options: dict[str, Any]) -> dict[str, float]:
+def job(request: Request) -> dict[str, float]:
     from lossbook.training.find_lr import find_lr
 
-    return find_lr(config, folder, options, config_dir(sys.argv[1:]))
+    return find_lr(request.config, request.folder, request.keys, request.config_dir, request.options)
 
 
 if __name__ == "__main__":
-    sys.exit(command_with("find_lr", OPTIONS, job))
+    sys.exit(command("find_lr", job, keys=OPTIONS))

@@ -1,4 +1,4 @@
-"""Prints which loss takes which data, what optimizers can do, or what metrics mean, as Markdown.
+"""Print which loss takes which data, what optimizers can do, or what metrics mean, as Markdown.
 
 python scripts/pairings.py > docs/pairings.md
 python scripts/pairings.py optimizers > docs/optimizers.md

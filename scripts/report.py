@@ -1,11 +1,11 @@
-"""Says what came out of runs: who won, by how much, with curves and tables; for sweeps, old runs, or all of them.
+"""Report on runs: which one is best and by how much, with curves and tables; for sweeps, earlier runs, or all of them.
 
     python scripts/report.py outputs/sweeps/2026-01-31_22-00-00     one sweep
-    python scripts/report.py outputs                                every run that there is
-    python scripts/report.py RUN RUN SWEEP out=docs/compared        some of them, into a folder of your choice
+    python scripts/report.py outputs                                every run there is
+    python scripts/report.py RUN RUN SWEEP out=docs/compared        a selection, into a folder of your choice
 
-It writes README.md, leaderboard.csv, runs.csv and pictures into DIR/report, of several folders into
-outputs/reports/<date>_<time>. Runs are ranked only among those that watched the same metric on the same data.
+It writes README.md, leaderboard.csv, runs.csv and plots to DIR/report, or for several folders to
+outputs/reports/<date>_<time>. Runs are compared only if they watched the same metric on the same data.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def _read(arguments: Sequence[str]) -> tuple[list[Path], Path | None]:
         key, equals, value = argument.partition("=")
         if key == "out" and equals:
             if not value:
-                raise refuse(argument, "A path must follow.", "out=PATH")
+                raise refuse(argument, "out needs a path.", "out=PATH")
             out = Path(value)
         elif (argument[:1] == "-" or equals) and not Path(argument).is_dir():
             raise refuse(argument, "There is no such option.", "out=PATH, or --help")
         else:
             folders.append(Path(argument))
     if not folders:
-        raise refuse("scripts/report.py", "It wants a folder of runs.", "python scripts/report.py outputs")
+        raise refuse("scripts/report.py", "At least one folder of runs is needed.", "python scripts/report.py outputs")
     return folders, out
 
 

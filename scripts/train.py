@@ -1,21 +1,17 @@
-"""Trains a network: python scripts/train.py loss=ctc optim=adam; --help says what else."""
+"""Train a network: python scripts/train.py loss=ctc optim=adam; --help shows what else there is."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lossbook.config.command import command
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from lossbook.config.command import Request, command
 
 
-def job(config: DictConfig, folder: Path | None) -> dict[str, Any]:
+def job(request: Request) -> dict[str, Any]:
     from lossbook.training.train import train
 
-    return train(config, folder)
+    return train(request.config, request.folder, options=request.options)
 
 
 if __name__ == "__main__":

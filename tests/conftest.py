@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from lossbook import compose
 from lossbook.build import build
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.data.schema import Schema
 from lossbook.losses.bind import bind
 from lossbook.losses.contract import Contract

@@ -20,7 +20,7 @@ from PIL import Image
 
 import lossbook
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"

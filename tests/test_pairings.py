@@ -12,7 +12,7 @@ import lossbook
 from lossbook.config.check import accepts, check
 from lossbook.config.options import Options, conf_folder
 from lossbook.config.pairings import contracts, page
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.errors import UserError
 
 OPTIONS = Options([conf_folder()])

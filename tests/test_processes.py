@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from lossbook.processes import gathered, is_first, own_of
+from lossbook.processes import gathered, is_first, own_of, started_again_as
 
 
 @pytest.mark.parametrize(
@@ -32,3 +34,12 @@ def test_a_process_alone_has_its_own_and_of_another_number_nobody_has() -> None:
     assert own_of(gathered({"a": 1}, 1), 0, 1) == {"a": 1}
     assert own_of(["x", "y"], 1, 2) == "y"
     assert own_of(["x", "y"], 0, 1) is None
+
+
+def test_other_processes_start_again_as_one_run() -> None:
+    before = sys.argv
+    with started_again_as(["seed=1"]):
+        assert sys.argv == [before[0], "seed=1"]
+    with started_again_as(["seed=2"], "train.py"):
+        assert sys.argv == ["train.py", "seed=2"]
+    assert sys.argv is before

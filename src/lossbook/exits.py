@@ -1,4 +1,4 @@
-"""How a command ends: its exit code whatever stops it, and no end at all because nobody reads what it prints."""
+"""The exit code of a command whatever stops it, and output that may lose its reader without ending the command."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from types import FrameType
 from typing import Any, TextIO
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-_NOBODY_READS = (errno.EPIPE, errno.EIO)  # the reader has closed the pipe, the terminal has gone
+_NOBODY_READS = (errno.EPIPE, errno.EIO)  # the pipe was closed by its reader, the terminal was closed
 _CODES = (0, 1, 128 + signal.SIGINT, *(128 + number for number in STOPPING))
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGTERM or SIGHUP, which count as Ctrl-C wherever that is caught; ``number`` says which."""
+    """SIGTERM or SIGHUP (``number``), caught wherever Ctrl-C is."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -27,9 +27,9 @@ class Stopped(KeyboardInterrupt):
 
 
 def exit_code(command: Callable[[], int]) -> int:
-    """Runs a command; 0 after success, 1 after an error, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+    """Run a command; return 0 for success, 1 for an error, 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
 
-    A command whose output nobody reads any more (``| head -1``) goes on in silence.
+    A command whose output is no longer read (``| head -1``) continues without printing.
     """
     with _stopping(), _printing_on():
         try:
@@ -47,22 +47,22 @@ def exit_code(command: Callable[[], int]) -> int:
 
 
 def stopped_by(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The interrupt behind an error: it is raised wherever the program is, and what is there may word it otherwise."""
+    """Return the interrupt behind an error, if any: the code that it interrupts may raise another error instead."""
     seen: set[int] = set()
     while error is not None and not isinstance(error, KeyboardInterrupt) and id(error) not in seen:
-        seen.add(id(error))  # an error raised again from its own cause leads back to itself
+        seen.add(id(error))  # an error raised from itself is its own cause
         error = error.__cause__ or error.__context__
     return error if isinstance(error, KeyboardInterrupt) else None
 
 
 def stop(number: int, frame: FrameType | None) -> None:
-    """The handler of SIGTERM and SIGHUP while a command runs."""
+    """Handle SIGTERM and SIGHUP while a command runs."""
     raise Stopped(number)
 
 
 @contextmanager
 def _stopping() -> Iterator[None]:
-    """Signals that somebody else handles, or ignores as ``nohup`` does, stay as they are."""
+    """Install the handler, except for signals that are handled already, or ignored as by ``nohup``."""
     main = threading.current_thread() is threading.main_thread()
     ours = [number for number in STOPPING if main and signal.getsignal(number) is signal.SIG_DFL]
     for number in ours:
@@ -88,7 +88,7 @@ def _printing_on() -> Iterator[None]:
 
 
 def _outliving(stream: Any) -> Any:
-    """The same stream, but for the errors that say that nobody reads it; one that is no file stays as it is."""
+    """Wrap a stream so that it ignores the loss of its reader; one that is not a file is returned as it is."""
     try:
         number = stream.fileno()
         stream.flush()
@@ -113,6 +113,6 @@ class _Outliving(io.FileIO):
             if error.errno not in _NOBODY_READS:
                 raise
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())  # for libraries and other processes that print there as well
+            os.dup2(nowhere, self.fileno())  # libraries and other processes write there, too
             os.close(nowhere)
             return len(data)

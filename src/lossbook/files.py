@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all; without torch, for those who only look after runs."""
+"""Write files atomically, and say what errors of writing mean. Without torch, for commands that only look at runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NO_LEAVE = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EIO}
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Calls ``write(file)`` on memory, then puts that on the disk under ``path`` in one step.
+    """Call ``write(file)`` with a buffer, and write its content to ``path`` in one step.
 
     Raises:
-        UserError: the disk is full, the folder cannot be written, ...; what was under ``path`` is untouched.
+        UserError: the disk is full, the folder cannot be written, ...; the previous file at ``path`` is untouched.
     """
-    memory = io.BytesIO()  # torch turns a full disk into a RuntimeError of its own when it writes by itself
+    memory = io.BytesIO()  # writing to a full disk, torch would raise a RuntimeError
     write(memory)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -35,28 +35,28 @@ def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         os.replace(beside, path)
         _sync_folder(path.parent)
     except OSError as error:
-        kept = f"{path} is kept as it was." if path.exists() else "No file is left behind."
+        kept = f"{path} is unchanged." if path.exists() else "No file is left behind."
         raise refuse(
             f"{path} could not be written: {error.strerror or error}.",
-            f"{memory.getbuffer().nbytes / 1e6:.1f} MB have to fit there. {kept}",
-            "make room or choose another folder (hydra.run.dir=PATH), then go on with ckpt=PATH.",
+            f"{memory.getbuffer().nbytes / 1e6:.1f} MB must fit there. {kept}",
+            "free disk space or choose another folder (hydra.run.dir=PATH), then resume with ckpt=PATH.",
         ) from error
     finally:
-        with contextlib.suppress(OSError):  # the folder itself has gone; the error above says so
+        with contextlib.suppress(OSError):  # the folder is gone; the error above says so
             beside.unlink(missing_ok=True)
 
 
 def remove_parts(path: Path) -> None:
-    """Removes what processes have left that were killed while they wrote ``path``; nobody may be writing it now."""
+    """Remove what killed processes left while writing ``path``; no process may be writing it now."""
     for part in path.parent.glob(f".{path.name}.*.part"):
         part.unlink(missing_ok=True)
 
 
 def unwritten(error: BaseException, folder: Path) -> UserError | None:
-    """What an error that comes of a run's folder means; None where it is another.
+    """Return the user's mistake behind an error of writing to a run's folder; None if it is another error.
 
     Args:
-        error: raised while something was written there, by whatever library.
+        error: raised by any library.
         folder: of the run.
     """
     if not isinstance(error, OSError):
@@ -69,24 +69,24 @@ def unwritten(error: BaseException, folder: Path) -> UserError | None:
         return None
     return refuse(
         f"{name or folder} could not be written: {error.strerror or error}.",
-        "A run writes its curves and checkpoints as it goes; what is there is kept.",
-        "make room or choose another folder (hydra.run.dir=PATH), then go on with ckpt=PATH",
+        "A run writes its curves and checkpoints as it trains; what was written is kept.",
+        "free disk space or choose another folder (hydra.run.dir=PATH), then resume with ckpt=PATH",
     )
 
 
 def gone(folder: Path) -> UserError:
-    """The error for a run whose folder was taken away under it."""
-    rule = "It was there when the run began, and whatever the run had written went with it."
-    return refuse(f"The run's folder {folder} is gone.", rule, "run it again, and leave the folder alone meanwhile")
+    """Return the error for a run whose folder was removed while it ran."""
+    rule = "It was removed while the run trained, with everything that the run had written."
+    return refuse(f"The run's folder {folder} is gone.", rule, "run it again, and keep the folder until it ends")
 
 
 def now() -> str:
-    """The time as records have it: ISO 8601 with the offset from UTC, in milliseconds."""
+    """Return the time as ISO 8601 with the offset from UTC, in milliseconds."""
     return datetime.now().astimezone().isoformat(timespec="milliseconds")
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes the rename itself outlive a power cut; Windows has no such call."""
+    """Make the rename survive a power failure; Windows has no such call."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

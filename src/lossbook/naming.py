@@ -1,4 +1,4 @@
-"""What varied in a run as the name of a folder, which TensorBoard shows as the run's name."""
+"""Folder names from overrides (``loss=mse,seed=0``), which TensorBoard shows as the names of runs."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 from collections.abc import Iterable
 
 LONGEST = 100
-"""Characters of a name: file systems take 255 bytes, and a list of runs is read."""
+"""Characters of a name; file systems allow 255 bytes, but people read lists of runs."""
 
-_PLAIN = re.compile(r"[^A-Za-z0-9._=,+-]+")  # what stands between these becomes one "_"
+_PLAIN = re.compile(r"[^A-Za-z0-9._=,+-]+")  # each run of other characters becomes "_"
 
 
 def run_name(overrides: Iterable[str]) -> str:
-    """One safe folder name for what was given on the command line: ``loss=mse,optim.lr=0.01,seed=0``.
+    """Return a folder name that is valid everywhere for these overrides: ``loss=mse,optim.lr=0.01,seed=0``.
 
-    Quotes and brackets go, the items of a list are joined by ``_``, and whatever else may not stand in a folder's name
-    everywhere (slashes, blanks, colons, letters beyond ASCII) becomes ``_``. Where such a character was replaced, or a
-    name of more than 100 characters was cut, six digits of a hash tell it from others that would read the same. A name
-    that came out of here comes out again as it is.
+    Quotes and brackets are removed, the items of a list are joined by ``_``, and other characters that are not valid
+    everywhere (slashes, blanks, colons, letters beyond ASCII) become ``_``. If a character was replaced, or a name of
+    more than 100 characters was cut, six digits of a hash distinguish it from similar ones. A name that this function
+    returned is returned unchanged.
 
     Args:
-        overrides: such as ``loss=mse``, in the order in which they are to be read; none give an empty name.
+        overrides: such as ``loss=mse``, in the order of the name; none give an empty name.
     """
     overrides = list(overrides)
     name = ",".join(_without_brackets(override.strip()) for override in overrides)
@@ -33,7 +33,7 @@ def run_name(overrides: Iterable[str]) -> str:
 
 
 def _without_brackets(override: str) -> str:
-    """``k=[0.9,'a b']`` -> ``k=0.9_a b``: commas within brackets part items, those outside part overrides."""
+    """``k=[0.9,'a b']`` -> ``k=0.9_a b``: commas within brackets separate items, others separate overrides."""
     depth, found = 0, []
     for character in override:
         depth += (character in "[{(") - (character in "]})")

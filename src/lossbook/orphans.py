@@ -1,4 +1,4 @@
-"""A process that ends with the one that started it."""
+"""End a process together with the one that started it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PR_SET_PDEATHSIG = 1  # Linux
 
 
 def end_with_parent() -> None:
-    """Has the operating system kill this process when the one that started it ends, however that happens.
+    """Have the operating system kill this process when the one that started it ends, for whatever reason.
 
-    More exactly, when the *thread* that started it ends. Only Linux knows this; elsewhere nothing happens. Where the
-    environment says which process that is, one that has ended already counts as well.
+    More precisely, when the *thread* that started it ends. Only Linux can do this; elsewhere nothing happens. If the
+    environment names that process and it has ended already, this one is killed at once.
     """
     before = int(os.environ.get(STARTED_BY) or os.getppid())
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != before:  # it ended meanwhile
+    if os.getppid() != before:  # it has ended meanwhile
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,24 +1,26 @@
-"""Which of a run's processes this is, and what each of them has; imports torch only once the processes have met."""
+"""The processes of a run: which one this is, how others are started, and what each has. torch is imported late."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-# what torchrun, Lightning, Slurm and LSF number their processes by; Lightning looks at the same ones in this order
+# how torchrun, Lightning, Slurm and LSF number processes; Lightning reads the same ones in this order
 _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
-_NODES = ("NODE_RANK", "GROUP_RANK")  # the machine's number, beside a number that starts afresh on each machine
+_NODES = ("NODE_RANK", "GROUP_RANK")  # the machine's number, where LOCAL_RANK starts from 0 on each machine
 
 RUN_FOLDER = "LOSSBOOK_RUN_FOLDER"  # of the first process, for the others
 LAUNCHED = frozenset({*_RANKS, *_NODES, "SLURM_NTASKS", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", RUN_FOLDER})
-"""By which a process knows that it is one of several, whoever started them."""
+"""Variables that tell a process that it is one of several, whoever started them."""
 
 
 def is_first() -> bool:
-    """Whether this process writes and prints for all; a process alone is the first.
+    """Return whether this process writes and prints for all; a single process does.
 
-    Known before the processes meet, as far as launchers tell.
+    This is known before the processes connect, from what launchers set.
     """
     name = next((name for name in _RANKS if name in os.environ), None)
     if name in (None, "LOCAL_RANK") and int(next((os.environ[node] for node in _NODES if node in os.environ), "0")):
@@ -26,14 +28,30 @@ def is_first() -> bool:
     return name is None or int(os.environ[name]) == 0
 
 
+@contextmanager
+def started_again_as(arguments: Sequence[str], script: str | None = None) -> Iterator[None]:
+    """Have Lightning start a run's other processes with these arguments: it repeats whatever ``sys.argv`` holds.
+
+    Args:
+        arguments: of the one run; those of a sweep would start the whole sweep again.
+        script: that is started; None: the one that runs.
+    """
+    before = sys.argv
+    sys.argv = [before[0] if script is None else script, *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
 def leave_unwatched(trainer: Any) -> None:
-    """For a trainer whose processes all end now: when one of the others has, Lightning kills the first within 5 s."""
+    """Have Lightning ignore the other processes, which all end now: it would kill this one within 5 s."""
     others = getattr(trainer.strategy.launcher, "procs", [])
     others.clear()
 
 
 def gathered(own: Any, processes: int) -> list[Any]:
-    """What each process has, by rank: plain containers and tensors on the CPU. All of them must ask at once."""
+    """Gather what each process has, by rank: plain containers and tensors on the CPU. Every process must call this."""
     if processes == 1:
         return [own]
     import torch.distributed
@@ -44,5 +62,5 @@ def gathered(own: Any, processes: int) -> list[Any]:
 
 
 def own_of(every: Sequence[Any], rank: int, processes: int) -> Any:
-    """A process's own part of what ``gathered`` gave, or None where that was of another number of processes."""
+    """Return a process's own part of what ``gathered`` returned; None if that was of another number of processes."""
     return every[rank] if len(every) == processes else None

@@ -32,7 +32,7 @@ def test_the_last_checkpoint_counts_and_none_is_none():
 
 
 def test_an_empty_path_is_refused():
-    with pytest.raises(UserError, match="A path must follow"):
+    with pytest.raises(UserError, match="ckpt needs a path"):
         split_ckpt(["ckpt="])
 
 

@@ -9,7 +9,7 @@ import pytest
 import lossbook
 from lossbook.config.check import accepts, check
 from lossbook.config.pairings import contracts
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.errors import UserError
 
 

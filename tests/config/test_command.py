@@ -10,16 +10,20 @@ from typing import Any
 
 import pytest
 
-from lossbook.config.command import command
+from lossbook.config.check import check
+from lossbook.config.command import Request, command
 from lossbook.config.folders import claim, run_base
+from lossbook.config.resolve import plain
 from lossbook.errors import refuse
 
 Run = Callable[..., tuple[int, str, str]]
 seen: list[tuple[Any, Path | None]] = []
 
 
-def job(config: Any, folder: Path | None) -> dict[str, float]:
+def job(request: Request) -> dict[str, float]:
     """Stands for training: seed 13 is unlucky, 14 is refused for its data, all others write one file."""
+    config, folder = request.config, request.folder
+    check(plain(config), request.options)
     seen.append((config, folder))
     if config.seed == 13:
         raise ZeroDivisionError("unlucky")
@@ -112,7 +116,7 @@ def test_a_traceback_comes_when_it_is_asked_for(run: Run, monkeypatch: pytest.Mo
 def test_what_is_no_mistake_of_the_users_is_raised_without_hydras_frames(run: Run):
     with pytest.raises(ZeroDivisionError) as caught:
         run("seed=13")
-    assert not any("hydra" in str(entry.path) for entry in caught.traceback)
+    assert not any("/hydra/" in str(entry.path) for entry in caught.traceback)
 
 
 def test_the_users_folder_is_respected(run: Run, tmp_path: Path):

@@ -37,6 +37,7 @@ def test_the_tab_key_completes_groups_options_and_keys_of_our_scripts_alone(tmp_
     other = tmp_path / "other.py"
     other.write_text("from pathlib import Path\nPath('run').touch()\n")
     environment = {"PYTHON": sys.executable, "SCRIPT": str(SCRIPT), "OTHER": str(other), "PATH": "/usr/bin:/bin"}
+    environment["PYTHONPATH"] = str(SCRIPT.parents[1] / "src")
     done = subprocess.run(
         ["bash", "-c", PRESS], capture_output=True, text=True, env=environment, check=True, cwd=tmp_path
     )

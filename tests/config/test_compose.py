@@ -7,8 +7,7 @@ from omegaconf import OmegaConf
 
 from lossbook import compose
 from lossbook.config.compose import composer
-from lossbook.config.finish import KEYS
-from lossbook.config.options import Options, conf_folder
+from lossbook.config.options import KEYS, Options, conf_folder
 from lossbook.config.terms import contract_of
 from lossbook.errors import UserError
 

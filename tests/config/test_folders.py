@@ -64,7 +64,7 @@ def test_a_run_that_goes_on_is_alone_and_a_killed_one_leaves_its_folder_free(
         assert other.stdout is not None
         assert other.stdout.readline() == "has it\n"
         monkeypatch.setattr(module, "_PATIENCE_S", 0.0)
-        with pytest.raises(UserError, match="Another process trains in this folder"), going_on(tmp_path):
+        with pytest.raises(UserError, match="Another process is training in this folder"), going_on(tmp_path):
             pass
         other.kill()
         other.wait()
@@ -94,7 +94,7 @@ def test_what_a_run_has_forked_does_not_keep_its_folder(tmp_path: Path):
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path):
     (tmp_path / "run").touch()
-    with pytest.raises(UserError, match="run cannot be made: File exists"), claimed(tmp_path / "run"):
+    with pytest.raises(UserError, match="run cannot be created: File exists"), claimed(tmp_path / "run"):
         pass
 
 

@@ -10,7 +10,7 @@ import lossbook
 from lossbook.config.check import check
 from lossbook.config.optimizers import by_loss, page, refusals, task
 from lossbook.config.options import Options, conf_folder
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.errors import UserError
 
 OPTIONS = Options([conf_folder()])

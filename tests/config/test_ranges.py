@@ -17,8 +17,8 @@ import lossbook
 from lossbook.config.check import check
 from lossbook.config.compose import composer
 from lossbook.config.options import Options, conf_folder
-from lossbook.config.plain import plain
 from lossbook.config.ranges import range_problems, stated
+from lossbook.config.resolve import plain
 from lossbook.config.types import OPEN
 from lossbook.errors import UserError
 

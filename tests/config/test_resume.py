@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lossbook import compose
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.config.resume import restore, to_save
 from lossbook.errors import UserError
 
@@ -54,7 +54,7 @@ def test_what_is_computed_is_saved_as_it_came_out(monkeypatch: pytest.MonkeyPatc
         ("optim=sgdd", "optim=sgd"),
         ("optim.lr=fast", "give a number, like optim.lr=0.003"),
         ("optim.lr=1,2", "-m 'optim.lr=1,2' for a sweep, or 'optim.lr=[1,2]' for a list"),
-        ("experiment=any", "give the values that should change, one by one"),
+        ("experiment=any", "give each value that should change"),
         ("optim.momentum=0.9", "choose one that has it: optim=muon, optim=rmsprop, optim=sgd"),
     ],
 )

@@ -9,10 +9,10 @@ from omegaconf import OmegaConf
 
 import lossbook
 from lossbook.config.check import check
+from lossbook.config.keys import dotted_keys
 from lossbook.config.options import Options, conf_folder
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.config.structure import problems
-from lossbook.config.wording import flat
 from lossbook.errors import UserError
 
 
@@ -105,7 +105,7 @@ VALUES = ("null", "[[a]]", "1", "{_target_: [a]}")
 @pytest.mark.parametrize("group", ["seed", "data", "optim", "scheduler", "trainer", "callbacks", "loss"])
 def test_whatever_is_typed_is_answered_in_words(group: str) -> None:
     whole: Any = OmegaConf.to_container(lossbook.compose("callbacks=early_stopping"), resolve=False)
-    for key in [group, *(f"{group}.{name}" for name in flat(whole[group]))][::4]:
+    for key in [group, *(f"{group}.{name}" for name in dotted_keys(whole[group]))][::4]:
         for given in (f"~{key}", f"++{key}.new=1", *(f"{key}={value}" for value in VALUES)):
             said("callbacks=early_stopping", given)  # anything but a UserError fails here
 

@@ -65,12 +65,12 @@ def test_a_sweep_goes_on_with_its_own_arguments(begun: Path, given: list[str]) -
 
 def test_the_options_of_ones_own_come_along_and_are_not_changed(begun: Path) -> None:
     assert options_before({"resume": str(begun)}, None) is None
-    with pytest.raises(UserError, match="The sweep has none"):
+    with pytest.raises(UserError, match="The sweep was started with none"):
         options_before({"resume": str(begun)}, "mine")
     SweepPlan(("train.py",), (), ("/mine",), "/", (), ()).write(begun)
     assert options_before({"resume": str(begun)}, None) == "/mine"
     assert options_before({"resume": str(begun)}, "/mine") == "/mine"
-    with pytest.raises(UserError, match="The sweep has /mine"):
+    with pytest.raises(UserError, match="The sweep was started with /mine"):
         options_before({"resume": str(begun)}, "/other")
     assert options_before({}, "mine") == "mine"
 

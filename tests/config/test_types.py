@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.config.types import fits, nearest_key, problems
+from lossbook.config.types import fits, problems
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 
@@ -68,34 +68,3 @@ def test_objects_of_another_class_and_added_objects_have_keys_of_their_own():
     assert not list(problems("data", {"source": {"_target_": "c.D", "path": "x"}}, default))
     assert not list(problems("data", {"mine": {"_target_": "c.D"}}, default))
     assert list(problems("data", {"mine": 1}, default))
-
-
-KNOWN = [
-    "seed",
-    "loss",
-    "loss.criterion",
-    "loss.criterion.margin",
-    "optim",
-    "optim.lr",
-    "trainer",
-    "trainer.max_epochs",
-]
-
-
-@pytest.mark.parametrize(
-    ("key", "near"),
-    [
-        ("optim.lrr", "optim.lr"),
-        ("lr", "optim.lr"),
-        ("optm.lr", "optim.lr"),
-        ("epochs", "trainer.max_epochs"),
-        ("trainer.epochs", "trainer.max_epochs"),
-        ("los", "loss"),
-        ("sed", "seed"),
-        ("loss.margin", "loss.criterion.margin"),
-        ("zzz", None),
-        ("optim.momentum", None),
-    ],
-)
-def test_the_nearest_key(key: str, near: str | None):
-    assert nearest_key(key, KNOWN) == near

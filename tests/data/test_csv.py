@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 import lossbook
 from lossbook.build import build
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.data.csv import Csv
 from lossbook.errors import UserError
 from lossbook.trust import OWN_CONFIG

@@ -165,7 +165,7 @@ def test_info_nce(criterion, objective):
 def test_sgd():
     from lossbook import compose
     from lossbook.build import build
-    from lossbook.config.plain import plain
+    from lossbook.config.resolve import plain
     from lossbook.trust import OWN_CONFIG
 
     weight = torch.nn.Parameter(tensor([[0.6614, 0.2669], [0.0617, 0.6213]]))

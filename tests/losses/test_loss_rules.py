@@ -6,7 +6,7 @@ import pytest
 
 from lossbook import compose
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.errors import UserError
 
 

@@ -12,7 +12,7 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 import lossbook
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
 from lossbook.losses.objective import Objective

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import lossbook
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.optim.checks import notes, problems, sparse_gradients
 
 _BASE: dict[str, dict[str, Any]] = {}

@@ -94,7 +94,7 @@ def test_the_head_comment_has_a_command_and_says_what_differs(name: str) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_optim_lr_always_works(name: str) -> None:
     import lossbook
-    from lossbook.config.plain import plain
+    from lossbook.config.resolve import plain
 
     node = plain(lossbook.compose(f"optim={name}", "optim.lr=0.125"))["optim"]
     assert node["lr"] == node.get("rest", node)["lr"] == 0.125

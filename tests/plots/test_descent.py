@@ -8,7 +8,7 @@ import pytest
 
 import lossbook
 from lossbook.config.options import Options, conf_folder
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.plots.descent import (
     PARABOLA,
     STEPS,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 import lossbook
 from lossbook.config.options import Options, conf_folder
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.plots import descent, optimizer
 from lossbook.plots.optimizer import draw
 

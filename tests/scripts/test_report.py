@@ -44,10 +44,10 @@ def test_a_report_of_a_folder_and_of_several(outputs: Path) -> None:
     ("arguments", "said"),
     [
         (["output"], "There is no such folder"),
-        (["outputs", "out="], "A path must follow"),
+        (["outputs", "out="], "out needs a path"),
         (["outputs", "ou=x"], "There is no such option"),
         (["--fast", "outputs"], "There is no such option"),
-        ([], "It wants a folder"),
+        ([], "At least one folder"),
     ],
 )
 def test_mistakes_cost_four_lines_and_leave_nothing(outputs: Path, arguments: list[str], said: str) -> None:

@@ -80,16 +80,16 @@ def test_what_cannot_be_searched_is_refused_with_the_fix(argument: str, default:
 @pytest.mark.parametrize(
     ("argument", "rule", "fix"),
     [
-        ("optim.lr=interval(a,b)", "An interval takes two numbers, its ends.", "'optim.lr=interval(1e-4,1e-1)'"),
-        ("optim.lr=interval(1e-4)", "An interval takes two numbers, its ends.", "'optim.lr=interval(1e-4,1e-1)'"),
-        ("optim.lr=interval(1,2,log)", "An interval takes two numbers, its ends.", "'optim.lr=interval(1e-4,1e-1)'"),
+        ("optim.lr=interval(a,b)", "An interval takes two numbers, its bounds.", "'optim.lr=interval(1e-4,1e-1)'"),
+        ("optim.lr=interval(1e-4)", "An interval takes two numbers, its bounds.", "'optim.lr=interval(1e-4,1e-1)'"),
+        ("optim.lr=interval(1,2,log)", "An interval takes two numbers, its bounds.", "'optim.lr=interval(1e-4,1e-1)'"),
         (
             "optim.lr=interval(1, 2",
-            "Brackets must close, within one argument: the shell splits at blanks.",
+            "Brackets must be closed within one argument; the shell splits arguments at blanks.",
             "'optim.lr=interval(1e-4,1e-1)'",
         ),
-        ("a=range(x)", "A range takes its start, its stop and, if not 1, its step.", "'a=range(0,5)'"),
-        ("loss", "An argument has the form key=value.", "key=value, such as loss=ctc; --help shows what there is"),
+        ("a=range(x)", "A range takes a start, a stop and optionally a step.", "'a=range(0,5)'"),
+        ("loss", "An argument must have the form key=value.", "key=value, such as loss=ctc; --help lists the options"),
     ],
 )
 def test_what_hydras_grammar_cannot_read_is_answered(argument: str, rule: str, fix: str) -> None:

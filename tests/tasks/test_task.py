@@ -14,7 +14,7 @@ from torch.nn import functional as F
 import lossbook
 from lossbook.checkpoints.read import read
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.errors import UserError
 from lossbook.tasks.task import loss_names, of_head
 from lossbook.training.assemble import Assembly, assemble

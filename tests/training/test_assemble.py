@@ -7,7 +7,7 @@ import torch
 
 import lossbook
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.training.assemble import Assembly, assemble, primary
 from lossbook.trust import OWN_CONFIG
 

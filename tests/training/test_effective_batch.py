@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from lossbook import compose
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError
 from lossbook.losses.bind import bind_terms

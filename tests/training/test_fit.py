@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.warnings import PossibleUserWarning
 
 import lossbook
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.config.resume import to_save
 from lossbook.errors import UserError
 from lossbook.training.assemble import assemble

@@ -14,7 +14,7 @@ from tensorboard.plugins.hparams.metadata import (
 )
 
 import lossbook
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.errors import UserError
 from lossbook.training.hparams import columns, final
 

@@ -10,7 +10,7 @@ from torch import tensor
 from torch.nn import functional as F
 
 from lossbook import compose
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.data.schema import Schema
 from lossbook.losses.bind import bind
 from lossbook.losses.reading import read

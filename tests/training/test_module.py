@@ -186,7 +186,7 @@ def test_batches_of_pairs_without_two_positives_are_passed_over(tmp_path: Path) 
 def test_a_batch_whose_targets_are_all_ignored_is_told_when_its_count_is_read() -> None:
     """On a GPU nobody waits for the count of a batch; the loss is nan by then, and the reason is still known."""
     from lossbook.config.check import check
-    from lossbook.config.plain import plain
+    from lossbook.config.resolve import plain
     from lossbook.losses.result import LossResult
     from lossbook.tasks.step import Step
     from lossbook.training.assemble import assemble

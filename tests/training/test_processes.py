@@ -15,7 +15,7 @@ import torch
 import lossbook
 from lossbook.checkpoints.read import read
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.training.assemble import assemble
 from lossbook.training.processes import first_process_folder, launching
 from lossbook.trust import OWN_CONFIG

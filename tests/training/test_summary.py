@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 import lossbook
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.training.fit import Outcome
 from lossbook.training.summary import _is_default, _print_row, print_figures, print_interrupted, print_outcome
 

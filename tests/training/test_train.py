@@ -105,7 +105,7 @@ def test_an_epochs_loss_is_that_of_the_whole_part(tmp_path: Path) -> None:
     """Uneven batches and class weights: the logged loss equals the criterion on the whole validation part at once."""
     from lossbook.checkpoints.read import read
     from lossbook.config.check import check
-    from lossbook.config.plain import plain
+    from lossbook.config.resolve import plain
     from lossbook.training.assemble import assemble
     from lossbook.trust import OWN_CONFIG
 

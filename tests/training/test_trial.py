@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import lossbook
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.data.source import Parts
 from lossbook.errors import UserError
 from lossbook.training.assemble import Assembly, assemble

@@ -5,6 +5,7 @@ Hydra imports this file whenever it starts, so slow imports happen inside functi
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -34,18 +35,15 @@ class LossbookSweeper(Sweeper):
         on_error: ``continue`` with the other jobs, or ``stop``.
         resume: folder of an earlier sweep to resume; None: a new one.
         retry: whether jobs that failed are run again.
-        command: the script and its arguments, as typed.
     """
 
-    def __init__(
-        self, params: Any, timeout: float | None, on_error: str, resume: str | None, retry: bool, command: Sequence[str]
-    ) -> None:
+    def __init__(self, params: Any, timeout: float | None, on_error: str, resume: str | None, retry: bool) -> None:
         self.params = dict(params or {})
         self.timeout = timeout
         self.on_error = on_error
         self.resume = resume
         self.retry = retry
-        self.command = tuple(command)
+        self.command = tuple(sys.argv)  # as it was typed
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context = hydra_context

@@ -1,4 +1,4 @@
-"""Reading the command line: Hydra's grammar, and what belongs to a checkpoint."""
+"""Parse arguments of the command line in Hydra's grammar, and separate ``ckpt=PATH`` from them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lossbook.errors import refuse
 
 
 def parse(arguments: Sequence[str]) -> list[Any]:
-    """Hydra's ``Override`` for each argument.
+    """Parse each argument into Hydra's ``Override``.
 
     Raises:
-        hydra.errors.OverrideParseException: an argument that is not of the form key=value.
+        hydra.errors.OverrideParseException: an argument is not of the form key=value.
     """
     return [_parsed(argument) for argument in arguments]
 
@@ -28,12 +28,12 @@ def _parsed(argument: str) -> Any:
 
 
 def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Takes ``ckpt=PATH`` out of the arguments; the path is taken as it stands, ``=`` and blanks included.
+    """Separate ``ckpt=PATH`` from the other arguments; the path may contain ``=`` and blanks.
 
-    Where there is no such file, ``\\=`` and other escapes of Hydra's grammar are read, and ``~`` as the home folder.
+    If there is no such file, ``\\=`` and other escapes of Hydra's grammar are resolved, and ``~`` is the home folder.
 
     Returns:
-        The path (None where there is none, or ``null``), and the other arguments.
+        The path (None if there is none, or ``null``), and the other arguments.
     """
     paths = [argument.removeprefix("ckpt=") for argument in arguments if argument.startswith("ckpt=")]
     others = [argument for argument in arguments if not argument.startswith("ckpt=")]
@@ -41,12 +41,12 @@ def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
         return None, others
     path = _meant(paths[-1])
     if not path:
-        raise refuse("ckpt=", "A path must follow.", "ckpt=outputs/<loss>-<optim>/<date>_<time>/checkpoints/last.ckpt")
+        raise refuse("ckpt=", "ckpt needs a path.", "ckpt=outputs/<loss>-<optim>/<date>_<time>/checkpoints/last.ckpt")
     return path, others
 
 
 def _meant(given: str) -> str:
-    """The path that is meant: of its readings the first that is there."""
+    """Return the first reading of the path that exists, else the last."""
     path = unquoted(given)
     readings = [path, re.sub(r"\\([\\()\[\]{}:=, \t'\"])", r"\1", path)]
     readings += [os.path.expanduser(one) for one in readings]
@@ -54,22 +54,22 @@ def _meant(given: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as Hydra's grammar takes it whatever it holds."""
+    """Quote a text for Hydra's grammar, whatever characters it contains."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def unquoted(text: str) -> str:
-    """A text without the quotes that Hydra's grammar wants around some of them."""
+    """Remove the quotes that Hydra's grammar needs around some texts."""
     return text[1:-1] if text[:1] in "'\"" and text[:1] == text[-1:] and len(text) > 1 else text
 
 
 def belongs_to_hydra(argument: str) -> bool:
-    """Whether an argument speaks of Hydra itself: where it runs, how it sweeps, what help it shows."""
+    """Return whether an argument is a setting of Hydra itself: where it runs, how it sweeps, what help it shows."""
     return argument.lstrip("+~").startswith(("hydra.", "hydra/"))
 
 
 def config_dir(arguments: Sequence[str]) -> str | None:
-    """The folder of a user's own options that is named among the arguments, for commands that are printed."""
+    """Return the value of ``--config-dir`` among the arguments of a command, None if it is not given."""
     for place, argument in enumerate(arguments):
         flag, _, path = argument.partition("=")
         if flag in ("--config-dir", "-cd"):

@@ -1,6 +1,6 @@
-"""Completion with the tab key, for bash: Hydra's own takes a script for one of its own only where that says so itself.
+"""Tab completion for bash.
 
-It also runs whatever script stands behind ``python``, one that has nothing to do with Hydra as well.
+Hydra's own completion runs any script that follows ``python``, even one that has nothing to do with Hydra.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from lossbook.errors import refuse
 
-# What stands behind the cursor's last = is left to the shell where it splits words there, as it does by default.
+# By default bash splits words at =; then only what follows the last = is completed.
 _BASH = r"""_lossbook_complete() {
     local script="${COMP_WORDS[1]/#\~/$HOME}" typed="${COMP_LINE:0:COMP_POINT}"
     [[ "$script" == *.py ]] && ((COMP_CWORD > 1)) && grep -qs "lossbook.config.command" "$script" || return
@@ -23,22 +23,25 @@ complete -o nospace -o default -F _lossbook_complete python python3"""
 
 
 def installation(arguments: Sequence[str]) -> str | None:
-    """What the shell is to read for ``-sc install=bash`` or ``uninstall=bash``; None where the shell asks for choices.
+    """Return what the shell evaluates for ``-sc install=bash`` or ``uninstall=bash``; None for ``query``.
 
     Args:
-        arguments: those of the command line that are no flags.
+        arguments: of the command line, without flags.
+
+    Raises:
+        UserError: another shell.
     """
     asked = [argument.partition("=")[::2] for argument in arguments]
     for what, shell in asked:
         if what in ("install", "uninstall"):
             if shell != "bash":
-                raise refuse(f"-sc {what}={shell}", "The tab key completes in bash.", f"-sc {what}=bash")
+                raise refuse(f"-sc {what}={shell}", "Completion works in bash.", f"-sc {what}=bash")
             return _BASH if what == "install" else "complete -r python python3; unset -f _lossbook_complete"
     return None
 
 
 def candidates(line: str, keys: Iterable[str]) -> list[str]:
-    """What a script's own keys add to Hydra's choices: those that the last word of the line begins.
+    """Return the script's own keys that start with the last word of the line; Hydra does not know them.
 
     Args:
         line: as typed so far.

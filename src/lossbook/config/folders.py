@@ -1,4 +1,4 @@
-"""Folders of runs and sweeps: claimed so that no two processes share one, handed back where nothing came of them."""
+"""Folders of runs and sweeps: claimed so that no two processes share one, and removed if nothing was written."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lossbook.errors import UserError, refuse
 from lossbook.records.run import CONFIG
 
 OUTPUTS = Path("outputs")
-_SWEEP_CONFIG = "multirun.yaml"  # Hydra writes it as soon as a sweep is asked for, before its jobs are checked
-_PATIENCE_S = 2.0  # for the system to take a folder from a process that was just killed
-_descriptors: set[int] = set()  # of the folders that this process keeps
+_SWEEP_CONFIG = "multirun.yaml"  # Hydra writes it before the jobs of a sweep are checked
+_PATIENCE_S = 2.0  # until the system releases the lock of a process that was just killed
+_descriptors: set[int] = set()  # of the folders that this process has locked
 
 
 def claim(base: Path) -> Path:
-    """Makes the folder ``base``, or ``base-2``, ``base-3``, ... where another run was faster.
+    """Create the folder ``base``, or ``base-2``, ``base-3``, ... if it exists.
 
     The mkdir is exclusive, so that no two callers, in whatever process, get the same folder.
     """
@@ -31,7 +31,7 @@ def claim(base: Path) -> Path:
         except FileExistsError as error:
             if folder.exists():
                 continue
-            raise _unmade(folder, error) from error  # something else stands where a folder above it would
+            raise _unmade(folder, error) from error  # a parent is a file
         except OSError as error:
             raise _unmade(folder, error) from error
         return folder
@@ -39,16 +39,17 @@ def claim(base: Path) -> Path:
 
 
 def _unmade(folder: Path, error: OSError) -> UserError:
-    rule = "Every run and every sweep writes into a folder of its own."
-    given = f"{folder} cannot be made: {error.strerror or error}."
-    return refuse(given, rule, "hydra.run.dir=PATH, of a sweep hydra.sweep.dir=PATH, where you may write")
+    rule = "Every run and every sweep needs a folder of its own."
+    given = f"{folder} cannot be created: {error.strerror or error}."
+    return refuse(given, rule, "hydra.run.dir=PATH (of a sweep, hydra.sweep.dir=PATH) with write permission")
 
 
 @contextmanager
 def claimed(base: Path) -> Iterator[Path]:
-    """The folder ``base`` for a new run, made where it is not there, and kept from all other runs within the block.
+    """Create and lock the folder ``base`` for a new run within the block.
 
-    It may hold anything but a run. Where it holds one, or another process has it, it is ``base-2``, ``base-3``, ...
+    If it holds a run already or another process has locked it, ``base-2``, ``base-3``, ... is used. Other files in it
+    do not matter.
     """
     for folder in _names(base):
         try:
@@ -63,10 +64,10 @@ def claimed(base: Path) -> Iterator[Path]:
 
 @contextmanager
 def going_on(folder: Path) -> Iterator[Path]:
-    """The folder of a run that goes on in it, kept from all other processes within the block.
+    """Lock the folder of a run that is resumed in place, within the block.
 
     Raises:
-        UserError: another process has it.
+        UserError: another process has locked it.
     """
     until = time.monotonic() + _PATIENCE_S
     while True:
@@ -75,17 +76,17 @@ def going_on(folder: Path) -> Iterator[Path]:
                 yield folder
                 return
         if time.monotonic() > until:
-            rule = "Another process trains in this folder, and two would overwrite each other's checkpoints."
-            raise refuse(str(folder), rule, "wait for it, or go on in another folder: leave hydra.run.dir out")
+            rule = "Another process is training in this folder, and two would overwrite each other's checkpoints."
+            raise refuse(str(folder), rule, "wait for it, or resume in another folder: leave hydra.run.dir out")
         time.sleep(0.05)
 
 
 @contextmanager
 def _kept(folder: Path) -> Iterator[bool]:
-    """Whether this process has the folder from now on, to the end of the block, and no other has.
+    """Lock a folder within the block, and yield whether this process got the lock.
 
-    The folder itself is locked, so that nothing stays behind, and the system takes it back from a process that is
-    killed. Where the system or the folder's file system knows no such locks, everybody has it.
+    The folder itself is locked, so that no file is left behind and the system releases the lock of a process that is
+    killed. If the system or the file system has no such locks, every process gets it.
     """
     if os.name == "nt":
         yield True
@@ -94,7 +95,7 @@ def _kept(folder: Path) -> Iterator[bool]:
 
     try:
         descriptor = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:  # discarded just now
+    except FileNotFoundError:  # just removed
         yield False
         return
     _descriptors.add(descriptor)
@@ -114,7 +115,7 @@ def _kept(folder: Path) -> Iterator[bool]:
 
 
 def _forget() -> None:
-    """Closes, in a process forked off, what would keep the folders after the end of the one that has them."""
+    """Close the locks in a forked process, where they would outlive the process that holds them."""
     while _descriptors:
         os.close(_descriptors.pop())
 
@@ -124,19 +125,19 @@ if hasattr(os, "register_at_fork"):
 
 
 def _names(base: Path) -> Iterator[Path]:
-    """``base``, ``base-2``, ``base-3``, ..."""
+    """Yield ``base``, ``base-2``, ``base-3``, ..."""
     yield base
     yield from (base.with_name(f"{base.name}-{number}") for number in count(2))
 
 
 def run_base(choices: Mapping[str, Any], outputs: Path = OUTPUTS) -> Path:
-    """``outputs/<loss>-<optim>/<date>_<time>`` of a run that starts now, to be claimed; ``choices`` as in a config."""
+    """Return ``outputs/<loss>-<optim>/<date>_<time>`` for a run that starts now; ``choices`` as in a config."""
     name = f"{choices.get('loss')}-{choices.get('optim')}".replace("/", "_")
     return outputs / name / _now()
 
 
 def sweep_base(outputs: Path = OUTPUTS) -> Path:
-    """``outputs/sweeps/<date>_<time>`` of a sweep that starts now, to be claimed."""
+    """Return ``outputs/sweeps/<date>_<time>`` for a sweep that starts now."""
     return outputs / "sweeps" / _now()
 
 
@@ -145,13 +146,18 @@ def _now() -> str:
 
 
 def missing(folder: Path) -> list[Path]:
-    """What a ``mkdir -p`` of this folder would make: the folder and those of its parents that are not there yet."""
+    """Return what ``mkdir -p`` would create: the folder and its parents, as far as they do not exist."""
     folder = folder.absolute()
     return [path for path in (folder, *folder.parents) if not path.exists()]
 
 
+def shown(folder: Path) -> Path:
+    """Return an absolute folder relative to the working folder, if it lies there."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
 def discard(folder: Path) -> None:
-    """Removes a folder that holds nothing, or nothing but Hydra's note of the sweep; else leaves it as it is."""
+    """Remove a folder if it is empty, or holds only Hydra's config of the sweep."""
     note = folder / _SWEEP_CONFIG
     if not folder.is_dir():
         return
@@ -159,13 +165,13 @@ def discard(folder: Path) -> None:
         if not alone or any(path != note for path in folder.iterdir()):
             return
         note.unlink(missing_ok=True)
-        with suppress(OSError):  # another run has just begun there
+        with suppress(OSError):  # another run has just started there
             folder.rmdir()
 
 
 @contextmanager
 def discarding(folders: list[Path]) -> Iterator[None]:
-    """Discards, at the end, those of ``folders`` that nothing was written to (deepest first).
+    """Remove, at the end of the block, those of ``folders`` to which nothing was written, deepest first.
 
     The list is read at the end, so that the caller may add to it.
     """

@@ -1,4 +1,4 @@
-"""The YAML files that a user chooses from: where they are, what there is, and the defaults that they state."""
+"""The option files that a user chooses from: where they are, which exist, and the defaults that they set."""
 
 from __future__ import annotations
 
@@ -12,58 +12,59 @@ GROUPS = (
     "loss", "optim", "param_groups", "scheduler", "data", "model", "task", "trainer", "logger", "callbacks",
     "experiment",
 )  # fmt: skip
+KEYS = (*GROUPS, "metrics", "seed", "ckpt", "ckpt_lr", "choices", "overrides")  # at the top of a config, in their order
 
 _LISTS = ("logger", "callbacks")  # several options at once
 _ABSENT = object()
 
 
 def may_list(key: str) -> bool:
-    """Whether a list makes sense for this key: for a value anyway, among the groups for loggers and callbacks."""
+    """Return whether a key may be a list: any value may, and of the groups only loggers and callbacks."""
     return key not in GROUPS or key in _LISTS
 
 
 def conf_folder() -> Path:
-    """Our own options: ``lossbook/conf`` in an installed package, ``conf`` of the repository otherwise."""
+    """Return the folder of our options: ``lossbook/conf`` in an installed package, else ``conf`` of the repository."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parents[1] / "conf"
 
 
 class Options:
-    """The options in a list of folders; where two folders hold the same option, the first one counts, as for Hydra.
+    """The options in a list of folders; if two folders hold the same option, the first one counts, as in Hydra.
 
     Args:
-        folders: our ``conf`` and whatever ``--config-dir`` or ``hydra.searchpath`` add to it.
+        folders: our ``conf`` and those that ``--config-dir`` or ``hydra.searchpath`` add.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = list(folders)
 
     def names(self, group: str) -> list[str]:
-        """The options of a group, in alphabetical order."""
+        """Return the options of a group, in alphabetical order."""
         return sorted({path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")})
 
     def has_group(self, name: str) -> bool:
         return "." not in name and any((folder / name).is_dir() for folder in self.folders)
 
     def file(self, option: str) -> Path | None:
-        """The file of an option that is named from the root, such as ``loss/ctc``."""
+        """Return the file of an option (``loss/ctc``), None if there is none."""
         return next((path for folder in self.folders if (path := folder / f"{option}.yaml").is_file()), None)
 
     def package(self, option: str) -> str | None:
-        """Where an option's file says that its values belong (``# @package _global_``), None where it does not say."""
+        """Return the package in an option's file (``# @package _global_``), None if it has none."""
         path = self.file(option)
         found = re.search(r"^\s*#\s*@package\s+(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE) if path else None
         return found[1] if found else None
 
     def stated(self, option: str) -> tuple[dict[str, Any], bool]:
-        """The values that an option's file states, together with those of the options that it is built on.
+        """Return the values that an option's file sets, and those of the options that it is based on.
 
-        A file that speaks for the whole config (``# @package _global_``) states what it says of its own group.
+        Of a file for the whole config (``# @package _global_``), only the values of its own group are returned.
 
         Returns:
-            The values as plain containers, interpolations left as they are; and whether that is all of them. It is not
-            where the file is missing or where its list of defaults brings in other groups, which only Hydra can follow.
+            The values as plain containers, interpolations not resolved; and whether they are complete. They are not
+            if the file is missing or its defaults list includes other groups, which only Hydra can follow.
         """
         path = self.file(option)
         if path is None:
@@ -89,7 +90,7 @@ class Options:
         return values, whole
 
     def named(self, option: str, group: str) -> str | None:
-        """The option of another group that this one is at home with (``override /data@_global_.data: digits``)."""
+        """Return the default of another group that this option sets (``override /data@_global_.data: digits``)."""
         path = self.file(option)
         for entry in _read(path, path.stat().st_mtime_ns).get("defaults", ()) if path else ():
             for key, name in entry.items() if isinstance(entry, Mapping) else ():
@@ -98,14 +99,14 @@ class Options:
         return None
 
     def default(self, group: str) -> str:
-        """The option of a group that ``train.yaml`` chooses."""
+        """Return the option of a group that ``train.yaml`` chooses."""
         path = self.file("train")
         assert path is not None, "our own conf is among the folders"
         entries = _read(path, path.stat().st_mtime_ns)["defaults"]
         return next(str(entry[group]) for entry in entries if isinstance(entry, Mapping) and group in entry)
 
     def that_state(self, key: str) -> list[str]:
-        """The options whose own file states this key, as ``group=name``; none where the key is not within a group."""
+        """Return the options whose file sets this key, as ``group=name``; none if the key is not in a group."""
         group, *path = key.split(".")
         found = []
         for name in self.names(group) if path and group != "experiment" else ():
@@ -117,9 +118,9 @@ class Options:
         return found
 
     def declared(self, choices: Mapping[str, Any]) -> dict[str, Any]:
-        """The defaults of all keys under these choices, as the options' own files state them.
+        """Return the defaults of all keys under these choices, from the options' own files.
 
-        A group whose files do not say all is left out.
+        A group whose files are not complete is left out.
         """
         top, _ = self.stated("train")
         defaults = {key: value for key, value in top.items() if key != "hydra"}
@@ -134,7 +135,7 @@ class Options:
                 whole &= complete
             if whole:
                 defaults[group] = node
-        for group, values in self._brought(choices):  # where the group itself does not say
+        for group, values in self._brought(choices):  # the group's own values come first
             node = {}
             _merge(node, values)
             _merge(node, _mapping(defaults.get(group)))
@@ -143,12 +144,12 @@ class Options:
         return defaults
 
     def _beyond_its_group(self, option: str) -> bool:
-        """Whether an option of a group sets values of other groups, too; that is all that an experiment does."""
+        """Return whether an option, other than an experiment, sets values of other groups as well."""
         group = option.partition("/")[0]
         return group in GROUPS and group != "experiment" and self.package(option) == "_global_"
 
     def _brought(self, choices: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What the chosen options say of groups other than their own."""
+        """Yield what the chosen options set in groups other than their own."""
         for group, chosen in choices.items():
             for name in chosen if isinstance(chosen, list) else [chosen]:
                 path = self.file(f"{group}/{name}") if self._beyond_its_group(f"{group}/{name}") else None
@@ -172,7 +173,7 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 @lru_cache(maxsize=256)
 def _read(path: Path, changed: int) -> dict[str, Any]:
-    """The content of a YAML file, read as Hydra reads it (1e-3 is a number); ``changed`` is there for the cache."""
+    """Read a YAML file as Hydra does (1e-3 is a number); ``changed`` is only part of the cache's key."""
     from omegaconf import OmegaConf
 
     content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)

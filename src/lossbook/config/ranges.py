@@ -1,7 +1,7 @@
-"""Every number of a config against the range that is stated for it: a pure function, without torch.
+"""Check that every number of a config is within its range. A pure function, without torch.
 
-A range belongs to a key of our own (``data.batch_size``, ``trainer.max_epochs``) or to an argument of a class
-(``torch.optim.Adam`` and its ``eps``), so that a user's own classes are not bound by it.
+A range belongs to a key of ours (``data.batch_size``, ``trainer.max_epochs``) or to an argument of a class (``eps`` of
+``torch.optim.Adam``); it does not apply to a user's own classes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lossbook.optim import ranges as optim
 from lossbook.optim.schedules.ranges import of as of_schedule
 from lossbook.ranges import COUNT, FLAG, FLAG_OR_NULL, Range, either, number, one_of, or_null, whole
 
-_BATCHES = either(whole(1, COUNT), number(0, 1, above=True)).because("A fraction is one of the part's batches.")
+_BATCHES = either(whole(1, COUNT), number(0, 1, above=True)).because("A fraction is relative to the part's batches.")
 _TRAINER: dict[str, Range] = {
     "max_epochs": either(whole(1, COUNT, example=20), one_of(-1), one_of(None)).because("-1: no limit."),
     "min_epochs": or_null(whole(1, COUNT)),
@@ -30,7 +30,7 @@ _TRAINER: dict[str, Range] = {
     "gradient_clip_algorithm": one_of(None, "norm", "value"),
     "accumulate_grad_batches": whole(1, 1_000_000),
     "check_val_every_n_epoch": or_null(whole(1, COUNT), "to count batches across epochs"),
-    "val_check_interval": or_null(_BATCHES, "for each epoch's end"),
+    "val_check_interval": or_null(_BATCHES, "for the end of each epoch"),
     "limit_train_batches": or_null(_BATCHES, "for all"),
     "limit_val_batches": or_null(either(_BATCHES, one_of(0)), "for all"),
     "limit_test_batches": or_null(either(_BATCHES, one_of(0)), "for all"),
@@ -40,7 +40,7 @@ _TRAINER: dict[str, Range] = {
     "benchmark": FLAG_OR_NULL,
     "detect_anomaly": FLAG,
     "compile": FLAG,
-    # those of Lightning's that a user may add
+    # arguments of Lightning's Trainer that a user may add
     "fast_dev_run": either(one_of(True), whole(1, COUNT)),
 }
 _KEYS: dict[str, Range] = {
@@ -57,7 +57,7 @@ _CLASSES: dict[str, dict[str, Range]] = {
     **losses.CLASSES,
     **optim.CLASSES,
     "lightning.pytorch.callbacks.EarlyStopping": {
-        "patience": whole(0, COUNT, example=10).because("It is a number of validations."),
+        "patience": whole(0, COUNT, example=10).because("patience is a number of validations."),
         "min_delta": number(0, 1e12),
         "strict": FLAG,
         "check_finite": FLAG,
@@ -65,7 +65,7 @@ _CLASSES: dict[str, dict[str, Range]] = {
         "divergence_threshold": or_null(number(-1e12, 1e12)),
     },
     "lossbook.training.callbacks.checkpoints.Checkpoints": {
-        "every_n_steps": or_null(whole(1, COUNT), "for each epoch's end alone")
+        "every_n_steps": or_null(whole(1, COUNT), "for the end of each epoch only")
     },
     "lossbook.training.callbacks.weight_averaging.EqualAverage": {"start": number(0, 1, below=True, example=0.75)},
     "lossbook.training.callbacks.weight_averaging.ExponentialAverage": {
@@ -76,16 +76,16 @@ _NOTES = ("choices", "overrides", "experiment")  # of the config itself
 
 
 def stated(config: Mapping[str, Any]) -> Iterator[tuple[str, Any, Range]]:
-    """Each value of a plain config that a range is stated for: its dotted key, itself, the range."""
+    """Yield each value of a plain config that has a range: its dotted key, the value, the range."""
     yield from _within({key: node for key, node in config.items() if key not in _NOTES}, "")
 
 
 def range_problems(config: Mapping[str, Any], declared: Mapping[str, Any]) -> list[Problem]:
-    """What lies outside of its range.
+    """Return the problems of values outside their ranges.
 
     Args:
         config: whole and resolved, as plain containers.
-        declared: the defaults that the options state, interpolations left as they are: they are the fixes.
+        declared: the defaults of the options, interpolations not resolved; they are suggested as fixes.
     """
     found: dict[str, Problem] = {}
     given = " ".join(map(str, config.get("overrides") or ()))
@@ -93,7 +93,7 @@ def range_problems(config: Mapping[str, Any], declared: Mapping[str, Any]) -> li
         known, default = look_up(declared, key)
         follows = isinstance(default, str) and default.startswith("${")
         if follows and key not in given and any(other in default for other in found):
-            continue  # said of the value that it is taken from
+            continue  # reported for the value that it refers to
         problem = inside(key if known or ": " in key else f"+{key}", value, default)
         if problem is not None:
             found[key] = problem
@@ -122,14 +122,14 @@ def _within(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, Rang
 
 
 def _together(trainer: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with the trainer's values beside one another."""
+    """Check the trainer's values against one another."""
     for what in ("epochs", "steps"):
         least, most = trainer.get(f"min_{what}"), trainer.get(f"max_{what}")
         if isinstance(least, int) and isinstance(most, int) and least > most >= 0:
             given = f"trainer.min_{what}={least} with trainer.max_{what}={most}."
-            yield Problem(given, "The run ends before it may.", f"trainer.min_{what}={most}")
+            yield Problem(given, "The run would end before its minimum.", f"trainer.min_{what}={most}")
     algorithm = trainer.get("gradient_clip_algorithm")
     if algorithm is not None and trainer.get("gradient_clip_val") is None:
         given = f"trainer.gradient_clip_algorithm={typed(algorithm)} without trainer.gradient_clip_val."
-        rule = "Nothing is clipped without a value: the largest norm, or the largest element."
+        rule = "Nothing is clipped without a value, the largest norm or the largest element."
         yield Problem(given, rule, f"trainer.gradient_clip_val=1.0 trainer.gradient_clip_algorithm={typed(algorithm)}")

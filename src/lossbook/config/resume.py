@@ -1,4 +1,4 @@
-"""``ckpt=PATH``: the config that a checkpoint holds, and what the command line puts on top of it."""
+"""``ckpt=PATH``: the config in a checkpoint, with the overrides of the command line applied."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from lossbook.checkpoints.file import another, require_file, require_whole
 from lossbook.config.arguments import parse
-from lossbook.config.check import check
-from lossbook.config.finish import composed, in_order, wrong_values
+from lossbook.config.compose import composed, in_order
+from lossbook.config.hydra_errors import in_words
+from lossbook.config.hydra_internals import apply_overrides, refuse_several_values
 from lossbook.config.options import GROUPS, Options, conf_folder, may_list
-from lossbook.config.plain import plain
+from lossbook.config.override_checks import value_problems
+from lossbook.config.resolve import plain
 from lossbook.config.structure import idle
 from lossbook.config.terms import clear_replaced, with_whole_terms
 from lossbook.config.types import fits
-from lossbook.config.wording import word
 from lossbook.errors import Problem, UserError, refuse, typed
 from lossbook.trust import Trust
 
@@ -31,10 +32,10 @@ _NEEDED = (*(group for group in GROUPS if group not in ("experiment", *_LATER)),
 
 
 def resume(ckpt: str, overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
-    """Reads the config out of a checkpoint file and puts the overrides on top; imports torch where there is a file.
+    """Read the config of a checkpoint and apply overrides; torch is imported only if the file exists and is whole.
 
     Raises:
-        UserError: there is no such file, it is damaged, or its config is none that can be run.
+        UserError: there is no such file, it is damaged, or its config cannot be used.
     """
     path = Path(ckpt)
     require_file(path)
@@ -47,16 +48,15 @@ def resume(ckpt: str, overrides: Sequence[str], folders: Sequence[Path]) -> Dict
         config = restore(saved, overrides, folders)
         config.ckpt = ckpt
         values = plain(config)
-        Trust.of(values).check_names(values)  # all at once
-        check(values, Options(folders))
+        Trust.of(values).check_names(values)  # reports all of them
     return config
 
 
 @contextmanager
 def whose_config(ckpt: str | None) -> Iterator[None]:
-    """Within it, what the config of this checkpoint makes the code stumble over is said in words.
+    """Raise errors within the block that the config of this checkpoint causes as a ``UserError``.
 
-    Not where the user vouches for what it names: the traceback of a class of one's own is what one needs.
+    If ``ckpt`` is None the config is the user's own, and errors keep their traceback.
     """
     try:
         yield
@@ -71,9 +71,9 @@ def whose_config(ckpt: str | None) -> Iterator[None]:
 
 
 def _require_config(path: Path, saved: Mapping[str, Any]) -> None:
-    """Refuse a config without what every run has, or with values of other types than its options state.
+    """Refuse a config that lacks what every run has, or whose values have other types than their defaults.
 
-    What the options say beside that by now is of no account.
+    Otherwise the options of today do not matter.
     """
     odd = [f"lossbook.config.{key} is missing." for key in _NEEDED if key not in saved]
     odd += [
@@ -88,7 +88,7 @@ def _require_config(path: Path, saved: Mapping[str, Any]) -> None:
         for name in key.split("."):
             node = node.get(name) if isinstance(node, Mapping) else None
         if not odd and not (isinstance(node, Mapping) and isinstance(node.get("_target_"), str)):
-            odd.append(f"lossbook.config.{key} names no class.")
+            odd.append(f"lossbook.config.{key} has no _target_.")
     choices = saved.get("choices") or {}
     if not isinstance(choices, Mapping) or not all(_is_choice(group, name) for group, name in choices.items()):
         odd.append("lossbook.config.choices must name an option for each group.")
@@ -98,7 +98,7 @@ def _require_config(path: Path, saved: Mapping[str, Any]) -> None:
     if not odd:
         odd = list(_odd_types(saved, Options([conf_folder()]).declared(choices), "lossbook.config"))
     if odd:
-        raise refuse(f"ckpt={path} holds no sound config.", " ".join(odd[:3]), another(path))
+        raise refuse(f"ckpt={path} holds no valid config.", " ".join(odd[:3]), another(path))
 
 
 def _is_choice(group: Any, name: Any) -> bool:
@@ -106,15 +106,15 @@ def _is_choice(group: Any, name: Any) -> bool:
     return isinstance(group, str) and (several or isinstance(name, str | None))
 
 
-# encodings and metrics are a name or a mapping, whatever they are in the option today
-_TOLD_BY_CONTRACT = tuple(
+# an encoding or a metric is a name or a mapping, whatever it is in today's option
+_CHECKED_BY_CONTRACT = tuple(
     f"lossbook.config.{key}" for key in ("loss.accepts", "loss.primary", "loss.terms", "metrics", "data.target")
 )
 
 
 def _odd_types(value: Any, default: Any, key: str) -> Iterator[str]:
-    """Values whose type is not that of their default; an object of another class has values of its own."""
-    if key in _TOLD_BY_CONTRACT:
+    """Yield values whose type is not that of their default; objects of another class are not compared."""
+    if key in _CHECKED_BY_CONTRACT:
         return
     if not (isinstance(value, Mapping) and isinstance(default, Mapping)):
         if not fits(key.removeprefix("lossbook.config."), value, default):
@@ -125,37 +125,35 @@ def _odd_types(value: Any, default: Any, key: str) -> Iterator[str]:
 
 
 def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequence[Path] | None = None) -> DictConfig:
-    """A saved config with overrides on top: nothing else of it changes, whatever the option files say by now.
+    """Apply overrides to a saved config; nothing else in it changes, whatever the option files hold today.
 
-    A value goes where a value stood (``optim.lr=0.1``); a group (``data=mnist``) is composed afresh and replaces its
-    node alone, so that no natural task comes along.
+    A value replaces a value (``optim.lr=0.1``). A group (``data=mnist``) is composed anew and replaces its own node
+    only; the defaults that the option sets in other groups are not used.
 
     Args:
         saved: as ``to_save`` gives it, with ``choices`` and ``overrides``.
         overrides: arguments of the command line.
-        folders: where options are looked for; by default our ``conf``.
+        folders: of options; our ``conf`` if None.
 
     Raises:
         UserError: a key or option that does not exist, a value of another type, several values, an experiment.
     """
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra.types import RunMode
     from omegaconf import OmegaConf
 
     folders = list(folders or [conf_folder()])
     options = Options(folders)
-    # what may be built is the user's word, never the file's
+    # only the user may trust classes, not the file
     values = {key: value for key, value in saved.items() if key != "trust"} | {"ckpt": None, "ckpt_lr": "config"}
     values = {**_LATER, **values}
-    # and so is where to write: the run goes on in a folder of its own
+    # nor may it say where to write: the run is resumed in a folder of its own
     values |= {group: _placeless(values[group]) for group in ("callbacks", "logger") if group in values}
     values |= {"data": _offline(values["data"])} if "data" in values else {}
     choices = dict(values.get("choices") or {})
-    # for the nearest key, an error is worded against the groups that the checkpoint was trained with
+    # errors suggest keys of the groups that the checkpoint was trained with
     context = [f"{group}={name}" for group, name in choices.items() if isinstance(name, str) and group != "experiment"]
-    try:
+    with in_words([*context, *overrides], folders):
         parsed = parse(overrides)
-        ConfigLoaderImpl.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell=True)
+        refuse_several_values(parsed)
         groups = [one for one in parsed if _is_group(one.key_or_group, options) and not isinstance(one.value(), dict)]
         if groups:
             fresh = OmegaConf.to_container(_afresh(groups, folders), resolve=False)
@@ -166,26 +164,20 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
         values |= {"choices": choices, "overrides": [*(values.get("overrides") or []), *overrides]}
         config = in_order(values)
         clear_replaced(config, others)
-        ConfigLoaderImpl._apply_overrides_to_config(others, config)
+        apply_overrides(others, config)
         _vouch(config, [*(values[one.key_or_group] for one in groups), *(_node(one) for one in others)], folders[1:])
         if "terms" in config.loss:
-            config.loss = with_whole_terms(OmegaConf.to_container(config.loss, resolve=False), options)  # type: ignore[arg-type]
-        wrong = list(wrong_values([one.input_line for one in others], choices, values, options))
+            terms: Any = OmegaConf.to_container(config.loss, resolve=False)
+            config.loss = with_whole_terms(terms, options)
+        wrong = list(value_problems([one.input_line for one in others], choices, values, options))
         wrong = wrong or _newly_idle(values, config)
         if wrong:
             raise UserError(*wrong)
-    except UserError:
-        raise
-    except Exception as error:
-        worded = word(error, [*context, *overrides], folders)
-        if worded is None:
-            raise
-        raise worded from error
     return config
 
 
 def _newly_idle(before: Mapping[str, Any], config: DictConfig) -> list[Problem]:
-    """Keys that have no effect, but those that the checkpoint holds anyway."""
+    """Find keys without effect, except those that the checkpoint holds already."""
     from omegaconf import OmegaConf
 
     now: Any = OmegaConf.to_container(config, resolve=False)
@@ -194,14 +186,14 @@ def _newly_idle(before: Mapping[str, Any], config: DictConfig) -> list[Problem]:
 
 
 def _placeless(node: Any) -> Any:
-    """Callbacks or loggers without the folders that they would write to, and without names that lead out of theirs."""
+    """Remove from callbacks or loggers the folders that they would write to, and names that lead out of theirs."""
     if isinstance(node, Mapping):
         return {key: _placeless(value) for key, value in node.items() if not _leads_away(key, value)}
     return node
 
 
 def _offline(node: Any) -> Any:
-    """Data without a download, into whatever folder: that is started by the user alone, who may put it on top."""
+    """Turn downloads off; only the user may ask for one, by an override."""
     if not isinstance(node, Mapping):
         return node
     asks = {key for key, value in node.items() if key == "download" and value not in (None, "${data.download}")}
@@ -212,11 +204,11 @@ def _leads_away(key: Any, value: Any) -> bool:
     if key in ("folder", "save_dir", "dirpath", "root_dir", "log_dir"):
         return True
     named = key in ("name", "version", "sub_dir", "filename", "filename_suffix")
-    return named and bool(re.search(r"[/\\$\0]|\.\.|.{100}", str(value)))  # nor too long for a file
+    return named and bool(re.search(r"[/\\$\0]|\.\.|.{100}", str(value)))  # or too long for a file name
 
 
 def _vouch(config: DictConfig, nodes: Sequence[Any], folders: Sequence[Path]) -> None:
-    """Note as trusted what the user names: in arguments, and in the files of folders with options of one's own."""
+    """Add to ``trust`` the classes that the user names, in arguments or in option files of their own."""
     from omegaconf import OmegaConf, open_dict
 
     files = "\n".join(file.read_text(errors="replace") for folder in folders for file in folder.rglob("*.yaml"))
@@ -229,7 +221,7 @@ def _vouch(config: DictConfig, nodes: Sequence[Any], folders: Sequence[Path]) ->
 
 
 def _node(override: Any) -> Any:
-    """What an argument puts into the config, as far as it names classes."""
+    """Return what an argument sets, in the form in which classes are looked for."""
     name, value = override.key_or_group.rpartition(".")[2], override.value()
     return {name: value} if name == "_target_" and not override.is_delete() else value
 
@@ -241,16 +233,16 @@ def _is_group(name: str, options: Options) -> bool:
 def _afresh(groups: Sequence[Any], folders: Sequence[Path]) -> DictConfig:
     for one in groups:
         if one.key_or_group == "experiment":
-            rule = "A checkpoint goes on with its own config, and an experiment would change all of it."
-            raise refuse(one.input_line, rule, "give the values that should change, one by one")
+            rule = "A checkpoint is resumed with its own config, and an experiment would change all of it."
+            raise refuse(one.input_line, rule, "give each value that should change")
     return composed([one.input_line for one in groups], folders)
 
 
 def to_save(config: DictConfig) -> dict[str, Any]:
-    """The config as plain containers, for a checkpoint.
+    """Return the config as plain containers, for a checkpoint.
 
-    References between keys (``${data.seed}``) stay, so that an override of the one moves the other when the run is
-    resumed; what is computed (``${oc.env:HOME}``) is put down as it came out.
+    References between keys (``${data.seed}``) are kept, so that an override of one key changes the other when the run
+    is resumed. Computed values (``${oc.env:HOME}``) are saved as resolved.
     """
     from omegaconf import OmegaConf
 

@@ -1,6 +1,6 @@
-"""Whether a config is built as the code reads it: the nodes that must be there, and what may stand at each key.
+"""Check the structure of a config: the nodes that must exist, and the type of each key that the code reads.
 
-A pure function of the config, without torch. What an object's own arguments may be, only its class can tell.
+A pure function of the config, without torch. The arguments of an object are checked by its class.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lossbook.errors import Problem, typed
 
 _NUMBER = (int, float)
 _LIMIT = (*_NUMBER, None)
-# What may stand at each key that our own code or Lightning's Trainer reads: types, and values that are no type.
+# The types that each key may have, of those that our code or Lightning's Trainer reads; or a value itself.
 _TAKES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "data": {
         "target": (str, dict), "inputs": (str,), "views": (int,), "epochs": (int,), "batch_size": (int, str),
@@ -35,11 +35,11 @@ _TAKES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "detect_anomaly": (bool,), "compile": (bool,),
     },
 }  # fmt: skip
-_CHOICES = {"optim.line_search_fn": (None, "strong_wolfe")}  # which torch refuses at the first step
+_CHOICES = {"optim.line_search_fn": (None, "strong_wolfe")}  # torch would refuse others at the first step
 _NEEDED = {"data": ("target", "batch_size", "source")}
-_OBJECTS = ("data.source", "model", "optim", "task")  # nodes that name what is built of them
+_OBJECTS = ("data.source", "model", "optim", "task")  # nodes that must have a _target_
 _WORDS = {
-    bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a mapping",
+    bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a mapping",
     None: "null",
 }  # fmt: skip
 _EXAMPLES = {
@@ -56,11 +56,11 @@ _SPANS = ("weeks", "days", "hours", "minutes", "seconds")
 
 
 def problems(config: Mapping[str, Any], options: Options) -> list[Problem]:
-    """What keeps a config from being read at all; what reads it afterwards relies on all of this.
+    """Return what keeps a config from being read at all. Later checks rely on this one.
 
     Args:
         config: whole and resolved, as plain containers.
-        options: among which a fix is looked for.
+        options: that exist, for fixes.
     """
     nodes = [group for group in GROUPS if group != "experiment"]
     wrong = [group for group in nodes if not isinstance(config.get(group), Mapping)]
@@ -73,17 +73,19 @@ def problems(config: Mapping[str, Any], options: Options) -> list[Problem]:
     for group in nodes:
         found += _targets(group, config[group])
     found += [*_elements(config), *_objects(config)]
-    if config.get("ckpt") is None:  # in one that a checkpoint holds they are not the user's mistakes
+    if config.get("ckpt") is None:  # in a checkpoint's config they are not the user's mistakes
         found += [*_unbuilt(config, options), *_endless(config["trainer"])]
     found += _chosen(config)
     return found or [*_time(config["trainer"].get("max_time")), *_spawned(config["trainer"])]
 
 
 def idle(values: Mapping[Any, Any]) -> Iterator[Problem]:
-    """Keys of data, parameter groups and a schedule that is none, which neither our code nor another value reads.
+    """Yield keys without effect: of data and parameter groups, and of a scheduler without a class.
+
+    Neither our code nor another value reads them.
 
     Args:
-        values: whole, with interpolations as they stand.
+        values: the whole config, interpolations not resolved.
     """
     referred = set(re.findall(r"\w+", " ".join(_interpolations(values))))
     for group in ("data", "param_groups"):
@@ -97,7 +99,7 @@ def idle(values: Mapping[Any, Any]) -> Iterator[Problem]:
     if isinstance(schedule, Mapping) and schedule.get("_target_", "") is None:
         for key in (key for key in schedule if key != "_target_"):
             given = f"scheduler.{key}={typed(schedule[key])} with scheduler._target_=null"
-            yield Problem(given, "Without a schedule it would have no effect.", "scheduler=none")
+            yield Problem(given, "Without a scheduler it would have no effect.", "scheduler=none")
 
 
 def _idle(key: str, value: Any, known: Sequence[str]) -> Problem:
@@ -115,12 +117,12 @@ def _interpolations(node: Any) -> Iterator[str]:
 
 def _no_node(group: str, config: Mapping[str, Any]) -> Problem:
     given = f"{group}={typed(config[group])}" if group in config else f"{group} is not given."
-    return Problem(given, f"{group} is a mapping, as every option of this group gives.", f"{group}=NAME (--help)")
+    return Problem(given, f"{group} must be a mapping, such as the options of this group.", f"{group}=NAME (--help)")
 
 
 def _top(config: Mapping[str, Any]) -> Iterator[Problem]:
     if "seed" not in config:
-        yield Problem("seed is not given.", "Every run draws its random numbers from a seed.", "seed=0")
+        yield Problem("seed is not given.", "Every run needs a seed for its random numbers.", "seed=0")
     elif type(config["seed"]) is not int:
         yield _wrong("seed", config["seed"], (int,))
     for key, takes in (("ckpt", (str, None)), ("ckpt_lr", (str,))):
@@ -138,19 +140,21 @@ def _keys(group: str, node: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _elements(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """What lists hold that cannot be in them."""
+    """Check the elements of lists."""
     devices, augment = config["trainer"].get("devices"), config["data"].get("augment")
     if isinstance(devices, list) and not (devices and all(_fits(one, (int,)) for one in devices)):
-        rule = "As a list it holds the numbers of the devices, from 0 on."
+        rule = "A list must hold device indices, from 0."
         yield Problem(f"trainer.devices={typed(devices)}", rule, "trainer.devices=[0]")
     for each in augment if isinstance(augment, list) else ():
         if not (isinstance(each, Mapping) and "_target_" in each):
-            rule = "Each of its elements is a mapping with a _target_."
+            rule = "Each element must be a mapping with a _target_."
             yield Problem(f"data.augment has {typed(each)}.", rule, _example("data.augment"))
     for key in ("gives", "takes"):
         named = config["model"].get(key)
         if isinstance(named, list) and not all(isinstance(one, str) for one in named):
-            yield Problem(f"model.{key}={typed(named)}", "It is a list of names.", f"leave model.{key} as it is")
+            yield Problem(
+                f"model.{key}={typed(named)}", f"model.{key} must be a list of names.", f"leave model.{key} as it is"
+            )
 
 
 def _fits(value: Any, takes: Sequence[Any]) -> bool:
@@ -161,7 +165,7 @@ def _fits(value: Any, takes: Sequence[Any]) -> bool:
 
 def _wrong(key: str, value: Any, takes: Sequence[Any]) -> Problem:
     words = [_WORDS.get(take, typed(take)) for take in takes if not (take is int and float in takes)]
-    return Problem(f"{key}={typed(value)}", f"It is {' or '.join(words)}.", _example(key, takes))
+    return Problem(f"{key}={typed(value)}", f"{key} must be {' or '.join(words)}.", _example(key, takes))
 
 
 def _example(key: str, takes: Sequence[Any] = ()) -> str:
@@ -170,7 +174,7 @@ def _example(key: str, takes: Sequence[Any] = ()) -> str:
 
 
 def _targets(key: str, node: Any) -> Iterator[Problem]:
-    """What is no name of a class, wherever a node has one; a schedule may be none."""
+    """Check that each _target_ is the name of a class; a scheduler's may be null."""
     if isinstance(node, list):
         for place, item in enumerate(node):
             yield from _targets(f"{key}[{place}]", item)
@@ -179,7 +183,7 @@ def _targets(key: str, node: Any) -> Iterator[Problem]:
     for name, value in node.items():
         if name == "_target_" and not (value is None and (key == "scheduler" or key.startswith(_OPEN))):
             if not isinstance(value, str) or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", value):
-                rule = "A target is the dotted path of a class or function, such as torch.nn.MSELoss."
+                rule = "A _target_ must be the dotted path of a class or function, such as torch.nn.MSELoss."
                 yield Problem(f"{key}._target_={typed(value)}", rule, f"{key}._target_=PACKAGE.CLASS")
         elif name == "_partial_" and not isinstance(value, bool):
             yield _wrong(f"{key}._partial_", value, (bool,))
@@ -187,7 +191,7 @@ def _targets(key: str, node: Any) -> Iterator[Problem]:
             yield from _targets(f"{key}.{name}", value)
 
 
-_OPEN = ("callbacks.", "logger.")  # what is said of those that build nothing comes by itself
+_OPEN = ("callbacks.", "logger.")  # a missing class has a message of its own here
 
 
 def _objects(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -195,12 +199,16 @@ def _objects(config: Mapping[str, Any]) -> Iterator[Problem]:
         group, _, inner = key.partition(".")
         node = config[group].get(inner) if inner else config[group]
         if isinstance(node, Mapping) and "_target_" not in node:
-            fix = f"{group}=NAME, one of --help" if group != "scheduler" else "scheduler=none, for no schedule"
-            yield Problem(f"{key} has no _target_.", "It names the class that is built.", fix)
+            fix = (
+                f"{group}=NAME, one of --help"
+                if group != "scheduler"
+                else "scheduler=none, for a constant learning rate"
+            )
+            yield Problem(f"{key} has no _target_.", "_target_ names the class to build.", fix)
 
 
 def _unbuilt(config: Mapping[str, Any], options: Options) -> Iterator[Problem]:
-    """Callbacks and loggers that name no class, and would not be there."""
+    """Yield callbacks and loggers that name no class, so that nothing would be built."""
     for group in ("callbacks", "logger"):
         for name, node in (config[group] or {}).items():
             path = node.get("_target_") if isinstance(node, Mapping) else None
@@ -213,11 +221,11 @@ def _unbuilt(config: Mapping[str, Any], options: Options) -> Iterator[Problem]:
                 fix = f"{_with(group, str(name), config)} {' '.join(_assigned(f'{group}.{name}', node))}"
             else:
                 given, fix = f"{group}.{name}={typed(node)}", f"~{group}.{name}, or {group}.{name}._target_=CLASS in it"
-            yield Problem(given, "It has no _target_, which names a class: nothing would be built.", fix)
+            yield Problem(given, "Without a _target_, which names a class, nothing would be built.", fix)
 
 
 def _with(group: str, name: str, config: Mapping[str, Any]) -> str:
-    """The option beside those that are chosen; each is built on the default ones."""
+    """Return the argument that adds an option to the chosen ones, of which each includes the default."""
     chosen = (config.get("choices") or {}).get(group)
     others = [other for other in (chosen if isinstance(chosen, list) else [chosen]) if other not in ("default", "none")]
     return f"'{group}={typed([*filter(None, others), name])}'" if any(others) else f"{group}={name}"
@@ -230,15 +238,15 @@ def _assigned(key: str, node: Mapping[str, Any]) -> list[str]:
 def _endless(trainer: Mapping[str, Any]) -> Iterator[Problem]:
     if trainer.get("max_epochs") is None and trainer.get("max_steps", -1) == -1 and trainer.get("max_time") is None:
         given = "trainer.max_epochs=null" if "max_epochs" in trainer else "trainer.max_epochs is not given."
-        rule = "Nothing says when the run ends; Lightning would train 1000 epochs."
-        yield Problem(given, rule, "trainer.max_epochs=20; -1 for a run without an end")
+        rule = "Nothing limits the run; Lightning would train 1000 epochs."
+        yield Problem(given, rule, "trainer.max_epochs=20, or -1 for no limit")
 
 
 def _chosen(config: Mapping[str, Any]) -> Iterator[Problem]:
     for key, choices in _CHOICES.items():
         group, _, name = key.partition(".")
         if config[group].get(name, choices[0]) not in choices:
-            rule = f"It is {' or '.join(map(typed, choices))}."
+            rule = f"{key} must be {' or '.join(map(typed, choices))}."
             yield Problem(f"{key}={typed(config[group][name])}", rule, f"{key}={typed(choices[-1])}")
 
 
@@ -248,12 +256,12 @@ def _time(value: Any) -> Iterator[Problem]:
     else:
         fine = value is None or re.fullmatch(r"\d+:\d\d:\d\d:\d\d", value.strip()) is not None
     if not fine:
-        rule = "It is days:hours:minutes:seconds, or a mapping such as {minutes: 8}."
+        rule = "max_time must be days:hours:minutes:seconds, or a mapping such as {minutes: 8}."
         yield Problem(f"trainer.max_time={typed(value)}", rule, _example("trainer.max_time"))
 
 
 def _spawned(trainer: Mapping[str, Any]) -> Iterator[Problem]:
     strategy = str(trainer.get("strategy"))
     if strategy.startswith("ddp") and any(how in strategy for how in ("spawn", "fork", "notebook")):
-        rule = "Its processes would be copies of this one; a run's processes start by themselves, from the command."
+        rule = "It copies this process; each process of a run must be started by the command instead."
         yield Problem(f"trainer.strategy={strategy}", rule, "trainer.strategy=ddp")

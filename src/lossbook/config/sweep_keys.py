@@ -1,4 +1,4 @@
-"""``sweep.timeout=600`` and its like: how a sweep is run, which is no part of any run's config."""
+"""The keys ``sweep.*`` (``sweep.timeout=600``): how a sweep is run, which is not part of any run's config."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from lossbook.config.arguments import belongs_to_hydra, quoted, unquoted
 from lossbook.config.options import Options
 from lossbook.errors import nearest, refuse
 
-# key -> what it takes; Hydra's sweeper has the same keys
+# key -> its values; the sweeper has the same keys
 _TAKES = {
-    "timeout": "seconds after which a job is ended, such as 600",
+    "timeout": "a number of seconds, such as 600",
     "on_error": "continue or stop",
     "resume": "the folder of a sweep",
     "retry": "true or false",
@@ -22,10 +22,10 @@ _FIX = {"timeout": "600", "on_error": "stop", "resume": "outputs/sweeps/<date>_<
 
 
 def taken(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """The values of ``sweep.*``, and the other arguments.
+    """Separate the values of ``sweep.*`` from the other arguments.
 
     Raises:
-        UserError: a key that there is not, or a value that it does not take.
+        UserError: a key that does not exist, or a value that it does not take.
     """
     values: dict[str, str] = {}
     others = []
@@ -38,7 +38,9 @@ def taken(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         if name not in _TAKES:
             near = nearest(name, _TAKES)
             raise refuse(
-                argument, f"A sweep has {', '.join(_TAKES)}.", f"sweep.{near or 'timeout'}={_FIX[near or 'timeout']}"
+                argument,
+                f"The keys of a sweep are {', '.join(_TAKES)}.",
+                f"sweep.{near or 'timeout'}={_FIX[near or 'timeout']}",
             )
         if not _fits(name, text):
             raise refuse(argument, f"{key} takes {_TAKES[name]}.", f"{key}={_FIX[name]}")
@@ -47,14 +49,14 @@ def taken(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
-    """The arguments of Hydra's sweeper; of an earlier sweep that is gone on with its own, but for keys that are given.
+    """Return the arguments for the sweeper; of a resumed sweep, its own ones with the given keys replaced.
 
     Raises:
-        UserError: the sweep is not there, or was begun in another folder.
+        UserError: the sweep does not exist, or was started in another folder.
     """
     if "resume" not in values:
         if "retry" in values:
-            rule = "Only a sweep that is gone on with has failed jobs."
+            rule = "Only a sweep that is resumed has failed jobs."
             raise refuse(
                 f"sweep.retry={values['retry']} without sweep.resume.", rule, "sweep.resume=DIR sweep.retry=true"
             )
@@ -69,22 +71,22 @@ def for_hydra(values: dict[str, str], arguments: Sequence[str]) -> list[str]:
     jobs_before, hydras_before = _split(plan.arguments)
     how = {key: text for key, text in taken(plan.command[1:])[0].items() if key in ("timeout", "on_error")}
     if other := next((one for one in hydras if _key(one) == "hydra.sweep.dir"), None):
-        raise refuse(f"{other} with sweep.resume={folder}.", "A sweep that goes on has its folder.", "leave it out")
-    if any(_key(one) == "hydra/launcher" for one in hydras):  # the other one's settings
+        raise refuse(f"{other} with sweep.resume={folder}.", "A sweep that is resumed has its folder.", "leave it out")
+    if any(_key(one) == "hydra/launcher" for one in hydras):  # settings of the other launcher
         hydras_before = [one for one in hydras_before if not _key(one).startswith("hydra.launcher.")]
     kept = [one for one in _merged(hydras_before, hydras) if _key(one) != "hydra.sweep.dir"]
     return [*_merged(jobs_before, jobs), *kept, f"hydra.sweep.dir={quoted(str(folder))}", *_own(how | values)]
 
 
 def options_before(values: dict[str, str], given: str | None) -> str | None:
-    """The folder of the user's own options that an earlier sweep was begun with, where one is gone on with.
+    """Return the user's folder of options: that of the resumed sweep, or ``given`` if none is resumed.
 
     Args:
         values: of ``sweep.*``.
-        given: ``--config-dir`` of this command, which is what counts otherwise.
+        given: ``--config-dir`` of this command.
 
     Raises:
-        UserError: the earlier sweep has another one.
+        UserError: the resumed sweep has another one.
     """
     if "resume" not in values:
         return given
@@ -92,12 +94,12 @@ def options_before(values: dict[str, str], given: str | None) -> str | None:
 
     kept = next(iter(SweepPlan.read(Path(values["resume"])).folders), None)
     if given is not None and str(Path(given).absolute()) != kept:
-        raise refuse(f"--config-dir {given}", f"The sweep has {kept or 'none'}, and goes on with it.", "leave it out")
+        raise refuse(f"--config-dir {given}", f"The sweep was started with {kept or 'none'}.", "leave it out")
     return kept
 
 
 def brings_a_sweep(arguments: Sequence[str], options: Options) -> str | None:
-    """The argument, ``experiment=NAME``, of a recipe that brings values to sweep over and so needs no ``-m``."""
+    """Return the argument ``experiment=NAME`` whose file sweeps over values and so needs no ``-m``, else None."""
     for argument in arguments:
         key, _, name = argument.lstrip("+").partition("=")
         if key == "experiment" and name in options.names("experiment"):
@@ -108,7 +110,7 @@ def brings_a_sweep(arguments: Sequence[str], options: Options) -> str | None:
 
 
 def alone(arguments: Sequence[str]) -> list[str]:
-    """The arguments of a job, for whoever runs it again: it is one run, though a recipe among them would be a sweep."""
+    """Return the arguments that run a job by itself, even if one of them is an experiment that is a sweep."""
     recipe = any(_key(one) == "experiment" for one in arguments)
     return [*arguments, *(["hydra.mode=RUN"] if recipe else [])]
 
@@ -118,7 +120,7 @@ def _own(values: dict[str, str]) -> list[str]:
 
 
 def _merged(before: Sequence[str], given: Sequence[str]) -> list[str]:
-    """The arguments of before, those that are given anew in their place or behind."""
+    """Replace arguments by those given for the same key, and append the others."""
     anew = {_key(one): one for one in given}
     return [*(anew.pop(_key(one), one) for one in before), *anew.values()]
 
@@ -128,7 +130,7 @@ def _key(argument: str) -> str:
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Those that make the jobs, and Hydra's own."""
+    """Separate the arguments that make jobs from Hydra's own."""
     return (
         [one for one in arguments if not belongs_to_hydra(one)],
         [one for one in arguments if belongs_to_hydra(one)],

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lossbook.errors import Problem, nearest, typed
+from lossbook.config.keys import unknown
+from lossbook.errors import Problem, typed
 from lossbook.losses.contract import SEVERAL
 from lossbook.targets import KINDS
 
 RULE = "A value must have the type of its default (null takes any)"
-# What a key takes beside the type of its default: words, and a type.
+# What a key takes besides the type of its default: words, and types.
 _WORDS: dict[str, tuple[str | None, ...]] = {
     "data.batch_size": ("all",),
     "trainer.devices": ("auto",),
@@ -30,16 +30,16 @@ _NAMES = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
-    str: "a text",
+    str: "text",
     list: "a list",
     dict: "a mapping",
 }
 
 
 def fits(key: str, value: Any, default: Any) -> bool:
-    """Whether ``value`` may stand where ``default`` stood; ``auto``, ``???`` and interpolations take any, as null does.
+    """Return whether ``value`` may replace ``default``; ``auto``, ``???``, interpolations and null take any value.
 
-    A whole number fits where the default is a number, and the elements of a list obey the rule as well.
+    A whole number may replace any number, and the elements of a list follow the same rule.
     """
     if default is None or _open(default) or value in _WORDS.get(key, ()) or _open(value, ("${",)):
         return True
@@ -59,9 +59,9 @@ def _open(default: Any, prefixes: tuple[str, ...] = ("${", "???", "auto")) -> bo
 
 
 def problems(key: str, value: Any, default: Any) -> Iterator[Problem]:
-    """What is wrong with ``value`` at ``key``, given its default: types, and in a mapping names that do not exist.
+    """Compare a value with its default: types, and in a mapping keys that do not exist.
 
-    An object of another ``_target_`` has keys of its own, and so has an object that is added; neither is looked into.
+    An object with another ``_target_``, or one that is added, has keys of its own and is not checked.
     """
     if key in OPEN and (value is None or isinstance(value, Mapping)):
         return
@@ -81,7 +81,7 @@ def _same_target(value: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
 
 
 def wrong_type(key: str, value: Any, default: Any) -> Problem:
-    """The refusal of a value for its type."""
+    """Return the problem of a value that has the wrong type."""
     words = "".join(f", or {typed(word)}" for word in _WORDS.get(key, ()))
     kind = _NAMES.get(type(default), type(default).__name__)
     if isinstance(default, Mapping) and value is None and key.startswith(("callbacks.", "logger.")):
@@ -92,50 +92,7 @@ def wrong_type(key: str, value: Any, default: Any) -> Problem:
     if key == "trainer.precision" and isinstance(value, int) and value in _PRECISIONS:
         fix = f"trainer.precision={_PRECISIONS[value]}"
     elif isinstance(default, str):
-        fix = f"{key}={default}, or quote a number that is meant as a text: \"{key}='{value}'\""
+        fix = f"{key}={default}, or quote a number to make it text: \"{key}='{value}'\""
     else:
         fix = f"give {kind}{words}, like {key}={typed(default)}"
     return Problem(f"{key}={typed(value)}", f"{RULE}; the default is {typed(default)}.", fix)
-
-
-def unknown(key: str, value: Any, known: Sequence[str]) -> Problem:
-    """The refusal of a key that does not exist, with the nearest of ``known``, or else all that stand beside it."""
-    near = nearest_key(key, known)
-    parent = key.rpartition(".")[0]
-    beside = [_last(other) for other in known if other.rpartition(".")[0] == parent and _last(other) != "_target_"]
-    if near:
-        fix = f"{near}={typed(value)}"
-    else:
-        fix = f"{parent} has {', '.join(beside)}" if parent and beside else "--cfg job prints all keys"
-    return Problem(f"{key}={typed(value)}", f"There is no key {key}.", fix)
-
-
-def nearest_key(key: str, known: Sequence[str]) -> str | None:
-    """The key that is most likely meant: of the same last name (``lr`` for ``optim.lr``), else spelt most alike."""
-    nodes = {other.rpartition(".")[0] for other in known}
-    known = [other for other in known if not (other in nodes and key.startswith(f"{other}."))]
-    last = _last(key)
-    same = [other for other in known if _last(other) == last and "." in other]
-    if same:
-        return nearest(key, same) or min(same, key=len)
-    siblings = [other for other in known if other.rpartition(".")[0] == key.rpartition(".")[0]]
-    for among, alike in ((siblings, 0.65), (known, 0.75)):
-        best = max(among, key=lambda other: _alike(last, _last(other)), default=None)  # the first of equals
-        if best is not None and _alike(last, _last(best)) >= alike:
-            return best
-    return None
-
-
-def _alike(name: str, other: str) -> float:
-    """How alike two names are, from 0 to 1.
-
-    A whole word of a longer name (``batch`` of ``batch_size``) is enough, as are all letters but one of two or three.
-    """
-    if len(name) == len(other) in (2, 3) and sum(map(str.__eq__, name, other)) == len(name) - 1:
-        return 0.7
-    within = len(name) > 3 and f"_{name}_" in f"_{other}_"
-    return max(SequenceMatcher(None, name, other).ratio(), 0.75 if within else 0.0)
-
-
-def _last(key: str) -> str:
-    return key.rpartition(".")[2]

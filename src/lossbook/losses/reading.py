@@ -51,7 +51,8 @@ def _read_sum(name: str, node: Mapping[str, Any], at: str) -> Contract:
         raise UserError(Problem(f"{at}.terms take different numbers of views ({given}).", "A batch has one number."))
     return Contract(
         name, {}, accepts, first.inputs, first.activation, first.mean_over, first.probabilities,
-        primary={**(first.primary if alone else {}), **(node.get("primary") or {})}, rules=rules, terms=tuple(terms), key=at,
+        primary={**(first.primary if alone else {}), **(node.get("primary") or {})},
+        rules=rules, terms=tuple(terms), key=at,
     )  # fmt: skip
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.config.check import check
-from lossbook.config.finish import composed
-from lossbook.config.hydras import reader
+from lossbook.config.compose import composed
+from lossbook.config.hydra_internals import reader
 from lossbook.config.options import Options
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.errors import UserError
 from lossbook.losses.contract import Contract
 from lossbook.search.plan import SearchPlan

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.config import command as scripts
-from lossbook.config.arguments import belongs_to_hydra, config_dir, split_ckpt, unquoted
+from lossbook.config.arguments import belongs_to_hydra, split_ckpt, unquoted
+from lossbook.config.flags import only_shows, read_flags
 from lossbook.config.folders import OUTPUTS, claim, discarding, missing, sweep_base
 from lossbook.config.options import Options, conf_folder
-from lossbook.config.own_keys import taken
+from lossbook.config.script_keys import taken
 from lossbook.errors import UserError, nearest, refuse
 from lossbook.exits import exit_code, stopped_by
 from lossbook.search.space import overrides
@@ -48,9 +49,9 @@ def _command() -> int:
     try:
         how, others = taken(sys.argv[1:], OPTIONS)
         _check(how)
-        flags, given = scripts.read_flags(others)
-        if flags.help or flags.hydra_help or flags.shell_completion or flags.info or flags.cfg:
-            return _with_hydra(flags, others, given)
+        flags, given = read_flags(others)
+        if only_shows(flags):
+            return _show(flags, others, given)
         return _search(typed, how, flags, given)
     except UserError as error:
         if stopped_by(error) or os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -59,14 +60,14 @@ def _command() -> int:
         return 1
 
 
-def _with_hydra(flags: Namespace, others: list[str], given: list[str]) -> int:
-    """Answer what needs no search: help, completion, the config that all trials share."""
+def _show(flags: Namespace, others: list[str], given: list[str]) -> int:
+    """Print what needs no search: help, completion, the config that all trials share."""
     fixed = given
     if flags.cfg:
         read = overrides(given, Options([conf_folder()]))
         fixed = [one.input_line for one in read if not one.is_sweep_override()]
-    sys.argv[1:] = [one for one in others if one not in given or one in fixed]
-    return scripts.command("search", lambda config, folder: None, own=OPTIONS)
+    arguments = [one for one in others if one not in given or one in fixed]
+    return scripts.command("search", lambda request: None, keys=OPTIONS, arguments=arguments)
 
 
 def _check(how: dict[str, Any]) -> None:
@@ -105,10 +106,7 @@ def _search(typed: Sequence[str], how: dict[str, Any], flags: Namespace, given: 
             "Of Hydra's own settings only hydra.sweep.dir has an effect.",
             "hydra.sweep.dir=DIR sets the folder",
         )
-    own = config_dir(typed)
-    folders = [conf_folder(), *([Path(own).absolute()] if own else [])]
-    if own and not folders[-1].is_dir():
-        raise refuse(f"--config-dir {own}", "There is no such folder.", "give the path of a folder with your options")
+    folders = [conf_folder(), *([Path(flags.config_dir).absolute()] if flags.config_dir else [])]
     if how["search.resume"] is not None:
         if where is not None:
             raise refuse(f"{_FOLDER}{where}", "A search is resumed in its own folder.", "remove it")

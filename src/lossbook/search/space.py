@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from lossbook.config.arguments import parse
+from lossbook.config.hydra_errors import in_words
 from lossbook.config.options import Options
-from lossbook.config.wording import word
 from lossbook.errors import refuse
 
 LOG_FROM = 100  # a positive interval whose ends differ by this factor is searched on a log scale
@@ -125,15 +125,8 @@ def overrides(arguments: Sequence[str], options: Options) -> list[Any]:
     Raises:
         UserError: an argument is not in Hydra's grammar.
     """
-    from hydra.errors import HydraException
-
-    try:
+    with in_words(arguments, options.folders):
         return parse(arguments)
-    except HydraException as error:
-        worded = word(error, arguments, options.folders)
-        if worded is None:
-            raise
-        raise worded from error
 
 
 def parameter(override: Any, default: Any, options: Options) -> Parameter:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.config.check import check
-from lossbook.config.finish import composed
-from lossbook.config.hydras import reader
+from lossbook.config.compose import composed
+from lossbook.config.hydra_internals import reader
 from lossbook.config.options import Options, conf_folder
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.errors import Problem, UserError
 from lossbook.records.sweep import SweepJob, SweepPlan
 

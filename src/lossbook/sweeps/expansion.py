@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lossbook.config.hydra_internals import combinations
 from lossbook.config.options import Options
 from lossbook.config.sweep_keys import brings_a_sweep
 from lossbook.errors import refuse
@@ -28,7 +29,6 @@ def expand_jobs(
         UserError: a key has infinitely many values, or none; a key is spelled in two ways; several experiments bring a
             sweep of their own.
     """
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     parser = OverridesParser.create(config_loader=loader)
@@ -45,15 +45,13 @@ def expand_jobs(
         if not one.is_discrete_sweep():
             rule = "A sweep runs every combination, and an interval has infinitely many values."
             raise refuse(str(one.input_line), rule, "use scripts/search.py, or list the values: 1,2,3")
-        (values,) = BasicSweeper.split_arguments([one], None)
-        if not values:
+        if not (values := combinations([one])):
             raise refuse(str(one.input_line), "No option or value matches.", f"'{_key(one)}=glob(*)' has all options")
         for (value,) in values if _key(one) == "experiment" else ():
             if brings_a_sweep([value], options):
                 rule = "An experiment that is itself a sweep must run alone: its own values would be ignored."
                 raise refuse(value, rule, "one experiment at a time")
-    (jobs,) = BasicSweeper.split_arguments(overrides, None)
-    return [list(job) for job in jobs]
+    return combinations(overrides)
 
 
 def _key(override: Any) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 from lossbook.errors import Pruned, UserError
 from lossbook.orphans import end_with_parent
+from lossbook.processes import started_again_as
 from lossbook.records.progress import remove_progress, write_progress
 from lossbook.records.run import METRICS, OUTPUT
 from lossbook.sweeps.job_state import JobState, is_due, record_failure, state_of
@@ -95,7 +96,7 @@ def _run(
 ) -> tuple[JobState, bool]:
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-    from lossbook.config.finish import composed
+    from lossbook.config.compose import composed
     from lossbook.config.options import conf_folder
     from lossbook.config.resume import resume
     from lossbook.config.sweep_keys import alone
@@ -113,7 +114,7 @@ def _run(
     own = [f"ckpt={last}", *_vouched(overrides, where)] if goes_on else overrides
     arguments = [*(f"--config-dir={one}" for one in folders[:1]), *alone(own)]
     write_progress(folder, 0, None)
-    with _output(folder / OUTPUT), _arguments([script, *arguments]):
+    with _output(folder / OUTPUT), started_again_as(arguments, script):
         print(f"$ {shlex.join(['python', script, *arguments])}", flush=True)
         several = False
         try:
@@ -138,15 +139,15 @@ def _run(
 @lru_cache(maxsize=1)
 def _reader(*folders: Path) -> Any:
     """Return what reads options, shared by all jobs of a sweep so that each option is read once."""
-    from lossbook.config.hydras import reader
+    from lossbook.config.hydra_internals import reader
 
     return reader(folders)
 
 
 def _vouched(overrides: list[str], folders: list[Path]) -> list[str]:
     """Return ``+trust=[...]`` with the names in the job's own arguments, which its checkpoint holds as well."""
-    from lossbook.config.finish import composed
-    from lossbook.config.plain import plain
+    from lossbook.config.compose import composed
+    from lossbook.config.resolve import plain
     from lossbook.trust import Trust
 
     names: list[str] = []
@@ -210,16 +211,6 @@ def _output(file: Path) -> Iterator[None]:
         for number, descriptor in enumerate(kept, start=1):
             os.dup2(descriptor, number)
             os.close(descriptor)
-
-
-@contextmanager
-def _arguments(ours: list[str]) -> Iterator[None]:
-    """Set ``sys.argv`` so that starting the script again for a job's other processes starts that job, not the sweep."""
-    before, sys.argv = sys.argv, ours
-    try:
-        yield
-    finally:
-        sys.argv = before
 
 
 def _send(answers: int, message: Mapping[str, Any]) -> None:

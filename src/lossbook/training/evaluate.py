@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lossbook.collector import paused_collector
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.options import Options
+from lossbook.config.resolve import plain
 from lossbook.config.resume import whose_config
 from lossbook.errors import Problem, UserError, refuse
 
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 MAY_CHANGE = ("data", "seed", "trust", "trainer", "model.weights")  # model.weights: the checkpoint's replace them
 
 
-def evaluate(config: DictConfig) -> dict[str, float]:
+def evaluate(config: DictConfig, options: Options | None = None) -> dict[str, float]:
     """Test the weights of ``config.ckpt``. Nothing is written.
 
     Args:
         config: from ``lossbook.compose("ckpt=PATH", ...)``.
+        options: that could have been chosen, for errors; None: those of our ``conf``.
 
     Returns:
         The metrics of the test part by tag (``test/acc``).
@@ -49,7 +51,8 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     checkpoint = read(values["ckpt"])
     on_top = values["overrides"][len(checkpoint[ENTRY]["config"].get("overrides") or ()) :]
     _refuse_without_effect(on_top, values["data"].get("views", 1))
-    contract = check(values, trains=False)
+    with whose_config(values["ckpt"]):
+        contract = check(values, options, trains=False)
     known = known_data(checkpoint)
     with whose_config(values["ckpt"]):
         assembly = assemble(values, contract, Trust.of(values), known=known, evaluating=True)

@@ -9,22 +9,26 @@ from typing import TYPE_CHECKING, Any
 from lossbook.config.arguments import parse
 from lossbook.config.check import check
 from lossbook.config.folders import OUTPUTS
-from lossbook.config.plain import plain
+from lossbook.config.options import Options
+from lossbook.config.resolve import plain
 from lossbook.errors import Problem, UserError, refuse
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from lossbook.losses.contract import Contract
+
 OPTIONS: dict[str, Any] = {"out": None}
 
 
-def explore(config: DictConfig, folder: Path | None, options: Mapping[str, Any]) -> Path:
+def explore(config: DictConfig, folder: Path | None, keys: Mapping[str, Any], options: Options | None = None) -> Path:
     """Draw the optimizer or the loss that the overrides choose.
 
     Args:
         config: from ``lossbook.compose``.
         folder: for the picture; None: ``outputs/explore``.
-        options: values of ``OPTIONS``: ``out``, the path of the picture.
+        keys: values of ``OPTIONS``: ``out``, the path of the picture.
+        options: that could have been chosen, for errors; None: those of our ``conf``.
 
     Returns:
         The path of the picture, a PNG.
@@ -36,11 +40,15 @@ def explore(config: DictConfig, folder: Path | None, options: Mapping[str, Any])
     values = plain(config)
     group = _chosen(values["overrides"])
     name = str(values["choices"][group])
-    out = options["out"]
+    out = keys["out"]
     if out is not None and not str(out).endswith(".png"):
         raise refuse(f"out={out}", "The picture must be a PNG.", f"out={Path(out).with_suffix('.png')}")
     path = Path(out) if out is not None else (folder or OUTPUTS / "explore") / f"{name.replace('/', '_')}.png"
-    (_optimizer if group == "optim" else _loss)(name, values, path)
+    contract = check(values, options)
+    if group == "optim":
+        _optimizer(name, values, path)
+    else:
+        _loss(contract, path)
     print(path)
     return path
 
@@ -60,8 +68,6 @@ def _chosen(overrides: list[str]) -> str:
 
 
 def _optimizer(name: str, values: Mapping[str, Any], path: Path) -> None:
-    check(values)
-
     from lossbook.plots.descent import multiples, telling_rates
     from lossbook.plots.optimizer import draw
 
@@ -72,9 +78,7 @@ def _optimizer(name: str, values: Mapping[str, Any], path: Path) -> None:
     draw(name, node, rates, path, given)
 
 
-def _loss(name: str, values: Mapping[str, Any], path: Path) -> None:
-    contract = check(values)
-
+def _loss(contract: Contract, path: Path) -> None:
     from lossbook.config.pairings import contracts
     from lossbook.plots.loss import draw
 

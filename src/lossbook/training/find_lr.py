@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lossbook.collector import paused_collector
 from lossbook.config.check import check
 from lossbook.config.folders import OUTPUTS, claim, run_base
-from lossbook.config.plain import plain
+from lossbook.config.options import Options
+from lossbook.config.resolve import plain
 from lossbook.errors import Problem, UserError
 from lossbook.optim.capabilities import capability
 from lossbook.optim.checks import one_process
@@ -27,7 +28,11 @@ OPTIONS: dict[str, Any] = {"find.min": 1e-7, "find.max": 10.0, "find.steps": 200
 
 
 def find_lr(
-    config: DictConfig, folder: Path | None, options: Mapping[str, Any], config_dir: str | None = None
+    config: DictConfig,
+    folder: Path | None,
+    keys: Mapping[str, Any],
+    config_dir: str | None = None,
+    options: Options | None = None,
 ) -> dict[str, float]:
     """Train a few steps with a growing learning rate, plot the loss over it, and suggest a rate to train with.
 
@@ -36,8 +41,9 @@ def find_lr(
     Args:
         config: from ``lossbook.compose``; its schedule is ignored.
         folder: for the files; None: a new ``outputs/find_lr/<loss>-<optim>/<date>_<time>``.
-        options: values of ``OPTIONS``.
+        keys: values of ``OPTIONS``.
         config_dir: folder of the user's own options, for the command that is printed.
+        options: that could have been chosen, for errors; None: those of our ``conf``.
 
     Returns:
         ``lr``, the suggested learning rate; empty where the loss never fell.
@@ -47,7 +53,7 @@ def find_lr(
             once.
     """
     values = plain(config)
-    contract = check(values)
+    contract = check(values, options)
     problems = list(_problems(values))
     if problems:
         raise UserError(*problems)
@@ -58,7 +64,7 @@ def find_lr(
         from lossbook.training.assemble import assemble
         from lossbook.trust import Trust
 
-    over = RangeTest(options["find.min"], options["find.max"], options["find.steps"])
+    over = RangeTest(keys["find.min"], keys["find.max"], keys["find.steps"])
     assembly = assemble({**values, "scheduler": {"_target_": None}}, contract, Trust.of(values))
     curve = measure(values, assembly, over)
     choices = values["choices"]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lossbook.collector import paused_collector
 from lossbook.config.check import check
 from lossbook.config.folders import claimed, discarding, going_on, missing, run_base
-from lossbook.config.plain import plain
+from lossbook.config.options import Options
+from lossbook.config.resolve import plain
 from lossbook.config.resume import to_save, whose_config
 from lossbook.errors import Pruned, UserError, refuse
 from lossbook.files import unwritten
@@ -33,6 +34,7 @@ def train(
     *,
     name: str | None = None,
     callbacks: Sequence[Callback] = (),
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """Train, test the best checkpoint, and write everything into the run's folder.
 
@@ -44,6 +46,7 @@ def train(
         name: that TensorBoard shows for the run (``loss=mse,seed=0``): of a folder in the run's folder that holds the
             event files. Characters that a folder's name cannot have are replaced.
         callbacks: Lightning callbacks, beside those of the config.
+        options: that could have been chosen, for errors; None: those of our ``conf``.
 
     Returns:
         The final metrics by tag (``val/acc``, ``test/loss``, ...): of validation at the best epoch, and of the test
@@ -55,7 +58,7 @@ def train(
         Pruned: from a callback; ``metrics.json`` holds the best metrics so far.
     """
     with ExitStack() as kept:
-        return _train(config, folder, name, callbacks, kept)
+        return _train(config, folder, name, callbacks, options, kept)
 
 
 def _train(
@@ -63,13 +66,15 @@ def _train(
     folder: str | Path | None,
     name: str | None,
     callbacks: Sequence[Callback],
+    options: Options | None,
     kept: ExitStack,
 ) -> dict[str, Any]:
     """Train; the run's folder is locked against other processes until ``kept`` is closed."""
     if not is_first():
         end_with_parent()
     values = plain(config)
-    contract = check(values)
+    with whose_config(values["ckpt"]):
+        contract = check(values, options)
 
     # after the check: torch takes seconds to import
     with paused_collector():

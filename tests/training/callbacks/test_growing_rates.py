@@ -7,7 +7,7 @@ import torch
 
 import lossbook
 from lossbook.config.check import check
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.errors import UserError
 from lossbook.optim.range_test import RangeTest, RangeTestCurve
 from lossbook.training.assemble import assemble

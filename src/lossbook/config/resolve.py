@@ -1,12 +1,12 @@
-"""From Hydra's config to plain containers, which is all that the rooms below know."""
+"""Resolve a config to plain containers: all other packages take these, and none of OmegaConf's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from lossbook.config.types import nearest_key
-from lossbook.config.wording import flat
+from lossbook.config.hydra_messages import missing_interpolation
+from lossbook.config.keys import dotted_keys, nearest_key
 from lossbook.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """The config as dicts, lists, numbers and strings, every interpolation resolved.
+    """Return the config as dicts, lists, numbers and strings, with interpolations resolved.
 
     Raises:
-        UserError: values that only the user knows (``???``) and that were not given; interpolations that lead nowhere.
+        UserError: values without a default (``???``) that were not given; interpolations that cannot be resolved.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -36,7 +36,7 @@ def plain(config: DictConfig) -> dict[str, Any]:
 
 
 def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values within nested containers, with their dotted keys."""
+    """Yield the values in nested containers, with their dotted keys."""
     if not isinstance(node, (dict, list)):
         yield prefix, node
         return
@@ -48,7 +48,7 @@ def _missing(key: str, values: Any) -> Problem:
     group = key.partition(".")[0]
     chosen = (values.get("choices") or {}).get(group)
     given = f"{group}={chosen}" if isinstance(chosen, str) else key
-    return Problem(given, f"{key} has no default, for only you know it.", f"{key}=VALUE")
+    return Problem(given, f"{key} has no default.", f"{key}=VALUE")
 
 
 def _unresolved(config: DictConfig, values: Any) -> Iterator[Problem]:
@@ -61,7 +61,7 @@ def _unresolved(config: DictConfig, values: Any) -> Iterator[Problem]:
         try:
             OmegaConf.select(config, key, throw_on_missing=True)
         except OmegaConfBaseException as error:
-            rule = str(error).partition("\n")[0]
-            near = nearest_key(rule.split("'")[1], flat(values)) if rule.startswith("Interpolation key '") else None
-            fix = f"${{{near}}}" if near else "a key is given in full, from the top, such as ${data.seed}"
+            rule, missing = missing_interpolation(error)
+            near = nearest_key(missing, dotted_keys(values)) if missing else None
+            fix = f"${{{near}}}" if near else "give the key in full, from the root, such as ${data.seed}"
             yield Problem(f"{key}={value}", rule.rstrip(".") + ".", fix)

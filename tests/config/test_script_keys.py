@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lossbook.config.own_keys import taken
+from lossbook.config.script_keys import taken
 from lossbook.errors import UserError
 
 OWN = {"find.min": 1e-7, "find.steps": 200, "out": None}

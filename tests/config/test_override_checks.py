@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from omegaconf.errors import ConfigAttributeError
 
-from lossbook.config.finish import KEYS, composed, in_order
-from lossbook.config.options import conf_folder
+from lossbook.config.compose import composed, in_order
+from lossbook.config.options import KEYS, conf_folder
 from lossbook.errors import UserError
 
 FOLDERS = [conf_folder()]

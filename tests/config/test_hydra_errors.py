@@ -8,8 +8,9 @@ from hydra.errors import ConfigCompositionException, MissingConfigException
 from hydra.plugins.config_source import ConfigLoadError
 
 from lossbook import compose
+from lossbook.config.hydra_errors import user_error
+from lossbook.config.missing_option import architectures
 from lossbook.config.options import conf_folder
-from lossbook.config.wording import architectures, word
 from lossbook.errors import UserError
 
 
@@ -92,7 +93,7 @@ def test_a_group_takes_a_name(given: str):
 def test_brackets_that_the_shell_took_apart_are_put_together():
     assert refusal("logger=[tensorboard,", "csv]") == (
         "logger=[tensorboard,",
-        "Brackets must close, within one argument: the shell splits at blanks.",
+        "Brackets must be closed within one argument; the shell splits arguments at blanks.",
         "'logger=[tensorboard,csv]'",
     )
 
@@ -101,7 +102,7 @@ def test_a_misspelt_setting_of_a_launcher():
     Plugins.instance()  # as hydra.main has them all
     error = ConfigCompositionException("Could not override 'hydra.launcher.n_job'.")
     arguments = ["hydra/launcher=joblib", "hydra.launcher.n_job=2"]
-    worded = word(error, arguments, [conf_folder()])
+    worded = user_error(error, arguments, [conf_folder()])
     assert worded is not None
     assert worded.problems[0].fix == "hydra.launcher.n_jobs=2"
 
@@ -124,7 +125,7 @@ def test_mistakes_in_a_users_own_files(config_dir: Path):
 
 def test_a_misnamed_file_that_no_argument_names(config_dir: Path):
     error = ConfigLoadError("Unsupported config file extension '.yml'. ...")  # as Hydra 1.4 has it, without the file
-    worded = word(error, ["experiment=lines"], [conf_folder(), config_dir])
+    worded = user_error(error, ["experiment=lines"], [conf_folder(), config_dir])
     assert worded is not None
     (problem,) = worded.problems
     assert problem.given == str(config_dir / "loss" / "short.yml")
@@ -134,7 +135,7 @@ def test_a_misnamed_file_that_no_argument_names(config_dir: Path):
 def test_a_misspelt_option_of_hydras_own():
     message = "In 'hydra/config': Could not find 'hydra/launcher/jobslib'"
     error = MissingConfigException(message, "hydra/launcher/jobslib", ["basic", "joblib"])
-    worded = word(error, ["hydra/launcher=jobslib"], [conf_folder()])
+    worded = user_error(error, ["hydra/launcher=jobslib"], [conf_folder()])
     assert str(worded).splitlines() == [
         "hydra/launcher=jobslib",
         "  There is no hydra/launcher jobslib. There are: basic, joblib.",
@@ -154,7 +155,7 @@ def test_errors_that_are_not_the_users_stay_as_they_are(monkeypatch: pytest.Monk
 def test_a_launcher_that_is_not_installed_is_answered_with_how_to_get_it() -> None:
     message = "In 'hydra/config': Could not find 'hydra/launcher/joblib'"
     error = MissingConfigException(message, "hydra/launcher/joblib", ["basic"])
-    worded = word(error, ["hydra/launcher=joblib"], [conf_folder()])
+    worded = user_error(error, ["hydra/launcher=joblib"], [conf_folder()])
     assert worded is not None
     assert worded.problems[0].fix.startswith("pip install -e '.[sweep]'")
 

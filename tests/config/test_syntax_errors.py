@@ -6,8 +6,8 @@ import pytest
 from hydra.errors import OverrideParseException
 
 from lossbook.config.arguments import parse
-from lossbook.config.grammar import unread
 from lossbook.config.options import Options, conf_folder
+from lossbook.config.syntax_errors import syntax_error
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from lossbook.config.options import Options, conf_folder
 def test_the_fix_can_be_read(argument: str, fix: str) -> None:
     with pytest.raises(OverrideParseException):
         parse([argument])
-    (problem,) = unread(argument, [argument], Options([conf_folder()])).problems
+    (problem,) = syntax_error(argument, [argument], Options([conf_folder()])).problems
     assert (problem.given, problem.fix) == (argument, fix)
     assert problem.rule
     parse([fix.strip("'") if fix[0] == "'" else fix.strip('"')])  # without the shell's quotes

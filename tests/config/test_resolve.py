@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lossbook import compose
-from lossbook.config.plain import plain
+from lossbook.config.resolve import plain
 from lossbook.errors import UserError
 
 
