@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 from lossbook.config.options import Options
 from lossbook.config.types import OPEN
@@ -26,7 +26,11 @@ def clear_replaced(config: Any, overrides: Sequence[Any]) -> None:
     for one in overrides:
         key, whole = one.key_or_group, isinstance(one.value(), dict)
         if whole and key in OPEN and OmegaConf.select(config, key) is not None:
-            OmegaConf.update(config, key, None)
+            group, _, name = key.rpartition(".")
+            node = config[group] if group else config
+            with open_dict(node):
+                del node[name]  # None in its place would still be a mapping to Hydra, and closed to new keys
+                node[name] = None
 
 
 def with_whole_terms(loss: Mapping[str, Any], options: Options) -> dict[str, Any]:

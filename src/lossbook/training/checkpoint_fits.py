@@ -90,7 +90,8 @@ def _states(
     if len(checkpoint["meter"]) != len(checkpoint[ENTRY]["rng"]):
         yield "meter and lossbook.rng are from different numbers of processes."
     running = own_of(checkpoint["meter"], trainer.global_rank, trainer.world_size)
-    yield from _meter(running or {}, module.train_meter)
+    if len(module.task.terms) == len(checkpoint[ENTRY]["config"]["loss"].get("terms") or [""]):
+        yield from _meter(running or {}, module.train_meter)
     generators = own_of(checkpoint[ENTRY]["rng"], trainer.global_rank, trainer.world_size)
     if generators is not None:
         yield from rng_problems(generators, trainer.strategy.root_device)

@@ -67,7 +67,7 @@ class Meter(nn.Module):
         All processes ask at once.
         """
         weights = torch.stack([self.means[name].weight for name in self._losses])
-        return not bool(_over_processes(weights).all())
+        return self._first.update_count > 0 and not bool(_over_processes(weights).all())
 
     def add(self, step: Step) -> None:
         """Put the outcome of a batch aside; the graph behind its loss is not kept."""
@@ -172,7 +172,9 @@ class Meter(nn.Module):
         return {**sums, "window": {"updates": updates, "sums": window.squeeze(0)}}
 
     def restore(self, running: dict[str, Any]) -> None:
-        """Go on from saved sums."""
+        """Go on from saved sums; those of other terms of the loss, which has been changed since, are dropped."""
+        if running and any(f"means.{name}" not in running for name in self._losses):
+            return
         for name in running:
             kind, _, short = name.partition(".")
             if kind == "means" and short not in self.means:
