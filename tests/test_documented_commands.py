@@ -129,7 +129,7 @@ def replace_work(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     for work in (
         "training.train.train", "training.evaluate.evaluate", "training.find_lr.find_lr", "training.explore.explore",
-        "sweeps.sweep.run", "search.command._run", "report.report.report", "report.report.print_short",
+        "sweeps.sweep.run_sweep", "search.command._run", "report.report.report", "report.report.print_short",
     ):  # fmt: skip
         monkeypatch.setattr(f"lossbook.{work}", nothing)
     return done

@@ -113,7 +113,7 @@ def private_names(text: str, library: str) -> list[tuple[str, int]]:
     [
         "hydra",
         "omegaconf",
-        pytest.param("lightning", marks=pytest.mark.xfail(strict=True, reason="not gathered yet")),
+        "lightning",
     ],
 )
 def test_private_names_stand_in_one_file(library: str) -> None:

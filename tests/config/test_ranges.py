@@ -27,6 +27,7 @@ COMPOSE = composer()
 CLASSES = ["loss=cross_entropy"]
 # what an option needs beside it
 BESIDE = {
+    "data=scene_targets": ("loss=sum", "loss.terms={labels: {loss: bce_logits}, count: {loss: mse}}"),
     "data=csv": ["data.root=x", "data.target_columns=[y]", *CLASSES],
     **{f"data={name}": ["data.root=x", *CLASSES] for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")},
     "data=image_folder": ["data.root=x", *CLASSES],

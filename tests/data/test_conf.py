@@ -30,7 +30,7 @@ def read(name: str, **given: object) -> dict[str, Any]:
 
 def test_the_promised_options_are_there() -> None:
     offline = "digits digit_views breast_cancer diabetes scene_labels scene_counts scene_masks digit_lines"
-    explicit = "digit_pairs digit_triplets digit_mixtures digit_tokens"
+    explicit = "digit_pairs digit_triplets digit_mixtures digit_tokens scene_targets"
     assert sorted(f"{offline} {explicit}".split()) == OFFLINE
     online = {"mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder", "csv"}
     assert online == set(OPTIONS) - set(OFFLINE)
@@ -43,6 +43,9 @@ def test_the_default_model_suits_the_data(name: str) -> None:
     table = name in ("breast_cancer", "diabetes", "csv")
     config = read(name, root="x", target_columns=["y"])
     target, inputs = config["target"], config.get("inputs", "numbers")
+    if isinstance(target, dict):
+        assert {KINDS[kind].output for kind in target.values()} == {"vector"}
+        target = next(iter(target.values()))
     images = "cnn_grid" if name == "digit_views" else "cnn"
     default = models.get(target) or models.get(inputs) or ("mlp" if table else images)
     assert override == {"override /model@_global_.model": default}
@@ -55,7 +58,8 @@ def test_offline_data_keeps_its_promises(name: str) -> None:
     augment = [build(node) for node in config["augment"] or ()]
     parts = build(config["source"]).load()
     data = DataModule(parts, config["batch_size"], views=config["views"], limit=config["limit"], augment=augment)
-    assert data.schema.target == config["target"]
+    stated = config["target"] if isinstance(config["target"], dict) else {"": config["target"]}
+    assert {name: head.target for name, head in data.schema.heads.items()} == stated
     assert data.schema.views == config["views"]
     assert (data.schema.vocabulary is not None) == (config.get("inputs", "numbers") == "tokens")
     batch = data.preparing.training(next(iter(data.train_dataloader())))

@@ -20,7 +20,7 @@ def test_the_help_offers_what_has_an_effect_alone(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--help"], 0, "Gives the metrics of a checkpoint"),
+        (["--help"], 0, "Computes the metrics of a checkpoint"),
         (["data=digits"], 1, "ckpt"),
         (["ckpt=nowhere/last.ckpt"], 1, "ckpt=nowhere/last.ckpt"),
     ],

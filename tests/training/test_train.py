@@ -117,7 +117,7 @@ def test_an_epochs_loss_is_that_of_the_whole_part(tmp_path: Path) -> None:
     assembly.module.load_state_dict(read(tmp_path / "checkpoints" / "best.ckpt")["state_dict"])
     part = assembly.data.preparing.plain(dict(assembly.data.part("val")))
     with torch.no_grad():
-        output = assembly.module.eval()(part["input"])
+        output = assembly.module.eval().model(part["input"])
     counts = torch.tensor(assembly.data.schema.class_counts).float()
     weight = counts.sum() / (10 * counts)
     expected = torch.nn.functional.cross_entropy(output, part["target"], weight=weight)

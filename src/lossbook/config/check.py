@@ -119,6 +119,9 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
     if "" not in targets:
         yield _of_several(contract, targets, config)
         return
+    if contract.terms and targets[""] not in contract.accepts:
+        yield _of_terms(contract, targets[""], config, options)
+        return
     kind, views = data.get("target"), data.get("views", 1)
     name = config.get("choices", {}).get("data", "...")
     if kind in contract.accepts:
@@ -135,13 +138,26 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
     yield Problem(given, rule, " or ".join(fits[:6]))
 
 
+def _of_terms(contract: Contract, kind: str, config: Mapping[str, Any], options: Options) -> Problem:
+    """The refusal of a sum whose terms do not share the data's kind of target and its encoding."""
+    each = []
+    for term in contract.terms:
+        encoding = term.contract.accepts.get(kind)
+        takes = f"{kind} as {encoding['name']}" if encoding else " or ".join(term.contract.accepts)
+        each.append(f"{term.name} takes {takes}")
+    rule = f"Terms on one target must take its kind, here {kind}, in the same encoding."
+    data = config.get("choices", {}).get("data", "...")
+    fix = " or ".join(f"data={name}" for name in fitting(contract, options)[:6]) or "other terms"
+    return Problem(f"loss={contract.name} with data={data}: {'; '.join(each)}.", rule, fix)
+
+
 def _of_several(contract: Contract, targets: Mapping[str, str], config: Mapping[str, Any]) -> Problem:
     """The refusal of a loss on data with several targets, with a sum that names a term for each."""
     each = ", ".join(f"{name} ({kind})" for name, kind in targets.items())
     given = f"loss={contract.name} with data={config.get('choices', {}).get('data', '...')}, whose targets are {each}."
     rule = "Every target needs a term of a loss that accepts its kind."
     usual = {"class": "cross_entropy", "value": "mse", "count": "poisson_nll", "multilabel": "bce_logits"}
-    terms = ", ".join(f"{name}: {{loss: {usual.get(kind, 'NAME')}, target: {name}}}" for name, kind in targets.items())
+    terms = ", ".join(f"{name}: {{loss: {usual.get(kind, 'NAME')}}}" for name, kind in targets.items())
     return Problem(given, rule, f"loss=sum 'loss.terms={{{terms}}}'")
 
 

@@ -20,7 +20,7 @@ KEYS: dict[str, Range] = {
 _SEEDED = (
     "csv.Csv", "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
     "digit_tuples.DigitPairs", "digit_tuples.DigitTriplets", "scenes.SceneCounts", "scenes.SceneLabels",
-    "scenes.SceneMasks", "tabular.BreastCancer", "tabular.Diabetes",
+    "scenes.SceneMasks", "scenes.SceneTargets", "tabular.BreastCancer", "tabular.Diabetes",
 )  # fmt: skip
 CLASSES: dict[str, dict[str, Range]] = {
     "lossbook.data.image_folder.ImageFolder": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lossbook.losses.rules import Rule
@@ -100,14 +100,16 @@ class Contract:
     def terms_for(self, targets: Mapping[str, str]) -> list[Term]:
         """Return the terms that are computed on data of these targets, in order.
 
-        A sum has its own. Any other loss is one term, or one for each of several targets.
+        A sum has its own; of several targets, a term that names none is on the target of its own name. Any other loss
+        is one term, or one for each target.
 
         Args:
             targets: the kinds of the data's targets by their names; a single target has the empty name.
         """
-        if self.terms:
-            return list(self.terms)
-        return [Term(name, self, target=name) for name in targets]
+        if not self.terms:
+            return [Term(name, self, target=name) for name in targets]
+        named = {term.name for term in self.terms if not term.target and "" not in targets and term.name in targets}
+        return [replace(term, target=term.name) if term.name in named else term for term in self.terms]
 
 
 @dataclass(frozen=True)

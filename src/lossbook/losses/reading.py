@@ -42,7 +42,7 @@ def _read_sum(name: str, node: Mapping[str, Any], at: str) -> Contract:
     if problems:
         raise UserError(*problems)
     alone = len({term.target for term in terms}) == 1
-    accepts = _shared(terms, at) if alone else {}
+    accepts = _shared(terms) if alone else {}
     first = terms[0].contract
     rules = tuple(rule.moved(term.contract.key) for term in terms for rule in term.contract.rules)
     views = {term.contract.views for term in terms}
@@ -56,22 +56,13 @@ def _read_sum(name: str, node: Mapping[str, Any], at: str) -> Contract:
     )  # fmt: skip
 
 
-def _shared(terms: Sequence[Term], at: str) -> Mapping[str, Mapping[str, Any]]:
-    """The target kinds that all of these terms accept in the same encoding; an error where there is none."""
-    first = terms[0].contract.accepts
-    common = {
+def _shared(terms: Sequence[Term]) -> Mapping[str, Mapping[str, Any]]:
+    """The target kinds that all of these terms accept in the same encoding."""
+    return {
         kind: encoding
-        for kind, encoding in first.items()
+        for kind, encoding in terms[0].contract.accepts.items()
         if all(term.contract.accepts.get(kind, {}).get("name") == encoding["name"] for term in terms)
     }
-    if not common:
-        each = (
-            f"{term.name} takes " + ", ".join(f"{kind} as {one['name']}" for kind, one in term.contract.accepts.items())
-            for term in terms
-        )
-        rule = "Terms on one output of the model must share a target kind and its encoding."
-        raise UserError(Problem(f"{at}.terms: {'; '.join(each)}.", rule))
-    return common
 
 
 def _problems(name: str, node: Mapping[str, Any], at: str) -> Iterator[Problem]:

@@ -33,6 +33,12 @@ DEFINITIONS = (
         " the weights as they were at each step.",
         "depends on the loss", "min",
     ),
+    Definition(
+        "loss_<term>", "several terms",
+        "The loss of one term of a sum, before its weight; `loss` is their weighted sum. Of several targets, metrics"
+        " have the name of their target before them: `labels_map`.",
+        "depends on the loss", "min",
+    ),
     Definition("loss_step", "all", "The mean of `train/loss` over the steps since the last log.", "as `loss`", "min"),
     Definition(
         "acc", "class, mask, distribution",

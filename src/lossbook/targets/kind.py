@@ -126,13 +126,13 @@ def refuse_batch(where: str, what: str, rule: str) -> UserError:
 
 
 def most_frequent(target: Tensor, names: Sequence[str] = ()) -> tuple[float, str] | None:
-    """Return the share of the most frequent target, and how a model comes to it by always answering so."""
+    """Return the share of the most frequent target, and how it comes about."""
     if not len(target):
         return None
     rows, counts = target.unique(dim=0, return_counts=True)
     most = int(counts.argmax())
     answer = names[int(rows[most])] if names else str(rows[most].tolist())
-    return float(counts[most]) / len(target), f"what always answering '{answer}' gives"
+    return float(counts[most]) / len(target), f"the value of always predicting '{answer}'"
 
 
 def class_counts(target: Tensor, classes: int | None) -> tuple[int, ...]:

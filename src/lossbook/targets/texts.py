@@ -134,7 +134,7 @@ class TextTarget(TargetKind):
         return {"target": pad_sequence(list(targets), batch_first=True, padding_value=-1), "target_lengths": lengths}
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
-        return (0.0, "which is not one text read right") if metric == "acc" else None
+        return (0.0, "not one text read correctly") if metric == "acc" else None
 
 
 KIND = TextTarget()

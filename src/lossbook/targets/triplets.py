@@ -46,7 +46,7 @@ class TripletTarget(TargetKind):
         return None
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
-        return (0.5, "what a coin gives") if metric == "acc" else None
+        return (0.5, "the value of a coin") if metric == "acc" else None
 
 
 KIND = TripletTarget()

@@ -137,7 +137,7 @@ class ValueTarget(TargetKind):
         if metric != "mae" or target is None or not len(target) or target.ndim < 2 or target.shape[1] != 1:
             return None
         middle = target.double().median()
-        return float((target.double() - middle).abs().mean()), f"what always answering {float(middle):g} gives"
+        return float((target.double() - middle).abs().mean()), f"the value of always predicting {float(middle):g}"
 
 
 KIND = ValueTarget()
