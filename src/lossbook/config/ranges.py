@@ -67,6 +67,7 @@ _CLASSES: dict[str, dict[str, Range]] = {
     "lossbook.training.callbacks.checkpoints.Checkpoints": {
         "every_n_steps": or_null(whole(1, COUNT), "for the end of each epoch only")
     },
+    "lossbook.training.callbacks.pictures.Pictures": {"samples": whole(1, COUNT), "every": whole(1, COUNT)},
     "lossbook.training.callbacks.weight_averaging.EqualAverage": {"start": number(0, 1, below=True, example=0.75)},
     "lossbook.training.callbacks.weight_averaging.ExponentialAverage": {
         "decay": number(0, 1, below=True, example=0.999)

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lossbook.data.positive_class import class_names
+from lossbook.targets.drawing import captioned_images
 from lossbook.targets.embeddings import Embedding
 from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, squash
-from lossbook.targets.kind import Batch, TargetKind, class_counts, most_frequent, refuse_at, refuse_type
+from lossbook.targets.kind import Batch, TargetKind, class_counts, is_image, most_frequent, refuse_at, refuse_type
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from lossbook.data.schema import Schema
@@ -183,6 +185,17 @@ class ClassTarget(TargetKind):
 
     def statistics(self, target: Tensor, schema: Schema) -> dict[str, Any]:
         return {"class_counts": class_counts(target, schema.classes)}
+
+    def picture(self, batch: Batch, prediction: Prediction, schema: Schema) -> Figure | None:
+        images, target, decision = batch["input"], batch["target"], prediction.decision
+        if not is_image(images) or decision.shape != target.shape:  # an embedding decides nothing
+            return None
+        names = class_names(schema)
+        captions = [
+            names[said] if said == true else f"{names[said]}, not {names[true] if 0 <= true < len(names) else true}"
+            for said, true in zip(decision.tolist(), target.tolist(), strict=True)
+        ]
+        return captioned_images(images, captions, (decision != target).tolist())
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return most_frequent(target, schema.class_names) if metric == "acc" and target is not None else None

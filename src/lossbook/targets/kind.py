@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lossbook.errors import UserError, refuse
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from lossbook.data.schema import Schema
-    from lossbook.targets.encoding import Encoding
+    from lossbook.targets.encoding import Encoding, Prediction
 
 Batch = Mapping[str, Any]
 
@@ -96,6 +97,16 @@ class TargetKind:
 
         return {"target": torch.stack(list(targets))}
 
+    def picture(self, batch: Batch, prediction: Prediction, schema: Schema) -> Figure | None:
+        """Draw predictions beside targets; None for a kind, or for inputs, of which there is no picture.
+
+        Args:
+            batch: of a few samples, with ``target``.
+            prediction: for them.
+            schema: of the data.
+        """
+        return None
+
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         """Return what a metric is without looking at any input, and how it comes about; None where that is unknown.
 
@@ -142,6 +153,11 @@ def class_counts(target: Tensor, classes: int | None) -> tuple[int, ...]:
     assert classes
     inside = target[(target >= 0) & (target < classes)]
     return tuple(torch.bincount(inside.long(), minlength=classes).tolist())
+
+
+def is_image(inputs: Tensor) -> bool:
+    """Whether a batch of inputs is one of images with one or three channels."""
+    return inputs.ndim == 4 and inputs.shape[1] in (1, 3)
 
 
 def _upper(text: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lossbook.targets.classes import Index, check_indices
-from lossbook.targets.encoding import Measure
-from lossbook.targets.kind import Batch, TargetKind, class_counts
+from lossbook.targets.drawing import masks_beside_images
+from lossbook.targets.encoding import Measure, Prediction
+from lossbook.targets.kind import Batch, TargetKind, class_counts, is_image
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from lossbook.data.schema import Schema
@@ -69,6 +71,11 @@ class MaskTarget(TargetKind):
 
     def prepared(self, target: Tensor) -> Tensor:
         return target.long()
+
+    def picture(self, batch: Batch, prediction: Prediction, schema: Schema) -> Figure | None:
+        if not is_image(batch["input"]):
+            return None
+        return masks_beside_images(batch["input"], batch["target"], prediction.decision, schema.classes or 1)
 
     def statistics(self, target: Tensor, schema: Schema) -> dict[str, Any]:
         return {"class_counts": class_counts(target, schema.classes)}

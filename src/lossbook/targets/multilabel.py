@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from lossbook.targets.drawing import captioned_images
 from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, squash
-from lossbook.targets.kind import Batch, TargetKind, most_frequent, refuse_at
+from lossbook.targets.kind import Batch, TargetKind, is_image, most_frequent, refuse_at
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from lossbook.data.schema import Schema
@@ -146,6 +148,22 @@ class MultilabelTarget(TargetKind):
     def statistics(self, target: Tensor, schema: Schema) -> dict[str, Any]:
         # another shape is refused where targets are checked
         return {"class_counts": tuple(target.reshape(len(target), -1).long().sum(0).tolist())}
+
+    def picture(self, batch: Batch, prediction: Prediction, schema: Schema) -> Figure | None:
+        images, target = batch["input"], batch["target"].long()
+        if not is_image(images):
+            return None
+        names = schema.class_names or tuple(map(str, range(target.shape[1])))
+        rows = zip(prediction.decision.tolist(), target.tolist(), strict=True)
+        captions, wrong = [], []
+        for said, true in rows:
+            labels = [
+                " ".join(name for name, there in zip(names, row, strict=True) if there) or "none"
+                for row in (said, true)
+            ]
+            wrong.append(said != true)
+            captions.append(f"{labels[0]}, not {labels[1]}" if said != true else labels[0])
+        return captioned_images(images, captions, wrong)
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return most_frequent(target) if metric == "acc" and target is not None else None

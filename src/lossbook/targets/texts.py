@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lossbook.errors import refuse
+from lossbook.targets.drawing import captioned_images
 from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities
-from lossbook.targets.kind import Batch, TargetKind, refuse_at, refuse_batch, refuse_type
+from lossbook.targets.kind import Batch, TargetKind, is_image, refuse_at, refuse_batch, refuse_type
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from lossbook.data.schema import Schema
@@ -67,14 +69,7 @@ class Symbols(Encoding):
 
     def compared(self, decision: Tensor, target: Tensor) -> tuple[list[str], list[str]]:
         """Return both as texts."""
-        return self._written(decision), self._written(target)
-
-    def _written(self, symbols: Tensor) -> list[str]:
-        return ["".join(self._alphabet[symbol] for symbol in row if symbol >= 0) for row in symbols.tolist()]
-
-    @property
-    def _alphabet(self) -> tuple[str, ...]:
-        return self.schema.alphabet or tuple(map(str, range(self.schema.classes or 0)))
+        return texts(decision, self.schema), texts(target, self.schema)
 
     def measures(self) -> dict[str, Measure]:
         from torchmetrics import MeanMetric
@@ -89,8 +84,19 @@ class Symbols(Encoding):
                 higher_is_better=True,
                 hint="whole texts read right",
             ),
-            "errors": Measure(TextErrors(self._alphabet), lambda scores, target: (self.decide(scores), target)),
+            "errors": Measure(TextErrors(alphabet(self.schema)), lambda scores, target: (self.decide(scores), target)),
         }
+
+
+def alphabet(schema: Schema) -> tuple[str, ...]:
+    """Return the symbol of each index; numbers where the data names none."""
+    return schema.alphabet or tuple(map(str, range(schema.classes or 0)))
+
+
+def texts(symbols: Tensor, schema: Schema) -> list[str]:
+    """Return the texts of symbol indices (N, S), padded with negative ones."""
+    names = alphabet(schema)
+    return ["".join(names[symbol] for symbol in row if symbol >= 0) for row in symbols.tolist()]
 
 
 class TextTarget(TargetKind):
@@ -132,6 +138,15 @@ class TextTarget(TargetKind):
 
         lengths = torch.tensor([len(target) for target in targets])
         return {"target": pad_sequence(list(targets), batch_first=True, padding_value=-1), "target_lengths": lengths}
+
+    def picture(self, batch: Batch, prediction: Prediction, schema: Schema) -> Figure | None:
+        if not is_image(batch["input"]):
+            return None
+        said, true = texts(prediction.decision, schema), texts(batch["target"], schema)
+        captions = [
+            one if one == other else f"{one or 'nothing'}, not {other}" for one, other in zip(said, true, strict=True)
+        ]
+        return captioned_images(batch["input"], captions, [one != other for one, other in zip(said, true, strict=True)])
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return (0.0, "not one text read correctly") if metric == "acc" else None

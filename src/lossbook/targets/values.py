@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lossbook.errors import refuse
-from lossbook.targets.encoding import Encoding, Measure, on_device
+from lossbook.targets.drawing import predicted_over_true
+from lossbook.targets.encoding import Encoding, Measure, Prediction, on_device
 from lossbook.targets.kind import Batch, TargetKind, refuse_at
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from lossbook.data.schema import Schema
@@ -132,6 +134,11 @@ class ValueTarget(TargetKind):
         # another shape is refused where targets are checked
         mean, scale = mean_and_scale(target.reshape(len(target), -1).double().numpy())
         return {"mean": tuple(mean.tolist()), "scale": tuple(scale.tolist())}
+
+    def picture(self, batch: Batch, prediction: Prediction, schema: Schema) -> Figure | None:
+        if prediction.decision.shape != batch["target"].shape:
+            return None
+        return predicted_over_true(batch["target"], prediction.decision, schema.column_names)
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         if metric != "mae" or target is None or not len(target) or target.ndim < 2 or target.shape[1] != 1:
