@@ -6,7 +6,8 @@
 One epoch is 55,000 training samples in batches of 64 and one pass over 5,000 validation samples, on one thread. The
 contenders take turns, so that a machine that slows down affects all of them. It prints medians, ratios within the same
 round, and the time of an epoch by package. ``--profile`` shows it by function; ``--startup`` compares the time from the
-command to the first step with importing torch and lightning alone.
+command to the first step with importing torch and lightning alone. ``--before CHECKOUT`` compares with another state of
+the project: its epoch and this one's, in processes that take turns.
 """
 
 from __future__ import annotations
@@ -219,6 +220,37 @@ def profiled(ours: Lossbook) -> pstats.Stats:
     return pstats.Stats(profiler)
 
 
+EPOCH = """import sys, time
+import lightning, lossbook
+root, model, folder = sys.argv[1:]
+class Clock(lightning.Callback):
+    def on_train_epoch_start(self, trainer, module):
+        self.start = time.perf_counter()
+    def on_validation_end(self, trainer, module):
+        self.seconds = time.perf_counter() - self.start
+clock = Clock()
+data = ["data=mnist", f"data.root={root}", f"model={model}", "data.batch_size=64"]
+lossbook.train(lossbook.compose(*data, "trainer=cpu", "trainer.max_epochs=3", "seed=0"), folder, callbacks=[clock])
+print("seconds", clock.seconds)
+"""  # through what every state of the project has; the last epoch counts
+
+
+def against(before: Path, root: str, model: str, rounds: int) -> None:
+    """Compare an epoch, with its validation, with that of another checkout of the project."""
+    checkouts = {"this": Path(__file__).resolve().parents[1], "before": before.resolve()}
+    times: dict[str, list[float]] = {name: [] for name in checkouts}
+    for number in range(rounds):
+        for name in list(checkouts) if number % 2 else reversed(list(checkouts)):  # neither is always the first
+            environment = {**os.environ, "PYTHONPATH": str(checkouts[name] / "src")}
+            with tempfile.TemporaryDirectory() as folder:
+                command = [sys.executable, "-c", EPOCH, str(Path(root).resolve()), model, f"{folder}/run"]
+                done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=folder)
+            times[name].append(float(done.stdout.split()[-1]))
+    ratio = statistics.median(a / b for a, b in zip(times["this"], times["before"], strict=True))
+    seconds = ", ".join(f"{name} {statistics.median(values):.3f} s" for name, values in times.items())
+    print(f"an epoch of {model}, {rounds} pairs: {seconds}; median of the ratios {ratio:.3f}")
+
+
 EMPTY = """import hydra
 @hydra.main(config_path=None, version_base="1.3")
 def main(config): pass
@@ -261,6 +293,7 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--startup", action="store_true")
+    parser.add_argument("--before", type=Path, help="another checkout, to compare with")
     given = parser.parse_args()
     if given.startup:
         startup(given.rounds)
@@ -268,5 +301,7 @@ if __name__ == "__main__":
         with mnist(given.data) as folder:
             if given.profile:
                 profile(folder, given.model)
+            elif given.before:
+                against(given.before, folder, given.model, given.rounds)
             else:
                 compare(folder, given.model, given.rounds)
