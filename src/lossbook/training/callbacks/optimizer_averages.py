@@ -34,7 +34,7 @@ class OptimizerAverages(AveragedWeights):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
-        self._start = float(trainer.optimizers[0].param_groups[0].get("t0", 0))
+        self._start = max(float(optimizer.param_groups[0].get("t0", 0)) for optimizer in trainer.optimizers)
 
     def weight(self, trainer: lightning.Trainer) -> float:
         # as ASGD in this step: computed at the end of the previous step
