@@ -192,3 +192,75 @@ def test_an_option_that_an_encoding_does_not_have_is_refused_whatever_the_data(s
     contract = read("focal", {**FOCAL, "accepts": {**FOCAL["accepts"], kind: {"name": "one_hot", "odd": 1}}})
     with pytest.raises(UserError, match=rf"loss\.accepts\.{kind}\.odd=1\n  The encoding one_hot has (.*, )?threshold"):
         bind(contract, schema("multilabel"))
+
+
+class Centres(nn.Module):
+    def __init__(self, num_classes: int, embedding_size: int, scale: float = 1.0) -> None:
+        super().__init__()
+        self.centres, self.scale = nn.Parameter(torch.zeros(num_classes, embedding_size)), scale
+
+    def forward(self, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self.scale * F.mse_loss(embeddings, self.centres[labels])
+
+
+class Scaled(Centres):
+    def __init__(self, *args: int, scale: float = 2.0, **kwargs: int) -> None:
+        super().__init__(*args, scale=scale, **kwargs)
+
+
+class Named(Scaled):
+    """Has no constructor of its own."""
+
+
+class Closed(Centres):
+    def __init__(self, classes: int) -> None:
+        super().__init__(classes, 64)
+
+
+TOLD = [("Centres", {}), ("Scaled", {}), ("Named", {}), ("Closed", {}), ("Scaled", {"num_classes": 3})]
+
+
+@pytest.mark.parametrize(("name", "given"), TOLD)
+def test_a_criterion_is_told_the_numbers_of_the_data_through_its_bases(schema, name, given):
+    node = {
+        "criterion": {"_target_": f"{__name__}.{name}", **given},
+        "accepts": {"class": "embedding"},
+        "inputs": "embeddings",
+    }
+    bound = bind(read("mine", node), schema("class"))
+    assert bound.criterion.centres.shape == (3, 64)
+    assert bound.criterion.scale == (2 if name in ("Scaled", "Named") else 1)
+    bound(torch.randn(5, 64), {"target": tensor([0, 1, 2, 0, 1])}).loss.backward()
+    assert bound.criterion.centres.grad is not None
+
+
+class Ten(Centres):
+    """Tells its base the number of classes."""
+
+    def __init__(self, embedding_size: int, **kwargs: float) -> None:
+        super().__init__(10, embedding_size, **kwargs)
+
+
+class Renamed(Ten):
+    """Has another name for the width of its base."""
+
+    def __init__(self, embedding_dim: int, **kwargs: float) -> None:
+        super().__init__(embedding_size=embedding_dim, **kwargs)
+
+
+@pytest.mark.parametrize("name", ["Ten", "Renamed"])
+def test_what_a_criterion_tells_its_base_itself_stays(schema, name):
+    node = {"criterion": {"_target_": f"{__name__}.{name}"}, "accepts": {"class": "embedding"}, "inputs": "embeddings"}
+    assert bind(read("mine", node), schema("class")).criterion.centres.shape == (10, 64)
+
+
+class Faulty(Centres):
+    def __init__(self, **kwargs: int) -> None:
+        given = {"scale": 2.0}
+        super().__init__(scale=1.0, **given, **kwargs)
+
+
+def test_a_fault_of_a_criterions_own_is_raised(schema):
+    node = {"criterion": {"_target_": f"{__name__}.Faulty"}, "accepts": {"class": "embedding"}, "inputs": "embeddings"}
+    with pytest.raises(TypeError, match="multiple values for keyword argument 'scale'"):
+        bind(read("mine", node), schema("class"))

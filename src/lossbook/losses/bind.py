@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from torch import nn
 
 from lossbook import build
-from lossbook.annotations import parameters_of
+from lossbook.annotations import named, parameters_of
 from lossbook.data.schema import Schema
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
 from lossbook.losses.class_weights import class_weights
@@ -108,9 +109,35 @@ def _criterion(node: Mapping[str, Any], at: str, offered: Mapping[str, Any], tru
     _refuse_without_two_arguments(str(node["_target_"]), key, trust)
     bound = build.bind(node, key=key, trust=trust, offered=offered)
     if isinstance(bound.func, type):
-        made = build.build(node, key=key, trust=trust, offered=offered)
+        handed_on = {name: offered[name] for name in _handed_on(bound.func) if name in offered}
+        made = _built(node, key, offered, handed_on, trust)
         return build.of_kind(made, Callable, key, node)
     return FunctionCriterion(bound)
+
+
+def _built(
+    node: Mapping[str, Any], key: str, offered: Mapping[str, Any], handed_on: dict[str, Any], trust: Trust
+) -> Any:
+    """An object of the criterion's class, which is told what its bases ask for unless it tells them itself."""
+    while True:
+        try:
+            return build.build({**handed_on, **node}, key=key, trust=trust, offered=offered)
+        except TypeError as error:
+            twice = re.search(r"multiple values for (?:keyword )?argument '(\w+)'", str(error))
+            if not twice or handed_on.pop(twice[1], None) is None:
+                raise
+
+
+def _handed_on(cls: type) -> list[str]:
+    """Return the names of all arguments of a class, those included that it takes as ``**kwargs`` for its bases."""
+    names: list[str] = []
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            parameters = parameters_of(vars(base)["__init__"]) or {}
+            names += named(parameters)
+            if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+                break
+    return names
 
 
 def _refuse_without_two_arguments(path: str, key: str, trust: Trust) -> None:
