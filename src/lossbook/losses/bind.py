@@ -71,6 +71,10 @@ def bind_terms(
     """
     heads = schema.heads
     terms = contract.terms_for({name: head.target for name, head in heads.items()})
+    for term in terms if len(terms) > 1 else ():
+        if hasattr(nn.ModuleDict(), term.name):  # which holds the objectives
+            rule = "torch's modules have an attribute of that name."
+            raise refuse(f"{contract.key}.terms has '{term.name}'.", rule, f"another name, such as {term.name}_2")
     bound = {term.name: (term, bind(term.contract, heads[term.target], embedding_dim, trust)) for term in terms}
     for name in heads:
         objectives = [objective for term, objective in bound.values() if term.target == name]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 
-from lossbook.build import build, of_kind
-from lossbook.errors import refuse
+from lossbook.annotations import parameters_of
+from lossbook.build import build, of_kind, target
+from lossbook.errors import UserError, nearest, refuse, typed
 from lossbook.losses.objective import Objective
 from lossbook.metrics.keys import OWN_KEYS
 from lossbook.targets.encoding import Measure
@@ -40,6 +41,9 @@ def measures_of(
     for name, node in own.items():
         if name in taken:
             raise refuse(f"metrics.{name}", f"{name} is measured already.", f"another name, such as {name}_2")
+        if not head and hasattr(nn.ModuleDict(), name):  # which holds the metrics
+            rule = "torch's modules have an attribute of that name."
+            raise refuse(f"metrics.{name}", rule, f"another name, such as {name}_2")
         _require_view(name, node, objective)
 
     def make() -> dict[str, Measure]:
@@ -59,10 +63,25 @@ def _measure(name: str, node: Mapping[str, Any], objective: Objective, trust: Tr
     }
     given = {key: value for key, value in node.items() if key not in OWN_KEYS}
     offered = {key: value for key, value in offered.items() if value is not None}
-    metric = of_kind(build(given, key=f"metrics.{name}", trust=trust, offered=offered), Metric, f"metrics.{name}", node)
+    try:
+        made = build(given, key=f"metrics.{name}", trust=trust, offered=offered)
+    except UserError as error:
+        raise _misspelt(name, node, trust) or error from None
+    metric = of_kind(made, Metric, f"metrics.{name}", node)
     mode = node.get("mode")
     better = None if mode is None else mode == "max"
     return Measure(metric, _view(node.get("of"), objective), bool(node.get("train")), better)
+
+
+def _misspelt(name: str, node: Mapping[str, Any], trust: Trust) -> UserError | None:
+    """Return the refusal of an argument that a metric hands on, as torchmetrics' do, until nobody knows it."""
+    path = str(node["_target_"])
+    known = parameters_of(target(path, key=f"metrics.{name}", trust=trust)) or {}
+    for key in node.keys() - known.keys() - {"_target_", *OWN_KEYS}:
+        if near := nearest(str(key), (*known, *OWN_KEYS)):
+            fix = f"+metrics.{name}.{near}={typed(node[key])}"
+            return refuse(f"metrics.{name}.{key}={typed(node[key])}", f"{path} has no argument '{key}'.", fix)
+    return None
 
 
 def _require_view(name: str, node: Mapping[str, Any], objective: Objective) -> None:
