@@ -37,7 +37,7 @@ def measures_of(
         UserError: a name that is taken, a view that this loss does not have, or what is no metric.
     """
     own = {name: node for name, node in nodes.items() if node.get("head") in (None, head or None)}
-    taken = objective.directions()
+    taken = {*objective.directions(), *objective.encoding.measures()}
     for name, node in own.items():
         if name in taken:
             raise refuse(f"metrics.{name}", f"{name} is measured already.", f"another name, such as {name}_2")
@@ -73,6 +73,14 @@ def _measure(name: str, node: Mapping[str, Any], objective: Objective, trust: Tr
     return Measure(metric, _view(node.get("of"), objective), bool(node.get("train")), better)
 
 
+def _of_positive(probability: Tensor, target: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+    """The probability of the positive class, and 1 where it is the target, which a binary metric takes for positive."""
+    positive = 1 if objective.schema.positive is None else objective.schema.positive
+    ignored = objective.encoding.ignore_index
+    told = (target == positive).long()
+    return probability[:, positive], told if ignored is None else told.where(target != ignored, ignored)
+
+
 def _misspelt(name: str, node: Mapping[str, Any], trust: Trust) -> UserError | None:
     """Return the refusal of an argument that a metric hands on, as torchmetrics' do, until nobody knows it."""
     path = str(node["_target_"])
@@ -89,6 +97,9 @@ def _require_view(name: str, node: Mapping[str, Any], objective: Objective) -> N
     if view in ("probability", "positive") and objective.probabilities == "none":
         rule = "This loss trains no probabilities (the key 'probabilities' of its contract)."
         raise refuse(f"metrics.{name}.of={view}", rule, f"metrics.{name}.of=decision, or of=score")
+    if view == "positive" and objective.kind.class_axis != "index":
+        rule = f"Targets of the kind {objective.kind.name} have no class that is the positive one."
+        raise refuse(f"metrics.{name}.of=positive", rule, f"metrics.{name}.of=probability")
     if view == "positive" and objective.schema.classes != 2:
         rule = f"One of two classes is the positive one; these targets have {objective.schema.classes or 'none'}."
         raise refuse(f"metrics.{name}.of=positive", rule, f"metrics.{name}.of=probability")
@@ -102,9 +113,11 @@ def _view(of: str | None, objective: Objective) -> Callable[[Tensor, Tensor], tu
     def view(scores: Tensor, target: Tensor) -> tuple[Any, ...]:
         prediction = encoding.predict(scores, objective.to_probabilities)
         if of != "decision" and prediction.probability is not None:
-            positive = 1 if objective.schema.positive is None else objective.schema.positive
-            each = prediction.probability
-            return (each[:, positive] if of == "positive" else each), target
+            if of == "positive":
+                return _of_positive(prediction.probability, target, objective)
+            return prediction.probability, target
+        if of in ("probability", "positive"):
+            raise refuse(f"metrics with of={of}.", "Predictions of this kind hold no probability of each class.")
         return encoding.compared(prediction.decision, target)
 
     return view
