@@ -179,6 +179,7 @@ def test_it_is_a_term_beside_others(conf: Path) -> None:
     """Two criteria on it, each a whole loss of its own."""
     l1 = "{loss: circle, weight: 0.5, criterion: {_target_: torch.nn.L1Loss}}"
     made = assembled(conf, "loss=sum", f"loss.terms={{circle: 1, near: {l1}}}")
+    made.module.eval()
     batch = next(iter(made.data.val_dataloader()))
     with torch.no_grad():
         step = made.task.step(batch)

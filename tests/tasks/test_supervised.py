@@ -230,6 +230,10 @@ def test_terms_of_different_widths_are_refused() -> None:
         ("{labels: {loss: bce_logits}}", "Every target needs a term"),
         ("{labels: {loss: bce_logits}, count: {loss: ctc}}", "Every target needs a term"),
         ("{labels: {loss: bce_logits}, count: 1}", "no loss 'count'"),
+        (  # an output cannot be a standardised value and a logarithm
+            "{labels: {loss: bce_logits}, count: {loss: mse}, rate: {loss: poisson_nll, target: count}}",
+            "encodings (count: standardised, rate: rates)",
+        ),
         ("{labels: {loss: bce_logits}, count: {loss: mse}, x: {loss: mse, target: coun}}", "x.target=count"),
         ("{labels: {loss: bce_logits}, count: {loss: mse}, x: {loss: mse}}", "targets of this data are labels, count"),
     ],

@@ -116,8 +116,9 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
         return
     if accepts(contract, data):
         return
-    lost = [term for term in contract.terms_for(targets) if term.target not in targets]
-    if lost:
+    terms = contract.terms_for(targets)
+    lost = [term for term in terms if term.target not in targets]
+    if any(term.target for term in lost) or (lost and targets.keys() <= {term.target for term in terms}):
         yield from (_without_target(term, targets) for term in lost)
         return
     if "" not in targets:
