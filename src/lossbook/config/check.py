@@ -11,7 +11,7 @@ from lossbook.config.options import Options, conf_folder
 from lossbook.config.ranges import range_problems
 from lossbook.config.terms import contract_of
 from lossbook.errors import Problem, UserError, nearest
-from lossbook.losses.contract import SEVERAL, Contract
+from lossbook.losses.contract import SEVERAL, Contract, Term
 from lossbook.losses.reading import read
 from lossbook.metrics.keys import metric_problems
 from lossbook.optim.checks import problems as optimizer_problems
@@ -116,6 +116,11 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
         return
     if accepts(contract, data):
         return
+    terms = contract.terms_for(targets)
+    lost = [term for term in terms if term.target not in targets]
+    if any(term.target for term in lost) or (lost and targets.keys() <= {term.target for term in terms}):
+        yield from (_without_target(term, targets) for term in lost)
+        return
     if "" not in targets:
         yield _of_several(contract, targets, config)
         return
@@ -149,6 +154,15 @@ def _of_terms(contract: Contract, kind: str, config: Mapping[str, Any], options:
     data = config.get("choices", {}).get("data", "...")
     fix = " or ".join(f"data={name}" for name in fitting(contract, options)[:6]) or "other terms"
     return Problem(f"loss={contract.name} with data={data}: {'; '.join(each)}.", rule, fix)
+
+
+def _without_target(term: Term, targets: Mapping[str, str]) -> Problem:
+    """The refusal of a term of a sum on a target that the data does not have."""
+    given = f"{term.contract.key}.target={term.target or 'null'}"
+    if "" in targets:
+        return Problem(given, "This data has one target.", f"leave {term.contract.key}.target out")
+    near = nearest(term.target, targets) or next(iter(targets))
+    return Problem(given, f"The targets of this data are {', '.join(targets)}.", f"{term.contract.key}.target={near}")
 
 
 def _of_several(contract: Contract, targets: Mapping[str, str], config: Mapping[str, Any]) -> Problem:

@@ -38,7 +38,7 @@ def with_whole_terms(loss: Mapping[str, Any], options: Options) -> dict[str, Any
 
     A term is given as its weight, or as a mapping with ``weight``, ``loss`` (the option; the term's own name by
     default), ``target`` (of several, the term's own name by default) and what changes in the contract of that option.
-    Terms that are whole already, out of a checkpoint, stay as they are.
+    Terms that are whole already (out of a checkpoint, or with a criterion of their own) stay as they are.
 
     Raises:
         UserError: a term that names no loss, or is neither a number nor a mapping.
@@ -53,8 +53,8 @@ def with_whole_terms(loss: Mapping[str, Any], options: Options) -> dict[str, Any
         key = f"loss.terms.{name}"
         term = dict(given) if isinstance(given, Mapping) else {"weight": given}
         option = str(term.get("loss") or name)
-        if isinstance(given, Mapping) and "accepts" in given:
-            terms[str(name)] = term
+        if "accepts" in term and "_target_" in (term.get("criterion") or ()):
+            terms[str(name)] = {"weight": 1.0, **term}
             continue
         if not isinstance(given, (Mapping, int, float)) or isinstance(given, bool):
             rule = "It must be the weight of a term, or {weight: ..., criterion: {...}}."

@@ -9,27 +9,26 @@ from torch.utils.data import default_collate
 
 from lossbook.data.schema import Schema, entry
 from lossbook.targets import KINDS
+from lossbook.targets.kind import TargetKind
 
 
 class Collate:
-    """Stacks samples; targets of different sizes are collated by their kind.
+    """Stacks samples; targets of kinds that may differ in size are collated by their kind.
 
     Args:
         schema: of the data.
     """
 
     def __init__(self, schema: Schema) -> None:
-        self._kinds = {entry(name): KINDS[one.target] for name, one in schema.heads.items()}
+        kinds = {entry(name): KINDS[one.target] for name, one in schema.heads.items()}
+        # a batch whose sizes agree by chance has all that another one has, such as lengths
+        self._kinds = {key: kind for key, kind in kinds.items() if type(kind).collate is not TargetKind.collate}
 
     def __call__(self, samples: list[dict[str, Any]]) -> dict[str, Any]:
-        ragged = {key: kind for key, kind in self._kinds.items() if _differ([sample.get(key) for sample in samples])}
-        rest = [{key: value for key, value in sample.items() if key not in ragged} for sample in samples]
-        batch: dict[str, Any] = default_collate(rest if ragged else samples)
-        for key, kind in ragged.items():
+        own = {key: kind for key, kind in self._kinds.items() if isinstance(samples[0].get(key), Tensor)}
+        rest = [{key: value for key, value in sample.items() if key not in own} for sample in samples]
+        batch: dict[str, Any] = default_collate(rest if own else samples)
+        for key, kind in own.items():
             for name, value in kind.collate([sample[key] for sample in samples]).items():
-                batch[key + name.removeprefix("target")] = value
+                batch.setdefault(key + name.removeprefix("target"), value)  # what samples say themselves counts
         return batch
-
-
-def _differ(values: list[Any]) -> bool:
-    return isinstance(values[0], Tensor) and any(value.shape != values[0].shape for value in values)

@@ -72,28 +72,38 @@ def bind_terms(
     """
     heads = schema.heads
     terms = contract.terms_for({name: head.target for name, head in heads.items()})
+    for term in terms if len(terms) > 1 else ():
+        if hasattr(nn.ModuleDict(), term.name):  # which holds the objectives
+            rule = "torch's modules have an attribute of that name."
+            raise refuse(f"{contract.key}.terms has '{term.name}'.", rule, f"another name, such as {term.name}_2")
     bound = {term.name: (term, bind(term.contract, heads[term.target], embedding_dim, trust)) for term in terms}
     for name in heads:
-        objectives = [objective for term, objective in bound.values() if term.target == name]
-        widths = {objective.output_size for objective in objectives}
-        ignored = {objective.encoding.ignore_index for objective in objectives}
-        if len(widths) > 1 or len(ignored) > 1:
-            what = "outputs" if len(widths) > 1 else "ignore_index"
-            numbers = ", ".join(
-                f"{term.name}: {one.output_size if len(widths) > 1 else one.encoding.ignore_index}"
-                for term, one in bound.values()
-                if term.target == name
-            )
-            raise refuse(
-                f"{contract.key}.terms differ in {what} ({numbers}).",
-                "Terms on one target share the model's output, and the targets that count.",
-                "options of their encodings and criteria that agree",
-            )
+        sharing = [(term, objective) for term, objective in bound.values() if term.target == name]
+        for what, of in (("encodings", _encoded), ("outputs", _width), ("ignore_index", _ignored)):
+            values = {term.name: of(term, objective) for term, objective in sharing}
+            if len(set(values.values())) > 1:
+                raise refuse(
+                    f"{contract.key}.terms differ in {what} ({', '.join(f'{k}: {v}' for k, v in values.items())}).",
+                    "Terms on one target share the model's output, and the targets that count.",
+                    "options of their encodings and criteria that agree",
+                )
     summed = {objective.reduction == "sum" for _, objective in bound.values()}
     if len(summed) > 1:
         rule = "A mean and a sum over the samples of a batch cannot be added: their sizes move apart with the batch."
         raise refuse(f"{contract.key}.terms with reduction sum and mean.", rule, "reduction=mean for each")
     return bound
+
+
+def _encoded(term: Term, objective: Objective) -> str:
+    return str(term.contract.accepts[objective.schema.target]["name"])
+
+
+def _width(term: Term, objective: Objective) -> int:
+    return objective.output_size
+
+
+def _ignored(term: Term, objective: Objective) -> int | None:
+    return objective.encoding.ignore_index
 
 
 def _offered(encoding: Encoding) -> dict[str, Any]:

@@ -79,6 +79,8 @@ def _problems(name: str, node: Mapping[str, Any], at: str) -> Iterator[Problem]:
         number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
         if not str(key).isidentifier():
             yield Problem(f"{at}.terms has '{key}'.", "The name of a term must be a word, as in the names of curves.")
+        if key == "step":
+            yield Problem(f"{at}.terms has 'step'.", "The curve loss_step is that of the whole loss.", "another name")
         if not number or not 0 < float(weight or 0) < math.inf:
             rule = "The weight of a term must be a number above 0."
             yield Problem(f"{at}.terms.{key}.weight={typed(weight)}", rule, f"{at}.terms.{key}.weight=1.0")

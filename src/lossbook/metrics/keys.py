@@ -30,6 +30,8 @@ def metric_problems(metrics: Any, targets: Mapping[str, str]) -> Iterator[Proble
         key = f"metrics.{name}"
         if not str(name).isidentifier():
             yield Problem(f"metrics has '{name}'.", "The name of a metric must be a word, as in the names of curves.")
+        if str(name).startswith("loss_"):
+            yield Problem(key, "A name that begins with loss_ is that of a term of the loss.", "another name")
         if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
             rule = "It must be a mapping with _target_, which names a class of torchmetrics' or one of your own."
             yield Problem(f"{key}={typed(node)}", rule, f"{key}._target_=torchmetrics.MatthewsCorrCoef")

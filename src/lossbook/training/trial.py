@@ -102,6 +102,8 @@ def _try_metrics(task: Task, step: Step, config: Mapping[str, Any]) -> None:
                 )
                 measure.metric.update(*measure.view(observed.scores, target))
                 result = measure.metric.compute()
+            except UserError:
+                raise
             except Exception as error:
                 if _of_a_device(error):
                     return
