@@ -48,7 +48,7 @@ def faulty(input, target, optimizer: str):
     steps[optimizer, seed] = steps.get((optimizer, seed), 0) + 1
     loss = F.cross_entropy(input, target)
     early = steps[optimizer, seed] < 60 or not torch.is_grad_enabled()
-    if early or not optimizer.endswith("SGD") or Path("mended").exists():
+    if early or not optimizer.endswith("SGD") or Path("fixed").exists():
         return loss
     if seed == 0:
         return loss * float("nan")
@@ -101,7 +101,7 @@ def cost(folder: Path) -> bool:
     medians = {epochs: statistics.median(seconds) for epochs, seconds in took.items()}
     epoch = (medians[long] - medians[short]) / (long - short)
     beyond = medians[short] - short * epoch
-    print(f"a further job: {beyond:.3f} s beyond its training ({epoch:.3f} s an epoch); at most 0.2")
+    print(f"each additional job: {beyond:.3f} s beyond its training ({epoch:.3f} s an epoch); at most 0.2")
     good &= beyond <= 0.2
 
     many = ["seed=range(200)", "trainer.max_epochs=1", "data.limit=128", "hydra.sweep.dir=many"]
@@ -146,7 +146,7 @@ def faults(folder: Path) -> bool:
             kind = int(names[number].rpartition("=")[2])
             good &= names[number].startswith("loss=faulty,optim=sgd") and REASONS[kind] in values["message"]
     print(f"60 jobs, five of which must fail: {dict(first)}")
-    (folder / "mended").touch()
+    (folder / "fixed").touch()
     sweep(folder, "sweep.resume=faults", "sweep.retry=true").wait()
     print(f"resumed without the causes: {dict(states(folder / 'faults'))}")
     return good and states(folder / "faults") == {"completed": 60} and recounted(folder / "faults")

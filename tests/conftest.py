@@ -3,6 +3,7 @@ schema, contract and objective a call, for the tests of losses, targets and metr
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import signal
@@ -10,20 +11,21 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from lossbook import compose
+from lossbook import compose, targets
 from lossbook.build import build
 from lossbook.config.resolve import plain
 from lossbook.data.schema import Schema
 from lossbook.losses.bind import bind
-from lossbook.losses.contract import Contract
+from lossbook.losses.contract import ROLES, Contract
 from lossbook.losses.objective import Objective
 from lossbook.losses.reading import read
+from lossbook.targets import KINDS
 from lossbook.trust import OWN_CONFIG
 
 # the same examples in every run, however slow the machine
@@ -110,6 +112,24 @@ def write_blocks() -> Callable[[Path, Path], list[Path]]:
         return [folder / name for name, _ in found]
 
     return write
+
+
+@pytest.fixture
+def find_kinds(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Lets target kinds be found in a checkout's folder, too, until the test ends."""
+
+    def find(root: Path) -> None:
+        folder = root / "src" / "lossbook" / "targets"
+        monkeypatch.setattr(targets, "__path__", [*targets.__path__, str(folder)])
+        for file in folder.glob("*.py"):
+            kind = importlib.import_module(f"lossbook.targets.{file.stem}").KIND
+            monkeypatch.delitem(sys.modules, f"lossbook.targets.{file.stem}")
+            assert targets._found().keys() == {*KINDS, kind.name}
+            monkeypatch.setitem(KINDS, kind.name, kind)
+            for inputs, role in kind.roles.items():
+                monkeypatch.setitem(cast("dict[str, str]", ROLES[inputs]), kind.name, role)
+
+    return find
 
 
 @cache

@@ -19,9 +19,14 @@ SMALL = ("data.limit=64", "trainer.max_epochs=1", "trainer.accelerator=cpu", "lo
 
 @pytest.mark.parametrize("command", re.findall(r"python scripts/train\.py --config-dir my_conf (.*)", PAGE.read_text()))
 def test_an_example_trains(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_blocks: Callable[[Path, Path], list[Path]]
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write_blocks: Callable[[Path, Path], list[Path]],
+    find_kinds: Callable[[Path], None],
 ) -> None:
     files = write_blocks(PAGE, tmp_path)
+    find_kinds(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     config = lossbook.compose(*shlex.split(command), *SMALL, config_dir=tmp_path / "my_conf")

@@ -137,10 +137,15 @@ def replace_work(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.mark.parametrize("command", documented())
 def test_a_documented_command_is_accepted(
-    command: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    find_kinds: Callable[[Path], None],
 ) -> None:
     script, given = command.split()[0], arguments(command)
     monkeypatch.chdir(place)
+    find_kinds(place)
     if script == "train" and not re.search(" -|ckpt=|sweep|launcher|experiment", command):  # at half the cost
         check(plain(lossbook.compose(*given)))
         return
@@ -155,8 +160,14 @@ def test_a_documented_command_is_accepted(
 @pytest.mark.slow
 @pytest.mark.parametrize("command", documented())
 def test_a_documented_command_runs(
-    command: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    find_kinds: Callable[[Path], None],
 ) -> None:
+    find_kinds(place)
     if any(one in command for one in DOWNLOADS):
         pytest.skip("needs a download")
     if "trainer=gpu" in command or "trainer.devices=4" in command or "submitit" in command:

@@ -1,4 +1,4 @@
-"""Every optimizer trains: alone on its natural task, and on losses unlike the default one."""
+"""Every optimizer trains: alone on its default task, and on losses unlike the default one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every optimizer, averages of weights, stages: cut in mid-epoch and resumed, they end bit for bit as if never cut."""
+"""Every optimizer, averages of weights, stages: resumed within an epoch, they end bit for bit as if never cut."""
 
 from __future__ import annotations
 

@@ -132,18 +132,18 @@ KNOWN = {
 }
 
 
-def _sources(room: str) -> list[Path]:
-    spec = importlib.util.find_spec(room)
+def _sources(module: str) -> list[Path]:
+    spec = importlib.util.find_spec(module)
     origin = Path(str(spec and spec.origin))
-    assert origin.is_file(), room
+    assert origin.is_file(), module
     return sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
 
 
-@pytest.mark.parametrize("room", [room for room in DEFINED_IN if room != "lossbook"])
-def test_nothing_in_the_safe_rooms_runs_what_it_is_given(room: str) -> None:
+@pytest.mark.parametrize("module", [module for module in DEFINED_IN if module != "lossbook"])
+def test_nothing_in_the_safe_modules_runs_what_it_is_given(module: str) -> None:
     """A newer torch may bring what the list does not know: then it is to be looked at."""
     excluded = {file for name in NOT_IN for file in _sources(name)}
-    for file in _sources(room):
+    for file in _sources(module):
         if file in excluded or any(file.as_posix().endswith(known) for known in KNOWN):
             continue
         found = RUNS_CODE.search(file.read_text())
@@ -152,10 +152,12 @@ def test_nothing_in_the_safe_rooms_runs_what_it_is_given(room: str) -> None:
 
 def test_no_metric_that_a_checkpoint_may_name_downloads_or_writes() -> None:
     """Their classes and the functions that these call; the rest of torchmetrics is left out for it, or for no use."""
-    rooms = [room for room in DEFINED_IN if room.startswith("torchmetrics.")]
-    files = [file for room in rooms for file in _sources(room)]
-    functional = [room.replace("torchmetrics.", "torchmetrics.functional.") for room in rooms if "wrappers" not in room]
-    files += [file for room in functional for file in _sources(room)]
+    modules = [module for module in DEFINED_IN if module.startswith("torchmetrics.")]
+    files = [file for module in modules for file in _sources(module)]
+    functional = [
+        module.replace("torchmetrics.", "torchmetrics.functional.") for module in modules if "wrappers" not in module
+    ]
+    files += [file for module in functional for file in _sources(module)]
     for file in files:
         found = TOUCHES_THE_DISK.search(file.read_text())
         assert found is None, f"{file}: {found}"
@@ -185,7 +187,7 @@ def test_a_checkpoint_that_asks_for_code_is_refused(checkpoint: dict[str, Any], 
         "optim": {**config, "optim": evil},
         "callbacks": {**config, "callbacks": {"x": evil}},
     }[group]
-    # neither may the file vouch for itself
+    # nor may the file declare itself trusted
     changed |= {"trust": ["torch.utils.cpp_extension.load_inline"], "ckpt": None}
     path = tmp_path / "evil.ckpt"
     torch.save({**checkpoint, "lossbook": {**checkpoint["lossbook"], "config": changed}}, path)
@@ -197,17 +199,17 @@ def test_a_checkpoint_that_asks_for_code_is_refused(checkpoint: dict[str, Any], 
 def test_own_modules_are_trusted_with_own_runs_where_a_setting_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "own_room.py").write_text("import os\n\nclass Net:\n    pass\n")
+    (tmp_path / "own_module.py").write_text("import os\n\nclass Net:\n    pass\n")
     for place in ("outputs/run", "downloads"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "a.ckpt").touch()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    node, inside = {"_target_": "own_room.Net"}, {"ckpt": "outputs/run/a.ckpt"}
+    node, inside = {"_target_": "own_module.Net"}, {"ckpt": "outputs/run/a.ckpt"}
     assert Trust.of(inside).unknown(node)
     monkeypatch.setenv("LOSSBOOK_TRUST", "own")
     assert type(build(node, trust=Trust.of(inside))).__name__ == "Net"
-    for stranger in ("own_room.os.system", "subprocess.run", "os.system"):
+    for stranger in ("own_module.os.system", "subprocess.run", "os.system"):
         with pytest.raises(UserError):
             build({"_target_": stranger}, trust=Trust.of(inside))
     assert Trust.of({"ckpt": "downloads/a.ckpt"}).unknown(node)

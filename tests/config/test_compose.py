@@ -33,13 +33,13 @@ def test_a_loss_brings_its_data_and_the_data_its_model(loss: str):
     config = compose(f"loss={loss}")
     assert config.choices.loss == loss
     assert config.data.target in contract_of(loss, Options([conf_folder()])).accepts
-    natural = Options([conf_folder()])
+    options = Options([conf_folder()])
     named = OmegaConf.load(conf_folder() / "data" / f"{config.choices.data}.yaml").defaults[0]
-    assert natural.names("model").count(config.choices.model) == 1
+    assert options.names("model").count(config.choices.model) == 1
     assert config.choices.model == next(iter(named.values()))
 
 
-def test_the_command_line_wins_over_natural_tasks():
+def test_the_command_line_wins_over_options_tasks():
     config = compose("loss=ctc", "data=digits", "model=mlp")
     assert (config.choices.data, config.choices.model) == ("digits", "mlp")
     assert list(config.overrides) == ["loss=ctc", "data=digits", "model=mlp"]
@@ -130,11 +130,11 @@ def test_hydras_global_state_stays_as_it_is():
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.hydra_config import HydraConfig
 
-    before = version.VersionBase.instance().version_base
+    before, initialized = version.VersionBase.instance().version_base, HydraConfig.initialized()
     compose()
     assert version.VersionBase.instance().version_base is before
     assert not GlobalHydra.instance().is_initialized()
-    assert not HydraConfig.initialized()
+    assert HydraConfig.initialized() == initialized
     with initialize(config_path=None, version_base="1.3"):  # in the middle of another Hydra program
         mine, base = GlobalHydra.instance().hydra, version.getbase()
         compose("loss=ctc")

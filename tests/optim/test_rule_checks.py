@@ -69,8 +69,8 @@ def test_refused_with_reason_and_fix_and_the_fix_is_accepted(rule: Any, texts: t
     found = said(rule)
     assert len(found) == 1
     assert all(text in found[0] for text in texts)
-    mended = [] if fix is None else [{k: v for k, v in {**rule, **fix}.items() if v is not ... and k != "weigth_decay"}]
-    assert said(*({k: v for k, v in each.items() if k != "mtch"} for each in mended)) == []
+    fixed = [] if fix is None else [{k: v for k, v in {**rule, **fix}.items() if v is not ... and k != "weigth_decay"}]
+    assert said(*({k: v for k, v in each.items() if k != "mtch"} for each in fixed)) == []
 
 
 def test_all_rules_are_looked_at() -> None:

@@ -51,7 +51,7 @@ def test_seeds_are_dots_and_the_line_goes_through_their_means(
     assert dots == [(0.001, 0.5), (0.001, 0.7), (0.01, 0.8), (0.01, 0.9), (0.1, 0.3), (0.1, 0.3)]
     (((star, height),),) = lines(figures[0], "*")
     assert (star, height) == pytest.approx((0.01, 0.85))
-    assert lines(figures[0], "s") == [[(1.0, 0.0)]]  # at the edge: no figure
+    assert lines(figures[0], "s") == [[(1.0, 0.0)]]  # at the edge: no metric
     assert [text.get_text() for text in axes.texts] == ["best: lr=0.01\n0.8500 ± 0.0707"]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.001", "0.01", "0.1", "1"]
     assert "cut short" in caption

@@ -74,7 +74,7 @@ def test_a_sweep_names_its_jobs_and_knows_those_without_a_config(
     tmp_path: Path, run: Callable[..., Path], sweep: Callable[..., None]
 ) -> None:
     sweep(
-        tmp_path, [("loss=mse seed=0", None), ("loss=l1 seed=0", None), ("loss=ctc seed=0", "it wants text")], ["loss"]
+        tmp_path, [("loss=mse seed=0", None), ("loss=l1 seed=0", None), ("loss=ctc seed=0", "it takes text")], ["loss"]
     )
     run(tmp_path / "0")
     (tmp_path / "1").mkdir()
@@ -83,7 +83,7 @@ def test_a_sweep_names_its_jobs_and_knows_those_without_a_config(
     (plan,) = plans.values()
     assert [(one.number, one.name) for one in runs] == [(0, "loss=mse,seed=0"), (1, "loss=l1,seed=0")]
     assert runs[1].overrides == ("loss=l1", "seed=0")
-    assert [job.refused for job in plan.jobs] == [None, None, "it wants text"]
+    assert [job.refused for job in plan.jobs] == [None, None, "it takes text"]
     ((alone,), plans) = find_runs([tmp_path / "1"])  # a job's folder by itself
     assert (alone.name, plans) == ("loss=l1,seed=0", {})
 

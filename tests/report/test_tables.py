@@ -1,4 +1,4 @@
-"""The two files of figures: their values are those of the runs' own files."""
+"""The two files of metrics: their values are those of the runs' own files."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ import torch
 from torch.nn import functional as F
 
 def faulty(input, target, fate: str):
-    if Path("mended").exists() or fate == "well" or not torch.is_grad_enabled():
+    if Path("fixed").exists() or fate == "well" or not torch.is_grad_enabled():
         return F.cross_entropy(input, target)
     if fate == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -80,7 +80,7 @@ def test_what_fails_fails_alone_and_is_run_again_when_asked(tmp_path: Path) -> N
     assert all(message in out for message in messages)
     readme = (tmp_path / "mine/sweep/report/README.md").read_text()
     assert "the user's own" in readme
-    (tmp_path / "mended").touch()
+    (tmp_path / "fixed").touch()
     code, _, err = sweep(tmp_path, "sweep.resume=mine/sweep")
     assert (code, err.splitlines()[0]) == (1, "3 of 4 jobs failed: #0, #1, #2.")  # left alone until it is asked for
     code, out, err = sweep(tmp_path, "sweep.resume=mine/sweep", "sweep.retry=true")

@@ -15,7 +15,7 @@ from lossbook.search.pruning import PRUNERS, Pruning
 
 
 def study_of(folder: Path, figure: float, mode: str = "max", epochs: int = 4) -> Study:
-    """A study with five completed trials that had this figure from the first epoch on, and one that runs."""
+    """A study with five completed trials that had this metric from the first epoch on, and one that runs."""
     study = storage.create(folder, mode, 10)
     curve = dict.fromkeys(range(epochs), figure)
     for _ in range(5):
@@ -29,7 +29,7 @@ def callback(folder: Path, pruner: str = "median") -> Pruning:
 
 
 class Training:
-    """Lightning's part of a run, with these figures at the ends of its epochs."""
+    """Lightning's part of a run, with these metrics at the ends of its epochs."""
 
     def __init__(self, mode: str = "max") -> None:
         self.trainer: Any = SimpleNamespace(current_epoch=0)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 def faulty(input, target, fate: str):
     loss = F.cross_entropy(input, target)
-    if fate == "well" or not torch.is_grad_enabled() or Path("mended").exists():
+    if fate == "well" or not torch.is_grad_enabled() or Path("fixed").exists():
         return loss
     if fate == "nan":
         return loss * float("nan")

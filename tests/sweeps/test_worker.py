@@ -85,7 +85,7 @@ def test_a_job_that_is_done_is_not_run_again_and_a_failed_one_when_asked(worker:
     written = Path("sweep/0/metrics.json").stat().st_mtime_ns
     assert fate(worker, 0, "raises").status == "failed"
     assert Path("sweep/0/metrics.json").stat().st_mtime_ns == written
-    Path("mended").touch()
+    Path("fixed").touch()
     assert fate(worker, 0, "raises", retry=True) == JobState("completed")
     written = Path("sweep/0/metrics.json").stat().st_mtime_ns
     assert fate(worker, 0, "raises", retry=True) == JobState("completed")

@@ -1,4 +1,4 @@
-"""The figures of a checkpoint."""
+"""The metrics of a checkpoint."""
 
 from __future__ import annotations
 

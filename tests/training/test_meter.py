@@ -250,7 +250,7 @@ def test_a_loss_that_is_nan_shows():
     running.add(step(1.0, 2, active=float("nan")))
     found = running.compute()
     assert found["loss"] != found["loss"]
-    assert "active" not in found  # a figure that is not defined is left out
+    assert "active" not in found  # a metric that is not defined is left out
 
 
 def test_training_follows_what_is_cheap_alone():

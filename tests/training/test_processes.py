@@ -1,4 +1,4 @@
-"""A run over two processes: one folder, one table, and the figures of all samples."""
+"""A run over two processes: one folder, one table, and the metrics of all samples."""
 
 from __future__ import annotations
 

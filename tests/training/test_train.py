@@ -80,7 +80,7 @@ def test_killed_within_an_epoch_and_resumed_the_record_is_that_of_an_undisturbed
                 shutil.copytree(tmp_path / "whole" / "checkpoints", tmp_path / "killed" / "checkpoints")
 
     options = [option for name in names for option in FEATURES[name]]
-    if "validation" in names:  # the best epoch is the one amid which the run ends, and the last figures are its own
+    if "validation" in names:  # the best epoch is the one amid which the run ends, and the last metrics are its own
         options.append(f"trainer.max_steps={10 if 'accumulation' in names else 20}")
     short = ("data.limit=96", "data.batch_size=8", "trainer=cpu", "callbacks.checkpoints.every_n_steps=2")
     config = lossbook.compose(*short, "trainer.max_epochs=2", *options)

@@ -192,13 +192,13 @@ def _model(config: Mapping[str, Any], options: Options) -> Iterable[Problem]:
     if gives is None or any(kind not in KINDS for kind in targets.values()):
         return
     for name, kind in targets.items():
-        wants = KINDS[kind].output
-        if wants not in gives:
+        needed = KINDS[kind].output
+        if needed not in gives:
             of_target = f" (target {name})" if name else ""
             yield Problem(
                 f"model={config.get('choices', {}).get('model', '...')} with targets of the kind '{kind}'{of_target}.",
-                f"This model gives {' or '.join(gives)} outputs; these targets want a {wants} one.",
-                _models_that_give(wants, options),
+                f"This model gives {' or '.join(gives)} outputs; these targets need {needed} outputs.",
+                _models_that_give(needed, options),
             )
 
 

@@ -165,7 +165,9 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
         config = in_order(values)
         clear_replaced(config, others)
         apply_overrides(others, config)
-        _vouch(config, [*(values[one.key_or_group] for one in groups), *(_node(one) for one in others)], folders[1:])
+        _trust_named(
+            config, [*(values[one.key_or_group] for one in groups), *(_node(one) for one in others)], folders[1:]
+        )
         if "terms" in config.loss:
             terms: Any = OmegaConf.to_container(config.loss, resolve=False)
             config.loss = with_whole_terms(terms, options)
@@ -207,17 +209,17 @@ def _leads_away(key: Any, value: Any) -> bool:
     return named and bool(re.search(r"[/\\$\0]|\.\.|.{100}", str(value)))  # or too long for a file name
 
 
-def _vouch(config: DictConfig, nodes: Sequence[Any], folders: Sequence[Path]) -> None:
+def _trust_named(config: DictConfig, nodes: Sequence[Any], folders: Sequence[Path]) -> None:
     """Add to ``trust`` the classes that the user names, in arguments or in option files of their own."""
     from omegaconf import OmegaConf, open_dict
 
     files = "\n".join(file.read_text(errors="replace") for folder in folders for file in folder.rglob("*.yaml"))
     named = {*Trust().unknown(list(nodes)), *re.findall(r"_target_['\"]?: *['\"]?([\w.]+)", files)}
     asked = Trust().unknown(OmegaConf.to_container(config, resolve=False))
-    if vouched := [name for name in asked if name in named]:
+    if trusted := [name for name in asked if name in named]:
         given = config.get("trust") or []
         with open_dict(config):
-            config.trust = [*([given] if isinstance(given, str) else given), *vouched]
+            config.trust = [*([given] if isinstance(given, str) else given), *trusted]
 
 
 def _node(override: Any) -> Any:

@@ -232,7 +232,7 @@ class Objective(nn.Module):
         if bool((rows >= 0).all()) and bool(((rows.sum(dim=1) - 1).abs() < 1e-4).all()):
             raise refuse(
                 "The model's outputs are probabilities: they are not negative and sum to 1.",
-                "This loss wants raw scores, and applies a softmax to them itself.",
+                "This loss takes raw scores, and applies a softmax to them itself.",
                 "remove the softmax at the end of the network",
             )
 

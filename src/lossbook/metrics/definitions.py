@@ -246,4 +246,22 @@ is omitted. The metric that chooses the best checkpoint is `loss.primary.KIND=NA
 `'loss.primary.KIND={{name: NAME, mode: min}}'` for one that does not state which value is best; it may also be `loss`.
 
 {lines}
-"""
+
+## Metrics of a config
+
+The metrics above follow from the loss and the data. `metrics` adds others by name, such as
+
+    python scripts/train.py 'metrics={{mcc: {{_target_: torchmetrics.classification.MulticlassMatthewsCorrCoef, of: decision}}}}'
+    python scripts/train.py 'metrics={{ece: {{_target_: torchmetrics.classification.MulticlassCalibrationError, train: true}}}}'
+
+They are logged, saved, resumed and compared as all others, and may be the primary metric. `_target_` is a class of
+torchmetrics or of your own, whose `compute` returns a scalar. It receives `num_classes`, `num_labels`, `num_outputs` and
+`ignore_index` if it has such arguments; other keys are passed to it, except these:
+
+| key | value | default |
+|---|---|---|
+| `of` | What `update` receives, with the target: `decision`, the predicted class, labels or values; `probability`, of each class or label; `positive`, the probability of the positive one of two classes; `score`, what the criterion receives. | `probability` if the loss trains any, else `decision` |
+| `mode` | `max` or `min`, the better direction. | the class's `higher_is_better` |
+| `train` | `true`: also over the training batches. | `false` |
+| `head` | The target that it is computed on; needed if the data has several. It is then logged as `<head>_<name>`. | |
+"""  # noqa: E501

@@ -10,6 +10,7 @@ from lossbook.errors import Problem, nearest, typed
 VIEWS = ("decision", "probability", "positive", "score")
 OWN_KEYS = ("of", "mode", "train", "head")
 """Keys of a metric's node that are not arguments of its class."""
+_CLASS = "torchmetrics.classification.MulticlassMatthewsCorrCoef"
 
 
 def metric_problems(metrics: Any, targets: Mapping[str, str]) -> Iterator[Problem]:
@@ -23,7 +24,7 @@ def metric_problems(metrics: Any, targets: Mapping[str, str]) -> Iterator[Proble
         return
     if not isinstance(metrics, Mapping):
         rule = "It must be a mapping from names to metrics."
-        yield Problem(f"metrics={typed(metrics)}", rule, "'metrics={mcc: {_target_: torchmetrics.MatthewsCorrCoef}}'")
+        yield Problem(f"metrics={typed(metrics)}", rule, f"'metrics={{mcc: {{_target_: {_CLASS}}}}}'")
         return
     heads = [name for name in targets if name]
     for name, node in metrics.items():
@@ -34,7 +35,7 @@ def metric_problems(metrics: Any, targets: Mapping[str, str]) -> Iterator[Proble
             yield Problem(key, "A name that begins with loss_ is that of a term of the loss.", "another name")
         if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
             rule = "It must be a mapping with _target_, which names a class of torchmetrics' or one of your own."
-            yield Problem(f"{key}={typed(node)}", rule, f"{key}._target_=torchmetrics.MatthewsCorrCoef")
+            yield Problem(f"{key}={typed(node)}", rule, f"'metrics={{{name}: {{_target_: {_CLASS}}}}}'")
             continue
         for option, values in (("of", VIEWS), ("mode", ("min", "max")), ("train", (True, False)), ("head", heads)):
             value = node.get(option)

@@ -35,7 +35,7 @@ def problems(config: Node) -> list[Problem]:
 
 
 def notes(config: Node) -> list[str]:
-    """Return notes on an optimizer that is allowed but may not be what the user wants."""
+    """Return notes on an optimizer that is allowed but may not be what the user intends."""
     can = capability(str(config["optim"].get("_target_")))
     size = config.get("data", {}).get("batch_size", "all")
     found = []

@@ -32,7 +32,7 @@ class Rates(Numbers):
         self.log_input = log_input
         self.start = start
         if start not in STARTS:
-            raise refuse(f"loss.accepts.{schema.target}.start={start}", f"It is one of {', '.join(STARTS)}.")
+            raise refuse(f"loss.accepts.{schema.target}.start={start}", f"It must be one of {', '.join(STARTS)}.")
         if start == "mean" and len(schema.mean) != schema.width:
             raise refuse(
                 f"The schema of this data has {len(schema.mean)} values of 'mean'.",

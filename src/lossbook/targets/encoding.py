@@ -121,7 +121,7 @@ class Encoding(ABC):
         return ()
 
     def placed(self, scores: Tensor) -> Tensor:
-        """Return the activated output, moved to where the criterion wants it to start; as it is by default."""
+        """Return the activated output, shifted to where training should start; as it is by default."""
         return scores
 
     def figures(self, target: Tensor) -> dict[str, Tensor]:

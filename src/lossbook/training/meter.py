@@ -1,4 +1,4 @@
-"""The running figures of one stage: cheap at every step, exact at the end of an epoch."""
+"""The running metrics of one stage: cheap at every step, exact at the end of an epoch."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ class Meter(nn.Module):
     def _agree(self) -> None:
         """The same means, in the same order, in all processes: each asks the others for its sums when it is read.
 
-        A process without, say, a pair in any of its batches has none of a pair's figures; it takes part with weight 0.
+        A process without, say, a pair in any of its batches has none of a pair's metrics; it takes part with weight 0.
         """
         if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
             return

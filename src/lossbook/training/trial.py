@@ -146,7 +146,7 @@ def _require_vectors(objective: Objective, output: Tensor | tuple[Tensor, ...]) 
         return
     for one in output if isinstance(output, tuple) else (output,):
         if one.ndim != 2 or one.shape[1] != encoding.width:
-            rule = f"This loss wants (N, {encoding.width})."
+            rule = f"This loss takes (N, {encoding.width})."
             fix = "build the model with the output_size that it is given"
             raise refuse(f"The model gave an output of shape {tuple(one.shape)}.", rule, fix)
 

@@ -119,7 +119,7 @@ def test_a_fixed_temperature_is_no_parameter():
 @pytest.mark.parametrize(("pull", "bound"), [(1.0, 0.01), (-1.0, 1.0)], ids=["colder", "warmer"])
 @pytest.mark.parametrize("block", [None, 2])
 def test_a_learnable_temperature_is_trained_within_its_bounds(pull, bound, block):
-    """Perfect pairs want it low (until their loss is 0 in float32), opposite ones high."""
+    """With perfect pairs it falls (until their loss is 0 in float32), with opposite ones it rises."""
     criterion = InfoNCELoss(0.2, learnable=True, block_size=block)
     optimizer = torch.optim.Adam(criterion.parameters(), lr=0.2)
     query = torch.eye(6)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 class Scripted(lightning.LightningModule):
-    """Validates to given figures; its one weight counts the steps."""
+    """Validates to given metrics; its one weight counts the steps."""
 
     def __init__(self, figures: list[tuple[float, float]], mode: str = "max") -> None:
         super().__init__()

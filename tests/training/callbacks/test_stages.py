@@ -119,7 +119,7 @@ def test_a_stage_is_where_its_counter_is_after_validation_within_an_epoch():
 
 
 class Several(Stages):
-    """As among several processes, whose reducer wants a gradient from every parameter that it was told of."""
+    """As among several processes, whose reducer expects a gradient from every parameter that it was told of."""
 
     def _several(self, trainer):
         return True

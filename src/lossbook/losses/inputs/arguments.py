@@ -16,7 +16,7 @@ class Arguments:
         count: what the criterion's mean divides by.
         scores: what metrics decide upon, detached by the caller.
         target: the data's own target for them, or None.
-        figures: further figures of this batch to be followed, by name.
+        figures: more metrics of this batch, by name.
     """
 
     args: tuple[Tensor, ...]

@@ -28,7 +28,7 @@ class Sequence:
         if scores.ndim != 3 or scores.shape[2] != self.encoding.width:
             raise refuse(
                 f"The model gave an output of shape {tuple(scores.shape)}.",
-                f"This loss wants (N, T, {self.encoding.width}): a score for each symbol and the blank at each step.",
+                f"This loss takes (N, T, {self.encoding.width}): a score for each symbol and the blank at each step.",
                 "model=crnn",
             )
         target, target_lengths = batch["target"], batch["target_lengths"]

@@ -32,7 +32,7 @@ class Single:
         if tuple(scores.shape) != expected:
             raise refuse(
                 f"The model gave an output of shape {tuple(scores.shape)}.",
-                f"This loss and these targets want {expected}; torch would broadcast other shapes in silence.",
+                f"This loss and these targets take {expected}; torch would broadcast other shapes in silence.",
                 "build the model with the output_size that it is given",
             )
         encoded = self.encoding.encode(target)

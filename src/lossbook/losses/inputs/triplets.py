@@ -55,7 +55,7 @@ class Triplets:
         a, p, n = triplets(between, labels, self.mine, self.margin, self.swap)
         figures = {}
         if len(a):
-            # a collapsed embedding shows as a loss that equals the margin: this figure tells the two apart
+            # a collapsed embedding shows as a loss that equals the margin: this metric tells the two apart
             away = torch.minimum(between[a, n], between[p, n]) if self.swap else between[a, n]
             active = between[a, p] + self.margin > away
             figures = {"active": active.float().mean(), "spread": scores.detach().std(dim=0).mean()}

@@ -16,7 +16,7 @@ from lossbook.targets.embeddings import with_distances
 from lossbook.targets.encoding import Encoding
 from lossbook.targets.pairs import PairEmbedding
 
-_ROWS = 128  # of a large training batch tell its figures well enough; all of them cost more than the loss
+_ROWS = 128  # of a large training batch estimate its metrics well enough; all of them cost more than the loss
 
 
 class Views:
