@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 HERE = Path(__file__).resolve().parent
-RUNS = {  # loss -> the figure that it watches
+RUNS = {  # loss -> the metric that it watches
     "cross_entropy": "acc",
     "mse": "acc",
     "multi_margin": "acc",
@@ -25,7 +25,7 @@ EPOCHS = 20
 
 
 def curves(loss: str) -> dict[str, list[float]]:
-    """The figures of each epoch by tag."""
+    """The metrics of each epoch by tag."""
     with tempfile.TemporaryDirectory() as folder:
         script = [sys.executable, str(HERE.parent / "scripts" / "train.py")]
         data = "digit_views" if loss == "info_nce" else "digits"

@@ -48,7 +48,7 @@ def test_two_parts(strata: list[int], tenths: int) -> None:
         assert abs((labels[part] == label).sum() - tenths / 10 * (labels == label).sum()) <= 1 + 1e-9
 
 
-# of all rows in order, of the first release: the figures of accuracy rest on them
+# of all rows in order, of the first release: published accuracies rest on them
 SHIPPED = {
     "digits": (1797, "779402d459f3d41a24bd3e0db32a2b9a"),
     "breast_cancer": (569, "076eaff74a4930804d88c78deb8b4bd5"),

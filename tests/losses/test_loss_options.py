@@ -65,5 +65,5 @@ def test_every_accepted_kind_has_a_primary_metric_that_is_measured(file: Path, c
         inside = {"retrieval": ["recall_at_1", "map_at_r"], "verification": ["pair_acc", "auroc"]}
         inside |= {"ordering": ["acc", "spearman"], "errors": ["cer", "wer"]}
         names = [name for measure in measures for name in inside.get(measure, [measure])]
-        assert primary in [*names, "top1"]  # top1 is a figure of the views themselves
+        assert primary in [*names, "top1"]  # top1 is a metric of the views themselves
         assert Meter({"": measures}).metrics.keys() == measures.keys()

@@ -100,7 +100,7 @@ def test_a_real_sweep_of_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert board.title == "val/r2 on diabetes"
     best = max(results, key=results.__getitem__)
     assert board.rows[0].label == best
-    assert board.rows[0].figure.mean == pytest.approx(results[best])
+    assert board.rows[0].result.mean == pytest.approx(results[best])
     assert {path.name for path in made.out.glob("*.png")} == {
         "ranking-val-r2-on-diabetes.png",
         "curves-val-r2-on-diabetes.png",
@@ -144,7 +144,7 @@ def test_a_sweep_that_is_not_at_its_end_says_so(
     assert said in page
     assert said in text
     assert page.splitlines()[0].endswith("(2 of 3 unfinished)")
-    assert "0 of 1" in text  # a configuration without a figure stands in the table
+    assert "0 of 1" in text  # a configuration without a metric stands in the table
     assert "optim=muon,model.b=true" in page
     assert f"""    python scripts/train.py -m 'a='"'"'b c'"'"''\n    python scripts/report.py {tmp_path}\n""" in page
 

@@ -26,7 +26,7 @@ def planned() -> Callable[..., SearchPlan]:
 
 
 class StandIn:
-    """A worker that trains nothing: the figure follows from the learning rate, and a rate of 0.05 and more fails."""
+    """A worker that trains nothing: the metric follows from the learning rate, and a rate of 0.05 and more fails."""
 
     def __init__(self, script: str, threads: int | None = None) -> None:
         self.threads = threads

@@ -1,4 +1,4 @@
-"""A run that goes on in its own folder ends as one that was never killed: figures, curves and table."""
+"""A run that goes on in its own folder ends as one that was never killed: metrics, curves and table."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("trainer.global_step == 6", []),  # amid the second epoch: points of its first steps must go
         ("trainer.global_step == 7", ["callbacks.checkpoints.every_n_steps=3"]),
-        ("trainer.global_step == 8", []),  # right behind a checkpoint, before Lightning logs that epoch's figures
+        ("trainer.global_step == 8", []),  # right behind a checkpoint, before Lightning logs that epoch's metrics
         ("trainer.state.fn == 'test'", []),  # nothing is left to train
     ],
     ids=["within an epoch", "behind a checkpoint within one", "at an epoch's end", "in the test"],

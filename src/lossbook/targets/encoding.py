@@ -124,7 +124,7 @@ class Encoding(ABC):
         """Return the activated output, moved to where the criterion wants it to start; as it is by default."""
         return scores
 
-    def figures(self, target: Tensor) -> dict[str, Tensor]:
+    def batch_metrics(self, target: Tensor) -> dict[str, Tensor]:
         """Return metrics of a batch's target that belong beside the loss: what of it the loss cannot use."""
         return {}
 

@@ -87,7 +87,7 @@ class EffectiveBatch:
             self._complete(module.parameters(), unit, processes)
 
     def logged(self, module: L.LightningModule, step: Step) -> Step:
-        """A batch as the figures of an epoch take it: a sum is one over all processes."""
+        """A batch as the metrics of an epoch take it: a sum is one over all processes."""
         if not self.summed or (processes := module.trainer.world_size) == 1:
             return step
         terms = {name: TermLoss(term.loss * processes, term.weight / processes) for name, term in step.terms.items()}

@@ -1,4 +1,4 @@
-"""The published figures of each loss, through its config, and through the objective where the case is a batch."""
+"""The published values of each loss, through its config, and through the objective where the case is a batch."""
 
 from __future__ import annotations
 
