@@ -162,6 +162,13 @@ def test_a_page_that_is_no_report_is_left_alone_and_so_are_its_pictures(tmp_path
     assert report([tmp_path / "runs"], made.out).readme == made.readme  # its own it may replace
 
 
+def test_a_report_of_an_earlier_version_is_replaced(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "runs")
+    last = "`leaderboard.csv` has all configurations, `runs.csv` every run with all its figures."
+    (tmp_path / "README.md").write_text(f"# Report\n\n{last}\n")
+    assert last not in report([tmp_path / "runs"], tmp_path).readme.read_text()
+
+
 def test_who_looks_for_runs_before_there_are_any_is_told_how_to_make_some(tmp_path: Path, run: Write) -> None:
     (tmp_path / "output").mkdir()
     with pytest.raises(UserError, match=r"Fix: run python scripts/train.py first"):
