@@ -46,9 +46,9 @@ DEFAULT: list[Row] = [
     ("l1", "diabetes", "mae", "RidgeCV", 0.0, 0.05),
     ("margin_ranking", "diabetes", "acc", "RidgeCV", 0.0, 0.02),
     *(
-        (loss, "scene_labels", figure, "", least, 0.0)
+        (loss, "scene_labels", metric, "", least, 0.0)
         for loss in ("bce", "bce_logits", "multilabel_soft_margin")
-        for figure, least in (("map", 0.97), ("acc", 0.85))
+        for metric, least in (("map", 0.97), ("acc", 0.85))
     ),
     ("multilabel_margin", "scene_labels", "lrap", "", 0.97, 0.0),
     ("poisson_nll", "scene_counts", "mae", "", 0.25, 0.0),
@@ -71,8 +71,8 @@ LOWER_IS_BETTER = ("mae", "cer")
 
 def train(loss: str, data: str, seed: int) -> dict[str, float]:
     """Return the metrics of one run."""
-    figures, _ = run(f"loss={loss}", f"data={data}", f"seed={seed}", "logger=none")
-    return figures
+    metrics, _ = run(f"loss={loss}", f"data={data}", f"seed={seed}", "logger=none")
+    return metrics
 
 
 def run(*arguments: str) -> tuple[dict[str, float], str]:
@@ -107,7 +107,7 @@ def arrays(data: str) -> Arrays:
     return parts
 
 
-def reference(rule: str, data: str, figure: str) -> float:
+def reference(rule: str, data: str, metric: str) -> float:
     """Return scikit-learn's metric on the test part, fitted on the training part only."""
     parts = arrays("digits" if data == "digit_views" else data)
     (x, y), (tx, ty) = parts["train"], parts["test"]
@@ -120,9 +120,9 @@ def reference(rule: str, data: str, figure: str) -> float:
     assert rule == "RidgeCV"
     model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 25))).fit(x, y.ravel())
     predicted, truth = model.predict(tx), ty.ravel()
-    if figure == "r2":
+    if metric == "r2":
         return float(model.score(tx, truth))
-    if figure == "mae":
+    if metric == "mae":
         return float(np.abs(predicted - truth).mean())
     order = np.sign(truth[:, None] - truth)
     return float((np.sign(predicted[:, None] - predicted) == order)[order != 0].mean())
@@ -130,19 +130,19 @@ def reference(rule: str, data: str, figure: str) -> float:
 
 def judged(row: Row, runs: list[dict[str, float]]) -> tuple[str, bool]:
     """Return a row of the table, and whether the mean is as good as expected."""
-    loss, data, figure, rule, fixed, slack = row
-    values = [run[f"test/{figure}"] for run in runs]
+    loss, data, metric, rule, fixed, slack = row
+    values = [run[f"test/{metric}"] for run in runs]
     mean = statistics.mean(values)
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    against = reference(rule, data, figure) if rule else fixed
-    lower = figure in LOWER_IS_BETTER
+    against = reference(rule, data, metric) if rule else fixed
+    lower = metric in LOWER_IS_BETTER
     bound = against * (1 + slack) if lower else against - slack
     good = mean <= bound if lower else mean >= bound
     sign = "at most" if lower else "at least"
     beside = f"{rule} {against:.4g}" if rule else ""
     seconds = statistics.median(run["seconds"] for run in runs)
     return (
-        f"| `{loss}` | `{data}` | {figure} | **{mean:.4f}** ± {spread:.4f} | {beside} | {sign} {bound:.4g}"
+        f"| `{loss}` | `{data}` | {metric} | **{mean:.4f}** ± {spread:.4f} | {beside} | {sign} {bound:.4g}"
         f"{'' if good else ' (missed)'} | {seconds:.0f} s |"
     ), good  # fmt: skip
 
@@ -152,9 +152,9 @@ def table(rows: list[Row], seeds: list[int], workers: int) -> tuple[str, bool]:
     jobs = [(*pair, seed) for pair in pairs for seed in seeds]
 
     def told(job: tuple[str, str, int]) -> dict[str, float]:
-        figures = train(*job)
-        print(*job, f"{figures['seconds']:.1f} s", file=sys.stderr, flush=True)
-        return figures
+        metrics = train(*job)
+        print(*job, f"{metrics['seconds']:.1f} s", file=sys.stderr, flush=True)
+        return metrics
 
     with ThreadPoolExecutor(workers) as pool:
         results = dict(zip(jobs, pool.map(told, jobs), strict=True))

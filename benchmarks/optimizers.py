@@ -35,10 +35,10 @@ def rows() -> list[Row]:
 def train(job: tuple[Row, int]) -> dict[str, float]:
     """Return a run's test accuracy, seconds, and first and last training loss."""
     (optim, more), seed = job
-    figures, curves = run(f"optim={optim}", *more, f"seed={seed}", "logger=csv", "trainer=cpu")
+    metrics, curves = run(f"optim={optim}", *more, f"seed={seed}", "logger=csv", "trainer=cpu")
     losses = [float(line["train/loss"]) for line in csv.DictReader(io.StringIO(curves)) if line["train/loss"]]
-    print(optim, *more, seed, f"{figures['seconds']:.1f} s", file=sys.stderr, flush=True)
-    return {"acc": figures["test/acc"], "seconds": figures["seconds"], "first": losses[0], "last": losses[-1]}
+    print(optim, *more, seed, f"{metrics['seconds']:.1f} s", file=sys.stderr, flush=True)
+    return {"acc": metrics["test/acc"], "seconds": metrics["seconds"], "first": losses[0], "last": losses[-1]}
 
 
 def judged(row: Row, runs: list[dict[str, float]]) -> tuple[str, bool]:

@@ -52,8 +52,8 @@ def train(arguments: Sequence[str], folder: Path, where: Path) -> dict[str, floa
     """Return the final metrics of a run."""
     process = start("train.py", *arguments, f"hydra.run.dir={folder}", where=where)
     assert process.wait() == 0, f"see {where / 'train.py.log'}"
-    figures: dict[str, float] = json.loads((folder / "metrics.json").read_text())["metrics"]
-    return figures
+    metrics: dict[str, float] = json.loads((folder / "metrics.json").read_text())["metrics"]
+    return metrics
 
 
 def search(arguments: Sequence[str], trials: int, workers: int, where: Path) -> tuple[float, int]:
@@ -71,8 +71,8 @@ def search(arguments: Sequence[str], trials: int, workers: int, where: Path) -> 
     return time.perf_counter() - began, done
 
 
-def row(name: str, figures: dict[str, Any]) -> None:
-    values = "".join(f"{figures[tag]:>10.4f}" for tag in ("val/acc", "val/loss", "test/acc", "test/loss"))
+def row(name: str, metrics: dict[str, Any]) -> None:
+    values = "".join(f"{metrics[tag]:>10.4f}" for tag in ("val/acc", "val/loss", "test/acc", "test/loss"))
     print(f"{name:<34}{values}", flush=True)
 
 
@@ -110,7 +110,7 @@ def main() -> None:
             row(f"default, mean of {given.seeds} seeds", {k: statistics.mean(one[k] for one in runs) for k in default})
         told(trials, plan.epochs or 1)
         print(f"killed when {done} trials had ended, gone on with to {len(trials)}; {seconds:.0f} s in all")
-        print(f"the command gives the very figures: {again == found}")
+        print(f"the command gives the very metrics: {again == found}")
         print(f"best: {shlex.join(plan.overrides(best.values))}")
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from lossbook.formatting import duration, figure, line, plural
+from lossbook.formatting import duration, line, metric, plural
 
 
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(0.123456, "0.1235"), (-1, "-1.0000"), (123.456, "123.5"), (1.2e7, "1.2e+07"), (float("nan"), "nan"), (None, "-")],
 )
-def test_figures(value: float | None, shown: str) -> None:
-    assert figure(value) == shown
+def test_metrics(value: float | None, shown: str) -> None:
+    assert metric(value) == shown
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.44, "0.4 s"), (59.99, "1:00"), (65, "1:05"), (7420, "2:03:40")])

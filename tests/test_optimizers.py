@@ -21,6 +21,6 @@ def test_it_trains(choices: tuple[str, ...], tmp_path: Path) -> None:
         *choices, "data.limit=48", "data.batch_size=24", "trainer=cpu", "trainer.max_epochs=2", "logger=none",
         *QUICK.get(choices, ()),
     )  # fmt: skip
-    figures = lossbook.train(config, tmp_path)
-    assert math.isfinite(figures["train/loss"])
-    assert math.isfinite(figures["test/loss"])
+    metrics = lossbook.train(config, tmp_path)
+    assert math.isfinite(metrics["train/loss"])
+    assert math.isfinite(metrics["test/loss"])

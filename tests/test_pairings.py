@@ -37,13 +37,13 @@ def test_allowed_pairing_trains(loss: str, data: str, tmp_path: Path) -> None:
         f"loss={loss}", f"data={data}", "data.limit=48", "data.batch_size=24", "trainer=cpu", "trainer.max_epochs=1",
         "logger=none", "callbacks=none",
     )  # fmt: skip
-    figures = lossbook.train(config, tmp_path)
-    assert math.isfinite(figures["train/loss"])
-    assert math.isfinite(figures["test/loss"])
+    metrics = lossbook.train(config, tmp_path)
+    assert math.isfinite(metrics["train/loss"])
+    assert math.isfinite(metrics["test/loss"])
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert record["status"] == "completed"
     assert record["steps"] == 2
-    assert record["primary"] in figures
+    assert record["primary"] in metrics
 
 
 @pytest.mark.parametrize(("loss", "data"), REFUSED)

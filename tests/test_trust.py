@@ -50,6 +50,7 @@ SAFE = """
     torchmetrics.classification.MulticlassCalibrationError torchmetrics.segmentation.DiceScore
     torchvision.transforms.v2.RandomCrop torchvision.models.ResNet lossbook.models.cnn.CNN lossbook.data.digits.Digits
     lightning.pytorch.callbacks.EarlyStopping lightning.pytorch.loggers.TensorBoardLogger
+    lossbook.training.callbacks.progress.Progress lossbook.training.loggers.CSV lossbook.tasks.supervised.Supervised
 """.split()  # noqa: SIM905
 
 

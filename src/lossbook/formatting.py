@@ -7,7 +7,7 @@ from typing import Any
 _LONGEST = 400  # characters of a message, whose fix comes last
 
 
-def figure(value: Any) -> str:
+def metric(value: Any) -> str:
     """Format a metric's value in at most eight characters; None as a dash."""
     if value is None:
         return "-"

@@ -55,6 +55,17 @@ DEFINED_IN = (
     "torchmetrics.wrappers",
 )
 
+# Classes of which what is defined there must be one; metrics and transforms are Modules.
+KINDS = (
+    "torch.nn.modules.module.Module",
+    "torch.optim.optimizer.Optimizer",
+    "torch.optim.lr_scheduler.LRScheduler",
+    "lightning.pytorch.callbacks.callback.Callback",
+    "lightning.pytorch.loggers.logger.Logger",
+    "lossbook.data.source.Source",
+    "lossbook.tasks.task.Task",
+)
+
 # Modules within these that load or run what a name points to.
 NOT_IN = ("torchvision.models.feature_extraction",)  # compiles graphs
 
@@ -114,7 +125,7 @@ class Trust:
         if self._is_own(path):
             safe = self._is_own(str(getattr(found, "__module__", "")))  # not something that its module imports
         else:
-            safe = isinstance(found, type) and _in_safe_module(found.__module__) and issubclass(found, _kinds())
+            safe = isinstance(found, type) and _in_safe_module(found.__module__) and _of_safe_kind(found)
         if not safe:
             raise self._refusal(path)
 
@@ -185,14 +196,5 @@ def _within(module: str, modules: tuple[str, ...]) -> bool:
     return any(module == safe or module.startswith(f"{safe}.") for safe in modules)
 
 
-def _kinds() -> tuple[type, ...]:
-    from lightning.pytorch import Callback
-    from lightning.pytorch.loggers import Logger
-    from torch.nn import Module
-    from torch.optim import Optimizer
-    from torch.optim.lr_scheduler import LRScheduler
-
-    from lossbook.data.source import Source
-    from lossbook.tasks.task import Task
-
-    return (Module, Optimizer, LRScheduler, Callback, Logger, Source, Task)  # metrics and v2 transforms are Modules
+def _of_safe_kind(found: type) -> bool:
+    return any(f"{kind.__module__}.{kind.__qualname__}" in KINDS for kind in found.__mro__)

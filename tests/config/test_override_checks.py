@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from omegaconf.errors import ConfigAttributeError
 
-from lossbook.config.compose import composed, in_order
+from lossbook.config.composed import composed, in_order
 from lossbook.config.options import KEYS, conf_folder
 from lossbook.errors import UserError
 

@@ -53,7 +53,7 @@ def test_reduction_none_trains_on_the_mean(objective, loss):
     assert mean.losses is None
 
 
-def test_a_sum_is_one_figure_a_batch(objective):
+def test_a_sum_is_one_metric_a_batch(objective):
     step = objective("class", "loss=mse", "loss.criterion.reduction=sum")(torch.randn(4, 3), {"target": TARGET})
     assert step.weight == 1
 

@@ -45,9 +45,9 @@ def test_every_curve_is_defined(tmp_path: Path) -> None:
     """Those of a batch, whose names are keys of dicts in the code."""
     folders = ("losses/inputs", "losses/criteria", "targets")
     code = "".join(p.read_text() for f in folders for p in (ROOT / "src/lossbook" / f).glob("*.py"))
-    dicts = re.findall(r"(?:figures = |return )(\{.*?\})(?: if|\n)", code, re.DOTALL)
-    figures = {name for one in dicts for name in re.findall(r'"(\w+)":', one)}
-    assert {"spread", "active", "skipped", "untaught", "chance", "uniformity"} <= figures
+    dicts = re.findall(r"(?:metrics = |return )(\{.*?\})(?: if|\n)", code, re.DOTALL)
+    metrics = {name for one in dicts for name in re.findall(r'"(\w+)":', one)}
+    assert {"spread", "active", "skipped", "untaught", "chance", "uniformity"} <= metrics
     not_metrics = {"target", "target_lengths", *(field.name for field in fields(Schema))}
     defined = {one.name for one in DEFINITIONS}
     config = lossbook.compose(
@@ -55,7 +55,7 @@ def test_every_curve_is_defined(tmp_path: Path) -> None:
     )
     logged = {tag.partition("/")[2] for tag in lossbook.train(config, tmp_path)}
     assert {"top1", "alignment", "recall_at_1"} <= logged
-    assert (figures | logged) - {"ordering", "retrieval", "verification", "errors"} - not_metrics <= defined
+    assert (metrics | logged) - {"ordering", "retrieval", "verification", "errors"} - not_metrics <= defined
 
 
 def test_the_page_of_the_docs_is_up_to_date() -> None:

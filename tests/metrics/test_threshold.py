@@ -81,7 +81,7 @@ def test_a_collapsed_embedding_tells_nothing():
 
 
 @pytest.mark.parametrize("metric", [BestF1(2), PairVerification()], ids=["f1", "pair_acc"])
-def test_without_a_threshold_from_validation_there_is_no_figure(metric):
+def test_without_a_threshold_from_validation_there_is_no_metric(metric):
     metric.choose = False
     if isinstance(metric, BestF1):
         assert updated(metric, torch.rand(4, 2), torch.ones(4, 2).long()).compute().isnan()

@@ -28,7 +28,7 @@ Write = Callable[..., Path]
 
 def write_run(
     folder: Path,
-    figure: float | None = 0.9,
+    result: float | None = 0.9,
     *,
     loss: str = "cross_entropy",
     optim: str = "adam",
@@ -56,9 +56,9 @@ def write_run(
     chosen = {"loss": loss, "optim": optim, "data": "digits", "model": "cnn", **(choices or {})}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump({**config, "choices": chosen, "overrides": named}))
-    figures = {primary: figure, "val/loss": 0.1, **(metrics or {})}
+    logged = {primary: result, "val/loss": 0.1, **(metrics or {})}
     content = {"status": status, **({"message": message} if message else {}), "primary": primary, "mode": mode}
-    content |= {"epochs": 5, "steps": 50, "wall_time_s": 2.0, "metrics": figures}
+    content |= {"epochs": 5, "steps": 50, "wall_time_s": 2.0, "metrics": logged}
     content |= {"data": {"name": chosen["data"], "fingerprint": "0" * 16}, **record}
     (folder / "metrics.json").write_text(json.dumps(content))
     if curve:

@@ -64,9 +64,9 @@ def test_numbers_are_in_their_order_and_one_far_behind_keeps_the_colours(
 ) -> None:
     for lr in (0.1, 1e-3, 0.01):
         for optim in OPTIMS:
-            figure = 0.1 if (lr, optim) == (0.1, "sgd") else 0.9 + lr / 10
+            result = 0.1 if (lr, optim) == (0.1, "sgd") else 0.9 + lr / 10
             values = {"optim.lr": lr}
-            run(tmp_path / f"{lr}{optim}", figure, optim=optim, overrides=[f"optim.lr={lr}"], values=values)
+            run(tmp_path / f"{lr}{optim}", result, optim=optim, overrides=[f"optim.lr={lr}"], values=values)
     board = board_of(tmp_path)
     caption = draw_heat_map(board, [], tmp_path / "h.png")
     axes, _ = figures[0].axes

@@ -32,34 +32,34 @@ def board_of(folder: Path) -> list:
     ),
     st.sampled_from(["max", "min"]),
 )
-def test_means_deviations_and_ranks_for_all_inputs(figures: list[tuple[str, int, float | None]], mode: str) -> None:
+def test_means_deviations_and_ranks_for_all_inputs(metrics: list[tuple[str, int, float | None]], mode: str) -> None:
     runs = [
         Run(
             Path(f"{name}{seed}"), f"{name}{seed}", status="completed", primary="val/x", mode=mode,
             config={"choices": {"loss": name, "data": "d"}, "seed": seed}, metrics={"val/x": value},
             overrides=(f"loss={name}",),
         )
-        for name, seed, value in figures
+        for name, seed, value in metrics
     ]  # fmt: skip
     ((board,), unplaced) = boards(runs, varied(runs))
     assert not unplaced
     expected = {
-        name: [value for one, _, value in figures if one == name and value is not None] for name, _, _ in figures
+        name: [value for one, _, value in metrics if one == name and value is not None] for name, _, _ in metrics
     }
     assert len(board.rows) == len(expected)
     for row in board.rows:
-        name = row.values[0] if board.keys else figures[0][0]
+        name = row.values[0] if board.keys else metrics[0][0]
         values = expected[name]
         assert len(row.runs) == len(values)
-        assert len(row.runs) + len(row.lost) == sum(one == name for one, _, _ in figures)
-        assert (row.figure.mean is None) == (not values)
+        assert len(row.runs) + len(row.lost) == sum(one == name for one, _, _ in metrics)
+        assert (row.result.mean is None) == (not values)
         if values:
-            assert row.figure.mean == pytest.approx(statistics.mean(values), abs=1e-9)
+            assert row.result.mean == pytest.approx(statistics.mean(values), abs=1e-9)
         if len(values) > 1:
-            assert row.figure.deviation == pytest.approx(statistics.stdev(values), abs=1e-9)
+            assert row.result.deviation == pytest.approx(statistics.stdev(values), abs=1e-9)
         else:
-            assert row.figure.deviation is None
-    means = [row.figure.mean for row in board.ranked]
+            assert row.result.deviation is None
+    means = [row.result.mean for row in board.ranked]
     worse = -1 if mode == "max" else 1
     assert all((b - a) * worse >= -1e-5 * max(abs(a), abs(b)) for a, b in pairwise(means))
     # every loss is another one here: equal means, of six digits, share a rank
@@ -70,13 +70,13 @@ def test_means_deviations_and_ranks_for_all_inputs(figures: list[tuple[str, int,
 
 def test_equal_means_go_by_the_lower_loss(tmp_path: Path, run: Write) -> None:
     one, third = 0.9962825179100037, 0.9925650358200073  # 268 and 267 of 269 right, in single precision
-    for name, figures, losses in (
+    for name, metrics, losses in (
         ("a", (one, third), (0.2, 0.3)),
         ("b", (third, one), (0.1, 0.2)),
         ("c", (0.9, 0.9), (0, 0)),
     ):
         for seed in (0, 1):
-            run(tmp_path / f"{name}{seed}", figures[seed], optim=name, seed=seed, metrics={"val/loss": losses[seed]})
+            run(tmp_path / f"{name}{seed}", metrics[seed], optim=name, seed=seed, metrics={"val/loss": losses[seed]})
     (board,) = board_of(tmp_path)
     assert [row.label for row in board.rows] == ["b", "a", "c"]
 
@@ -104,19 +104,19 @@ def test_only_completed_runs_count_and_the_others_are_counted(tmp_path: Path, ru
     run(tmp_path / "6", None, optim="sgd", status="failed")
     (board,) = board_of(tmp_path)
     best, last = board.rows
-    assert (best.figure.mean, best.figure.deviation, best.seeds, best.rank) == (0.5, None, "1 of 6", 1)
+    assert (best.result.mean, best.result.deviation, best.seeds, best.rank) == (0.5, None, "1 of 6", 1)
     assert best.ending == "failed, pruned, interrupted, no result, unfinished"
-    assert (last.label, last.rank, last.seeds, str(last.figure)) == ("sgd", None, "0 of 1", "")
+    assert (last.label, last.rank, last.seeds, str(last.result)) == ("sgd", None, "0 of 1", "")
 
 
 def test_a_repeated_run_is_no_second_seed(tmp_path: Path, run: Write) -> None:
-    for name, figure, status, when in (("a", 0.1, "completed", 1), ("b", 0.2, "completed", 3), ("c", 0.9, "failed", 4)):
-        folder = run(tmp_path / name, figure, status=status)
+    for name, metric, status, when in (("a", 0.1, "completed", 1), ("b", 0.2, "completed", 3), ("c", 0.9, "failed", 4)):
+        folder = run(tmp_path / name, metric, status=status)
         for file in folder.iterdir():
             os.utime(file, (when, when))
     run(tmp_path / "d", 0.4, seed=1)
     (board,) = board_of(tmp_path)
-    assert sorted(board.rows[0].figure.values) == [0.2, 0.4]
+    assert sorted(board.rows[0].result.values) == [0.2, 0.4]
     assert (board.repeats, board.rows[0].seeds) == (2, "2")
 
 
@@ -147,7 +147,7 @@ def test_time_and_memory(tmp_path: Path, run: Write) -> None:
     [(0.99629, None, "0.9963"), (0, None, "0.0000"), (4.2e-5, None, "4.2e-05"), (123456.0, None, "1.23e+05"),
      (45.98501, None, "45.9850"), (0.00004, 0.9, "0.0000"), (3.0, 2e6, "3"), (-0.5, None, "-0.5000")],
 )  # fmt: skip
-def test_figures_are_shown_in_four_decimals(value: float, beside: float | None, text: str) -> None:
+def test_metrics_are_shown_in_four_decimals(value: float, beside: float | None, text: str) -> None:
     assert shown(value, beside) == text
 
 
@@ -189,7 +189,7 @@ def test_the_later_of_two_repeats_is_the_one_that_says_so(tmp_path: Path, run: W
     run(tmp_path / "a", 0.7, ended="2026-01-02T10:00:00+01:00")
     run(tmp_path / "b", 0.8, ended="2026-01-02T08:59:59+00:00")  # written later, as by a copy
     (board,) = board_of(tmp_path)
-    assert board.rows[0].figure.values == (0.7,)
+    assert board.rows[0].result.values == (0.7,)
 
 
 def test_seeds_that_were_not_tested_are_told(tmp_path: Path, run: Write) -> None:

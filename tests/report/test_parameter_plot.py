@@ -23,11 +23,11 @@ def board_of(folder: Path) -> Board:
 
 
 def rates(folder: Path, run: Write, values: dict[float, tuple[float | None, ...]], **more: object) -> None:
-    for lr, figures in values.items():
-        for seed, figure in enumerate(figures):
-            status = "completed" if figure is not None else "failed"
+    for lr, results in values.items():
+        for seed, result in enumerate(results):
+            status = "completed" if result is not None else "failed"
             given = {"overrides": [f"optim.lr={lr}"], "values": {"optim.lr": lr}, "seed": seed, "status": status}
-            run(folder / f"{lr}-{seed}-{more.get('optim')}", figure, **{**given, **more})
+            run(folder / f"{lr}-{seed}-{more.get('optim')}", result, **{**given, **more})
 
 
 def lines(figure: Figure, style: str) -> list[list[tuple[float, float]]]:
@@ -164,7 +164,7 @@ def test_zero_has_a_place_on_a_logarithmic_axis(tmp_path: Path, run: Write, figu
     assert words.get_window_extent().x1 <= inside.x1
 
 
-def test_a_run_that_was_given_up_is_a_cross_at_its_figure(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+def test_a_run_that_was_given_up_is_a_cross_at_its_metric(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
     rates(tmp_path, run, {0.1: (0.5,), 0.2: (0.6,), 0.3: (0.7,)})
     run(tmp_path / "x", 0.55, overrides=["optim.lr=0.4"], values={"optim.lr": 0.4}, status="pruned")
     draw_parameter(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
@@ -187,7 +187,7 @@ def test_what_stands_at_the_edge_says_so(tmp_path: Path, run: Write, figures: li
     assert "At the edge" in caption
 
 
-def test_figures_from_nought_on_have_no_axis_below_it(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+def test_metrics_from_nought_on_have_no_axis_below_it(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
     rates(tmp_path, run, {0.1: (0.01,), 0.2: (0.0,), 0.3: (0.7,)}, mode="min", primary="val/mae")
     draw_parameter(board_of(tmp_path), "optim.lr", tmp_path / "n.png")
     axes = figures[0].axes[0]

@@ -28,7 +28,7 @@ def overlap(texts: list) -> bool:
     return any(a.overlaps(b) for at, a in enumerate(boxes) for b in boxes[at + 1 :])
 
 
-def test_the_winner_is_on_top_and_every_figure_is_written(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
+def test_the_winner_is_on_top_and_every_metric_is_written(tmp_path: Path, run: Write, figures: list[Figure]) -> None:
     for optim, values in SEEDS.items():
         for seed, value in enumerate(values):
             run(tmp_path / f"{optim}{seed}", value, optim=optim, seed=seed)

@@ -43,7 +43,7 @@ def test_the_page_is_markdown_and_tells_all(night: Path) -> None:
 
 
 @pytest.mark.parametrize(("losses", "said"), [((0.1, 0.2), True), ((0.1, 0.1), False)])
-def test_why_equal_figures_have_different_ranks(
+def test_why_equal_metrics_have_different_ranks(
     tmp_path: Path, run: Callable[..., Path], losses: tuple[float, float], said: bool
 ) -> None:
     for optim, loss in zip(("adam", "sgd"), losses, strict=True):

@@ -100,7 +100,7 @@ def test_a_real_sweep_of_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert board.title == "val/r2 on diabetes"
     best = max(results, key=results.__getitem__)
     assert board.rows[0].label == best
-    assert board.rows[0].figure.mean == pytest.approx(results[best])
+    assert board.rows[0].result.mean == pytest.approx(results[best])
     assert {path.name for path in made.out.glob("*.png")} == {
         "ranking-val-r2-on-diabetes.png",
         "curves-val-r2-on-diabetes.png",
@@ -160,6 +160,13 @@ def test_a_page_that_is_no_report_is_left_alone_and_so_are_its_pictures(tmp_path
     assert sorted(path.name for path in docs.iterdir()) == ["README.md", "arch.png"]
     made = report([tmp_path / "runs"], Path(refused.value.problems[0].fix.removeprefix("out=")))
     assert report([tmp_path / "runs"], made.out).readme == made.readme  # its own it may replace
+
+
+def test_a_report_of_an_earlier_version_is_replaced(tmp_path: Path, run: Write) -> None:
+    run(tmp_path / "runs")
+    last = "`leaderboard.csv` has all configurations, `runs.csv` every run with all its figures."
+    (tmp_path / "README.md").write_text(f"# Report\n\n{last}\n")
+    assert last not in report([tmp_path / "runs"], tmp_path).readme.read_text()
 
 
 def test_who_looks_for_runs_before_there_are_any_is_told_how_to_make_some(tmp_path: Path, run: Write) -> None:

@@ -25,7 +25,7 @@ def test_runs_are_found_wherever_they_lie_and_once(tmp_path: Path, run: Callable
 def test_what_a_run_says(tmp_path: Path, run: Callable[..., Path]) -> None:
     run(tmp_path, 0.75, seed=3, metrics={"test/acc": 0.5, "val/loss": None}, memory_mb=512.5, wall_time_s=1.5)
     ((one,), _) = find_runs([tmp_path])
-    assert (one.figure, one.tested, one.memory, one.wall, one.counts) == (0.75, 0.5, 512.5, 1.5, True)
+    assert (one.result, one.tested, one.memory, one.wall, one.counts) == (0.75, 0.5, 512.5, 1.5, True)
     assert one.overrides == ("loss=cross_entropy", "optim=adam", "seed=3")
     assert one.config["seed"] == 3
     assert one.metrics["val/loss"] is None
@@ -53,16 +53,16 @@ def test_files_that_are_broken_or_old_are_read_as_far_as_they_go(
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     ((one,), _) = find_runs([tmp_path])
-    assert (one.status, one.message, one.figure, one.counts) == (status, message, None, False)
+    assert (one.status, one.message, one.result, one.counts) == (status, message, None, False)
     assert one.config["choices"]["loss"] == "cross_entropy"
 
 
-def test_a_config_that_is_missing_or_broken_leaves_the_figures(tmp_path: Path, run: Callable[..., Path]) -> None:
+def test_a_config_that_is_missing_or_broken_leaves_the_metrics(tmp_path: Path, run: Callable[..., Path]) -> None:
     (run(tmp_path / "a") / "config.yaml").unlink()
     (run(tmp_path / "b") / "config.yaml").write_text("loss: [1, {")
     (run(tmp_path / "c") / "config.yaml").write_text("just a text")
     runs, _ = find_runs([tmp_path])
-    assert [(one.config, one.figure) for one in runs] == [({}, 0.9)] * 3
+    assert [(one.config, one.result) for one in runs] == [({}, 0.9)] * 3
 
 
 def test_configs_of_other_programs_are_no_runs(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
-def test_the_figures_equal_a_recount_from_the_runs(night: Path) -> None:
+def test_the_metrics_equal_a_recount_from_the_runs(night: Path) -> None:
     report([night])
     by_configuration: dict[tuple[str, str], list[dict]] = defaultdict(list)
     for path in night.glob("*/metrics.json"):
@@ -60,7 +60,7 @@ def test_every_run_stands_in_runs_csv(night: Path) -> None:
     assert rows[4]["val/acc"] == ""
 
 
-def test_figures_have_seven_digits(tmp_path: Path, run: Write) -> None:
+def test_metrics_have_seven_digits(tmp_path: Path, run: Write) -> None:
     run(tmp_path / "a", 0.12999999523162842)
     made = report([tmp_path])
     assert rows_of(made.out / "leaderboard.csv")[0]["mean"] == "0.13"

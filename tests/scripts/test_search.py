@@ -83,7 +83,7 @@ def test_a_search_that_was_killed_goes_on_with_the_trial_that_was_cut_short(
     assert {path.name for path in (where / "found" / "report").iterdir()} == {"history.png", "values.png", "curves.png"}
 
 
-def test_the_command_that_is_printed_gives_the_very_figure(
+def test_the_command_that_is_printed_gives_the_very_metric(
     killed_and_resumed: tuple[Path, str],
 ) -> None:
     where, printed = killed_and_resumed
@@ -94,7 +94,7 @@ def test_the_command_that_is_printed_gives_the_very_figure(
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     again = [sys.executable, str(script), *command[2:], "hydra.run.dir=again"]
     subprocess.run(again, capture_output=True, cwd=where, env=environment, check=True)
-    figures = json.loads((where / "again" / "metrics.json").read_text())["metrics"]
-    figures_of = [json.loads(path.read_text())["metrics"] for path in (where / "found").glob("*/metrics.json")]
-    best = max(figures_of, key=lambda one: (one["val/acc"], -one["val/loss"]))
-    assert figures == best
+    metrics = json.loads((where / "again" / "metrics.json").read_text())["metrics"]
+    found = [json.loads(path.read_text())["metrics"] for path in (where / "found").glob("*/metrics.json")]
+    best = max(found, key=lambda one: (one["val/acc"], -one["val/loss"]))
+    assert metrics == best

@@ -86,11 +86,11 @@ def test_what_fails_fails_alone_and_is_run_again_when_asked(tmp_path: Path) -> N
     code, out, err = sweep(tmp_path, "sweep.resume=mine/sweep", "sweep.retry=true")
     assert (code, err) == (0, "")
     assert status(tmp_path / "mine/sweep") == ["completed"] * 4
-    figures = [record["metrics"] for record in records(tmp_path / "mine/sweep").values()]
-    assert all(one == figures[0] for one in figures)
+    metrics = [record["metrics"] for record in records(tmp_path / "mine/sweep").values()]
+    assert all(one == metrics[0] for one in metrics)
 
 
-def test_a_sweep_that_is_killed_takes_its_job_along_and_goes_on_to_the_same_figures(tmp_path: Path) -> None:
+def test_a_sweep_that_is_killed_takes_its_job_along_and_goes_on_to_the_same_metrics(tmp_path: Path) -> None:
     arguments = ["-m", "loss=mse,nll", *TINY, "trainer.max_epochs=40"]
     process = begin(tmp_path, *arguments, "hydra.sweep.dir=killed")
     while not (tmp_path / "killed/0/checkpoints/last.ckpt").exists():

@@ -42,7 +42,7 @@ def end(study: Study, folder: Path, claimed: Claim, status: str = "completed", *
     return settle(study, folder, claimed, JobState(status, values.get("message", "")), "val/acc")
 
 
-def test_a_trial_is_taken_once_and_settled_with_its_figures(tmp_path: Path, plan: SearchPlan) -> None:
+def test_a_trial_is_taken_once_and_settled_with_its_metrics(tmp_path: Path, plan: SearchPlan) -> None:
     study = begin(tmp_path, 2)
     first, second = taken(study, plan, tmp_path), taken(study, plan, tmp_path)
     assert (first.number, second.number, first.again) == (0, 1, False)
@@ -50,7 +50,7 @@ def test_a_trial_is_taken_once_and_settled_with_its_figures(tmp_path: Path, plan
     assert claim(study, plan, tmp_path, None) is None  # as many as were asked for
     end(study, tmp_path, first)
     trial, other = of_study(study)
-    assert (trial.status, trial.figure, trial.loss, trial.epochs, trial.seconds) == ("completed", 0.5, 1.5, 3, 2.0)
+    assert (trial.status, trial.result, trial.loss, trial.epochs, trial.seconds) == ("completed", 0.5, 1.5, 3, 2.0)
     assert other.status == "running"
     assert claim(study, plan, tmp_path, None) is None  # that one is still taken
 
@@ -82,8 +82,8 @@ def test_how_a_trial_ended_is_told_apart(tmp_path: Path, plan: SearchPlan) -> No
     end(study, tmp_path, taken(study, plan, tmp_path), metrics={"val/acc": None})
     assert end(study, tmp_path, taken(study, plan, tmp_path), "interrupted") is None
     pruned, failed, empty, interrupted = of_study(study)
-    assert (pruned.status, pruned.figure) == ("pruned", 0.5)
-    assert (failed.status, failed.figure, failed.message) == ("failed", None, "It broke.")
+    assert (pruned.status, pruned.result) == ("pruned", 0.5)
+    assert (failed.status, failed.result, failed.message) == ("failed", None, "It broke.")
     assert (empty.status, empty.message) == ("failed", "The run completed without a value of val/acc.")
     assert interrupted.status == "running"
     assert taken(study, plan, tmp_path).number == 3  # and is gone on with

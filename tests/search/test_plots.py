@@ -15,9 +15,9 @@ from lossbook.search.trials import Trial
 Planned = Callable[..., SearchPlan]
 
 
-def trial(number: int, status: str, figure: float | None, **values: object) -> Trial:
-    curve = {} if figure is None else {0: figure / 2, 1: figure}
-    return Trial(number, status, values, figure=figure, loss=math.inf, curve=curve)
+def trial(number: int, status: str, result: float | None, **values: object) -> Trial:
+    curve = {} if result is None else {0: result / 2, 1: result}
+    return Trial(number, status, values, result=result, loss=math.inf, curve=curve)
 
 
 def size(path: Path) -> int:
@@ -60,7 +60,7 @@ def test_every_kind_of_trial_and_parameter_is_drawn(tmp_path: Path, planned: Pla
     assert all(size(path) > 5000 for path in written)
 
 
-def test_without_a_figure_there_is_no_picture(tmp_path: Path, planned: Planned) -> None:
+def test_without_a_metric_there_is_no_picture(tmp_path: Path, planned: Planned) -> None:
     plan = planned("optim.lr=1,2")
     assert draw_search(tmp_path, plan, [trial(0, "failed", None, **{"optim.lr": "1"})], []) == []
     assert list(tmp_path.iterdir()) == []

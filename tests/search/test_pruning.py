@@ -14,12 +14,12 @@ from lossbook.search import storage
 from lossbook.search.pruning import PRUNERS, Pruning
 
 
-def study_of(folder: Path, figure: float, mode: str = "max", epochs: int = 4) -> Study:
+def study_of(folder: Path, metric: float, mode: str = "max", epochs: int = 4) -> Study:
     """A study with five completed trials that had this metric from the first epoch on, and one that runs."""
     study = storage.create(folder, mode, 10)
-    curve = dict.fromkeys(range(epochs), figure)
+    curve = dict.fromkeys(range(epochs), metric)
     for _ in range(5):
-        study.add_trial(create_trial(value=figure, intermediate_values=curve))
+        study.add_trial(create_trial(value=metric, intermediate_values=curve))
     study.add_trial(create_trial(state=TrialState.RUNNING))
     return study
 
@@ -35,12 +35,12 @@ class Training:
         self.trainer: Any = SimpleNamespace(current_epoch=0)
         self.module: Any = SimpleNamespace(primary=("val/acc", mode))
 
-    def run(self, pruning: Pruning, *figures: float | None) -> None:
-        for figure in figures:
+    def run(self, pruning: Pruning, *metrics: float | None) -> None:
+        for metric in metrics:
             pruning.on_train_epoch_start(self.trainer, self.module)
-            if figure is not None:
+            if metric is not None:
                 pruning.on_validation_end(self.trainer, self.module)
-                self.trainer.callback_metrics = {"val/acc": figure}
+                self.trainer.callback_metrics = {"val/acc": metric}
             pruning.on_train_epoch_end(self.trainer, self.module)
             self.trainer.current_epoch += 1
 
@@ -57,7 +57,7 @@ def test_a_hopeless_trial_is_given_up_before_its_next_epoch(tmp_path: Path) -> N
     assert curve(tmp_path) == {0: 0.5, 1: 0.6, 2: 0.6}
 
 
-def test_a_good_one_is_not_and_its_best_figure_so_far_counts(tmp_path: Path) -> None:
+def test_a_good_one_is_not_and_its_best_metric_so_far_counts(tmp_path: Path) -> None:
     study_of(tmp_path, 0.9)
     Training().run(callback(tmp_path), 0.95, 0.2, 0.99)
     assert curve(tmp_path) == {0: 0.95, 1: 0.95, 2: 0.99}
@@ -75,7 +75,7 @@ def test_the_last_epoch_is_never_given_up(tmp_path: Path) -> None:
     Training().run(callback(tmp_path), 0.5, 0.6, 0.7)
 
 
-def test_epochs_without_validation_or_figure_are_passed_over(tmp_path: Path) -> None:
+def test_epochs_without_validation_or_metric_are_passed_over(tmp_path: Path) -> None:
     study_of(tmp_path, 0.9)
     Training().run(callback(tmp_path), None, float("nan"), 0.95)
     assert curve(tmp_path) == {2: 0.95}

@@ -16,9 +16,9 @@ from lossbook.search.sampling import candidates, distributions
 Planned = Callable[..., SearchPlan]
 
 
-def trial(plan: SearchPlan, values: dict[str, Any], figure: float | None) -> FrozenTrial:
-    state = TrialState.FAIL if figure is None else TrialState.COMPLETE
-    return create_trial(state=state, value=figure, params=values, distributions=distributions(plan.parameters, values))
+def trial(plan: SearchPlan, values: dict[str, Any], metric: float | None) -> FrozenTrial:
+    state = TrialState.FAIL if metric is None else TrialState.COMPLETE
+    return create_trial(state=state, value=metric, params=values, distributions=distributions(plan.parameters, values))
 
 
 def search(plan: SearchPlan, count: int, objective: Callable[[dict[str, Any]], float | None]) -> list[FrozenTrial]:

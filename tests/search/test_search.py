@@ -38,7 +38,7 @@ def found(folder: str = "found") -> list[Trial]:
 def test_a_search_ends_with_the_command_of_its_best_trial(search: Any) -> None:
     code, out, _ = search(LR, "seed=3", "search.trials=6", "hydra.sweep.dir=found")
     trials = found()
-    best = max((one for one in trials if one.status == "completed"), key=lambda one: (one.figure, -one.loss))
+    best = max((one for one in trials if one.status == "completed"), key=lambda one: (one.result, -one.loss))
     assert (code, len(trials)) == (0, 6)
     assert f"python scripts/train.py seed=3 optim.lr={best.values['optim.lr']:.4g}" in out
     assert out.count("  #") == 6

@@ -29,9 +29,9 @@ def told(plan: SearchPlan, *calls: Callable[[SearchPrinter], None]) -> str:
     return out.getvalue()
 
 
-DONE = Trial(0, "completed", {"optim.lr": 0.0123}, figure=0.9, loss=0.3, epochs=30, seconds=3.0)
-EQUAL = Trial(1, "completed", {"optim.lr": 0.02}, figure=0.9, loss=0.2, epochs=30, seconds=3.0, threads=1)
-PRUNED = Trial(2, "pruned", {"optim.lr": 0.1}, figure=0.5, epochs=4, seconds=0.4)
+DONE = Trial(0, "completed", {"optim.lr": 0.0123}, result=0.9, loss=0.3, epochs=30, seconds=3.0)
+EQUAL = Trial(1, "completed", {"optim.lr": 0.02}, result=0.9, loss=0.2, epochs=30, seconds=3.0, threads=1)
+PRUNED = Trial(2, "pruned", {"optim.lr": 0.1}, result=0.5, epochs=4, seconds=0.4)
 FAILED = Trial(3, "failed", {"optim.lr": 0.1}, message="optim.lr=0.1\n  It is too large.\n  Fix: optim.lr=0.01")
 REFUSED = Trial(4, "refused", {"optim.lr": 0.1}, message="No.")
 
@@ -53,8 +53,8 @@ def test_a_long_message_is_cut(plan: SearchPlan) -> None:
     assert line == "   1  #3    failed  optim.lr=0.1  " + "word " * 79 + "word…"
 
 
-def test_only_a_better_figure_is_the_best_so_far(plan: SearchPlan) -> None:
-    worse = replace(DONE, number=7, figure=0.8)
+def test_only_a_better_metric_is_the_best_so_far(plan: SearchPlan) -> None:
+    worse = replace(DONE, number=7, result=0.8)
     assert "best so far" in told(plan, lambda printer: printer.print_trial(DONE, [DONE, worse]))
     assert "best so far" not in told(plan, lambda printer: printer.print_trial(EQUAL, [DONE, EQUAL]))
     assert "best so far" not in told(plan, lambda printer: printer.print_trial(worse, [DONE, worse]))
@@ -102,7 +102,7 @@ def test_why_trials_were_refused_is_told_once_a_reason(plan: SearchPlan) -> None
     ]
 
 
-def test_no_figure_at_all_is_an_error_with_the_first_message(plan: SearchPlan) -> None:
+def test_no_metric_at_all_is_an_error_with_the_first_message(plan: SearchPlan) -> None:
     with pytest.raises(UserError, match=r"The trial failed.(?s:.*)The first: optim.lr=0.1 It is too large\."):
         told(plan, lambda printer: printer.print_outcome([FAILED, REFUSED], [], []))
 

@@ -15,10 +15,10 @@ from lossbook.search.trials import Trial, importances, of_study, ranked
 Planned = Callable[..., SearchPlan]
 
 TRIALS = [
-    Trial(0, "completed", {}, figure=0.9, loss=0.3),
-    Trial(1, "pruned", {}, figure=1.0, loss=0.0),
-    Trial(2, "completed", {}, figure=0.9, loss=0.2),
-    Trial(3, "completed", {}, figure=0.8, loss=0.1),
+    Trial(0, "completed", {}, result=0.9, loss=0.3),
+    Trial(1, "pruned", {}, result=1.0, loss=0.0),
+    Trial(2, "completed", {}, result=0.9, loss=0.2),
+    Trial(3, "completed", {}, result=0.8, loss=0.1),
     Trial(4, "failed", {}),
 ]
 
@@ -30,7 +30,7 @@ TRIALS = [
         (["optim.lr=1,2", "loss=mse", "data=diabetes", "loss.primary.value=mae"], [3, 2, 0]),
     ],
 )
-def test_equal_figures_go_by_the_loss(planned: Planned, arguments: list[str], order: list[int]) -> None:
+def test_equal_metrics_go_by_the_loss(planned: Planned, arguments: list[str], order: list[int]) -> None:
     assert [trial.number for trial in ranked(TRIALS, planned(*arguments))] == order
 
 
@@ -42,8 +42,8 @@ def test_losses_of_different_criteria_decide_nothing(planned: Planned) -> None:
     assert [trial.number for trial in ranked(kinds, plan)] == [0, 2, 3]
 
 
-def test_figures_are_level_where_single_precision_tells_no_more(planned: Planned) -> None:
-    trials = [Trial(0, "completed", {}, figure=0.90000001, loss=0.3), Trial(1, "completed", {}, figure=0.9, loss=0.2)]
+def test_metrics_are_level_where_single_precision_tells_no_more(planned: Planned) -> None:
+    trials = [Trial(0, "completed", {}, result=0.90000001, loss=0.3), Trial(1, "completed", {}, result=0.9, loss=0.2)]
     assert [trial.number for trial in ranked(trials, planned("optim.lr=1,2"))] == [1, 0]
 
 

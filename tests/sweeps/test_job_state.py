@@ -10,7 +10,7 @@ import pytest
 from lossbook.sweeps.job_state import JobState, is_due, record_failure, state_of
 
 
-def test_no_folder_is_waiting_and_a_folder_without_figures_is_cut_short(tmp_path: Path) -> None:
+def test_no_folder_is_waiting_and_a_folder_without_metrics_is_cut_short(tmp_path: Path) -> None:
     assert state_of(tmp_path / "0").status == "waiting"
     (tmp_path / "0").mkdir()
     assert state_of(tmp_path / "0").status == "waiting"
@@ -19,7 +19,7 @@ def test_no_folder_is_waiting_and_a_folder_without_figures_is_cut_short(tmp_path
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"metrics": {}}'])
-def test_figures_that_cannot_be_read_count_as_none(tmp_path: Path, text: str) -> None:
+def test_metrics_that_cannot_be_read_count_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "metrics.json").write_text(text)
     assert state_of(tmp_path).status == "cut short"
 

@@ -47,7 +47,7 @@ def test_rows_come_once_in_the_order_of_ending(tmp_path: Path, monkeypatch: pyte
     assert watching._ended == [1, 0]
 
 
-def test_figures_of_an_earlier_attempt_are_not_taken_for_new_ones(tmp_path: Path) -> None:
+def test_metrics_of_an_earlier_attempt_are_not_taken_for_new_ones(tmp_path: Path) -> None:
     end(tmp_path / "0", "failed", message="before")
     text = io.StringIO()
     with SweepProgress(tmp_path, JOBS[:1], Console(file=text, width=200)):

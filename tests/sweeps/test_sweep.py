@@ -105,7 +105,7 @@ def test_a_job_that_another_process_has_is_neither_run_nor_forgotten(
     assert "1 in another process; 1 job to run" in capsys.readouterr().out
 
 
-def test_a_report_that_cannot_be_written_does_not_hide_the_figures(
+def test_a_report_that_cannot_be_written_does_not_hide_the_metrics(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "report").mkdir()

@@ -53,7 +53,7 @@ def fate(worker: Worker, number: int, what: str, **options: Any) -> JobState:
     return run(worker, number, "loss=faulty", f"loss.criterion.fate={what}", **options)
 
 
-def figures(number: int) -> dict[str, Any]:
+def metrics(number: int) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(Path(f"sweep/{number}/metrics.json").read_text())
     return found
 
@@ -72,8 +72,8 @@ def test_jobs_that_fail_leave_their_message_and_the_next_one_runs(worker: Worker
     assert "exit code 3" in fate(worker, 4, "exits").message
     assert "Not finished after 1.5 s, the timeout." in fate(worker, 5, "hangs", timeout=1.5).message
     assert run(worker, 6, "loss=mse") == JobState("completed")
-    assert figures(6)["metrics"] == figures(0)["metrics"]  # nothing has leaked from one to the other
-    assert [figures(number)["status"] for number in range(7)] == ["completed", *["failed"] * 5, "completed"]
+    assert metrics(6)["metrics"] == metrics(0)["metrics"]  # nothing has leaked from one to the other
+    assert [metrics(number)["status"] for number in range(7)] == ["completed", *["failed"] * 5, "completed"]
     assert not list(Path("sweep").glob("*/*progress*"))  # not even of the one that was killed
     output = Path("sweep/2/output.txt").read_text()
     assert output.startswith("$ python scripts/train.py")
@@ -92,7 +92,7 @@ def test_a_job_that_is_done_is_not_run_again_and_a_failed_one_when_asked(worker:
     assert Path("sweep/0/metrics.json").stat().st_mtime_ns == written
 
 
-def test_what_was_killed_goes_on_from_its_last_checkpoint_to_the_same_figures(worker: Worker) -> None:
+def test_what_was_killed_goes_on_from_its_last_checkpoint_to_the_same_metrics(worker: Worker) -> None:
     job = [*TINY, "trainer.max_epochs=60", "loss=mse", "logger=none"]
     killer = threading.Thread(target=_kill_after_a_checkpoint, args=(worker, Path("sweep/0/checkpoints/last.ckpt")))
     killer.start()
@@ -102,7 +102,7 @@ def test_what_was_killed_goes_on_from_its_last_checkpoint_to_the_same_figures(wo
     assert worker.run(Path("sweep/0"), "", job, [], retry=True) == JobState("completed")
     assert "sweep/0/checkpoints/last.ckpt" in Path("sweep/0/output.txt").read_text()
     assert worker.run(Path("sweep/1"), "", job, []) == JobState("completed")
-    assert figures(0)["metrics"] == figures(1)["metrics"]
+    assert metrics(0)["metrics"] == metrics(1)["metrics"]
 
 
 def test_a_loss_of_ones_own_goes_on_as_well(worker: Worker) -> None:
@@ -115,7 +115,7 @@ def test_a_loss_of_ones_own_goes_on_as_well(worker: Worker) -> None:
     assert worker.run(Path("sweep/0"), "", job, mine, retry=True) == JobState("completed")
     assert "+trust=[faulty.faulty]" in Path("sweep/0/output.txt").read_text()
     assert worker.run(Path("sweep/1"), "", job, mine) == JobState("completed")
-    assert figures(0)["metrics"] == figures(1)["metrics"]
+    assert metrics(0)["metrics"] == metrics(1)["metrics"]
 
 
 def _kill_after_a_checkpoint(worker: Worker, file: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_job_that_goes_to_another_folder_takes_nobody_along(worker: Worker, fa
     )
     assert run(worker, 0, "loss=faulty", "loss.criterion={_target_: goes.goes}") == JobState("completed")
     assert run(worker, 1, "loss=mse") == JobState("completed")
-    assert figures(0)["status"] == figures(1)["status"] == "completed"
+    assert metrics(0)["status"] == metrics(1)["status"] == "completed"
 
 
 def test_one_that_is_stopped_between_two_processes_begins_nothing(faulty: Path) -> None:
@@ -251,7 +251,7 @@ def test_what_has_completed_elsewhere_is_not_taken_for_lost(faulty: Path, monkey
     assert run(worker, 0, "loss=mse") == run(worker, 0, "loss=mse", retry=True) == JobState("completed")
     record_failure(Path("sweep/1"), "of old", 1.0, resumable=False)
     assert run(worker, 1, "loss=mse") == JobState("failed", "of old")
-    assert figures(0)["metrics"] == {"val/acc": 1.0}
+    assert metrics(0)["metrics"] == {"val/acc": 1.0}
     worker.close()
 
 

@@ -92,7 +92,7 @@ def test_logarithms_give_the_same_divergence(smoothing):
     torch.testing.assert_close(*gradients)
 
 
-def figures(encoding, scores, target):
+def metrics(encoding, scores, target):
     found = {}
     for name, measure in encoding.measures().items():
         measure.metric.update(*measure.view(scores, target))
@@ -106,7 +106,7 @@ def test_metrics_against_scikit_learn(classes, scale):
     generator = np.random.default_rng(0)
     target = generator.integers(0, classes, 60)
     scores = (generator.normal(size=(60, classes)) * scale).astype("float32")
-    found = figures(OneHot(of(classes)), torch.from_numpy(scores), torch.from_numpy(target))
+    found = metrics(OneHot(of(classes)), torch.from_numpy(scores), torch.from_numpy(target))
     decided = scores.argmax(1)
     averaged = f1_score(target, decided, average="binary" if classes == 2 else "macro")
     precision = average_precision_score(np.eye(classes)[target], scores, average="macro")
@@ -121,21 +121,21 @@ def test_f1_is_of_the_positive_class(positive, single):
     scores = scores[:, 1:] - scores[:, :1] if single else scores
     decided = scores[:, 0] > 0 if single else scores.argmax(1)
     encoding = OneHot(replace(of(2), positive=positive, class_names=("no", "yes")), binary=single)
-    found = figures(encoding, torch.from_numpy(scores), torch.from_numpy(target))
+    found = metrics(encoding, torch.from_numpy(scores), torch.from_numpy(target))
     assert found["f1"] == pytest.approx(f1_score(target, decided, pos_label=positive), abs=1e-6)
     assert encoding.measures()["f1"].hint.startswith(f"of the class {('no', 'yes')[positive]}")
 
 
 def test_classes_that_do_not_occur_are_left_out_of_a_mean_as_in_scikit_learn():
     target, decided = tensor([0, 0, 1, 3]), tensor([0, 1, 1, 0])  # 2 and 4 occur nowhere, 3 is never decided for
-    found = figures(Index(of(5)), F.one_hot(decided, 5).float(), target)
+    found = metrics(Index(of(5)), F.one_hot(decided, 5).float(), target)
     assert found["f1"] == pytest.approx(f1_score(target, decided, average="macro"), abs=1e-6)
 
 
 def test_metrics_of_one_output():
     generator = np.random.default_rng(1)
     target, scores = generator.integers(0, 2, 50), generator.normal(size=(50, 1)).astype("float32") * 5
-    found = figures(OneHot(of(2), binary=True), torch.from_numpy(scores), torch.from_numpy(target))
+    found = metrics(OneHot(of(2), binary=True), torch.from_numpy(scores), torch.from_numpy(target))
     second, decided = scores[:, 0], scores[:, 0] > 0
     precision = (average_precision_score(target, second) + average_precision_score(1 - target, -second)) / 2
     expected = {"acc": accuracy_score(target, decided), "f1": f1_score(target, decided), "map": precision}
@@ -146,5 +146,5 @@ def test_metrics_of_one_output():
 def test_ignored_samples_do_not_count(classes):
     target, scores = tensor([0, 1, -100, 1, -100]), torch.randn(5, classes)
     kept = target >= 0
-    found = figures(Index(of(classes), ignore_index=-100), scores, target)
-    assert found == pytest.approx(figures(Index(of(classes)), scores[kept], target[kept]))
+    found = metrics(Index(of(classes), ignore_index=-100), scores, target)
+    assert found == pytest.approx(metrics(Index(of(classes)), scores[kept], target[kept]))

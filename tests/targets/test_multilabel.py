@@ -39,15 +39,15 @@ def test_the_share_of_samples_that_teach_nothing_is_followed(objective):
     step = objective("multilabel", "loss=multilabel_margin", "loss.criterion.reduction=none")(
         output, {"target": target}
     )
-    assert step.figures["untaught"] == (step.losses == 0).float().mean() == 0.4
-    assert not objective("multilabel", "loss=bce_logits")(output, {"target": target}).figures
+    assert step.metrics["untaught"] == (step.losses == 0).float().mean() == 0.4
+    assert not objective("multilabel", "loss=bce_logits")(output, {"target": target}).metrics
 
 
 def test_plus_minus_one():
     assert MultiPlusMinusOne(SCHEMA).encode(tensor([[0, 1, 1, 0]])).tolist() == [[-1, 1, 1, -1]]
 
 
-def figures(encoding, scores, target):
+def metrics(encoding, scores, target):
     found = {}
     for name, measure in encoding.measures().items():
         measure.metric.update(*measure.view(scores, target))
@@ -64,7 +64,7 @@ def drawn(scale):
 @pytest.mark.parametrize("scale", [0.1, 20.0])
 def test_metrics_against_scikit_learn(scale):
     target, scores = drawn(scale)
-    found = figures(MultiHot(SCHEMA), torch.from_numpy(scores), torch.from_numpy(target))
+    found = metrics(MultiHot(SCHEMA), torch.from_numpy(scores), torch.from_numpy(target))
     expected = {
         "acc": ((scores > 0) == target).all(axis=1).mean(),  # exact match
         "f1": f1_score(target, scores > 0, average="macro"),
@@ -75,7 +75,7 @@ def test_metrics_against_scikit_learn(scale):
 
 def test_metrics_of_a_ranking():
     target, scores = drawn(5.0)
-    found = figures(PaddedIndices(SCHEMA), torch.from_numpy(scores), torch.from_numpy(target))
+    found = metrics(PaddedIndices(SCHEMA), torch.from_numpy(scores), torch.from_numpy(target))
     assert found["lrap"] == pytest.approx(label_ranking_average_precision_score(target, scores), abs=1e-6)
     assert found["map"] == pytest.approx(average_precision_score(target, scores, average="macro"), abs=1e-6)
     assert found["f1"] >= f1_score(target, scores > 0, average="macro") - 1e-6  # the best threshold is no worse than 0

@@ -18,7 +18,7 @@ VALUES = Schema("value", (1,), 10, width=2, mean=(100.0, -3.0), scale=(20.0, 0.5
 COUNTS = Schema("count", (1,), 10, width=1)
 
 
-def figures(encoding, scores, target):
+def metrics(encoding, scores, target):
     found = {}
     for name, measure in encoding.measures().items():
         measure.metric.update(*measure.view(scores, target))
@@ -43,7 +43,7 @@ def test_errors_are_in_original_units():
     target = tensor([[100.0, -3.0], [120.0, -2.0], [90.0, -4.0]])
     scores = Standardised(VALUES).encode(target) + 0.5 * torch.randn(3, 2)
     predicted = scores * tensor([20.0, 0.5]) + tensor([100.0, -3.0])
-    found = figures(Standardised(VALUES), scores, target)
+    found = metrics(Standardised(VALUES), scores, target)
     expected = {"r2": r2_score(target, predicted), "mae": mean_absolute_error(target, predicted)}
     # of all elements: the root is taken once
     expected["rmse"] = root_mean_squared_error(target.flatten(), predicted.flatten())
@@ -55,7 +55,7 @@ def test_rates(log):
     rates = torch.rand(40, 1) * 5 + 0.1
     target = torch.poisson(rates)
     scores = rates.log() if log else rates
-    found = figures(Rates(COUNTS, log_input=log), scores, target)
+    found = metrics(Rates(COUNTS, log_input=log), scores, target)
     exact = (rates.numpy().round() == target.numpy()).mean()
     expected = {"mae": mean_absolute_error(target, rates), "acc": exact}
     expected["d2"] = d2_tweedie_score(target.flatten(), rates.flatten(), power=1)
@@ -85,7 +85,7 @@ def test_a_start_at_the_mean_needs_a_mean():
 
 def test_counts_are_standardised_and_measured_in_original_units():
     schema = Schema("count", (1,), 4, width=1, mean=(4748.0,), scale=(1500.0,))
-    found = figures(Standardised(schema), tensor([[0.0], [1.0]]), tensor([[4700], [6300]]))
+    found = metrics(Standardised(schema), tensor([[0.0], [1.0]]), tensor([[4700], [6300]]))
     assert found["mae"] == pytest.approx((48 + 52) / 2)
     assert found["r2"] == pytest.approx(1 - (48**2 + 52**2) / (2 * 800**2), rel=1e-6)
 
@@ -101,7 +101,7 @@ def test_large_targets_that_are_taken_as_they_are_are_noted():
 
 def test_ranking():
     target, scores = torch.rand(20, 1), torch.rand(20, 1)
-    found = figures(Ranking(COUNTS), scores, target)
+    found = metrics(Ranking(COUNTS), scores, target)
     assert found["spearman"] == pytest.approx(spearmanr(scores.flatten(), target.flatten()).statistic, abs=1e-5)
     pairs = [(i, j) for i in range(20) for j in range(i)]
     right = sum(bool((scores[i] > scores[j]) == (target[i] > target[j])) for i, j in pairs)

@@ -122,8 +122,8 @@ def assembled(conf: Path, *overrides: str) -> Assembly:
 
 
 def train(conf: Path, folder: Path, *overrides: str) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
-    figures = lossbook.train(lossbook.compose(*SMALL, "seed=4", *overrides, config_dir=conf), folder)
-    return figures, read(folder / "checkpoints" / "last.ckpt")["state_dict"]
+    metrics = lossbook.train(lossbook.compose(*SMALL, "seed=4", *overrides, config_dir=conf), folder)
+    return metrics, read(folder / "checkpoints" / "last.ckpt")["state_dict"]
 
 
 @pytest.mark.parametrize("task", ["momentum", "distill", "adversarial"])
@@ -140,23 +140,23 @@ def test_a_resumed_run_has_the_weights_of_one_that_was_not_cut(conf: Path, tmp_p
 
 
 def test_a_momentum_encoder_follows_the_model(conf: Path, tmp_path: Path) -> None:
-    figures, weights = train(conf, tmp_path / "a", "task=momentum", "task.decay=0.0", "trainer.max_epochs=2")
+    metrics, weights = train(conf, tmp_path / "a", "task=momentum", "task.decay=0.0", "trainer.max_epochs=2")
     names = [name for name in weights if name.startswith("average.") and name.endswith(("weight", "bias"))]
     assert names
     assert all(torch.equal(weights[name], weights[f"model.{name.removeprefix('average.')}"]) for name in names)
-    terms = figures["train/loss_supervised"] + 0.5 * figures["train/loss_consistency"]
-    assert figures["train/loss"] == pytest.approx(terms)
+    terms = metrics["train/loss_supervised"] + 0.5 * metrics["train/loss_consistency"]
+    assert metrics["train/loss"] == pytest.approx(terms)
     _, frozen = train(conf, tmp_path / "b", "task=momentum", "task.decay=1.0", "trainer.max_epochs=2")
     start = assembled(conf, "task=momentum", "seed=4").module.state_dict()
     assert all(torch.equal(frozen[name], start[name]) for name in names)
 
 
 def test_a_frozen_teacher_stays_what_it_was(conf: Path, tmp_path: Path) -> None:
-    figures, weights = train(conf, tmp_path, "task=distill", "trainer.max_epochs=2")
+    metrics, weights = train(conf, tmp_path, "task=distill", "trainer.max_epochs=2")
     torch.manual_seed(3)
     teacher = nn.Linear(64, 10)
     assert torch.equal(weights["teacher.layer.weight"], teacher.weight)
-    assert figures["val/loss"] == pytest.approx(figures["val/loss_supervised"] + 2 * figures["val/loss_distill"])
+    assert metrics["val/loss"] == pytest.approx(metrics["val/loss_supervised"] + 2 * metrics["val/loss_distill"])
     groups = assembled(conf, "task=distill").groups
     assert not any(name.startswith("teacher") for group in groups for name, _ in group["params"])
 

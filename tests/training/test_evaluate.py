@@ -15,14 +15,14 @@ SHORT = ("data.limit=96", "data.batch_size=32", "trainer=cpu", "trainer.max_epoc
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, float]]:
     folder = tmp_path_factory.mktemp("run")
-    figures = lossbook.train(lossbook.compose("loss=multilabel_margin", *SHORT), folder)
-    return folder / "checkpoints" / "best.ckpt", figures
+    metrics = lossbook.train(lossbook.compose("loss=multilabel_margin", *SHORT), folder)
+    return folder / "checkpoints" / "best.ckpt", metrics
 
 
-def test_it_gives_the_figures_that_the_run_gave(trained: tuple[Path, dict[str, float]]) -> None:
-    path, figures = trained
+def test_it_gives_the_metrics_that_the_run_gave(trained: tuple[Path, dict[str, float]]) -> None:
+    path, metrics = trained
     found = lossbook.evaluate(lossbook.compose(f"ckpt={path}"))
-    tested = {tag: value for tag, value in figures.items() if tag.startswith("test/")}
+    tested = {tag: value for tag, value in metrics.items() if tag.startswith("test/")}
     assert found == pytest.approx(tested)  # the threshold of f1 is that of validation, and in the checkpoint
 
 

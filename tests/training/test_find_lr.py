@@ -13,7 +13,7 @@ from lossbook.training.find_lr import OPTIONS, find_lr, next_command
 TINY = ("data.limit=96", "data.batch_size=96", "model.channels=[8]", "model.hidden=16", "trainer=cpu")
 
 
-def test_it_writes_figure_and_table_and_prints_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_metric_and_table_and_prints_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = lossbook.compose(*TINY, "optim.lr=0.5", "scheduler=cosine")
     found = find_lr(config, tmp_path, {**OPTIONS, "find.steps": 80, "find.min": 1e-5})
     said = capsys.readouterr().out

@@ -45,7 +45,7 @@ def test_without_checkpoints_the_last_weights_are_tested(tmp_path: Path) -> None
     trainer, outcome = fitted(tmp_path, "callbacks=none", "trainer.max_epochs=2")
     assert (outcome.epochs, outcome.steps) == (2, 4)
     assert outcome.best_path is outcome.last_path is outcome.best_epoch is None
-    assert {tag.partition("/")[0] for tag in outcome.figures} == {"train", "val", "test"}
+    assert {tag.partition("/")[0] for tag in outcome.metrics} == {"train", "val", "test"}
     assert not any(isinstance(callback, Checkpoints) for callback in trainer.callbacks)
 
 

@@ -73,7 +73,7 @@ def test_a_run_that_was_broken_off_tells_what_it_had(
     tmp_path: Path, error: BaseException, status: str, message: str
 ) -> None:
     kept = Checkpoints(tmp_path)
-    kept.best_figures, kept.best_epoch = {"val/acc": 0.9}, 1
+    kept.best_metrics, kept.best_epoch = {"val/acc": 0.9}, 1
     kept.best_path, kept.last_path = tmp_path / "best.ckpt", tmp_path / "last.ckpt"
     said, outcome = run_folder(tmp_path).fail(error, trainer(kept), 2.0, {})
     assert (said, outcome.last_path) == (status, tmp_path / "last.ckpt")
@@ -84,9 +84,9 @@ def test_a_run_that_was_broken_off_tells_what_it_had(
     assert written["metrics"] == {"val/acc": 0.9}
 
 
-def test_a_figure_that_is_not_finite_is_null(tmp_path: Path) -> None:
-    figures = {"test/loss": float("nan"), "test/mae": float("inf"), "test/r2": 0.5}
-    run_folder(tmp_path).finish(Outcome(figures), 1.0, {})
+def test_a_metric_that_is_not_finite_is_null(tmp_path: Path) -> None:
+    metrics = {"test/loss": float("nan"), "test/mae": float("inf"), "test/r2": 0.5}
+    run_folder(tmp_path).finish(Outcome(metrics), 1.0, {})
 
     def not_json(name: str) -> None:
         raise AssertionError(f"{name} is not JSON")
@@ -95,13 +95,13 @@ def test_a_figure_that_is_not_finite_is_null(tmp_path: Path) -> None:
     assert written["metrics"] == {"test/loss": None, "test/mae": None, "test/r2": 0.5}
 
 
-def test_a_pruned_run_without_checkpoints_tells_its_latest_figures(tmp_path: Path) -> None:
+def test_a_pruned_run_without_checkpoints_tells_its_latest_metrics(tmp_path: Path) -> None:
     pruned = trainer()
     pruned.callback_metrics = {"val/acc": 0.25, "train/loss_step": 1.0}
-    assert run_folder(tmp_path).fail(Pruned(), pruned, 2.0, {})[1].figures == {"val/acc": 0.25}
+    assert run_folder(tmp_path).fail(Pruned(), pruned, 2.0, {})[1].metrics == {"val/acc": 0.25}
 
 
-def test_an_earlier_attempts_figures_no_longer_hold(tmp_path: Path) -> None:
+def test_an_earlier_attempts_metrics_no_longer_hold(tmp_path: Path) -> None:
     run_folder(tmp_path).finish(Outcome(), 1.0, {})
     assert is_completed(tmp_path)
     run_folder(tmp_path).start()

@@ -69,18 +69,18 @@ def test_lists_are_texts_and_what_is_null_or_ours_has_no_column() -> None:
     assert not {"data.limit", "ckpt", "overrides"} & found.keys()
 
 
-def test_the_watched_figure_is_that_of_the_best_epoch() -> None:
+def test_the_watched_metric_is_that_of_the_best_epoch() -> None:
     assert final({"val/loss": 1.0, "val/f1": 0.4, "test/f1": 0.6}, "val/f1") == {"best/f1": 0.4}
     assert final({}, "val/f1") == {}
 
 
 def test_a_run_has_a_row_beside_its_curves(tmp_path: Path) -> None:
-    figures = lossbook.train(lossbook.compose(*SHORT), tmp_path, name="loss=nll,seed=0")
+    metrics = lossbook.train(lossbook.compose(*SHORT), tmp_path, name="loss=nll,seed=0")
     folder = tmp_path / "loss=nll,seed=0"
     found = row(folder)
     assert (found["loss"], found["status"], succeeded(folder)) == ("nll", "completed", True)
     events = EventAccumulator(str(folder)).Reload()
-    assert [point.value for point in events.Scalars("best/acc")] == pytest.approx([figures["val/acc"]])
+    assert [point.value for point in events.Scalars("best/acc")] == pytest.approx([metrics["val/acc"]])
     assert not list(tmp_path.glob("events.*"))
 
 

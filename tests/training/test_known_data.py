@@ -343,12 +343,12 @@ def test_data_whose_classes_are_numbered_otherwise_gives_the_same_metrics(
     (tmp_path / "turned_sets.py").write_text(TURNED)
     monkeypatch.syspath_prepend(str(tmp_path))
     short = ["data.limit=40", "trainer.max_epochs=1", *SHORT[:2]]
-    figures = lossbook.train(lossbook.compose(f"loss={loss}", f"data={data}", *short), tmp_path / "run")
+    metrics = lossbook.train(lossbook.compose(f"loss={loss}", f"data={data}", *short), tmp_path / "run")
     ckpt = tmp_path / "run/checkpoints/best.ckpt"
     turned = ["data.source._target_=turned_sets.Turned", f"+data.source.of=lossbook.data.{source}"]
     found = lossbook.evaluate(lossbook.compose(f"ckpt={ckpt}", *turned, "+trust=[turned_sets.Turned]"))
     for tag, value in found.items():
-        assert value == pytest.approx(figures[tag], rel=1e-5), tag
+        assert value == pytest.approx(metrics[tag], rel=1e-5), tag
 
 
 @pytest.mark.parametrize("data", ["digits", "digit_pairs", "digit_triplets", "digit_views"])
@@ -357,10 +357,10 @@ def test_a_split_that_is_drawn_anew_is_refused(tmp_path: Path, data: str) -> Non
         data, "info_nce"
     )
     short = ["data.limit=40", "trainer.max_epochs=1", *SHORT[:2]]
-    figures = lossbook.train(lossbook.compose(f"loss={loss}", f"data={data}", *short), tmp_path / "run")
+    metrics = lossbook.train(lossbook.compose(f"loss={loss}", f"data={data}", *short), tmp_path / "run")
     ckpt = tmp_path / "run/checkpoints/best.ckpt"
     found = lossbook.evaluate(lossbook.compose(f"ckpt={ckpt}"))
-    assert found == pytest.approx({tag: value for tag, value in figures.items() if tag.startswith("test/")})
+    assert found == pytest.approx({tag: value for tag, value in metrics.items() if tag.startswith("test/")})
     with pytest.raises(UserError, match="parts were drawn"):
         lossbook.evaluate(lossbook.compose(f"ckpt={ckpt}", "data.seed=1"))
 
@@ -387,12 +387,12 @@ def test_counts_are_read_as_they_were_in_a_checkpoint_of_before(tmp_path: Path) 
     sheet = Sheet("count", tmp_path / "a.csv")
     data = ["data=csv", f"data.root={sheet.path}", "data.target=count", "data.target_columns=[y]"]
     before = ["loss.accepts.count={name: rates, start: zero}", "trainer.max_epochs=2", *SHORT]
-    figures = lossbook.train(lossbook.compose("loss=poisson_nll", *data, *before), tmp_path / "run")
+    metrics = lossbook.train(lossbook.compose("loss=poisson_nll", *data, *before), tmp_path / "run")
     content = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)
     content["lossbook"]["config"]["loss"]["accepts"]["count"] = "rates"
     del content["lossbook"]["data"]
     torch.save(content, tmp_path / "old.ckpt")
-    assert evaluated(tmp_path / "old.ckpt", sheet.path)["test/mae"] == pytest.approx(figures["test/mae"])
+    assert evaluated(tmp_path / "old.ckpt", sheet.path)["test/mae"] == pytest.approx(metrics["test/mae"])
 
 
 def test_a_table_of_parts_fixes_them_in_training_and_in_a_test(tmp_path: Path) -> None:
@@ -400,11 +400,11 @@ def test_a_table_of_parts_fixes_them_in_training_and_in_a_test(tmp_path: Path) -
     parts = ["train"] * 150 + ["val"] * 40 + ["test"] * 50
     (tmp_path / "split.csv").write_text("row,part\n" + "".join(f"{row},{part}\n" for row, part in enumerate(parts)))
     data = ["data=csv", f"data.root={sheet.path}", "data.target_columns=[y]", f"data.split={tmp_path / 'split.csv'}"]
-    figures = lossbook.train(lossbook.compose(*data, "trainer.max_epochs=4", *SHORT), tmp_path / "run")
+    metrics = lossbook.train(lossbook.compose(*data, "trainer.max_epochs=4", *SHORT), tmp_path / "run")
     ckpt = tmp_path / "run/checkpoints/best.ckpt"
     assert sorted(sheet.test_rows(ckpt)) == list(range(190, 240))
     expected = sheet.by_hand(ckpt, np.arange(190, 240))["acc"]
-    assert figures["test/acc"] == pytest.approx(expected)
+    assert metrics["test/acc"] == pytest.approx(expected)
     assert evaluated(ckpt, sheet.path)["test/acc"] == pytest.approx(expected)
     without = evaluated(ckpt, sheet.path, "data.split=null")  # its samples are known all the same
     assert without["test/acc"] == pytest.approx(expected)
@@ -415,10 +415,10 @@ def test_target_columns_are_known_by_name(tmp_path: Path) -> None:
     rows = (f"{a},{b},{y},{a - b}" for (a, b), y in zip(sheet.x, sheet.y, strict=True))
     (tmp_path / "two.csv").write_text("\n".join(["x0,x1,y,z", *rows]))
     data = ["data=csv", f"data.root={tmp_path / 'two.csv'}", "data.target=value", "data.target_columns=[z,y]"]
-    figures = lossbook.train(lossbook.compose("loss=mse", *data, "trainer.max_epochs=2", *SHORT), tmp_path / "run")
+    metrics = lossbook.train(lossbook.compose("loss=mse", *data, "trainer.max_epochs=2", *SHORT), tmp_path / "run")
     ckpt = tmp_path / "run/checkpoints/best.ckpt"
     found = evaluated(ckpt, tmp_path / "two.csv", "data.target_columns=[y,z]")
-    assert found["test/mae"] == pytest.approx(figures["test/mae"])
+    assert found["test/mae"] == pytest.approx(metrics["test/mae"])
     for wrong, said in (("[y]", "predicts z, y"), ("[x0,y]", "as a feature")):
         with pytest.raises(UserError, match=said):
             evaluated(ckpt, tmp_path / "two.csv", f"data.target_columns={wrong}")

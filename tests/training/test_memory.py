@@ -16,29 +16,29 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a
 
 @linux
 def test_a_peak_is_that_since_the_start() -> None:
-    before = PeakMemory().figures()["memory_mb"]
+    before = PeakMemory().metrics()["memory_mb"]
     measured = PeakMemory()
     held = torch.ones(25_000_000)  # 100 MB
-    assert measured.figures()["memory_mb"] == pytest.approx(before + 100, abs=15)
+    assert measured.metrics()["memory_mb"] == pytest.approx(before + 100, abs=15)
     del held
-    assert measured.figures()["memory_mb"] == pytest.approx(before + 100, abs=15)
-    assert PeakMemory().figures()["memory_mb"] == pytest.approx(before, abs=15)
+    assert measured.metrics()["memory_mb"] == pytest.approx(before + 100, abs=15)
+    assert PeakMemory().metrics()["memory_mb"] == pytest.approx(before, abs=15)
 
 
 def test_where_it_cannot_be_reset_the_whole_life_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("resource")
-    now = PeakMemory().figures()["memory_mb"]
+    now = PeakMemory().metrics()["memory_mb"]
     monkeypatch.setattr(memory, "_PROCESS", tmp_path / "nowhere")
-    assert PeakMemory().figures()["memory_mb"] > 0.9 * now
+    assert PeakMemory().metrics()["memory_mb"] > 0.9 * now
 
 
-def test_a_gpu_has_a_figure_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_has_a_metric_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     reset = []
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", reset.append)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 12_340_000)
     measured = PeakMemory()
     measured.watch(torch.device("cpu"))
-    assert "gpu_memory_mb" not in measured.figures()
+    assert "gpu_memory_mb" not in measured.metrics()
     measured.watch(torch.device("cuda", 1))
     assert reset == [torch.device("cuda", 1)]
-    assert measured.figures()["gpu_memory_mb"] == 12.3
+    assert measured.metrics()["gpu_memory_mb"] == 12.3

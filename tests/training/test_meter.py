@@ -144,7 +144,7 @@ def test_of_sums_it_is_the_mean_over_batches(loss):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_other_figures_are_means_over_samples(reduction):
+def test_other_metrics_are_means_over_samples(reduction):
     outputs, targets = drawn(LABELS)
     found = epoch(
         objective(LABELS, "loss=multilabel_margin", f"loss.criterion.reduction={reduction}"), outputs, targets
@@ -176,9 +176,9 @@ def test_a_full_buffer_is_emptied(monkeypatch):
     assert running._steps == []
 
 
-def step(loss, weight=1, scores=None, **figures):
+def step(loss, weight=1, scores=None, **metrics):
     scores = torch.zeros(1) if scores is None else scores
-    found = {name: tensor(value) for name, value in figures.items()}
+    found = {name: tensor(value) for name, value in metrics.items()}
     return Step.of(LossResult(tensor(loss), weight, scores, None, found))
 
 
@@ -220,7 +220,7 @@ def test_the_graph_behind_a_loss_is_let_go():
     assert running.compute() == {"loss": 3.0}
 
 
-def test_figures_weigh_like_their_batch_and_may_be_missing():
+def test_metrics_weigh_like_their_batch_and_may_be_missing():
     running = Meter({"": {}})
     running.add(step(1.0, 3, active=0.5))
     running.add(step(1.0, 5))
@@ -283,7 +283,7 @@ def test_saved_sums_go_on_as_if_nothing_had_happened(tmp_path, loss, schema, aft
     all_steps = steps(bound, outputs, targets)
     saving = Meter({"": bound.measures()})
     for one in all_steps[:after]:
-        one.heads[""].figures["chance"] = tensor(0.5)
+        one.heads[""].metrics["chance"] = tensor(0.5)
         saving.add(one)
     torch.save(saving.running(), tmp_path / "sums.pt")
     for one in all_steps[after:]:

@@ -107,8 +107,8 @@ def train(conf: Path, folder: Path, *overrides: str) -> dict[str, float]:
 
 
 def test_a_users_network_and_data_fit(conf: Path, tmp_path: Path) -> None:
-    figures = train(conf, tmp_path, "loss=cross_entropy")
-    assert 0 <= figures["test/acc"] <= 1
+    metrics = train(conf, tmp_path, "loss=cross_entropy")
+    assert 0 <= metrics["test/acc"] <= 1
 
 
 def test_a_target_out_of_range_is_told_with_its_batch_and_the_folder_records_it(conf: Path, tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_a_network_that_ends_in_a_softmax_is_refused(conf: Path, tmp_path: Path)
 
 
 def test_a_loss_of_ones_own_needs_a_yaml_and_no_python(conf: Path, tmp_path: Path) -> None:
-    figures = train(conf, tmp_path / "a", "loss=focal")
-    assert figures["val/loss"] > 0
+    metrics = train(conf, tmp_path / "a", "loss=focal")
+    assert metrics["val/loss"] > 0
     config = lossbook.compose("loss=focal", "data=scene_labels", "data.limit=48", "trainer=cpu", "trainer.max_epochs=1",
                               "logger=none", config_dir=conf)  # fmt: skip
     assert "test/map" in lossbook.train(config, tmp_path / "b")
@@ -158,16 +158,16 @@ def test_a_primary_metric_that_is_not_measured_is_refused_before_the_run(tmp_pat
 
 
 def test_one_sample_of_validation_has_no_r2_and_the_run_tests_its_last_weights(tmp_path: Path) -> None:
-    figures = train_small(tmp_path, "loss=mse", "model.hidden=[]", "data.limit=1")
-    assert "val/r2" not in figures
-    assert "test/mae" in figures
+    metrics = train_small(tmp_path, "loss=mse", "model.hidden=[]", "data.limit=1")
+    assert "val/r2" not in metrics
+    assert "test/mae" in metrics
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
 
 
-def test_without_validation_there_is_no_figure_at_a_threshold(tmp_path: Path) -> None:
-    figures = train_small(tmp_path, "loss=multilabel_margin", "data.limit=32", "trainer.limit_val_batches=0")
-    assert "test/lrap" in figures
-    assert "test/f1" not in figures
+def test_without_validation_there_is_no_metric_at_a_threshold(tmp_path: Path) -> None:
+    metrics = train_small(tmp_path, "loss=multilabel_margin", "data.limit=32", "trainer.limit_val_batches=0")
+    assert "test/lrap" in metrics
+    assert "test/f1" not in metrics
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])

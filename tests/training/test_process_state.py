@@ -156,8 +156,8 @@ def test_a_switch_that_cannot_be_told_does_not_turn_a_good_run_into_a_failure(
 
     before = os.getcwd()
     monkeypatch.setattr("torch.get_float32_matmul_precision", mixed)
-    figures = lossbook.train(lossbook.compose(*SHORT), tmp_path, callbacks=[Vanish()])
-    assert "val/acc" in figures
+    metrics = lossbook.train(lossbook.compose(*SHORT), tmp_path, callbacks=[Vanish()])
+    assert "val/acc" in metrics
     assert os.getcwd() == before
 
 

@@ -26,7 +26,7 @@ OPTIONS = ["trainer=cpu", "data.limit=101", "data.batch_size=32", "trainer.max_e
 
 
 @pytest.mark.slow
-def test_two_processes_share_a_folder_and_their_figures_are_of_all_samples(tmp_path: Path) -> None:
+def test_two_processes_share_a_folder_and_their_metrics_are_of_all_samples(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(SCRIPT), *OPTIONS, "trainer.max_steps=1", "trainer.val_check_interval=1"]
     command += ["trainer.devices=2", "trainer.strategy=ddp"]
@@ -98,8 +98,8 @@ def test_where_one_process_is_told_to_end_all_stop_at_one_step_and_go_on_from_th
     code, resumed = run("resumed", "ckpt=stopped/checkpoints/last.ckpt", "+trust=[tells.Tells]")
     assert code == 0
     torch.testing.assert_close(resumed["state_dict"], whole["state_dict"], rtol=0, atol=0)
-    figures = [json.loads((tmp_path / name / "metrics.json").read_text())["metrics"] for name in ("whole", "resumed")]
-    assert figures[0] == figures[1]
+    metrics = [json.loads((tmp_path / name / "metrics.json").read_text())["metrics"] for name in ("whole", "resumed")]
+    assert metrics[0] == metrics[1]
 
 
 def test_launched_processes_know_the_folder_and_nothing_is_left_behind(

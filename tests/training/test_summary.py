@@ -11,7 +11,7 @@ from rich.console import Console
 import lossbook
 from lossbook.config.resolve import plain
 from lossbook.training.fit import Outcome
-from lossbook.training.summary import _is_default, _print_row, print_figures, print_interrupted, print_outcome
+from lossbook.training.summary import _is_default, _print_row, print_interrupted, print_metrics, print_outcome
 
 SHORT = ("data.limit=48", "data.batch_size=24", "trainer=cpu", "logger=none", "callbacks=none", "trainer.max_epochs=1")
 
@@ -91,8 +91,8 @@ def test_is_default_is_what_the_options_own_file_names(overrides: list[str], dat
     assert (_is_default("loss", "data", config), _is_default("data", "model", config)) == (data, model)
 
 
-def test_figures_are_a_table_the_watched_one_first(capsys: pytest.CaptureFixture[str]) -> None:
-    print_figures({"val/acc": 0.5, "val/f1": 0.25, "test/f1": 1 / 3, "val/loss": 2.0}, ("val/f1", "max"), {})
+def test_metrics_are_a_table_the_watched_one_first(capsys: pytest.CaptureFixture[str]) -> None:
+    print_metrics({"val/acc": 0.5, "val/f1": 0.25, "test/f1": 1 / 3, "val/loss": 2.0}, ("val/f1", "max"), {})
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
     assert rows[0] == ["val", "test"]
     assert rows[2:] == [["f1", "0.2500", "0.3333"], ["loss", "2.0000"], ["acc", "0.5000"]]

@@ -29,8 +29,8 @@ def scalars(folder: Path) -> dict[str, list[Any]]:
     return {tag: events.Scalars(tag) for tag in events.Tags()["scalars"]}
 
 
-def test_the_folder_holds_config_checkpoints_curves_and_figures(tmp_path: Path) -> None:
-    figures = train(tmp_path, "loss=nll")
+def test_the_folder_holds_config_checkpoints_curves_and_metrics(tmp_path: Path) -> None:
+    metrics = train(tmp_path, "loss=nll")
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
     assert config["choices"]["loss"] == "nll"
     assert "loss=nll" in config["overrides"]
@@ -40,7 +40,7 @@ def test_the_folder_holds_config_checkpoints_curves_and_figures(tmp_path: Path) 
     assert record["mode"] == "max"
     assert record["epochs"] == 2
     assert record["wall_time_s"] > 0
-    assert record["metrics"] == figures
+    assert record["metrics"] == metrics
     for name in ("best", "last"):
         checkpoint = torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=True)
         assert checkpoint["lossbook"]["config"]["choices"]["loss"] == "nll"
@@ -55,8 +55,8 @@ def test_tags_are_those_that_users_rely_on(tmp_path: Path) -> None:
 
 
 def test_embedding_losses_watch_the_nearest_neighbour_in_the_training_part(tmp_path: Path) -> None:
-    figures = train(tmp_path, "loss=triplet_margin")
-    assert 0 <= figures["val/recall_at_1"] <= 1
+    metrics = train(tmp_path, "loss=triplet_margin")
+    assert 0 <= metrics["val/recall_at_1"] <= 1
     assert json.loads((tmp_path / "metrics.json").read_text())["primary"] == "val/recall_at_1"
 
 
@@ -97,8 +97,8 @@ def test_killed_within_an_epoch_and_resumed_the_record_is_that_of_an_undisturbed
 
 
 def test_values_are_reported_in_original_units(tmp_path: Path) -> None:
-    figures = train(tmp_path, "loss=mse", "data.limit=null")
-    assert 20 < figures["test/mae"] < 200  # of a score with mean 152 and deviation 77
+    metrics = train(tmp_path, "loss=mse", "data.limit=null")
+    assert 20 < metrics["test/mae"] < 200  # of a score with mean 152 and deviation 77
 
 
 def test_an_epochs_loss_is_that_of_the_whole_part(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_an_epochs_loss_is_that_of_the_whole_part(tmp_path: Path) -> None:
     config = lossbook.compose(
         *SHORT, "loss=cross_entropy", "data.limit=null", "data.batch_size=50", "loss.criterion.weight=auto"
     )
-    figures = lossbook.train(config, tmp_path)
+    metrics = lossbook.train(config, tmp_path)
     assembly = assemble(plain(config), check(plain(config)), OWN_CONFIG)
     assembly.module.load_state_dict(read(tmp_path / "checkpoints" / "best.ckpt")["state_dict"])
     part = assembly.data.preparing.plain(dict(assembly.data.part("val")))
@@ -121,7 +121,7 @@ def test_an_epochs_loss_is_that_of_the_whole_part(tmp_path: Path) -> None:
     counts = torch.tensor(assembly.data.schema.class_counts).float()
     weight = counts.sum() / (10 * counts)
     expected = torch.nn.functional.cross_entropy(output, part["target"], weight=weight)
-    assert figures["val/loss"] == pytest.approx(float(expected), rel=1e-5)
+    assert metrics["val/loss"] == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_without_reduction_it_trains_and_keeps_a_histogram(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_without_reduction_it_trains_and_keeps_a_histogram(tmp_path: Path) -> No
     assert "train/losses" in events.Tags()["histograms"]
 
 
-def test_the_same_seed_gives_the_same_figures_and_another_one_others(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_metrics_and_another_one_others(tmp_path: Path) -> None:
     first, again = (train(tmp_path / name, "seed=0") for name in "ab")
     other = train(tmp_path / "c", "seed=1")
     assert first == again
@@ -199,7 +199,7 @@ class Prune(L.Callback):
 
 
 @pytest.mark.parametrize("callbacks", ["default", "none"])
-def test_a_pruned_run_keeps_its_best_figures(callbacks: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_pruned_run_keeps_its_best_metrics(callbacks: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     config = lossbook.compose(*SHORT, f"callbacks={callbacks}")
     with pytest.raises(Pruned, match="hopeless"):
         lossbook.train(config, tmp_path, callbacks=[Prune()])

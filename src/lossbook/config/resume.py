@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossbook.checkpoints.file import another, require_file, require_whole
 from lossbook.config.arguments import parse
-from lossbook.config.compose import composed, in_order
+from lossbook.config.composed import composed, in_order
 from lossbook.config.hydra_errors import in_words
 from lossbook.config.hydra_internals import apply_overrides, refuse_several_values
 from lossbook.config.options import GROUPS, Options, conf_folder, may_list

@@ -50,9 +50,3 @@ def as_tokens(images: np.ndarray) -> np.ndarray:
 def token(place: np.ndarray, level: np.ndarray) -> np.ndarray:
     """Return the token (>= 1) of a position 0..63, counted by rows, and a level 1..4."""
     return place * LEVELS + level
-
-
-def meaning(token: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the position and the level of a token; the inverse of ``token``."""
-    place, level = np.divmod(token - 1, LEVELS)
-    return place, level + 1

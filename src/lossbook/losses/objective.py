@@ -140,10 +140,10 @@ class Objective(nn.Module):
     def _reduced(self, losses: Tensor, arguments: Arguments, kept: Tensor) -> LossResult:
         count, target = arguments.count, arguments.target
         if losses.ndim > 0:
-            return LossResult(losses.sum() / count, count, kept, target, arguments.figures, losses.detach())
+            return LossResult(losses.sum() / count, count, kept, target, arguments.metrics, losses.detach())
         if self.reduction == "sum":
-            return LossResult(losses, 1, kept, target, arguments.figures, count=count)
-        return LossResult(losses, count, kept, target, arguments.figures)
+            return LossResult(losses, 1, kept, target, arguments.metrics, count=count)
+        return LossResult(losses, count, kept, target, arguments.metrics)
 
     def _unless_ignored(self, arguments: Arguments, count: Tensor, kept: Tensor) -> LossResult:
         """A batch's outcome, with loss and gradient 0 in place of nan where its targets are ignored; no waiting."""

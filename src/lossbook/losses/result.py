@@ -16,15 +16,15 @@ class LossResult:
         weight: the batch's share in the mean of an epoch.
         scores: what metrics decide upon, without gradient.
         target: the data's own target, or None.
-        figures: further metrics of the batch, scalars without gradient.
+        metrics: further metrics of the batch, scalars without gradient.
         losses: the losses of single samples or elements where the criterion does not reduce them, or None.
-        count: the batch's share in the means of ``figures`` where that is not ``weight``, or None.
+        count: the batch's share in the means of ``metrics`` where that is not ``weight``, or None.
     """
 
     loss: Tensor
     weight: float | Tensor
     scores: Tensor
     target: Tensor | None
-    figures: dict[str, Tensor] = field(default_factory=dict)
+    metrics: dict[str, Tensor] = field(default_factory=dict)
     losses: Tensor | None = None
     count: float | Tensor | None = None

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 from lossbook.errors import nearest, refuse
 
-MODES = ("min", "max")
-
 
 def mode_of(tag: str, directions: Mapping[str, str | None], key: str) -> str:
     """``min`` or ``max``: which value of the metric of this tag is best.

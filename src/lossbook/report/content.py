@@ -111,7 +111,7 @@ def winner_of(board: Board, report: Report) -> Winner | None:
     """Return the best run of a leaderboard; None if no run gave a result."""
     if not board.ranked:
         return None
-    run = min(board.ranked[0].runs, key=lambda run: board.contest.better(run.figure or 0.0))
+    run = min(board.ranked[0].runs, key=lambda run: board.contest.better(run.result or 0.0))
     checkpoint = run.folder / "checkpoints" / "best.ckpt"
     plan = report.plans.get(run.folder.resolve().parent)
     own = config_dir(plan.command) if plan else None

@@ -55,7 +55,7 @@ def has_heat_map(board: Board, refused: Sequence[Run]) -> bool:
 def draw_heat_map(board: Board, refused: Sequence[Run], path: Path) -> str:
     """Write the picture as PNG and return its caption."""
     table = _table(board, refused)
-    means = [row.figure.mean or 0.0 for row in board.ranked]
+    means = [row.result.mean or 0.0 for row in board.ranked]
     kept = visible_count(means, board.contest.mode, DISTINCT)
     names = [list(cuts(values, _LONGEST).values()) for values in (table.down, table.across)]
     slanted = len(table.across) > 8 or label_width(names[1]) > 2
@@ -119,18 +119,18 @@ def _numbers(value: str) -> list[float]:
 
 
 def _colors(axes: Axes, table: _Table, ends: Sequence[float], mode: str) -> AxesImage:
-    figures = [
-        [row.figure.mean if (row := table.rows.get((down, across))) else None for across in table.across]
+    means = [
+        [row.result.mean if (row := table.rows.get((down, across))) else None for across in table.across]
         for down in table.down
     ]
-    grid = np.array(figures, dtype=float)  # None becomes nan, which stays white
+    grid = np.array(means, dtype=float)  # None becomes nan, which stays white
     low, high = ends if ends[0] < ends[1] else (ends[0] - 1e-9, ends[0] + 1e-9)
     colors = "viridis" if mode == "max" else "viridis_r"
     return axes.imshow(np.clip(grid, low, high), aspect="auto", cmap=colors, vmin=low, vmax=high)
 
 
 def _cell(axes: Axes, y: int, x: int, row: Row, image: AxesImage) -> None:
-    mean, off = row.figure.mean, row.figure.deviation
+    mean, off = row.result.mean, row.result.deviation
     if mean is None:
         _empty(axes, y, x, row.ending, LOST, "////")
         return
@@ -158,7 +158,7 @@ def _empty(axes: Axes, y: int, x: int, word: str, color: str, hatch: str) -> Non
 
 
 def _caption(board: Board, beyond: int, refused: bool, empty: bool) -> str:
-    deviations = any(row.figure.deviation is not None for row in board.ranked)
+    deviations = any(row.result.deviation is not None for row in board.ranked)
     are = "are" if len(board.winners) > 1 else "is"
     found = [f"The mean{' and deviation over seeds' if deviations else ''} of each pair; the best {are} framed."]
     if beyond:

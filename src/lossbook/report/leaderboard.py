@@ -70,9 +70,9 @@ class Row:
     rank: int | None = None
 
     @property
-    def figure(self) -> Spread:
+    def result(self) -> Spread:
         """The metric of the ranking, on validation."""
-        return Spread(tuple(run.figure for run in self.runs if run.figure is not None))
+        return Spread(tuple(run.result for run in self.runs if run.result is not None))
 
     @property
     def tested(self) -> Spread:
@@ -212,6 +212,6 @@ def _latest(runs: Sequence[Run]) -> list[Run]:
 
 
 def _standing(contest: Contest, row: Row) -> Standing:
-    mean = row.figure.mean
+    mean = row.result.mean
     criterion = {f"{value_of(run, 'loss')} {text(run.config.get('loss'))} {batch(run.config)}" for run in row.runs}
     return Standing(None if mean is None else contest.better(mean), row.loss, "; ".join(sorted(criterion)), row.label)

@@ -83,7 +83,7 @@ def _handle(curve: MeanCurve, line: Any) -> dict[str, Any]:
 def _name(row: Row, outside: bool) -> str:
     if not row.rank:
         return f"{row.label}  {row.ending}"
-    return f"{row.rank}  {row.label}  {row.figure}{' (outside)' if outside else ''}"
+    return f"{row.rank}  {row.label}  {row.result}{' (outside)' if outside else ''}"
 
 
 def _near(curves: Sequence[MeanCurve], mode: str) -> list[MeanCurve]:

@@ -80,12 +80,12 @@ def draw_parameter(board: Board, key: str, path: Path) -> str:
     shown = [row for points in lines.values() for _, row in points]
     ranked = [row for row in board.ranked if any(row is one for one in shown)]
     numbers = sorted({number for points in lines.values() for number, _ in points})
-    means = [row.figure.mean or 0.0 for row in ranked]
+    means = [row.result.mean or 0.0 for row in ranked]
     kept = visible_count(means, board.contest.mode, DISTINCT)
     side = label_width(list(lines)) + 0.7 if others else 0.0
     with picture(path, 8.2 + side, 5.2) as figure:
         axes = figure.add_subplot()
-        _figures(axes, [value for row in ranked[:kept] for value in row.figure.values], board.contest.mode)
+        _limit_metric_axis(axes, [value for row in ranked[:kept] for value in row.result.values], board.contest.mode)
         styles = line_styles([any(row.rank == 1 for _, row in points) for points in lines.values()])
         for at, (name, points) in reversed(list(enumerate(lines.items()))):
             known = at < _COLORED
@@ -106,7 +106,7 @@ def draw_parameter(board: Board, key: str, path: Path) -> str:
         found.append(f"The axis ends before the {len(means) - kept} furthest behind (arrows at the edge).")
     if any(row.lost for row in shown):
         found.append("A cross is a run that was cut short, at its last value.")
-    if any(run.figure is None or not low <= run.figure <= high for row in shown for run in row.lost):
+    if any(run.result is None or not low <= run.result <= high for row in shown for run in row.lost):
         found.append(
             "At the edge are those whose last value is off the axis (hollow triangles) or that have none (squares)."
         )
@@ -126,7 +126,7 @@ def _number(value: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _figures(axes: Axes, values: Sequence[float], mode: str) -> None:
+def _limit_metric_axis(axes: Axes, values: Sequence[float], mode: str) -> None:
     """Limit the axis of the metric, with room for the name of the best beyond it; no ticks below 0 for positives."""
     low, high = limits(values, 0.15)
     room = 0.2 * (high - low)
@@ -139,24 +139,24 @@ def _figures(axes: Axes, values: Sequence[float], mode: str) -> None:
 def _line(axes: Axes, points: Sequence[Point], look: LineStyle, name: str, mode: str) -> None:
     color, style = look
     low, high = axes.get_ylim()
-    ended = [(number, row, row.figure.mean) for number, row in points if row.figure.mean is not None]
+    ended = [(number, row, row.result.mean) for number, row in points if row.result.mean is not None]
     ends: Any = {"linestyle": style, "color": color, "linewidth": 2.2, "label": name or "_"}
     axes.plot([number for number, _, _ in ended], [mean for _, _, mean in ended], **ends)
     edge: Any = {"transform": axes.get_xaxis_transform(), "color": color, "zorder": 5, "linestyle": ""}
     down = mode == "max"
     for number, row, mean in ended:
-        axes.plot([number] * len(row.runs), row.figure.values, "o", color=color, markersize=5, alpha=0.55)
+        axes.plot([number] * len(row.runs), row.result.values, "o", color=color, markersize=5, alpha=0.55)
         if not low <= mean <= high:
             axes.plot(number, 0.03 if down else 0.97, "v" if down else "^", markersize=10, label=_BEYOND, **edge)
     for number, row in points:
         thick: Any = {"markersize": 9, "markeredgewidth": 2.4}
-        last = [run.figure for run in row.lost if run.figure is not None]
-        if seen := [figure for figure in last if low <= figure <= high]:
+        last = [run.result for run in row.lost if run.result is not None]
+        if seen := [value for value in last if low <= value <= high]:
             axes.plot([number] * len(seen), seen, "x", color=color, zorder=5, linestyle="", label=_BROKEN, **thick)
         hollow: Any = {**edge, "markersize": 9, "markeredgewidth": 1.6, "fillstyle": "none"}
-        if any(figure < low for figure in last):
+        if any(value < low for value in last):
             axes.plot(number, 0.09, "v", label=_BROKEN_BEYOND, **hollow)
-        if any(figure > high for figure in last):
+        if any(value > high for value in last):
             axes.plot(number, 0.91, "^", label=_BROKEN_BEYOND, **hollow)
         if len(last) < len(row.lost):
             axes.plot(number, 0.0 if down else 1.0, "s", label=_BROKEN_WITHOUT, clip_on=False, **hollow)
@@ -174,7 +174,7 @@ def _legends(figure: Figure, title: str) -> None:
 def _mark(axes: Axes, numbers: Sequence[float], rows: Sequence[Row], mode: str) -> None:
     """Mark the best with a star, and its name in the room beyond it."""
     number, row = numbers[0], rows[0]
-    mean, won = row.figure.mean, row.rank == 1
+    mean, won = row.result.mean, row.rank == 1
     assert mean is not None, "it is the best"
     star: Any = {"markersize": 17, "markeredgecolor": INK, "markeredgewidth": 0.6, "zorder": 7}
     axes.plot(numbers, [mean] * len(numbers), "*", color=WINNER if won else FAINT, **star)
@@ -183,6 +183,6 @@ def _mark(axes: Axes, numbers: Sequence[float], rows: Sequence[Row], mode: str) 
     up = mode == "max"
     place: Any = {"xytext": (0, 14 if up else -14), "ha": side, "va": "bottom" if up else "top", "zorder": 8}
     name = textwrap.fill(row.label if len(rows) == 1 else f"{row.label} and {len(rows) - 1} level with it", 40)
-    words = f"{'best' if won else f'rank {row.rank}'}: {name}\n{row.figure}"
-    reach = max(row.figure.values) if up else min(row.figure.values)  # the text must not cover the dots
+    words = f"{'best' if won else f'rank {row.rank}'}: {name}\n{row.result}"
+    reach = max(row.result.values) if up else min(row.result.values)  # the text must not cover the dots
     axes.annotate(words, (number, reach), textcoords="offset points", color=INK, annotation_clip=False, **place)

@@ -20,15 +20,15 @@ def draw_ranking(board: Board, path: Path) -> str:
     """Write the picture as PNG and return its caption."""
     rows = [*board.ranked[:MOST]]
     lost = [row for row in board.rows if row.rank is None][: max(0, MOST - len(rows))]
-    means = [row.figure.mean or 0.0 for row in rows]
+    means = [row.result.mean or 0.0 for row in rows]
     kept = visible_count(means, board.contest.mode)
-    side = label_width([f"{row.label}00  {row.figure}" for row in (*rows, *lost)])
+    side = label_width([f"{row.label}00  {row.result}" for row in (*rows, *lost)])
     with picture(path, 5.6 + side, 1.7 + 0.3 * len((*rows, *lost))) as figure:
         axes = figure.add_subplot()
         shared = [value for row in rows[:kept] for value in _shown_values(row)]
         low, high = limits(shared or [0.0, 1.0])
         axes.set_xlim(low, high)
-        widest = max((row.figure.deviation or 0.0 for row in board.winners), default=0.0)
+        widest = max((row.result.deviation or 0.0 for row in board.winners), default=0.0)
         if widest:
             axes.axvspan(means[0] - widest, means[0] + widest, color=WINNER, alpha=0.13, linewidth=0)
         for place, row in enumerate(rows):
@@ -49,25 +49,25 @@ def draw_ranking(board: Board, path: Path) -> str:
 
 
 def _shown_values(row: Row) -> list[float]:
-    mean, off = row.figure.mean or 0.0, row.figure.deviation or 0.0
-    return [*row.figure.values, mean - off, mean + off]
+    mean, off = row.result.mean or 0.0, row.result.deviation or 0.0
+    return [*row.result.values, mean - off, mean + off]
 
 
 def _row(axes: Axes, place: int, row: Row, winner: bool, beyond: str) -> None:
-    mean = row.figure.mean
+    mean = row.result.mean
     assert mean is not None, "it is ranked"
     color = WINNER if winner else REST
     if beyond:  # an arrow at the edge
         edge = axes.get_xlim()[0 if beyond == "max" else 1]
         axes.plot(edge, place, "<" if beyond == "max" else ">", color=LOST, markersize=9, clip_on=False, zorder=4)
     else:
-        axes.plot(row.figure.values, [place] * len(row.figure.values), "o", color=color, markersize=4, alpha=0.45)
+        axes.plot(row.result.values, [place] * len(row.result.values), "o", color=color, markersize=4, alpha=0.45)
         axes.errorbar(
-            mean, place, xerr=row.figure.deviation, fmt="o", color=color, markersize=9, capsize=4, elinewidth=2.2,
+            mean, place, xerr=row.result.deviation, fmt="o", color=color, markersize=9, capsize=4, elinewidth=2.2,
             markeredgecolor=INK, markeredgewidth=0.6, zorder=3,
         )  # fmt: skip
     few = f"  ({row.seeds} seeds)" if row.lost else ""
-    _words(axes, place, f"{row.figure}{few}", LOST if beyond else INK, bold=winner)
+    _words(axes, place, f"{row.result}{few}", LOST if beyond else INK, bold=winner)
 
 
 def _words(axes: Axes, place: int, text: str, color: str, bold: bool = False) -> None:
@@ -77,9 +77,9 @@ def _words(axes: Axes, place: int, text: str, color: str, bold: bool = False) ->
 
 def _caption(board: Board, drawn: int, kept: int) -> str:
     found = [f"The {'highest' if board.contest.mode == 'max' else 'lowest'} {board.contest.primary} is on top."]
-    if any(row.figure.deviation is not None for row in board.ranked):
+    if any(row.result.deviation is not None for row in board.ranked):
         band = "the winner's deviation" if len(board.winners) == 1 else "the widest deviation of the winners"
-        shaded = f", the shaded band {band}" if any(row.figure.deviation for row in board.winners) else ""
+        shaded = f", the shaded band {band}" if any(row.result.deviation for row in board.winners) else ""
         found.append(f"Bars are the deviation over seeds, small dots the seeds{shaded}.")
     if kept < drawn:
         found.append(f"The axis ends before the {drawn - kept} furthest behind (red arrows).")

@@ -13,13 +13,13 @@ class Standing:
     """What decides the rank of a configuration.
 
     Args:
-        figure: the metric, lower is better; None if there is none.
+        result: the metric, lower is better; None if there is none.
         loss: its val/loss, which breaks ties.
         criterion: of that loss; losses of different criteria are not comparable.
         label: the order of those that share a rank.
     """
 
-    figure: float | None
+    result: float | None
     loss: float | None
     criterion: str
     label: str
@@ -31,8 +31,8 @@ def places(standings: Sequence[Standing]) -> list[tuple[int, int | None]]:
     Ties go to the lower loss if all of them have the same criterion; otherwise they share the rank.
     """
     found: list[tuple[int, int | None]] = []
-    order = sorted(range(len(standings)), key=lambda at: (rounded(standings[at].figure), standings[at].label))
-    for figure, same in groupby(order, key=lambda at: rounded(standings[at].figure)):
+    order = sorted(range(len(standings)), key=lambda at: (rounded(standings[at].result), standings[at].label))
+    for result, same in groupby(order, key=lambda at: rounded(standings[at].result)):
         level = list(same)
         if len({standings[at].criterion for at in level}) == 1:
             level.sort(key=lambda at: rounded(standings[at].loss))
@@ -40,7 +40,7 @@ def places(standings: Sequence[Standing]) -> list[tuple[int, int | None]]:
         else:
             groups = [level]
         for group in groups:
-            rank = len(found) + 1 if math.isfinite(figure) else None
+            rank = len(found) + 1 if math.isfinite(result) else None
             found += [(at, rank) for at in group]
     return found
 

@@ -17,7 +17,7 @@ from lossbook.report.runs import Run
 from lossbook.report.settings import named
 from lossbook.report.verdict import verdict, winner
 
-MARK = "`leaderboard.csv` has all configurations, `runs.csv` every run with all its figures."
+MARK = "`leaderboard.csv` has all configurations, `runs.csv` every run with all its"
 """The last line of every report, by which earlier ones are recognized: it must not change."""
 _ROWS = 60  # of a table; leaderboard.csv has all
 _NAMES = 6  # of jobs that ended the same way
@@ -50,15 +50,15 @@ def _headline(report: Report) -> str:
         return f"No run gave a result{note}"
     if len(ranked) > 1:
         return f"{len(report.runs)} runs, {len(ranked)} leaderboards{note}"
-    return escaped(f"{ranked[0].title}: {winner(ranked[0])}, {ranked[0].ranked[0].figure}{note}")
+    return escaped(f"{ranked[0].title}: {winner(ranked[0])}, {ranked[0].ranked[0].result}{note}")
 
 
 def _overview(report: Report) -> str:
     rows = []
     for board in report.boards:
         best = board.ranked[0] if board.ranked else None
-        figures = [winner(board), str(best.figure), best.told_test] if best else ["", "", ""]
-        rows.append([escaped(text) for text in (board.title, str(len(board.rows)), *figures)])
+        results = [winner(board), str(best.result), best.told_test] if best else ["", "", ""]
+        rows.append([escaped(text) for text in (board.title, str(len(board.rows)), *results)])
     return table(["metric and data", "configurations", "best", "validation", "test"], rows)
 
 
@@ -107,7 +107,7 @@ def _best(board: Board, report: Report) -> list[str]:
 def _by_loss(rows: Sequence[Row]) -> bool:
     """Return whether any two are equal in the metric and differ in rank."""
     pairs = pairwise(row for row in rows if row.rank)
-    return any(rounded(a.figure.mean) == rounded(b.figure.mean) and a.rank != b.rank for a, b in pairs)
+    return any(rounded(a.result.mean) == rounded(b.result.mean) and a.rank != b.rank for a, b in pairs)
 
 
 def _in_title(board: Board, key: str, value: str) -> bool:
@@ -116,9 +116,9 @@ def _in_title(board: Board, key: str, value: str) -> bool:
 
 def _cells(board: Board, row: Row, tested: bool, on_gpu: bool) -> list[str]:
     values = [escaped(value) for value in (row.values if board.keys else [row.label])]
-    figures = [f"**{row.figure}**" if row.rank == 1 else str(row.figure), *([row.told_test] if tested else [])]
+    results = [f"**{row.result}**" if row.rank == 1 else str(row.result), *([row.told_test] if tested else [])]
     memory = [megabytes(row.memory), *([megabytes(row.gpu_memory)] if on_gpu else [])]
-    return [str(row.rank or ""), *values, *figures, row.seeds + row.mark, seconds(row.wall), *memory]
+    return [str(row.rank or ""), *values, *results, row.seeds + row.mark, seconds(row.wall), *memory]
 
 
 def _lost(report: Report) -> list[str]:
@@ -164,7 +164,7 @@ def _made(report: Report) -> list[str]:
     own = list(report.folders) == [report.out.parent] and report.out.name == "report"  # the default
     words = [*map(str, report.folders), *([] if own else [f"out={report.out}"])]
     commands.append(["scripts/report.py", *words])
-    return ["## How it was made", "\n".join(f"    python {shlex.join(one)}" for one in commands), MARK]
+    return ["## How it was made", "\n".join(f"    python {shlex.join(one)}" for one in commands), f"{MARK} metrics."]
 
 
 def _script(path: str) -> str:

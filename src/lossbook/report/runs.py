@@ -60,7 +60,7 @@ class Run:
     ended: float = 0.0
 
     @property
-    def figure(self) -> float | None:
+    def result(self) -> float | None:
         """The watched metric on validation, at the best epoch."""
         return self.metrics.get(self.primary or "")
 
@@ -77,7 +77,7 @@ class Run:
     @property
     def counts(self) -> bool:
         """Whether its result is comparable: a run that was cut short trained for less."""
-        return self.status == "completed" and self.figure is not None
+        return self.status == "completed" and self.result is not None
 
 
 def find_runs(folders: Sequence[Path]) -> tuple[list[Run], dict[Path, SweepPlan]]:

@@ -23,7 +23,7 @@ def write_leaderboard(report: Report, path: Path) -> None:
             rows.append(
                 [
                     board.title, row.rank, *(board.value(row, key) for key in report.keys), board.contest.primary,
-                    board.contest.mode, row.figure.mean, row.figure.deviation, row.tested.mean, row.tested.deviation,
+                    board.contest.mode, row.result.mean, row.result.deviation, row.tested.mean, row.tested.deviation,
                     len(row.tested.values), row.loss, len(row.runs), len(row.lost), row.wall, row.memory,
                     row.gpu_memory,
                 ]

@@ -65,7 +65,7 @@ def _table(board: Board, rows: Sequence[Row]) -> Table:
     for name in (board.contest.primary, *(["test"] if tested else []), "seeds", "time", *sizes):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        cells = [str(row.rank or ""), escape(row.label), str(row.figure), *([row.told_test] if tested else [])]
+        cells = [str(row.rank or ""), escape(row.label), str(row.result), *([row.told_test] if tested else [])]
         cells += [row.seeds + row.mark, seconds(row.wall), *([megabytes(row.memory)] if sized else [])]
         cells += [megabytes(row.gpu_memory)] if on_gpu else []
         table.add_row(*cells, style="bold" if row.rank == 1 else None)

@@ -28,17 +28,17 @@ def verdict(board: Board) -> str:
     best, *tied = board.winners
     others = board.ranked[len(board.winners) :]
     over = ", one seed" if best.seeds == "1" else f" over {best.seeds} seeds"
-    won = f"{setting(board, best)}: {best.figure}{over}"
+    won = f"{setting(board, best)}: {best.result}{over}"
     if tied:
         return f"{won}, level with {_names([row.label for row in tied])}.{_chance(board)}"
     if not others:
         return f"{won}."
     second = others[0]
     ahead = _ahead(best, second)
-    if rounded(best.figure.mean) == rounded(second.figure.mean):
+    if rounded(best.result.mean) == rounded(second.result.mean):
         return f"{won}, level with {second.label}; first by its lower val/loss."
-    by = shown(ahead, best.figure.mean if ahead >= 5e-5 else None)
-    return f"{won}, {by} ahead of {second.label} ({second.figure}).{_chance(board)}"
+    by = shown(ahead, best.result.mean if ahead >= 5e-5 else None)
+    return f"{won}, {by} ahead of {second.label} ({second.result}).{_chance(board)}"
 
 
 def winner(board: Board) -> str:
@@ -79,8 +79,8 @@ def _as_good(board: Board, row: Row) -> bool:
     The test alone is not enough: with few seeds it does not reject rows that vary a lot, however far behind.
     """
     best = board.ranked[0]
-    worst = max(map(board.contest.better, best.figure.values))
-    within = min(map(board.contest.better, row.figure.values)) <= worst
+    worst = max(map(board.contest.better, best.result.values))
+    within = min(map(board.contest.better, row.result.values)) <= worst
     return len(row.runs) > 1 and within and chance(best, row) >= _LEVEL
 
 
@@ -94,7 +94,7 @@ def chance(one: Row, other: Row) -> float:
     counts = [len(row.runs) for row in (one, other)]
     if min(counts) < 2:
         return 1.0
-    errors = [(row.figure.deviation or 0.0) ** 2 / count for row, count in zip((one, other), counts, strict=True)]
+    errors = [(row.result.deviation or 0.0) ** 2 / count for row, count in zip((one, other), counts, strict=True)]
     if not sum(errors):
         return 1.0 if _ahead(one, other) == 0 else 0.0
     freedom = sum(errors) ** 2 / sum(error**2 / (count - 1) for error, count in zip(errors, counts, strict=True))
@@ -109,7 +109,7 @@ def _p(value: float) -> str:
 
 
 def _ahead(best: Row, other: Row) -> float:
-    mean, behind = best.figure.mean, other.figure.mean
+    mean, behind = best.result.mean, other.result.mean
     assert mean is not None, "it is ranked"
     assert behind is not None, "it is ranked"
     return abs(mean - behind)

@@ -105,13 +105,13 @@ def settle(study: Study, folder: Path, claimed: Claim, state: JobState, primary:
             return None
         found = read_metrics(folder / str(claimed.number)) or {}
         metrics = found.get("metrics") or {}
-        figure, outcome, message = metrics.get(primary), TrialState.FAIL, state.message
+        result, outcome, message = metrics.get(primary), TrialState.FAIL, state.message
         mode = "max" if study.direction.name == "MAXIMIZE" else "min"
         if state.status == "pruned":
             outcome = TrialState.PRUNED
         elif found.get("mode", mode) != mode:
             message = f"The run watched the {found['mode']} of {primary}, the search looks for the {mode}."
-        elif state.status == "completed" and figure is not None:
+        elif state.status == "completed" and result is not None:
             outcome = TrialState.COMPLETE
         elif state.status == "completed":
             message = f"The run completed without a value of {primary}."
@@ -119,7 +119,7 @@ def settle(study: Study, folder: Path, claimed: Claim, state: JobState, primary:
             outcome = TrialState.FAIL
             message = "The data has changed since the search was started: the trial is not comparable."
         record = {
-            "figure": figure,
+            "figure": result,
             "loss": metrics.get("val/loss"),
             "epochs": found.get("epochs"),
             "seconds": found.get("wall_time_s"),
@@ -127,7 +127,7 @@ def settle(study: Study, folder: Path, claimed: Claim, state: JobState, primary:
         }
         kept = storage.storage(storage.url(folder))
         kept.set_trial_user_attr(storage.identity(kept, claimed.number), "record", record)
-        study.tell(claimed.number, figure if outcome is TrialState.COMPLETE else None, state=outcome)
+        study.tell(claimed.number, result if outcome is TrialState.COMPLETE else None, state=outcome)
         return of_study(study)[claimed.number]
     finally:
         claimed.held.release()

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.markers import CARETDOWN, CARETUP
 
-from lossbook.formatting import figure as shown
+from lossbook.formatting import metric as shown
 from lossbook.formatting import plural
 from lossbook.plots.axes import integer_ticks, labelled, legend_below, limits_near_best
 from lossbook.plots.style import BLUE, FAINT, INK, ORANGE, RED, picture
@@ -45,7 +45,7 @@ def draw_search(
         The files: ``history.png``, ``values.png``, and if there is anything to show ``curves.png`` and
         ``importance.png``.
     """
-    seen = [trial for trial in trials if trial.figure is not None and trial.status in ("completed", "pruned")]
+    seen = [trial for trial in trials if trial.result is not None and trial.status in ("completed", "pruned")]
     if not seen:
         return []
     best = next(iter(ranked(trials, plan)), None)
@@ -83,7 +83,7 @@ def _history(path: Path, plan: SearchPlan, trials: Sequence[Trial], seen: Sequen
         told = "none completed"
         if best is not None:
             loss = f" (val/loss {shown(best.loss)})" if math.isfinite(best.loss) else ""
-            told = f"best {name} {shown(best.figure)}{loss}, in trial {best.number}"
+            told = f"best {name} {shown(best.result)}{loss}, in trial {best.number}"
         axes.set_title(f"{plural(sum(trial.counts for trial in trials), 'trial')}: {told}", loc="left", pad=12)
         _points(axes, seen, best, lambda trial: trial.number, inside)
         _legend(figure, 6)
@@ -236,5 +236,5 @@ def _limit_values(axes: Axes, mode: str, seen: Sequence[Trial]) -> Callable[[flo
 
 
 def _value(trial: Trial) -> float:
-    assert trial.figure is not None
-    return trial.figure
+    assert trial.result is not None
+    return trial.result

@@ -65,7 +65,7 @@ class Pruning(lightning.Callback):
         kept = storage(self.address)
         self._study = self._study or optuna.load_study(study_name=NAME, storage=kept)
         trial = identity(kept, self.trial)
-        before = [figure for step, figure in kept.get_trial(trial).intermediate_values.items() if step < epoch]
+        before = [was for step, was in kept.get_trial(trial).intermediate_values.items() if step < epoch]
         best = (max if mode == "max" else min)(*before, value) if before else value
         kept.set_trial_intermediate_value(trial, epoch, best)
         so_far = copy.copy(kept.get_trial(trial))

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lossbook.errors import refuse
-from lossbook.formatting import duration, figure, line, plural
+from lossbook.formatting import duration, line, metric, plural
 from lossbook.report.ranks import rounded
 from lossbook.search.plan import SearchPlan
 from lossbook.search.trials import Trial, ranked
@@ -66,9 +66,9 @@ class SearchPrinter:
             rivals = [one for one in ranked(trials, self.plan) if one.number != trial.number]
             alone = not rivals or self._better(trial, rivals[0])
             mark = "  [bold green]best so far[/bold green]" if alone else ""
-            text = f"{tag} [bold]{figure(trial.figure)}[/bold]  {what}  [dim]{spent}[/dim]{mark}"
+            text = f"{tag} [bold]{metric(trial.result)}[/bold]  {what}  [dim]{spent}[/dim]{mark}"
         elif trial.status == "pruned":
-            text = f"[dim]{tag} {figure(trial.figure)}  {what}  pruned after {spent}[/dim]"
+            text = f"[dim]{tag} {metric(trial.result)}  {what}  pruned after {spent}[/dim]"
         else:
             text = f"[red]failed[/red]  {what}  {escape(line(trial.message))}"
         with self._lock:
@@ -100,7 +100,7 @@ class SearchPrinter:
         if importances:
             shares = ", ".join(f"{name} {share:.0%}" for name, share in importances[:6])
             self.out.print(f"[dim]matters [/dim] {escape(shares)}")
-        equal = [trial for trial in best if rounded(trial.figure) == rounded(best[0].figure)]
+        equal = [trial for trial in best if rounded(trial.result) == rounded(best[0].result)]
         if len(equal) > 1:
             told = f"{plural(len(equal), 'trial')} have this value; {self._tie_break(equal)} of them is first"
             self.out.print(f"[dim]equal   [/dim] {told}")
@@ -126,7 +126,7 @@ class SearchPrinter:
             self.out.print(f"[dim]note    [/dim] every combination of these values has been tried{again}")
 
     def _better(self, trial: Trial, other: Trial) -> bool:
-        one, two = rounded(trial.figure), rounded(other.figure)
+        one, two = rounded(trial.result), rounded(other.result)
         return one > two if self.plan.primary[1] == "max" else one < two
 
     def _tie_break(self, equal: Sequence[Trial]) -> str:
@@ -144,10 +144,10 @@ class SearchPrinter:
         tag, losses = self.plan.primary[0], self._compare_losses(best)
         self.out.print(f"trial  {tag:>10}{'  val/loss' if losses else ''}  epochs      time")
         for place, trial in enumerate(best):
-            loss = f"  {figure(trial.loss):>8}" if losses else ""
+            loss = f"  {metric(trial.loss):>8}" if losses else ""
             spent = f"{trial.epochs or '':>6}  {duration(trial.seconds or 0):>8}"
             text = (
-                f"{trial.number:>5}  {figure(trial.figure):>10}{loss}  {spent}  {escape(self.plan.named(trial.values))}"
+                f"{trial.number:>5}  {metric(trial.result):>10}{loss}  {spent}  {escape(self.plan.named(trial.values))}"
             )
             self.out.print(f"[bold]{text}[/bold]" if place == 0 else text)
 

@@ -30,7 +30,7 @@ class Trial:
             trains it (only ``trials_now`` knows), or ``refused`` if its values do not fit together and nothing was
             trained.
         values: that were sampled, by the parameters' names.
-        figure: primary metric of its best epoch; None if there is none.
+        result: primary metric of its best epoch; None if there is none.
         loss: ``val/loss`` of that epoch.
         curve: epoch (from 0) -> best value so far.
         epochs, seconds: how long it trained.
@@ -41,7 +41,7 @@ class Trial:
     number: int
     status: str
     values: Mapping[str, Any]
-    figure: float | None = None
+    result: float | None = None
     loss: float = math.inf
     curve: Mapping[int, float] = field(default_factory=dict)
     epochs: int | None = None
@@ -69,7 +69,7 @@ def _of(one: FrozenTrial) -> Trial:
         number=one.number,
         status=status,
         values=dict(one.params),
-        figure=one.value if status == "completed" else record.get("figure"),
+        result=one.value if status == "completed" else record.get("figure"),
         loss=math.inf if loss is None else loss,
         curve=dict(sorted(one.intermediate_values.items())),
         epochs=record.get("epochs"),
@@ -84,7 +84,7 @@ def ranked(trials: Sequence[Trial], plan: SearchPlan) -> list[Trial]:
 
     Ties go to the lower ``val/loss`` if all of them have the same criterion, then to the earlier trial.
     """
-    done = [trial for trial in trials if trial.status == "completed" and trial.figure is not None]
+    done = [trial for trial in trials if trial.status == "completed" and trial.result is not None]
     return [done[at] for at, _ in places([_standing(trial, plan) for trial in done])]
 
 
@@ -117,6 +117,6 @@ def importances(study: Study, best_first: Sequence[Trial]) -> list[tuple[str, fl
 
 
 def _standing(trial: Trial, plan: SearchPlan) -> Standing:
-    assert trial.figure is not None
-    lower_is_better = -trial.figure if plan.primary[1] == "max" else trial.figure
+    assert trial.result is not None
+    lower_is_better = -trial.result if plan.primary[1] == "max" else trial.result
     return Standing(lower_is_better, trial.loss, plan.criterion(trial.values), f"{trial.number:09}")

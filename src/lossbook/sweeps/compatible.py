@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.config.check import check
-from lossbook.config.compose import composed
+from lossbook.config.composed import composed
 from lossbook.config.hydra_internals import reader
 from lossbook.config.options import Options, conf_folder
 from lossbook.config.resolve import plain

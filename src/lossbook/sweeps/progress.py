@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from lossbook.formatting import duration, figure, line
+from lossbook.formatting import duration, line, metric
 from lossbook.records.progress import PROGRESS, read_progress
 from lossbook.records.run import METRICS, modified, read_metrics
 from lossbook.records.sweep import SweepJob
@@ -86,7 +86,7 @@ class SweepProgress:
         start = f"{count}  #{job.number:<{len(str(self.jobs[-1].number))}}  {escape(name)}"
         if values["status"] == "completed":
             tag = str(values.get("primary"))
-            shown = figure((values.get("metrics") or {}).get(tag))
+            shown = metric((values.get("metrics") or {}).get(tag))
             self.console.print(f"{start}  {tag:<15} [bold]{shown:>8}[/bold]  {seconds:>8}", soft_wrap=True)
             return
         why = line(str(values.get("message", "")))

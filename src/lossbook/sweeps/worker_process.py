@@ -96,7 +96,7 @@ def _run(
 ) -> tuple[JobState, bool]:
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-    from lossbook.config.compose import composed
+    from lossbook.config.composed import composed
     from lossbook.config.options import conf_folder
     from lossbook.config.resume import resume
     from lossbook.config.sweep_keys import alone
@@ -146,7 +146,7 @@ def _reader(*folders: Path) -> Any:
 
 def _vouched(overrides: list[str], folders: list[Path]) -> list[str]:
     """Return ``+trust=[...]`` with the names in the job's own arguments, which its checkpoint holds as well."""
-    from lossbook.config.compose import composed
+    from lossbook.config.composed import composed
     from lossbook.config.resolve import plain
     from lossbook.trust import Trust
 

@@ -124,7 +124,7 @@ class Encoding(ABC):
         """Return the activated output, shifted to where training should start; as it is by default."""
         return scores
 
-    def figures(self, target: Tensor) -> dict[str, Tensor]:
+    def batch_metrics(self, target: Tensor) -> dict[str, Tensor]:
         """Return metrics of a batch's target that belong beside the loss: what of it the loss cannot use."""
         return {}
 

@@ -86,7 +86,7 @@ class PaddedIndices(MultiHot):
     and a loss of 0: ``untaught`` is the share of such.
     """
 
-    def figures(self, target: Tensor) -> dict[str, Tensor]:
+    def batch_metrics(self, target: Tensor) -> dict[str, Tensor]:
         present = (target > 0).sum(dim=1)
         return {"untaught": ((present == 0) | (present == self.width)).float().mean()}
 

@@ -34,20 +34,20 @@ class Observation:
     Args:
         scores: what they decide upon, without gradient.
         target: the data's own target, or None.
-        figures: metrics of this batch itself, scalars without gradient.
-        count: the batch's share in the means of ``figures``.
+        metrics: metrics of this batch itself, scalars without gradient.
+        count: the batch's share in the means of ``metrics``.
     """
 
     scores: Tensor
     target: Tensor | None
-    figures: dict[str, Tensor] = field(default_factory=dict)
+    metrics: dict[str, Tensor] = field(default_factory=dict)
     count: float | Tensor = 1.0
 
     @classmethod
     def of(cls, result: LossResult) -> Observation:
         """Return what an objective's result has for metrics."""
         count = result.weight if result.count is None else result.count
-        return cls(result.scores, result.target, result.figures, count)
+        return cls(result.scores, result.target, result.metrics, count)
 
 
 @dataclass

@@ -71,7 +71,7 @@ class Supervised(Task):
             total = weight * result.loss if total is None else total + weight * result.loss
             step.terms[name] = TermLoss.of(result)
             if head in step.heads:
-                step.heads[head].figures.update(result.figures)
+                step.heads[head].metrics.update(result.metrics)
             else:
                 step.heads[head] = Observation.of(result)
         assert total is not None

@@ -19,10 +19,10 @@ from lossbook.data.positive_class import with_positive
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Parts, parts_of, source_of
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
+from lossbook.losses.added_metrics import measures_of
 from lossbook.losses.bind import bind_terms
 from lossbook.losses.contract import SEVERAL, Contract, Term
 from lossbook.losses.objective import Objective
-from lossbook.metrics.configured import measures_of
 from lossbook.models.batch_norm import require_statistics
 from lossbook.optim.checks import sparse_gradients
 from lossbook.optim.make import OptimizerFactory

@@ -26,11 +26,11 @@ class CurveState:
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> CurveState:
         """Restore what ``state`` returned."""
-        return cls(state["step"], tuple((step, figures) for step, figures in state["points"]))
+        return cls(state["step"], tuple((step, metrics) for step, metrics in state["points"]))
 
     def state(self) -> dict[str, Any]:
         """Return plain containers."""
-        return {"step": self.step, "points": [[step, dict(figures)] for step, figures in self.points]}
+        return {"step": self.step, "points": [[step, dict(metrics)] for step, metrics in self.points]}
 
 
 @dataclass
@@ -41,9 +41,9 @@ class RecentPoints:
 
     def add(self, step: int, metrics: Mapping[str, Any]) -> None:
         """Add what is being logged."""
-        figures = {tag: value.item() if isinstance(value, Tensor) else value for tag, value in metrics.items()}
+        metrics = {tag: value.item() if isinstance(value, Tensor) else value for tag, value in metrics.items()}
         self.points = [point for point in self.points if point[0] >= step - 1]
-        self.points.append((step, figures))
+        self.points.append((step, metrics))
 
     def curves(self, due: Sequence[Point] = ()) -> CurveState:
         """Return the state of the curves; ``due``: points that will be logged next."""

@@ -44,7 +44,7 @@ def evaluate(config: DictConfig, options: Options | None = None) -> dict[str, fl
         from lossbook.training.checkpoint_fits import load_weights
         from lossbook.training.fit import quiet, raise_ctrl_c
         from lossbook.training.processes import launching
-        from lossbook.training.summary import print_figures, print_scored
+        from lossbook.training.summary import print_metrics, print_scored
         from lossbook.training.trainer import test_trainer
         from lossbook.trust import Trust
 
@@ -63,10 +63,10 @@ def evaluate(config: DictConfig, options: Options | None = None) -> dict[str, fl
         if trainer.is_global_zero:
             print_scored(values, assembly, known)
         trainer.test(assembly.module, datamodule=assembly.data, verbose=False)
-    figures = {tag: float(value) for tag, value in trainer.callback_metrics.items()}
+    metrics = {tag: float(value) for tag, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
-        print_figures(figures, assembly.module.primary, assembly.task.hints())
-    return figures
+        print_metrics(metrics, assembly.module.primary, assembly.task.hints())
+    return metrics
 
 
 def _refuse_seed(on_top: Sequence[str], known: FittedData | None, fitted: FittedData) -> None:

@@ -43,7 +43,7 @@ class Outcome:
     """The results of a run.
 
     Args:
-        figures: metrics by tag: ``train/`` and ``val/`` of the best epoch, ``test/`` with its weights.
+        metrics: metrics by tag: ``train/`` and ``val/`` of the best epoch, ``test/`` with its weights.
             Without a best checkpoint the latest ones.
         best_epoch: counted from 1, or None where no checkpoint was kept.
         best_by_loss: other epochs have the same value of the watched metric, and the lower ``val/loss`` decided.
@@ -52,7 +52,7 @@ class Outcome:
         notes: signs that nothing was learned, a sentence each.
     """
 
-    figures: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     best_epoch: int | None = None
     best_by_loss: bool = False
     best_path: Path | None = None
@@ -67,7 +67,7 @@ class Outcome:
         found = cls(epochs=trainer.current_epoch, steps=trainer.global_step)
         kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)  # type: ignore[attr-defined]
         if kept is not None:
-            found.figures = dict(kept.best_figures)
+            found.metrics = dict(kept.best_metrics)
             found.best_path, found.last_path = kept.best_path, kept.last_path
             found.best_by_loss = kept.best_by_loss
             found.best_epoch = None if kept.best_epoch is None else kept.best_epoch + 1
@@ -164,12 +164,12 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
             raise
         outcome = Outcome.of(trainer)
         if outcome.best_path is None:
-            outcome.figures = latest_figures(trainer)
+            outcome.metrics = latest_metrics(trainer)
         if not getattr(trainer, "fast_dev_run", False):
             path = str(outcome.best_path) if outcome.best_path else None
             trainer.test(module, datamodule=data, ckpt_path=path, verbose=False)
-            outcome.figures.update(_figures(trainer, "test/"))
-        outcome.notes = notes(trainer, assembly, outcome.figures)
+            outcome.metrics.update(_metrics(trainer, "test/"))
+        outcome.notes = notes(trainer, assembly, outcome.metrics)
     return outcome
 
 
@@ -201,12 +201,12 @@ def close_loggers(trainer: L.Trainer) -> None:
             logger.close()
 
 
-def latest_figures(trainer: L.Trainer) -> dict[str, float]:
+def latest_metrics(trainer: L.Trainer) -> dict[str, float]:
     """Return the latest metrics of training and validation; the checkpoint's where nothing was trained."""
-    return _figures(trainer, "train/", "val/")
+    return _metrics(trainer, "train/", "val/")
 
 
-def _figures(trainer: L.Trainer, *stages: str) -> dict[str, float]:
+def _metrics(trainer: L.Trainer, *stages: str) -> dict[str, float]:
     return {
         k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(stages) and not k.endswith("_step")
     }

@@ -16,7 +16,7 @@ from lossbook.errors import Pruned, UserError
 from lossbook.files import gone, now, remove_parts
 from lossbook.processes import is_first
 from lossbook.records.run import clear_record, write_config, write_metrics
-from lossbook.training.fit import Outcome, latest_figures
+from lossbook.training.fit import Outcome, latest_metrics
 
 
 class RunFolder:
@@ -61,7 +61,7 @@ class RunFolder:
             remove_parts(self.folder / "checkpoints" / name)
 
     def finish(self, outcome: Outcome, seconds: float, memory: Mapping[str, float]) -> None:
-        """Write the metrics of a run that ended by itself; ``memory`` as ``PeakMemory.figures`` returns it."""
+        """Write the metrics of a run that ended by itself; ``memory`` as ``PeakMemory.metrics`` returns it."""
         self._write("completed", outcome, seconds, memory)
 
     def fail(
@@ -79,7 +79,7 @@ class RunFolder:
         outcome = Outcome.of(trainer)
         status = "interrupted" if isinstance(error, (KeyboardInterrupt, SIGTERMException)) else "failed"
         if isinstance(error, Pruned):
-            status, outcome.figures = "pruned", outcome.figures or latest_figures(trainer)
+            status, outcome.metrics = "pruned", outcome.metrics or latest_metrics(trainer)
         try:
             self._write(status, outcome, seconds, memory, message=described(error), resumable=resumable)
         except UserError as unwritten:
@@ -99,7 +99,7 @@ class RunFolder:
             return
         if not self.folder.is_dir():
             raise gone(self.folder)
-        measured = {tag.partition("/")[2] for tag in outcome.figures}
+        measured = {tag.partition("/")[2] for tag in outcome.metrics}
         definitions = {name: hint for name, hint in self.hints.items() if name in measured}
         record = {
             "status": status,
@@ -116,7 +116,7 @@ class RunFolder:
             "wall_time_s": round(seconds, 3),
             "ended": now(),
             **memory,
-            "metrics": outcome.figures,
+            "metrics": outcome.metrics,
             **({"definitions": definitions} if definitions else {}),
         }
         write_metrics(self.folder, record)

@@ -23,7 +23,7 @@ def log_outcome(trainer: L.Trainer, config: Mapping[str, Any], primary: str, out
     """Write a row of the tab with each TensorBoard logger; nothing if there is none, or no folder."""
     for logger in trainer.loggers if Path(trainer.default_root_dir).is_dir() else ():
         if isinstance(logger, TensorBoard):
-            logger.log_outcome({**columns(config), "status": status}, final(outcome.figures, primary), status)
+            logger.log_outcome({**columns(config), "status": status}, final(outcome.metrics, primary), status)
 
 
 def columns(config: Mapping[str, Any]) -> dict[str, float | bool | str]:
@@ -43,12 +43,12 @@ def columns(config: Mapping[str, Any]) -> dict[str, float | bool | str]:
     return {key: _plain(value) for key, value in found.items() if value is not None}
 
 
-def final(figures: Mapping[str, float], primary: str) -> dict[str, float]:
+def final(metrics: Mapping[str, float], primary: str) -> dict[str, float]:
     """Return the watched metric at the best epoch, as ``best/acc``; its curve need not end with the best value.
 
     Other metrics are left out: each would be another chart without a curve, and test metrics have one point anyway.
     """
-    return {primary.replace("val/", "best/", 1): figures[primary]} if primary in figures else {}
+    return {primary.replace("val/", "best/", 1): metrics[primary]} if primary in metrics else {}
 
 
 def _is_number(value: Any) -> bool:

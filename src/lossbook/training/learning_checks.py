@@ -35,13 +35,13 @@ class Movement(L.Callback):
         self.moved = self._start is None or not torch.equal(self._start, _sums(pl_module))
 
 
-def notes(trainer: L.Trainer, assembly: Assembly, figures: Mapping[str, float]) -> list[str]:
+def notes(trainer: L.Trainer, assembly: Assembly, metrics: Mapping[str, float]) -> list[str]:
     """Return signs that nothing was learned, a sentence each, with where to look.
 
     Args:
         trainer: after training.
         assembly: what was trained.
-        figures: metrics by tag, the watched one among them.
+        metrics: metrics by tag, the watched one among them.
     """
     found = []
     movement = next((one for one in trainer.callbacks if isinstance(one, Movement)), None)  # type: ignore[attr-defined]
@@ -55,7 +55,7 @@ def notes(trainer: L.Trainer, assembly: Assembly, figures: Mapping[str, float]) 
     tag, mode = assembly.module.primary
     whole = isinstance(trainer.limit_val_batches, float) and trainer.limit_val_batches == 1.0
     level = chance(tag.partition("/")[2], assembly) if whole else None
-    value = figures.get(tag)
+    value = metrics.get(tag)
     if level is not None and value is not None:
         number, what = level
         if (value - number) * (1 if mode == "max" else -1) <= 1e-6 * max(1.0, abs(number)):

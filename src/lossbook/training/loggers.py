@@ -88,7 +88,7 @@ class TensorBoard(TensorBoardLogger):
                 writer.close()
 
     @rank_zero_only
-    def log_outcome(self, columns: Mapping[str, float | bool | str], figures: Mapping[str, float], status: str) -> None:
+    def log_outcome(self, columns: Mapping[str, float | bool | str], metrics: Mapping[str, float], status: str) -> None:
         """Write the run's row of the tab HPARAMS, in a file of its own beside that of the curves.
 
         TensorBoard finds the columns from all rows. With a list of columns, as torch's ``add_hparams`` writes it, the
@@ -97,7 +97,7 @@ class TensorBoard(TensorBoardLogger):
 
         Args:
             columns: the run's options.
-            figures: its final metrics, as additional points of its curves.
+            metrics: its final metrics, as additional points of its curves.
             status: ``completed``, ``pruned`` (both a success to TensorBoard), or anything else (a failure).
         """
         outcome = api_pb2.STATUS_SUCCESS if status in ("completed", "pruned") else api_pb2.STATUS_FAILURE
@@ -109,7 +109,7 @@ class TensorBoard(TensorBoardLogger):
             # without an id of its own a row has the run's name
             writer.add_summary(summary_v2.hparams_pb(columns, trial_id="", start_time_secs=self._started), 0)
             writer.add_summary(Summary(value=[Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=about)]), 0)
-            for tag, value in figures.items():
+            for tag, value in metrics.items():
                 writer.add_summary(scalar(tag, value), 0)
             writer.close()
         except OSError:

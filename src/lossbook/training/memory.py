@@ -32,7 +32,7 @@ class PeakMemory:
             self._device = device
             torch.cuda.reset_peak_memory_stats(device)
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Return ``memory_mb``, resident, where known, and ``gpu_memory_mb``, allocated by torch; in 10^6 bytes."""
         found = {}
         resident = (_high_water() if self._reset else None) or _since_start()

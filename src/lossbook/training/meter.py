@@ -103,16 +103,16 @@ class Meter(nn.Module):
                 self.means[name].update(losses, weights)
         for head, measures in self.heads.items():
             observed = [heads[head] for _, heads in steps if head in heads]
-            self._add_figures(head, observed)
+            self._add_metrics(head, observed)
             if measures and observed:
                 for scores, target in _joined(observed):
                     for measure in measures.values():
                         measure.metric.update(*measure.view(scores, target))
 
-    def _add_figures(self, head: str, observed: list[Observation]) -> None:
-        for name in dict.fromkeys(name for one in observed for name in one.figures):
-            having = [one for one in observed if name in one.figures]
-            values = torch.stack([one.figures[name].to(one.scores.device).float() for one in having])
+    def _add_metrics(self, head: str, observed: list[Observation]) -> None:
+        for name in dict.fromkeys(name for one in observed for name in one.metrics):
+            having = [one for one in observed if name in one.metrics]
+            values = torch.stack([one.metrics[name].to(one.scores.device).float() for one in having])
             key = of(head, name)
             if key not in self.means:
                 self.means[key] = WeightedMean().to(values.device)
@@ -135,9 +135,9 @@ class Meter(nn.Module):
                     result = metric.compute()
                     named = result if isinstance(result, dict) else {name: result}
                     values.update({of(head, key): value for key, value in named.items()})
-        figures = {name: float(value) for name, value in values.items()}
+        metrics = {name: float(value) for name, value in values.items()}
         losses = ("loss", *self._losses)
-        return {name: value for name, value in figures.items() if math.isfinite(value) or name in losses}
+        return {name: value for name, value in metrics.items() if math.isfinite(value) or name in losses}
 
     @property
     def _only(self) -> float:

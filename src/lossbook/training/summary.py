@@ -108,7 +108,7 @@ def print_outcome(
     """Print a table of the final metrics, the files written, and the next command."""
     out = console()
     out.print()
-    print_figures(outcome.figures, primary, hints)
+    print_metrics(outcome.metrics, primary, hints)
     tie = f" (equal {primary[0]}: the lowest val/loss)" if outcome.best_by_loss else ""
     epoch = "" if outcome.best_epoch is None else f"best epoch {outcome.best_epoch} of {outcome.epochs}{tie}, "
     out.print(f"{epoch}{outcome.steps:,} step{'s' if outcome.steps != 1 else ''}, {seconds:.1f} s")
@@ -143,17 +143,17 @@ def print_scored(config: Mapping[str, Any], assembly: Assembly, known: FittedDat
         _print_row(out, "note", "", note, 8, 0)
 
 
-def print_figures(figures: Mapping[str, float], primary: tuple[str, str], hints: Mapping[str, str]) -> None:
+def print_metrics(metrics: Mapping[str, float], primary: tuple[str, str], hints: Mapping[str, str]) -> None:
     """Print a table with a row a metric, the watched one first, and a column a part; below it, definitions."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     watched = primary[0].partition("/")[2]
-    names = sorted({tag.partition("/")[2] for tag in figures}, key=lambda name: (name != watched, name != "loss", name))
-    stages = [stage for stage in ("train", "val", "test") if any(tag.startswith(f"{stage}/") for tag in figures)]
+    names = sorted({tag.partition("/")[2] for tag in metrics}, key=lambda name: (name != watched, name != "loss", name))
+    stages = [stage for stage in ("train", "val", "test") if any(tag.startswith(f"{stage}/") for tag in metrics)]
     for stage in stages:
         table.add_column(stage, justify="right")
     for name in names:
-        cells = [figures.get(f"{stage}/{name}") for stage in stages]
+        cells = [metrics.get(f"{stage}/{name}") for stage in stages]
         text = ["" if cell is None else f"{cell:.4f}" for cell in cells]
         table.add_row(name, *text, style="bold" if name == watched else "")
     out = console()

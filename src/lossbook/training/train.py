@@ -142,7 +142,7 @@ def _train(
             with launching(made):
                 outcome = fit(trainer, assembly, resume.path)
             log_outcome(trainer, values, record.primary[0], outcome, "completed")
-            record.finish(outcome, seconds(), memory.figures())
+            record.finish(outcome, seconds(), memory.metrics())
         except BaseException as error:
             leave_unwatched(trainer)
             if isinstance(error, SIGTERMException) and trainer.is_global_zero:
@@ -150,7 +150,7 @@ def _train(
             lost = _lost_process(error, trainer.world_size)
             other = lost or unwritten(error, made)
             status, outcome = record.fail(
-                other or error, trainer, seconds(), memory.figures(), resumable=lost is not None
+                other or error, trainer, seconds(), memory.metrics(), resumable=lost is not None
             )
             with suppress(OSError):  # the disk may be full, as the error itself says
                 log_outcome(trainer, values, record.primary[0], outcome, status)
@@ -164,7 +164,7 @@ def _train(
             close_loggers(trainer)
     if trainer.is_global_zero:
         print_outcome(outcome, assembly.module.primary, made, seconds(), assembly.task.hints())
-    return dict(outcome.figures)
+    return dict(outcome.metrics)
 
 
 def _lost_process(error: BaseException, processes: int) -> UserError | None:

@@ -58,7 +58,7 @@ def test_texts_that_do_not_fit_are_an_error(objective, batch):
 def test_or_passed_over_and_counted(objective, batch):
     output = torch.randn(2, 7, 4, requires_grad=True)
     step = objective("text", "loss=ctc", "loss.criterion.zero_infinity=true")(output, batch, tensor([7, 2]))
-    assert float(step.figures["skipped"]) == 0.5
+    assert float(step.metrics["skipped"]) == 0.5
     step.loss.backward()
     assert output.grad.isfinite().all()
     assert (output.grad[1] == 0).all()

@@ -28,8 +28,8 @@ def test_a_collapsed_embedding_is_told_from_a_hard_batch(objective):
     """Its loss equals the margin, like that of many a good one; its spread is 0."""
     step = objective("class", "loss=triplet_margin")(torch.ones(6, 4), {"target": LABELS})
     assert float(step.loss) == pytest.approx(1.0, abs=1e-4)
-    assert float(step.figures["spread"]) == 0
-    assert float(step.figures["active"]) == 1
+    assert float(step.metrics["spread"]) == 0
+    assert float(step.metrics["active"]) == 1
 
 
 def test_satisfied_triplets_do_not_dilute_the_mean(objective):
@@ -55,7 +55,7 @@ def test_a_batch_of_one_class_teaches_nothing_and_does_no_harm(objective):
     embeddings = torch.randn(4, 3, requires_grad=True)
     step = objective("class", "loss=triplet_margin")(embeddings, {"target": torch.zeros(4, dtype=torch.int64)})
     step.loss.backward()
-    assert (step.loss.item(), step.weight, step.figures) == (0, 0, {})
+    assert (step.loss.item(), step.weight, step.metrics) == (0, 0, {})
     assert (embeddings.grad == 0).all()
 
 
@@ -85,7 +85,7 @@ def test_with_swap_every_triplet_that_has_a_loss_is_mined(objective):
     losses = F.triplet_margin_loss(embeddings[a], embeddings[p], embeddings[n], swap=True, reduction="none")
     assert step.weight == int((losses > 0).sum())
     torch.testing.assert_close(step.loss, losses[losses > 0].mean())
-    assert float(step.figures["active"]) == 1
+    assert float(step.metrics["active"]) == 1
 
 
 def test_small_distances_far_from_the_origin_are_mined_rightly(objective):

@@ -37,9 +37,9 @@ def test_the_clean_input_is_what_evaluation_sees(objective):
 
 
 @pytest.mark.parametrize(("mode", "among"), [("one_way", 6), ("symmetric", 6), ("both_views", 11)])
-def test_figures(objective, mode, among):
+def test_metrics(objective, mode, among):
     overrides = ("loss=info_nce", f"loss.criterion.mode={mode}", "loss.criterion.temperature=0.2")
-    figures = objective("none", *overrides)((QUERY, KEY), {}).figures
+    metrics = objective("none", *overrides)((QUERY, KEY), {}).metrics
     q, k = F.normalize(QUERY, dim=1), F.normalize(KEY, dim=1)
     others = [(q[i] - q[j]).square().sum() for i in range(6) for j in range(i)]
     expected = {
@@ -48,7 +48,7 @@ def test_figures(objective, mode, among):
         "alignment": (q - k).square().sum(1).mean(),
         "uniformity": torch.stack(others).mul(-2).exp().mean().log(),
     }
-    assert {name: float(figures[name]) for name in expected} == pytest.approx(
+    assert {name: float(metrics[name]) for name in expected} == pytest.approx(
         {name: float(value) for name, value in expected.items()}, abs=1e-5
     )
     hits = 0
@@ -57,7 +57,7 @@ def test_figures(objective, mode, among):
         if mode == "both_views":
             rivals += [float(q[i] @ q[j]) for j in range(6) if j != i]
         hits += float(q[i] @ k[i]) >= max(rivals)
-    assert float(figures["top1"]) == pytest.approx(hits / 6)
+    assert float(metrics["top1"]) == pytest.approx(hits / 6)
 
 
 def test_equal_embeddings_stand_at_chance(objective):
@@ -65,7 +65,7 @@ def test_equal_embeddings_stand_at_chance(objective):
         step = objective("none", "loss=info_nce", f"loss.criterion.mode={mode}")(
             (torch.ones(6, 4), torch.ones(6, 4)), {}
         )
-        torch.testing.assert_close(step.loss, step.figures["chance"])
+        torch.testing.assert_close(step.loss, step.metrics["chance"])
 
 
 def test_given_pairs_that_belong_together_find_each_other(objective):
@@ -89,16 +89,16 @@ def test_a_batch_with_fewer_than_two_positives_by_chance_counts_for_nothing(obje
     sides = torch.randn(3, 4, requires_grad=True), torch.randn(3, 4, requires_grad=True)
     step = objective("pair", "loss=info_nce")(sides, {"target": tensor(same)})
     step.loss.backward()
-    assert (step.loss.item(), step.weight, step.figures) == (0, 0, {})
+    assert (step.loss.item(), step.weight, step.metrics) == (0, 0, {})
     assert all((side.grad == 0).all() for side in sides)
     torch.testing.assert_close(step.scores, (F.normalize(sides[0]) - F.normalize(sides[1])).norm(dim=1))
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_in_training_a_part_of_a_large_batch_tells_its_figures(objective, training):
+def test_in_training_a_part_of_a_large_batch_tells_its_metrics(objective, training):
     query, key = torch.randn(2, 200, 3).unbind()
     with torch.set_grad_enabled(training):
-        figures = objective("none", "loss=info_nce")((query, key), {}).figures
+        metrics = objective("none", "loss=info_nce")((query, key), {}).metrics
     similarity = F.cosine_similarity(query[:, None], key, dim=2)
     hits = (similarity.argmax(1) == torch.arange(200))[: 128 if training else 200]
-    assert float(figures["top1"]) == pytest.approx(float(hits.double().mean()))
+    assert float(metrics["top1"]) == pytest.approx(float(hits.double().mean()))

@@ -132,14 +132,14 @@ def test_checkpoints_hold_the_average_and_beside_it_what_was_trained(kind: str, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_checkpoint_gives_the_figures_of_its_validation(kind: str, tmp_path: Path) -> None:
+def test_a_checkpoint_gives_the_metrics_of_its_validation(kind: str, tmp_path: Path) -> None:
     trainer, module = run(tmp_path, kind)
     off = dict.fromkeys(("logger", "enable_progress_bar", "enable_model_summary"), False)
     stranger = lightning.Trainer(accelerator="cpu", plugins=[AtomicCheckpointIO()], **off)  # without the callback
     for name in ("best", "last"):
         path = tmp_path / f"checkpoints/{name}.ckpt"
-        figures = trainer.checkpoint_callbacks[0].best_figures  # type: ignore[attr-defined]
-        validated = figures["val/loss"] if name == "best" else None
+        metrics = trainer.checkpoint_callbacks[0].best_metrics  # type: ignore[attr-defined]
+        validated = metrics["val/loss"] if name == "best" else None
         for judge in (trainer, stranger):
             (found,) = judge.validate(module, loader(2, 8, False), ckpt_path=path, verbose=False, weights_only=True)
             assert validated in (None, found["val/loss"])
@@ -187,7 +187,7 @@ def test_the_copy_is_of_the_weights_alone(tmp_path: Path) -> None:
     assert all(not tensor.requires_grad for tensor in callback.averages.values())
 
 
-def test_neither_figures_nor_masks_are_averaged() -> None:
+def test_neither_metrics_nor_masks_are_averaged() -> None:
     module = nn.Module()
     module.metric, module.norm = BestF1(2), nn.BatchNorm1d(2)
     module.register_buffer("mask", torch.full((2,), -torch.inf))

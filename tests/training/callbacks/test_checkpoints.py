@@ -27,10 +27,10 @@ pytestmark = pytest.mark.filterwarnings(
 class Scripted(lightning.LightningModule):
     """Validates to given metrics; its one weight counts the steps."""
 
-    def __init__(self, figures: list[tuple[float, float]], mode: str = "max") -> None:
+    def __init__(self, metrics: list[tuple[float, float]], mode: str = "max") -> None:
         super().__init__()
         self.primary = ("val/acc", mode)
-        self.figures = figures
+        self.metrics = metrics
         self.weight = torch.nn.Parameter(torch.zeros(()))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -40,7 +40,7 @@ class Scripted(lightning.LightningModule):
         return -self.weight
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        acc, loss = self.figures[self.current_epoch]
+        acc, loss = self.metrics[self.current_epoch]
         self.log_dict({"val/acc": acc, "val/loss": loss})
 
 
@@ -54,7 +54,7 @@ class Breaking(Scripted):
 
 def run(
     folder: Path,
-    figures: list[tuple[float, float]],
+    metrics: list[tuple[float, float]],
     mode: str = "max",
     ckpt: Path | None = None,
     config: dict[str, Any] | None = None,
@@ -63,7 +63,7 @@ def run(
     checkpoints = Checkpoints()
     trainer = lightning.Trainer(
         accelerator="cpu",
-        max_epochs=len(figures),
+        max_epochs=len(metrics),
         default_root_dir=folder,
         logger=False,
         plugins=[AtomicCheckpointIO()],
@@ -71,18 +71,18 @@ def run(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(kind(figures, mode), DataLoader(range(2)), DataLoader(range(1)), ckpt_path=ckpt)
+    trainer.fit(kind(metrics, mode), DataLoader(range(2)), DataLoader(range(1)), ckpt_path=ckpt)
     return checkpoints
 
 
 def test_it_is_known_whether_the_loss_decided_between_equal_values(tmp_path: Path) -> None:
-    for name, figures, tied in (
+    for name, metrics, tied in (
         ("lower", [(0.5, 2.0), (0.5, 1.0)], True),
         ("higher", [(0.5, 1.0), (0.5, 2.0)], True),
         ("better", [(0.5, 2.0), (0.5, 1.0), (0.6, 3.0)], False),
         ("nan", [(0.5, 2.0), (0.5, math.nan)], False),
     ):
-        assert run(tmp_path / name, figures).best_by_loss == tied, name
+        assert run(tmp_path / name, metrics).best_by_loss == tied, name
     resumed = run(
         tmp_path / "on", [(0.5, 9.0)] * 2 + [(0.4, 1.0)], ckpt=tmp_path / "lower" / "checkpoints" / "last.ckpt"
     )
@@ -97,7 +97,7 @@ NAN, INF = math.nan, math.inf
 
 
 @pytest.mark.parametrize(
-    ("mode", "figures", "epoch"),
+    ("mode", "metrics", "epoch"),
     [
         ("max", [(0.5, 1.0), (0.7, 2.0), (0.6, 0.1)], 1),
         ("min", [(0.5, 1.0), (0.7, 2.0), (0.4, 9.0)], 2),
@@ -108,13 +108,13 @@ NAN, INF = math.nan, math.inf
         ("max", [(NAN, 1.0), (0.1, 1.0)], 1),
     ],
 )
-def test_the_best_epoch_is_kept(mode: str, figures: list[tuple[float, float]], epoch: int, tmp_path: Path) -> None:
-    checkpoints = run(tmp_path, figures, mode)
+def test_the_best_epoch_is_kept(mode: str, metrics: list[tuple[float, float]], epoch: int, tmp_path: Path) -> None:
+    checkpoints = run(tmp_path, metrics, mode)
     assert checkpoints.best_epoch == epoch
-    assert checkpoints.best_value == pytest.approx(figures[epoch][0])
+    assert checkpoints.best_value == pytest.approx(metrics[epoch][0])
     assert steps(tmp_path / "checkpoints/best.ckpt") == 2 * (epoch + 1)
-    assert steps(tmp_path / "checkpoints/last.ckpt") == 2 * len(figures)
-    assert checkpoints.best_figures.keys() == {"val/acc", "val/loss"}
+    assert steps(tmp_path / "checkpoints/last.ckpt") == 2 * len(metrics)
+    assert checkpoints.best_metrics.keys() == {"val/acc", "val/loss"}
     state = read(tmp_path / "checkpoints/last.ckpt")["callbacks"]["Checkpoints"]
     assert state["best_value"] == checkpoints.best_value
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
@@ -138,7 +138,7 @@ class Unmeasured(Scripted):
     """Its primary metric is not defined on the validation part, and so not logged."""
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        self.log("val/loss", self.figures[self.current_epoch][1])
+        self.log("val/loss", self.metrics[self.current_epoch][1])
 
 
 def test_a_metric_that_never_comes_is_said_once_and_the_last_weights_are_kept(
@@ -151,12 +151,12 @@ def test_a_metric_that_never_comes_is_said_once_and_the_last_weights_are_kept(
 
 
 @given(st.lists(st.tuples(st.floats(), st.floats(allow_nan=False)), min_size=1), st.sampled_from(["max", "min"]))
-def test_nothing_beats_the_best(figures: list[tuple[float, float]], mode: str) -> None:
+def test_nothing_beats_the_best(metrics: list[tuple[float, float]], mode: str) -> None:
     best, best_loss = None, math.inf
-    for value, loss in figures:
+    for value, loss in metrics:
         if is_better(value, loss, best, best_loss, mode):
             best, best_loss = value, loss
-    finite = [figure for figure in figures if all(map(math.isfinite, figure))]
+    finite = [metric for metric in metrics if all(map(math.isfinite, metric))]
     sign = -1 if mode == "max" else 1
     assert (best, best_loss) == (min(finite, key=lambda f: (sign * f[0], f[1])) if finite else (None, math.inf))
 
@@ -208,7 +208,7 @@ def test_the_best_of_another_loss_or_other_data_is_dropped(
     resumed = run(
         tmp_path / "b", [(0, 0), (0, 0), (0.6, 1.0)], ckpt=tmp_path / "a/checkpoints/last.ckpt", config=config
     )
-    assert (resumed.best_epoch, resumed.best_figures["val/acc"]) == (
+    assert (resumed.best_epoch, resumed.best_metrics["val/acc"]) == (
         (2, pytest.approx(0.6)) if changed else (0, pytest.approx(0.9))
     )
     assert steps(tmp_path / "b/checkpoints/best.ckpt") == (6 if changed else 2)

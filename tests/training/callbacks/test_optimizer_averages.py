@@ -15,10 +15,10 @@ SHORT = ("optim=asgd", "data.limit=96", "data.batch_size=24", "trainer=cpu", "tr
 
 
 def test_an_optimizer_that_averages_is_validated_tested_and_saved_so(tmp_path: Path) -> None:
-    figures = lossbook.train(lossbook.compose(*SHORT, "optim.t0=2"), tmp_path)
+    metrics = lossbook.train(lossbook.compose(*SHORT, "optim.t0=2"), tmp_path)
     best, last = (tmp_path / f"checkpoints/{name}.ckpt" for name in ("best", "last"))
     found = lossbook.evaluate(lossbook.compose(f"ckpt={best}"))
-    assert found == pytest.approx({tag: value for tag, value in figures.items() if tag.startswith("test/")})
+    assert found == pytest.approx({tag: value for tag, value in metrics.items() if tag.startswith("test/")})
     checkpoint = read(last)
     (optimizer,) = checkpoint["optimizer_states"]
     numbers = {name: n for group in optimizer["param_groups"]

@@ -17,13 +17,13 @@ SHORT += ("optim=sgd", "scheduler=none")
 
 
 @pytest.mark.parametrize("option", ["ema", "swa"])
-def test_a_word_trains_and_its_checkpoint_gives_the_figures_of_the_run(option: str, tmp_path: Path) -> None:
+def test_a_word_trains_and_its_checkpoint_gives_the_metrics_of_the_run(option: str, tmp_path: Path) -> None:
     options = ["callbacks.swa.start=0"] if option == "swa" else ["trainer.precision=bf16-mixed"]
-    figures = lossbook.train(lossbook.compose(*SHORT, f"callbacks={option}", *options), tmp_path)
+    metrics = lossbook.train(lossbook.compose(*SHORT, f"callbacks={option}", *options), tmp_path)
     best = tmp_path / "checkpoints/best.ckpt"
     assert TRAINED in read(best)
     found = lossbook.evaluate(lossbook.compose(f"ckpt={best}"))  # a checkpoint may name it: no word for it is needed
-    assert found == pytest.approx({tag: value for tag, value in figures.items() if tag.startswith("test/")})
+    assert found == pytest.approx({tag: value for tag, value in metrics.items() if tag.startswith("test/")})
 
 
 def test_it_spans_few_steps_early_on() -> None:
@@ -52,16 +52,16 @@ def test_a_share_of_a_run_without_an_end_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "figure", "without"), [("cosine_embedding", "pair_acc", 0.5), ("multilabel_margin", "f1", 0.0)]
+    ("loss", "metric", "without"), [("cosine_embedding", "pair_acc", 0.5), ("multilabel_margin", "f1", 0.0)]
 )
-def test_a_threshold_that_validation_chose_is_no_weight(loss: str, figure: str, without: float, tmp_path: Path) -> None:
-    figures = lossbook.train(lossbook.compose(*SHORT, f"loss={loss}", "callbacks=ema"), tmp_path)
+def test_a_threshold_that_validation_chose_is_no_weight(loss: str, metric: str, without: float, tmp_path: Path) -> None:
+    metrics = lossbook.train(lossbook.compose(*SHORT, f"loss={loss}", "callbacks=ema"), tmp_path)
     best = read(tmp_path / "checkpoints/best.ckpt")
     thresholds = [value for name, value in best["state_dict"].items() if name.endswith(".threshold")]
     assert [bool(value.isfinite()) for value in thresholds] == [True, True]  # of validation, and of the test
-    assert figures[f"val/{figure}"] > without + 0.05 < figures[f"test/{figure}"]
+    assert metrics[f"val/{metric}"] > without + 0.05 < metrics[f"test/{metric}"]
     found = lossbook.evaluate(lossbook.compose(f"ckpt={tmp_path / 'checkpoints/best.ckpt'}"))
-    assert found == pytest.approx({tag: value for tag, value in figures.items() if tag.startswith("test/")})
+    assert found == pytest.approx({tag: value for tag, value in metrics.items() if tag.startswith("test/")})
 
 
 def test_steps_that_end_before_an_epoch_does_leave_nothing_to_average(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ class Arguments:
         count: what the criterion's mean divides by.
         scores: what metrics decide upon, detached by the caller.
         target: the data's own target for them, or None.
-        figures: more metrics of this batch, by name.
+        metrics: more metrics of this batch, by name.
     """
 
     args: tuple[Tensor, ...]
     count: int | Tensor
     scores: Tensor
     target: Tensor | None
-    figures: dict[str, Tensor] = field(default_factory=dict)
+    metrics: dict[str, Tensor] = field(default_factory=dict)

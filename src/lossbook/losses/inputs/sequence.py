@@ -51,8 +51,8 @@ class Sequence:
             )
         encoded = self.encoding.encode(target)
         args = (scores.transpose(0, 1), encoded, lengths, target_lengths)
-        figures = {"skipped": misfits.float().mean()} if self.zero_infinity else {}
-        return Arguments(args, len(target), self.observed(scores, lengths), target, figures)
+        metrics = {"skipped": misfits.float().mean()} if self.zero_infinity else {}
+        return Arguments(args, len(target), self.observed(scores, lengths), target, metrics)
 
     def observed(self, scores: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the scores with a certain blank at every step beyond a sample's length."""

@@ -39,8 +39,8 @@ class Single:
         if encoded.is_floating_point():
             encoded = encoded.to(scores.dtype)
         assert not encoded.is_floating_point() or encoded.shape == scores.shape, (encoded.shape, scores.shape)
-        figures = self.encoding.figures(target)
-        return Arguments((scores, encoded), self._count(encoded), scores, target, figures)
+        metrics = self.encoding.batch_metrics(target)
+        return Arguments((scores, encoded), self._count(encoded), scores, target, metrics)
 
     def observed(self, scores: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the scores as they are."""

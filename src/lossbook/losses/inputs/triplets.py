@@ -53,12 +53,12 @@ class Triplets:
             centred = scores - scores.mean(dim=0)
             between = torch.cdist(centred, centred, p=self.p)
         a, p, n = triplets(between, labels, self.mine, self.margin, self.swap)
-        figures = {}
+        metrics = {}
         if len(a):
             # a collapsed embedding shows as a loss that equals the margin: this metric tells the two apart
             away = torch.minimum(between[a, n], between[p, n]) if self.swap else between[a, n]
             active = between[a, p] + self.margin > away
-            figures = {"active": active.float().mean(), "spread": scores.detach().std(dim=0).mean()}
+            metrics = {"active": active.float().mean(), "spread": scores.detach().std(dim=0).mean()}
         elif self.mine == "all":
             self._satisfied |= forms_triplets(labels)
-        return Arguments((scores[a], scores[p], scores[n]), len(a), scores, labels, figures)
+        return Arguments((scores[a], scores[p], scores[n]), len(a), scores, labels, metrics)

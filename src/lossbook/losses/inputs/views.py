@@ -54,7 +54,7 @@ class Views:
             assert target is not None
             args = (query, key, target)
         kept = clean[0] if clean else query
-        return Arguments(args, len(query), kept, target, self._figures(query.detach(), key.detach()))
+        return Arguments(args, len(query), kept, target, self._metrics(query.detach(), key.detach()))
 
     def observed(self, scores: Tensor | tuple[Tensor, ...], lengths: Tensor | None) -> Tensor:
         """Return embeddings as they are, and of given pairs the distances of the normalised ones."""
@@ -73,8 +73,8 @@ class Views:
         first, second = query[partners], key[partners]
         if _fewest(len(first), first.device) < 2:
             return Arguments((first, second), 0, between, same)
-        figures = self._figures(first.detach(), second.detach())
-        return Arguments((first, second), len(first), between, same, figures)
+        metrics = self._metrics(first.detach(), second.detach())
+        return Arguments((first, second), len(first), between, same, metrics)
 
     def none_counted(self) -> UserError:
         """The error for an epoch without a batch to learn from."""
@@ -84,7 +84,7 @@ class Views:
             "data.batch_size=256",
         )
 
-    def _figures(self, query: Tensor, key: Tensor) -> dict[str, Tensor]:
+    def _metrics(self, query: Tensor, key: Tensor) -> dict[str, Tensor]:
         """Where a contrastive run stands; alignment and uniformity of Wang and Isola (2020)."""
         q, k = F.normalize(query, dim=1), F.normalize(key, dim=1)
         squared = torch.pdist(q[:_ROWS]).square()

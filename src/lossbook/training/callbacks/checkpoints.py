@@ -20,15 +20,15 @@ from lossbook.training.callbacks.record import Record
 from lossbook.training.divergence import holds_finite_weights, weights_not_finite
 from lossbook.training.lightning_internals import is_accumulating, is_last_batch, validation_follows
 
-_FIGURES = each(number, str)
+_METRICS = each(number, str)
 _STATE = entries(
     {
         "best_value": optional(finite),
         "best_loss": number,
         "best_epoch": optional(whole),
-        "best_figures": _FIGURES,
+        "best_figures": _METRICS,
     },
-    {"last_figures": _FIGURES, "best_by_loss": flag},  # older checkpoints have neither
+    {"last_figures": _METRICS, "best_by_loss": flag},  # older checkpoints have neither
 )
 TIE_BREAKER = "val/loss"
 NOT_MEASURED = ("data.epochs", "data.download", "data.num_workers")  # may change without effect on validation
@@ -76,8 +76,8 @@ class Checkpoints(Checkpoint):
         self.best_loss = math.inf  # val/loss at the best value
         self.best_epoch: int | None = None  # from 0
         self.best_by_loss = False  # other epochs have the best value, too, and the lower val/loss decided
-        self.best_figures: dict[str, float] = {}  # metrics of train/ and val/ at that time
-        self.last_figures: dict[str, float] = {}  # the same when a checkpoint was last written
+        self.best_metrics: dict[str, float] = {}  # metrics of train/ and val/ at that time
+        self.last_metrics: dict[str, float] = {}  # the same when a checkpoint was last written
         self.best_path: Path | None = None  # None until the file exists in this run's folder
         self.last_path: Path | None = None
         self._validated = False  # since best.ckpt was last considered
@@ -93,15 +93,15 @@ class Checkpoints(Checkpoint):
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
             "best_by_loss": self.best_by_loss,
-            "best_figures": self.best_figures,
-            "last_figures": self.last_figures,
+            "best_figures": self.best_metrics,
+            "last_figures": self.last_metrics,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         require(state_dict, _STATE)
         self.best_value, self.best_loss = state_dict["best_value"], state_dict["best_loss"]
-        self.best_epoch, self.best_figures = state_dict["best_epoch"], state_dict["best_figures"]
-        self.last_figures = state_dict.get("last_figures", {})
+        self.best_epoch, self.best_metrics = state_dict["best_epoch"], state_dict["best_figures"]
+        self.last_metrics = state_dict.get("last_figures", {})
         self.best_by_loss = state_dict.get("best_by_loss", False)
 
     def on_load_checkpoint(
@@ -123,7 +123,7 @@ class Checkpoints(Checkpoint):
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         # Lightning does not restore them; until the epoch's end training has only the previous epoch's
-        carried = {} if self._changed else self.last_figures
+        carried = {} if self._changed else self.last_metrics
         trainer.callback_metrics.update({tag: torch.tensor(value) for tag, value in carried.items()})
         if trainer.ckpt_path is not None and self.best_value is not None:
             self._copy_best(trainer, Path(trainer.ckpt_path).parent / "best.ckpt")
@@ -182,7 +182,7 @@ class Checkpoints(Checkpoint):
         assert self.folder is not None
         self._refuse_gone()
         _refuse_not_finite(trainer)
-        self.last_figures = _figures(trainer)
+        self.last_metrics = _metrics(trainer)
         trainer.save_checkpoint(self.folder / "last.ckpt")  # on every process; one of them writes
         self.last_path, self._last_step = self.folder / "last.ckpt", trainer.global_step
         if not is_last_batch(trainer):
@@ -203,14 +203,14 @@ class Checkpoints(Checkpoint):
             assert self.folder is not None
             self._refuse_gone()
             _refuse_not_finite(trainer)
-            before = self.best_value, self.best_loss, self.best_epoch, self.best_by_loss, self.best_figures
+            before = self.best_value, self.best_loss, self.best_epoch, self.best_by_loss, self.best_metrics
             self.best_value, self.best_loss, self.best_epoch = value, loss, trainer.current_epoch
             self.best_by_loss = tied
-            self.best_figures = self.last_figures = _figures(trainer)
+            self.best_metrics = self.last_metrics = _metrics(trainer)
             try:
                 trainer.save_checkpoint(self.folder / "best.ckpt")
             except BaseException:  # the previous file is intact, and still the best of the run
-                self.best_value, self.best_loss, self.best_epoch, self.best_by_loss, self.best_figures = before
+                self.best_value, self.best_loss, self.best_epoch, self.best_by_loss, self.best_metrics = before
                 raise
             self.best_path = self.folder / "best.ckpt"
 
@@ -245,7 +245,7 @@ class Checkpoints(Checkpoint):
 
     def _drop_best(self, trainer: lightning.Trainer, why: str) -> None:
         trainer.print(f"{why} ({self.best_value:.4g}): the best from here on is kept.")
-        self.best_value, self.best_loss, self.best_epoch, self.best_figures = None, math.inf, None, {}
+        self.best_value, self.best_loss, self.best_epoch, self.best_metrics = None, math.inf, None, {}
         self.best_by_loss = False
 
     def _is_our_best(self, trainer: lightning.Trainer, path: Path) -> bool:
@@ -258,9 +258,9 @@ class Checkpoints(Checkpoint):
         return (state.get("best_value"), state.get("best_loss")) == (self.best_value, self.best_loss)
 
 
-def _figures(trainer: lightning.Trainer) -> dict[str, float]:
+def _metrics(trainer: lightning.Trainer) -> dict[str, float]:
     stages = ("train/", "val/")
-    return {tag: float(figure) for tag, figure in trainer.callback_metrics.items() if tag.startswith(stages)}
+    return {tag: float(metric) for tag, metric in trainer.callback_metrics.items() if tag.startswith(stages)}
 
 
 def _measured(entry: Mapping[str, Any], group: str) -> dict[str, Any]:

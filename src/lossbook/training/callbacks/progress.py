@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar as Bar
 from rich.table import Table
 from rich.text import Text
 
-from lossbook.formatting import duration, figure
+from lossbook.formatting import duration, metric
 from lossbook.training.callbacks.checkpoints import Checkpoints
 
 TERMINAL_SECONDS, FILE_SECONDS = 0.1, 300.0  # between updates within an epoch
@@ -126,7 +126,7 @@ class Progress(ProgressBar):
             self.console.print(Text(heading, style="bold"), soft_wrap=True)
         kept = [c for c in trainer.callbacks if isinstance(c, Checkpoints) and c.best_epoch == epoch]  # type: ignore[attr-defined]
         values = [metrics.get(name) if validated or name.startswith("train/") else None for name in self._columns]
-        cells = [f"{figure(value):>{_width(name)}}" for name, value in zip(self._columns, values, strict=True)]
+        cells = [f"{metric(value):>{_width(name)}}" for name, value in zip(self._columns, values, strict=True)]
         row = "  ".join([f"{_count(trainer, epoch):>8}", *cells, f"{duration(seconds):>8}"])
         mark = Text("  best" if kept else "", style="bold green")
         mark += Text(" (tie: val/loss)" if any(c.best_by_loss for c in kept) else "", style="green")
