@@ -71,8 +71,8 @@ def assembled(*overrides: str, conf: Path | None = None) -> Assembly:
 
 
 def train(folder: Path, *overrides: str, conf: Path | None = None) -> tuple[dict[str, float], dict[str, Tensor]]:
-    figures = lossbook.train(lossbook.compose(*overrides, config_dir=conf), folder)
-    return figures, read(folder / "checkpoints" / "last.ckpt")["state_dict"]
+    metrics = lossbook.train(lossbook.compose(*overrides, config_dir=conf), folder)
+    return metrics, read(folder / "checkpoints" / "last.ckpt")["state_dict"]
 
 
 def outputs(
@@ -111,23 +111,23 @@ def summed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, fl
 @pytest.mark.parametrize("part", ["val", "test"])
 def test_each_term_is_that_of_the_whole_part(summed: Any, part: str) -> None:
     """Each with its own activation: dice takes probabilities, cross_entropy raw scores."""
-    _, figures, state = summed
+    _, metrics, state = summed
     scores, targets = outputs(state, part, *SUM)
     target = targets["target"]
     entropy = float(F.cross_entropy(scores, target))
     overlap = dice(scores.double().softmax(1).numpy(), target.numpy())
-    assert figures[f"{part}/loss_cross_entropy"] == pytest.approx(entropy, rel=1e-5)
-    assert figures[f"{part}/loss_dice"] == pytest.approx(overlap, rel=1e-5)
-    assert figures[f"{part}/loss"] == pytest.approx(0.75 * entropy + 2 * overlap, rel=1e-5)
+    assert metrics[f"{part}/loss_cross_entropy"] == pytest.approx(entropy, rel=1e-5)
+    assert metrics[f"{part}/loss_dice"] == pytest.approx(overlap, rel=1e-5)
+    assert metrics[f"{part}/loss"] == pytest.approx(0.75 * entropy + 2 * overlap, rel=1e-5)
     seen = np.union1d(target.numpy(), scores.argmax(1).numpy())
     iou = jaccard_score(target.flatten(), scores.argmax(1).flatten(), average="macro", labels=seen)
-    assert figures[f"{part}/iou"] == pytest.approx(iou, abs=1e-6)
+    assert metrics[f"{part}/iou"] == pytest.approx(iou, abs=1e-6)
 
 
 def test_evaluating_gives_the_metrics_of_the_run(summed: Any) -> None:
-    folder, figures, _ = summed
+    folder, metrics, _ = summed
     found = lossbook.evaluate(lossbook.compose(f"ckpt={folder / 'checkpoints' / 'best.ckpt'}"))
-    assert found == pytest.approx({tag: value for tag, value in figures.items() if tag.startswith("test/")})
+    assert found == pytest.approx({tag: value for tag, value in metrics.items() if tag.startswith("test/")})
 
 
 def test_a_step_descends_the_weighted_sum(tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_a_step_descends_the_weighted_sum(tmp_path: Path) -> None:
     loss = 0.5 * F.cross_entropy(scores, target) + 3 * (each.sum(1) / there.sum(1)).mean()
     loss.backward()
     wanted = {name: value.detach() - 0.1 * value.grad for name, value in model.named_parameters()}
-    figures, state = train(tmp_path, *options)
-    assert figures["train/loss"] == pytest.approx(float(loss.detach()), rel=1e-5)
+    metrics, state = train(tmp_path, *options)
+    assert metrics["train/loss"] == pytest.approx(float(loss.detach()), rel=1e-5)
     for name, value in wanted.items():
         torch.testing.assert_close(state[f"model.{name}"], value, rtol=1e-4, atol=1e-6)
 
@@ -247,22 +247,22 @@ def test_every_target_has_a_term_and_every_term_a_target(terms: str, words: str)
 @pytest.mark.parametrize("model", ["mlp", "ByHead"])
 def test_two_targets(tmp_path: Path, conf: Path, model: str) -> None:
     options = (*TWO, HEADS) if model == "mlp" else (*OWN_MODEL, f"model={model}", HEADS)
-    figures, state = train(tmp_path, *options, conf=conf)
+    metrics, state = train(tmp_path, *options, conf=conf)
     found, targets = outputs(state, "val", *options, conf=conf)
     labels, count = (found["labels"], found["count"]) if model == "ByHead" else (found[:, :10], found[:, 10:])
     schema = assembled(*options, conf=conf).data.schema.targets["count"]
     number = count * schema.scale[0] + schema.mean[0]
     precision = average_precision_score(targets["labels"].numpy(), labels.double().numpy(), average="macro")
-    assert figures["val/labels_map"] == pytest.approx(precision, abs=1e-6)
-    assert figures["val/count_mae"] == pytest.approx(mean_absolute_error(targets["count"], number), rel=1e-5)
+    assert metrics["val/labels_map"] == pytest.approx(precision, abs=1e-6)
+    assert metrics["val/count_mae"] == pytest.approx(mean_absolute_error(targets["count"], number), rel=1e-5)
     bce = float(F.binary_cross_entropy_with_logits(labels, targets["labels"].float()))
     mse = float(F.mse_loss(count, (targets["count"] - schema.mean[0]) / schema.scale[0]))
-    assert figures["val/loss_labels"] == pytest.approx(bce, rel=1e-5)
-    assert figures["val/loss_count"] == pytest.approx(mse, rel=1e-5)
-    assert figures["val/loss"] == pytest.approx(bce + 0.3 * mse, rel=1e-5)
+    assert metrics["val/loss_labels"] == pytest.approx(bce, rel=1e-5)
+    assert metrics["val/loss_count"] == pytest.approx(mse, rel=1e-5)
+    assert metrics["val/loss"] == pytest.approx(bce + 0.3 * mse, rel=1e-5)
     ckpt = f"ckpt={tmp_path / 'checkpoints' / 'best.ckpt'}"
     tested = lossbook.evaluate(lossbook.compose(ckpt, config_dir=conf))
-    assert tested == pytest.approx({tag: value for tag, value in figures.items() if tag.startswith("test/")})
+    assert tested == pytest.approx({tag: value for tag, value in metrics.items() if tag.startswith("test/")})
 
 
 @pytest.mark.parametrize(("model", "words"), [("TooWide", "labels 10, count 1"), ("OneHead", "a dict of labels")])

@@ -155,7 +155,7 @@ def _tell(
         why = "geometric mean of the rates of steepest descent and minimum"
         out.print(f"suggested    [bold]optim.lr={found.lr:g}[/bold], {why}")
         out.print(f"other rules  {found.steepest:g}, steepest descent; {found.tenth:g}, minimum / 10")
-    out.print(f"figure       {folder / 'find_lr.png'}")
+    out.print(f"plot         {folder / 'find_lr.png'}")
     if found is None:
         return {}
     out.print(f"next         {next_command(values['overrides'], found.lr, config_dir)}")

@@ -137,7 +137,7 @@ def test_texts_have_no_probabilities() -> None:
 
 
 def test_what_is_ignored_stays_so_beside_the_positive_class(objective: Any, schema: Any) -> None:
-    from lossbook.metrics.configured import _view
+    from lossbook.losses.added_metrics import _view
 
     made = objective(schema("class", classes=2, class_counts=(1, 1), positive=0), "loss=cross_entropy")
     scores, target = torch.randn(4, 2), torch.tensor([0, 1, -100, 0])
@@ -212,7 +212,7 @@ def test_a_loss_without_probabilities_has_none(view: str) -> None:
 def test_views(objective: Any) -> None:
     """What each view gives of the same scores."""
     made = objective("class", "loss=cross_entropy")
-    from lossbook.metrics.configured import _view
+    from lossbook.losses.added_metrics import _view
 
     scores, target = torch.randn(5, 3), torch.tensor([0, 2, 1, 1, 0])
     for view, wanted in {
