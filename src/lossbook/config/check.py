@@ -79,7 +79,7 @@ def losses_for(data: Mapping[str, Any], options: Options) -> list[str]:
         with suppress(UserError):  # a user's own that is wrong in itself
             if accepts(contract_of(name, options), data):
                 found.append(name)
-    return sorted(found, key=lambda name: name not in _USUAL)
+    return sorted(found, key=lambda name: _USUAL.index(name) if name in _USUAL else len(_USUAL))
 
 
 def targets_of(data: Mapping[str, Any]) -> dict[str, str]:
@@ -122,7 +122,7 @@ def _kind(contract: Contract, config: Mapping[str, Any], options: Options) -> It
         yield from (_without_target(term, targets) for term in lost)
         return
     if "" not in targets:
-        yield _of_several(contract, targets, config)
+        yield _of_several(contract, targets, config, options)
         return
     if contract.terms and targets[""] not in contract.accepts:
         yield _of_terms(contract, targets[""], config, options)
@@ -165,13 +165,13 @@ def _without_target(term: Term, targets: Mapping[str, str]) -> Problem:
     return Problem(given, f"The targets of this data are {', '.join(targets)}.", f"{term.contract.key}.target={near}")
 
 
-def _of_several(contract: Contract, targets: Mapping[str, str], config: Mapping[str, Any]) -> Problem:
+def _of_several(contract: Contract, targets: Mapping[str, str], config: Mapping[str, Any], options: Options) -> Problem:
     """The refusal of a loss on data with several targets, with a sum that names a term for each."""
     each = ", ".join(f"{name} ({kind})" for name, kind in targets.items())
     given = f"loss={contract.name} with data={config.get('choices', {}).get('data', '...')}, whose targets are {each}."
     rule = "Every target needs a term of a loss that accepts its kind."
-    usual = {"class": "cross_entropy", "value": "mse", "count": "poisson_nll", "multilabel": "bce_logits"}
-    terms = ", ".join(f"{name}: {{loss: {usual.get(kind, 'NAME')}}}" for name, kind in targets.items())
+    each_loss = {name: next(iter(losses_for({"target": kind}, options)), "NAME") for name, kind in targets.items()}
+    terms = ", ".join(f"{name}: {{loss: {loss}}}" for name, loss in each_loss.items())
     return Problem(given, rule, f"loss=sum 'loss.terms={{{terms}}}'")
 
 

@@ -117,7 +117,8 @@ def _view(of: str | None, objective: Objective) -> Callable[[Tensor, Tensor], tu
                 return _of_positive(prediction.probability, target, objective)
             return prediction.probability, target
         if of in ("probability", "positive"):
-            raise refuse(f"metrics with of={of}.", "Predictions of this kind hold no probability of each class.")
+            rule = "Predictions of this kind hold no probability of each class."
+            raise refuse(f"metrics with of={of}.", rule, "of=decision, or of=score")
         return encoding.compared(prediction.decision, target)
 
     return view

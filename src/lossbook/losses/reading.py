@@ -48,7 +48,9 @@ def _read_sum(name: str, node: Mapping[str, Any], at: str) -> Contract:
     views = {term.contract.views for term in terms}
     if len(views) > 1:
         given = ", ".join(f"{term.name}: {term.contract.views}" for term in terms)
-        raise UserError(Problem(f"{at}.terms take different numbers of views ({given}).", "A batch has one number."))
+        rule = "A batch has as many views of a sample as one loss takes."
+        fix = "terms that all take views, or none that does"
+        raise UserError(Problem(f"{at}.terms take different numbers of views ({given}).", rule, fix))
     return Contract(
         name, {}, accepts, first.inputs, first.activation, first.mean_over, first.probabilities,
         primary={**(first.primary if alone else {}), **(node.get("primary") or {})},
@@ -78,7 +80,8 @@ def _problems(name: str, node: Mapping[str, Any], at: str) -> Iterator[Problem]:
         weight = term.get("weight") if isinstance(term, Mapping) else term
         number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
         if not str(key).isidentifier():
-            yield Problem(f"{at}.terms has '{key}'.", "The name of a term must be a word, as in the names of curves.")
+            rule = "The name of a term must be a word: its curve is named after it."
+            yield Problem(f"{at}.terms has '{key}'.", rule, "letters, digits and _, such as dice_2")
         if key == "step":
             yield Problem(f"{at}.terms has 'step'.", "The curve loss_step is that of the whole loss.", "another name")
         if not number or not 0 < float(weight or 0) < math.inf:

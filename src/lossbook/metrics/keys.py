@@ -30,7 +30,8 @@ def metric_problems(metrics: Any, targets: Mapping[str, str]) -> Iterator[Proble
     for name, node in metrics.items():
         key = f"metrics.{name}"
         if not str(name).isidentifier():
-            yield Problem(f"metrics has '{name}'.", "The name of a metric must be a word, as in the names of curves.")
+            rule = "The name of a metric must be a word: its curve is named after it."
+            yield Problem(f"metrics has '{name}'.", rule, "letters, digits and _, such as mcc_2")
         if str(name).startswith("loss_"):
             yield Problem(key, "A name that begins with loss_ is that of a term of the loss.", "another name")
         if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):

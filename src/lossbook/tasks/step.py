@@ -58,7 +58,7 @@ class Step:
         loss: a scalar with its gradient, the weighted sum of all terms.
         terms: by name, as ``Task.terms`` has them; the empty name where there is one alone.
         heads: what was observed, by the head's name; the empty name where there is one alone.
-        losses: the losses of single samples or elements where the criterion does not reduce them, or None.
+        losses: those of single samples or elements, of a single term whose criterion does not reduce them, or None.
     """
 
     loss: Tensor
@@ -67,16 +67,17 @@ class Step:
     losses: Tensor | None = None
 
     @classmethod
-    def of(cls, result: LossResult, head: str = "", weight: float = 1.0) -> Step:
-        """Return the step of a loss with one term.
+    def of(cls, result: LossResult, term: str = "", head: str = "", weight: float = 1.0) -> Step:
+        """Return the step of one term, the only one or the first.
 
         Args:
             result: of its objective.
+            term: its name.
             head: whose target it is computed on; empty for the only one.
             weight: of the term.
         """
         loss = result.loss if weight == 1 else weight * result.loss
-        return cls(loss, {"": TermLoss.of(result)}, {head: Observation.of(result)}, result.losses)
+        return cls(loss, {term: TermLoss.of(result)}, {head: Observation.of(result)}, result.losses)
 
     def add(self, name: str, loss: Tensor, weight: float, count: float | Tensor) -> None:
         """Add a term to the loss.
@@ -89,6 +90,7 @@ class Step:
         """
         self.loss = self.loss + weight * loss
         self.terms[name] = TermLoss(loss.detach(), count)
+        self.losses = None
 
     @property
     def weight(self) -> float | Tensor:

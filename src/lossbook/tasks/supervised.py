@@ -15,7 +15,7 @@ from lossbook.losses.contract import Term
 from lossbook.losses.criteria.gather import gather
 from lossbook.losses.objective import Objective
 from lossbook.targets.encoding import Prediction
-from lossbook.tasks.step import Observation, Step, TermLoss
+from lossbook.tasks.step import Observation, Step
 from lossbook.tasks.task import Batch, Task, of_head
 
 Output: TypeAlias = "Tensor | tuple[Tensor, ...]"
@@ -35,7 +35,8 @@ class Supervised(Task):
         super().__init__({"model": model}, terms)
         self.model = model
         self.takes_lengths = "input_lengths" in inspect.signature(model.forward).parameters
-        self._terms = [(name, term.target, term.weight, objective) for name, (term, objective) in terms.items()]
+        heads = [term.target for term, _ in terms.values()]
+        self._terms = list(zip(self.terms, heads, self.objectives.values(), strict=True))
         self._widths = [one.output_size for one in self.heads.values()]
 
     def step(self, batch: Batch, turn: str = "") -> Step:
@@ -60,22 +61,18 @@ class Supervised(Task):
 
     def losses(self, outputs: Outputs, batch: Batch) -> Step:
         """Compute the loss of each term on the model's outputs, and their weighted sum."""
-        if len(self._terms) == 1:
-            ((_, head, weight, objective),) = self._terms
+        step: Step | None = None
+        for name, head, objective in self._terms:
             result = objective(outputs[head][0], of_head(batch, head), outputs[head][1])
-            return Step.of(result, head, weight)
-        total: Tensor | None = None
-        step = Step(torch.zeros(()), {})
-        for name, head, weight, objective in self._terms:
-            result = objective(outputs[head][0], of_head(batch, head), outputs[head][1])
-            total = weight * result.loss if total is None else total + weight * result.loss
-            step.terms[name] = TermLoss.of(result)
+            if step is None:
+                step = Step.of(result, name, head, self.terms[name])
+                continue
+            step.add(name, result.loss, self.terms[name], result.weight)
             if head in step.heads:
                 step.heads[head].metrics.update(result.metrics)
             else:
                 step.heads[head] = Observation.of(result)
-        assert total is not None
-        step.loss = total
+        assert step is not None, "a loss has a term"
         return step
 
     def predict(self, batch: Batch, thresholds: Mapping[str, Tensor] | None = None) -> dict[str, Prediction]:

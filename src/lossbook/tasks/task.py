@@ -36,10 +36,7 @@ class Task(ABC):
 
     def __init__(self, networks: Mapping[str, nn.Module], terms: Mapping[str, tuple[Term, Objective]]) -> None:
         self.objectives = {name: objective for name, (_, objective) in terms.items()}
-        self.heads: dict[str, Objective] = {}
-        """The objective that measures each head, by the head's name; the empty name where there is one alone."""
-        for term, objective in terms.values():
-            self.heads.setdefault(term.target, objective)
+        self.heads = heads_of(terms)
         alone = next(iter(self.objectives.values())) if len(terms) == 1 else None
         self.terms = {name if alone is None else "": term.weight for name, (term, _) in terms.items()}
         """The weight of each term of the loss by its name; the empty name where there is one alone."""
@@ -77,9 +74,6 @@ class Task(ABC):
     def after_step(self) -> None:  # noqa: B027
         """Do what belongs behind each optimizer step: a momentum encoder's update, a queue's."""
 
-    def after_validation(self, metrics: Mapping[str, float]) -> None:  # noqa: B027
-        """Take note of the metrics of a validation, by tag."""
-
     def before_evaluation(  # noqa: B027
         self, metrics: Mapping[str, Mapping[str, Metric]], gallery: Callable[[], Iterable[Batch] | None]
     ) -> None:
@@ -99,16 +93,6 @@ class Task(ABC):
         """Refuse targets that break the promise of their kind; ``where`` names the batch in the message."""
         for name, objective in self.heads.items():
             objective.check(of_head(batch, name), where)
-
-    def require_inputs(self, targets: Callable[[str], Tensor | None]) -> None:
-        """Refuse training targets of which no batch could form a pair or triplet.
-
-        Args:
-            targets: gives those of a head, where they are in memory.
-        """
-        for name, objective in self.heads.items():
-            if (target := targets(name)) is not None:
-                objective.require_inputs(target)
 
     def measures(self) -> dict[str, dict[str, Measure]]:
         """Return fresh metrics by head and name, the most telling first."""
@@ -144,6 +128,14 @@ class Task(ABC):
     def none_counted(self) -> UserError | None:
         """Return the error for an epoch in which no batch had anything that counts, where that is one."""
         return next(filter(None, (objective.none_counted() for objective in self.objectives.values())), None)
+
+
+def heads_of(terms: Mapping[str, tuple[Term, Objective]]) -> dict[str, Objective]:
+    """Return the objective that measures each head, by the head's name: of several terms on one the first."""
+    heads: dict[str, Objective] = {}
+    for term, objective in terms.values():
+        heads.setdefault(term.target, objective)
+    return heads
 
 
 def of(head: str, name: str) -> str:

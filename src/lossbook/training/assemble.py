@@ -21,20 +21,18 @@ from lossbook.data.source import PARTS, Parts, parts_of, source_of
 from lossbook.errors import Problem, UserError, nearest, refuse, typed
 from lossbook.losses.added_metrics import measures_of
 from lossbook.losses.bind import bind_terms
-from lossbook.losses.contract import SEVERAL, Contract, Term
+from lossbook.losses.contract import SEVERAL, Contract
 from lossbook.losses.objective import Objective
 from lossbook.models.batch_norm import require_statistics
 from lossbook.optim.checks import sparse_gradients
 from lossbook.optim.make import OptimizerFactory
 from lossbook.optim.resume import Loading
 from lossbook.optim.schedules.make import scheduler_factory
-from lossbook.tasks.task import Task, of_head
+from lossbook.tasks.task import Task, heads_of, of_head
 from lossbook.training.module import LossbookModule
 from lossbook.training.trial import require_module, try_batch
 from lossbook.training.turns import require_one_batch_a_step
 from lossbook.trust import Trust
-
-_SUPERVISED = {"_target_": "lossbook.tasks.supervised.Supervised"}
 
 
 @dataclass
@@ -92,9 +90,8 @@ def assemble(
     model = make_model()
     if not evaluating:
         require_statistics(model, schema.input_shape, data.fewest_inputs)
-    task_node = config.get("task") or _SUPERVISED
     offered = {"model": model, "terms": terms, "make_model": make_model}
-    task = of_kind(build(task_node, key="task", trust=trust, offered=offered), Task, "task", task_node)
+    task = of_kind(build(config["task"], key="task", trust=trust, offered=offered), Task, "task", config["task"])
     closure = make_optimizer.capability.closure
     require_one_batch_a_step(task, config["trainer"], closure, str(config["choices"].get("optim")))
     watched, mode = primary(contract, schema, task.directions())
@@ -179,14 +176,6 @@ def build_model(node: Mapping[str, Any], schema: Schema, heads: Mapping[str, Obj
     } | ({"output": outputs.pop()} if len(outputs) == 1 else {})
     arguments = {key: value for key, value in node.items() if key not in ours}
     return require_module(build(arguments, key="model", trust=trust, offered=offered), str(node.get("_target_")))
-
-
-def heads_of(terms: Mapping[str, tuple[Term, Objective]]) -> dict[str, Objective]:
-    """Return the objective that measures each head: of several terms on one the first."""
-    heads: dict[str, Objective] = {}
-    for term, objective in terms.values():
-        heads.setdefault(term.target, objective)
-    return heads
 
 
 def check_in_memory(data: DataModule, heads: Mapping[str, Objective]) -> bool:

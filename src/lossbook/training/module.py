@@ -162,7 +162,6 @@ class LossbookModule(L.LightningModule):
             observe = getattr(config.scheduler, "observe", None)
             if observe is not None:
                 observe(metrics)
-        self.task.after_validation(metrics)
         self.test_meter.take_thresholds(self.val_meter)
 
     def on_test_epoch_start(self) -> None:

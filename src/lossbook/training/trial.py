@@ -83,12 +83,14 @@ def _outputs(task: Supervised, batch: dict[str, Any], config: Mapping[str, Any])
 
 def _failed(task: Task, outputs: Any, config: Mapping[str, Any], error: Exception) -> UserError:
     rule = f"For two samples of the training part it says: {_said(error)}"
+    choices, loss = config["choices"], config["loss"]
     if outputs is None:
-        return refuse(f"task={config['choices'].get('task')} ({type(task).__name__}) cannot take a batch.", rule)
-    loss = config["loss"]
+        given = f"task={choices.get('task')} ({type(task).__name__}) cannot take a batch."
+        return refuse(given, rule, "task=supervised, or correct the task's step")
     criterion = f" ({loss['criterion']['_target_']})" if "criterion" in loss else ""
     shapes = " and ".join(dict.fromkeys(_shape(output) for output, _ in outputs.values()))
-    return refuse(f"loss={config['choices'].get('loss')}{criterion} cannot take outputs of shape {shapes}.", rule)
+    given = f"loss={choices.get('loss')}{criterion} cannot take outputs of shape {shapes}."
+    return refuse(given, rule, "a criterion, encoding or activation for such outputs and targets")
 
 
 def _try_metrics(task: Task, step: Step, config: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from lossbook.optim.schedules.length import Length
 
 
 @dataclass(eq=False, repr=False)
-class Schedule(LRScheduler):
+class Schedule(LRScheduler, ABC):
     """A learning rate that is each group's peak, ``group["initial_lr"]``, times a factor that depends on the step.
 
     During the warmup the factor rises linearly to the shape's first value, in steps whatever the interval. Then the
@@ -51,9 +52,9 @@ class Schedule(LRScheduler):
         self.shift = 0  # of the place on the curve against last_epoch, once the steps of an epoch have changed
         self.apply()
 
+    @abstractmethod
     def shape(self, time: int) -> float:
         """Return the share of the peak at a time counted in intervals from 0."""
-        raise NotImplementedError
 
     def momentum(self, step: int) -> float | None:
         """Return the momentum of a step, or None to leave it alone."""
