@@ -2,12 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
 
-from lossbook.data.scale import mean_and_scale
 from lossbook.data.schema import Schema
 from lossbook.data.statistics import describe
 
@@ -22,29 +20,6 @@ def test_mask_counts_are_of_pixels_and_label_counts_of_samples() -> None:
     assert describe(Schema("mask", (1, 2, 2), 0, classes=2), mask).class_counts == (1, 3)
     labels = {"input": torch.zeros(2, 1), "target": torch.tensor([[1.0, 0.0], [1.0, 1.0]])}
     assert describe(Schema("multilabel", (1,), 0, classes=2), labels).class_counts == (2, 1)
-
-
-def test_values_have_a_population_scale_and_a_constant_column_scale_1() -> None:
-    mean, scale = mean_and_scale(np.array([[0.0, 0.1], [4.0, 0.1]]))
-    np.testing.assert_allclose(mean, [2, 0.1])
-    np.testing.assert_allclose(scale, [2, 1])
-
-
-@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e200, 1e307])
-def test_mean_and_scale_neither_overflow_nor_underflow(size: float) -> None:
-    columns = np.array([[1.0, 3.0], [3.0, 3.0], [5.0, 3.0], [7.0, 3.0]])
-    mean, scale = mean_and_scale(size * columns)
-    np.testing.assert_allclose(mean / size, [4, 3], rtol=1e-12)
-    np.testing.assert_allclose(scale / [size, 1], [np.sqrt(5), 1], rtol=1e-12)
-
-
-def test_mean_and_scale_are_those_of_numpy_to_the_bit() -> None:
-    random = np.random.default_rng(0)
-    for rows in (2, 7, 100, 1000):
-        columns = random.normal(size=(rows, 5)) * 10.0 ** random.integers(-8, 9, 5) + random.normal(size=5)
-        mean, scale = mean_and_scale(columns)
-        assert np.array_equal(mean, columns.mean(0))
-        assert np.array_equal(scale, columns.std(0))
 
 
 @pytest.mark.parametrize("kind", ["class", "mask"])
