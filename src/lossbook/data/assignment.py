@@ -9,7 +9,7 @@ import numpy as np
 
 from lossbook.data.fitted import FittedData, KnownSamples
 from lossbook.data.source import PARTS
-from lossbook.data.split import FRACTIONS, stratified_split
+from lossbook.data.split import FRACTIONS, SplitPlan, stratified_split
 from lossbook.errors import refuse
 
 UNIQUE = 0.5  # if at least this share of samples is unique, equal inputs are taken to be the same sample
@@ -38,6 +38,7 @@ def assign_parts(
     known: FittedData | None = None,
     digests: np.ndarray | None = None,
     evaluating: bool = False,
+    plan: SplitPlan = SplitPlan(),  # noqa: B008  (it is frozen)
 ) -> Assignment:
     """Assign samples to parts, as the user gave them, as a checkpoint knows them, or at random.
 
@@ -48,6 +49,7 @@ def assign_parts(
         known: the data that the checkpoint was trained on; None without a checkpoint.
         digests: of the inputs, in the order of the data; needed with a checkpoint.
         evaluating: whether the checkpoint is only tested.
+        plan: of random splits.
     """
     if known is None:
         return given_parts(parts, strata, seed) if parts else random_parts(strata, seed)

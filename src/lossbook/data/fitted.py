@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lossbook.data.digests import fingerprint
+from lossbook.data.reader import Reader, read_reader
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Features, Normalise, Parts, sample_count
 from lossbook.errors import refuse
@@ -19,7 +20,7 @@ from lossbook.targets import KINDS
 
 VERSION = 1
 TARGET = "target"  # the name of a target that is the only one
-_INPUTS = ("input_shape", "vocabulary", "views", "samples")  # of a schema, what is not a target's
+_INPUTS = ("input_shape", "vocabulary", "categories", "views", "samples")  # of a schema, what is not a target's
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class FittedData:
         fingerprint: of the content; None where that is not known.
         seed: ``data.seed``, with which parts were drawn.
         known: the samples, where the data is the user's own.
+        reader: reads further inputs as those of the run were read.
     """
 
     schema: Schema
@@ -62,6 +64,7 @@ class FittedData:
     fingerprint: str | None
     seed: int = 0
     known: KnownSamples | None = None
+    reader: Reader | None = None
 
     @classmethod
     def of(
@@ -78,7 +81,7 @@ class FittedData:
         samples = {name: sample_count(getattr(parts, name)) for name in PARTS}
         known = _known_samples(parts, inputs, None if before is None else before.known)
         mark = fingerprint(parts, inputs)
-        return cls(parts.schema, parts.normalise, parts.features, samples, mark, seed, known)
+        return cls(parts.schema, parts.normalise, parts.features, samples, mark, seed, known, parts.reader)
 
     def state(self) -> dict[str, Any]:
         """As plain containers and tensors, for a checkpoint."""
@@ -92,6 +95,7 @@ class FittedData:
             for name, one in self.schema.heads.items()
         }
         features = None if self.features is None else vars(self.features)
+        reader = None if self.reader is None else self.reader.state()
         known = None
         if self.known is not None:
             places = {name: torch.from_numpy(rows.astype(np.int64)) for name, rows in self.known.parts.items()}
@@ -104,7 +108,7 @@ class FittedData:
             "fingerprint": self.fingerprint,
             "samples": dict(self.samples),
             "seed": self.seed,
-            "inputs": {**inputs, "normalise": self.normalise, "features": features},
+            "inputs": {**inputs, "normalise": self.normalise, "features": features, "reader": reader},
             "targets": targets,
             "known": known,
         }
@@ -167,6 +171,7 @@ def _known_samples(
 def _read(state: Mapping[str, Any]) -> FittedData:
     inputs = dict(state["inputs"])
     normalise, features, known = inputs.pop("normalise"), inputs.pop("features"), state["known"]
+    reader = inputs.pop("reader", None)  # earlier versions had none
     targets = {
         name: Schema(**{key: _frozen(value) for key, value in {**target, **inputs}.items()})
         for name, target in state["targets"].items()
@@ -198,7 +203,9 @@ def _read(state: Mapping[str, Any]) -> FittedData:
     samples = {name: int(state["samples"][name]) for name in PARTS}
     fingerprint = state["fingerprint"]
     assert fingerprint is None or isinstance(fingerprint, str)
-    return FittedData(schema, normalise, features, samples, fingerprint, int(state["seed"]), known)
+    if reader is not None:
+        reader = read_reader({key: _frozen(value) for key, value in reader.items()})
+    return FittedData(schema, normalise, features, samples, fingerprint, int(state["seed"]), known, reader)
 
 
 def _require_sound(schema: Schema) -> None:

@@ -15,6 +15,7 @@ from lossbook.data.assignment import assign_parts
 from lossbook.data.fitted import FittedData
 from lossbook.data.image_files import ImageFiles
 from lossbook.data.image_listing import counts_in_words
+from lossbook.data.image_reader import ImageReader
 from lossbook.data.image_scan import Scan, largest_grey, scan
 from lossbook.data.image_tree import Tree, read_tree
 from lossbook.data.schema import Schema
@@ -78,7 +79,8 @@ class ImageFolder(Source):
         parts = {part: files.rows(chosen) for part, chosen in rows.items()}
         per_part = {part: np.bincount(targets[chosen], minlength=len(tree.classes)) for part, chosen in rows.items()}
         notes = [*_notes(tree, scanned, per_part), *assignment.notes]
-        return replace(described_parts(schema, parts, normalise, notes), rows=rows)
+        reader = ImageReader(shape[0], shape[1:], bits)
+        return replace(described_parts(schema, parts, normalise, notes), rows=rows, reader=reader)
 
     def _given(self, tree: Tree) -> dict[str, np.ndarray]:
         """Return the positions of the samples of each part, by folders or by the split file; empty without either."""

@@ -25,6 +25,8 @@ class Schema:
             label (multilabel), pixels of each class (mask).
         positive: of two classes, the index of the one that counts as positive (class); None: the last.
         vocabulary: inputs are tokens, indices from 0 to below this; None: inputs are numbers.
+        categories: (place, number of categories) of each column of the inputs that holds the index of a category, as a
+            float; 0 stands for one that the training part lacks. Only where a model is to embed them.
         targets: several targets by name, each as the schema of a dataset that has it alone; see ``of_several``.
     """
 
@@ -42,6 +44,7 @@ class Schema:
     vocabulary: int | None = None
     positive: int | None = None
     column_names: tuple[str, ...] = ()
+    categories: tuple[tuple[int, int], ...] = ()
     targets: Mapping[str, Schema] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,14 +62,21 @@ class Schema:
             targets: by name, schemas of the same inputs.
         """
         first = next(iter(targets.values()))
-        return cls("", first.input_shape, first.samples, vocabulary=first.vocabulary, targets=dict(targets))
+        return cls(
+            "",
+            first.input_shape,
+            first.samples,
+            vocabulary=first.vocabulary,
+            categories=first.categories,
+            targets=dict(targets),
+        )
 
     @property
     def heads(self) -> dict[str, Schema]:
         """A schema with one target for each head of a model, by the target's name; a single one has the empty name."""
         if not self.targets:
             return {"": self}
-        inputs = {name: getattr(self, name) for name in ("input_shape", "samples", "views", "vocabulary")}
+        inputs = {name: getattr(self, name) for name in ("input_shape", "samples", "views", "vocabulary", "categories")}
         return {name: replace(one, **inputs) for name, one in self.targets.items()}
 
 

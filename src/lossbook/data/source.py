@@ -17,6 +17,7 @@ from lossbook.targets import KINDS
 
 if TYPE_CHECKING:
     from lossbook.data.fitted import FittedData
+    from lossbook.data.reader import Reader
 
 PARTS = ("train", "val", "test")
 Columns: TypeAlias = Mapping[str, "Tensor | tuple[Tensor, ...]"]
@@ -51,6 +52,7 @@ class Parts:
         normalise: mean and standard deviation of each channel, of inputs scaled to [0, 1]; None leaves them as they
             are. Inputs of type uint8 are always divided by 255 first.
         features: of a table.
+        reader: reads inputs that a user brings later as these were read; None where nothing can.
         rows: part -> the place of each of its samples in the user's own data (a row of a file, a file of a folder), for
             data that may be changed under a checkpoint; None for data that is what it is.
         notes: what the source found and decided that a user should know, a line each; printed at the start of a run.
@@ -62,6 +64,7 @@ class Parts:
     test: Part
     normalise: Normalise | None = None
     features: Features | None = None
+    reader: Reader | None = None
     rows: Mapping[str, np.ndarray] | None = None
     notes: tuple[str, ...] = ()
 

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lossbook.errors import refuse
 
 FRACTIONS = (0.70, 0.15, 0.15)
 _ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How a user's own data is divided where neither folders nor a file say it.
+
+    Args:
+        fractions: of train, val and test; 0 for a part that is not wanted.
+        groups: (N,) of each sample; samples of one group stay in one part. None: each sample for itself.
+        times: (N,) anything that sorts; training comes before validation, validation before test. None: at random.
+        folds: number of parts of equal size for cross-validation, each of them once the test part; None: no folds.
+        fold: which of them, from 0, is the test part.
+    """
+
+    fractions: tuple[float, float, float] = FRACTIONS
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+    folds: int | None = None
+    fold: int = 0
 
 
 def stratified_split(strata: np.ndarray, seed: int, fractions: tuple[float, ...] = FRACTIONS) -> list[np.ndarray]:

@@ -173,6 +173,7 @@ def build_model(node: Mapping[str, Any], schema: Schema, heads: Mapping[str, Obj
         "output_size": sum(objective.output_size for objective in heads.values()),
         "heads": {name: objective.output_size for name, objective in heads.items()},
         "vocabulary": schema.vocabulary,
+        "categories": schema.categories,
     } | ({"output": outputs.pop()} if len(outputs) == 1 else {})
     arguments = {key: value for key, value in node.items() if key not in ours}
     return require_module(build(arguments, key="model", trust=trust, offered=offered), str(node.get("_target_")))
