@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lossbook.data.positive_class import class_names
 from lossbook.targets.drawing import captioned_images
 from lossbook.targets.embeddings import Embedding
-from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, squash
+from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, calibrated, squash
 from lossbook.targets.kind import Batch, TargetKind, class_counts, is_image, most_frequent, refuse_at, refuse_type
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 class ClassEncoding(Encoding):
     """What all encodings of a class share: the decision is the class of the highest score."""
+
+    calibrates = True
 
     @property
     def width(self) -> int:
@@ -36,11 +38,11 @@ class ClassEncoding(Encoding):
         decision = self.decide(scores)
         if probabilities is None:
             return Prediction(decision)
-        each = self._of_each(probabilities(scores))
+        each = calibrated(self.exclusive(probabilities(scores)), thresholds)
         return Prediction(decision, each, each.gather(1, decision.unsqueeze(1)).squeeze(1))
 
-    def _of_each(self, probability: Tensor) -> Tensor:
-        """The probability of every class, where outputs are fewer."""
+    def exclusive(self, probability: Tensor) -> Tensor:
+        """Return the probability of every class (N, C), where outputs are fewer, too."""
         return probability
 
     def measures(self) -> dict[str, Measure]:
@@ -110,7 +112,7 @@ class OneHot(ClassEncoding):
     def decide(self, scores: Tensor) -> Tensor:
         return (scores[:, 0] > self.threshold).long() if self.single else super().decide(scores)
 
-    def _of_each(self, probability: Tensor) -> Tensor:
+    def exclusive(self, probability: Tensor) -> Tensor:
         return _both(probability) if self.single else probability
 
     def measures(self) -> dict[str, Measure]:

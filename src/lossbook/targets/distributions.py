@@ -24,6 +24,8 @@ class Distribution(ClassEncoding):
         log_target: give log-probabilities, for a criterion that takes its target so.
     """
 
+    calibrates = False  # the target has no one right class
+
     def __init__(self, schema: Schema, log_target: bool = False) -> None:
         super().__init__(schema)
         self.log_target = log_target

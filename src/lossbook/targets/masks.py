@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class MaskIndex(Index):
     """The class indices as they are, (N, H, W) int64, for scores (N, C, H, W)."""
 
+    calibrates = False  # pixels are many, and not independent
+
     def measures(self) -> dict[str, Measure]:
         from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lossbook.targets.drawing import captioned_images
-from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, squash
+from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, calibrated, squash
 from lossbook.targets.kind import Batch, TargetKind, is_image, most_frequent, refuse_at
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ class MultiHot(Encoding):
         threshold: the score above which a label counts as present.
         negative: what stands for an absent label: 0, or -1 for margins.
     """
+
+    calibrates = True
 
     def __init__(self, schema: Schema, threshold: float = 0.0, negative: int = 0) -> None:
         super().__init__(schema)
@@ -44,7 +46,16 @@ class MultiHot(Encoding):
     def predict(
         self, scores: Tensor, probabilities: Probabilities | None = None, thresholds: Mapping[str, Tensor] | None = None
     ) -> Prediction:
-        return Prediction(self.decide(scores), None if probabilities is None else probabilities(scores))
+        if probabilities is None:
+            return Prediction(self.decide(scores))
+        each = calibrated(self.exclusive(probabilities(scores)), thresholds, dim=-1)
+        return Prediction(self.decide(scores), each[..., 1])
+
+    def exclusive(self, probability: Tensor) -> Tensor:
+        """Return the probabilities (N, C, 2) that a label is absent, and that it is present."""
+        import torch
+
+        return torch.stack([1 - probability, probability], dim=-1)
 
     def measures(self) -> dict[str, Measure]:
         from torchmetrics.classification import MultilabelExactMatch, MultilabelF1Score
