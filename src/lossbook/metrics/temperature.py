@@ -47,6 +47,7 @@ class Temperature(Thresholded):
 def best_temperature(logs: Tensor, target: Tensor) -> Tensor:
     """Return the temperature in [0.05, 20] with the least mean negative log-likelihood, a scalar in float64.
 
+    Targets are smoothed by 1 / (N + 2), as Platt 1999 does: a part without a mistake does not make a model infallible.
     The likelihood is concave in 1 / T, so the sign of its slope tells on which side the best one lies.
 
     Args:
@@ -56,7 +57,8 @@ def best_temperature(logs: Tensor, target: Tensor) -> Tensor:
     if not len(logs):
         return torch.ones((), dtype=torch.float64, device=logs.device)
     logs = logs.double()
-    right = logs.gather(1, target[:, None].long())[:, 0].mean()
+    doubt = 1 / (len(logs) + 2)
+    right = (1 - doubt) * logs.gather(1, target[:, None].long())[:, 0].mean() + doubt * logs.mean()
     low, high = (logs.new_tensor(1 / end) for end in reversed(_RANGE))
     for _ in range(_STEPS):
         middle = (low * high).sqrt()

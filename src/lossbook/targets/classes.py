@@ -14,6 +14,7 @@ from lossbook.targets.kind import Batch, TargetKind, class_counts, is_image, mos
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
+    from torchmetrics import Metric
 
     from lossbook.data.schema import Schema
 
@@ -198,6 +199,24 @@ class ClassTarget(TargetKind):
             for said, true in zip(decision.tolist(), target.tolist(), strict=True)
         ]
         return captioned_images(images, captions, (decision != target).tolist())
+
+    def written(self, decision: Tensor, schema: Schema) -> list[str]:
+        names = class_names(schema)
+        return [names[index] if 0 <= index < len(names) else str(index) for index in decision.tolist()]
+
+    def confusion(self, schema: Schema, ignore_index: int | None = None) -> Metric | None:
+        from torchmetrics.classification import MulticlassConfusionMatrix
+
+        assert schema.classes
+        return MulticlassConfusionMatrix(schema.classes, ignore_index=ignore_index, validate_args=False)
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """The confidence of a wrong decision; 1 where there is none."""
+        decision = prediction.decision
+        if decision.shape != target.shape:  # an embedding decides nothing
+            return None
+        wrong = ((decision != target) & (target >= 0)).float()
+        return wrong if prediction.confidence is None else wrong * prediction.confidence.float()
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return most_frequent(target, schema.class_names) if metric == "acc" and target is not None else None

@@ -12,6 +12,7 @@ from lossbook.targets.kind import Batch, TargetKind, is_image, most_frequent, re
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
+    from torchmetrics import Metric
 
     from lossbook.data.schema import Schema
 
@@ -164,17 +165,26 @@ class MultilabelTarget(TargetKind):
         images, target = batch["input"], batch["target"].long()
         if not is_image(images):
             return None
-        names = schema.class_names or tuple(map(str, range(target.shape[1])))
-        rows = zip(prediction.decision.tolist(), target.tolist(), strict=True)
-        captions, wrong = [], []
-        for said, true in rows:
-            labels = [
-                " ".join(name for name, there in zip(names, row, strict=True) if there) or "none"
-                for row in (said, true)
-            ]
-            wrong.append(said != true)
-            captions.append(f"{labels[0]}, not {labels[1]}" if said != true else labels[0])
+        captions = [
+            f"{said or 'none'}, not {true or 'none'}" if said != true else said or "none"
+            for said, true in zip(self.written(prediction.decision, schema), self.written(target, schema), strict=True)
+        ]
+        wrong = (prediction.decision != target).any(1).tolist()
         return captioned_images(images, captions, wrong)
+
+    def written(self, decision: Tensor, schema: Schema) -> list[str]:
+        names = schema.class_names or tuple(map(str, range(decision.shape[1])))
+        return [" ".join(name for name, there in zip(names, row, strict=True) if there) for row in decision.tolist()]
+
+    def confusion(self, schema: Schema, ignore_index: int | None = None) -> Metric | None:
+        from torchmetrics.classification import MultilabelConfusionMatrix
+
+        assert schema.classes
+        return MultilabelConfusionMatrix(schema.classes, validate_args=False)
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """The number of wrong labels."""
+        return (prediction.decision != target).sum(1).float()
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return most_frequent(target) if metric == "acc" and target is not None else None
