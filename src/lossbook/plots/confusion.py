@@ -25,7 +25,7 @@ def draw_confusion(path: Path, confusion: np.ndarray, names: Sequence[str]) -> N
     side = min(14.0, 2.6 + 0.42 * classes)
     room = 0.085 * max(map(len, names)) if classes <= _LABELLED else 0
     shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
-    with picture(path, side + room + 0.8, side + room) as figure:
+    with picture(path, side + room + 1.2, side + room) as figure:
         axes = figure.add_subplot()
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axes.grid(visible=False)
@@ -39,7 +39,7 @@ def draw_confusion(path: Path, confusion: np.ndarray, names: Sequence[str]) -> N
                 colour = "white" if shares[row, column] > 0.5 else INK
                 text = _short(int(confusion[row, column]))
                 axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-        figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.046, pad=0.03)
+        figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
 
 
 def _short(count: int) -> str:
