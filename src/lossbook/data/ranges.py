@@ -23,7 +23,7 @@ _SEEDED = (
     "scenes.SceneMasks", "scenes.SceneTargets", "tabular.BreastCancer", "tabular.Diabetes",
 )  # fmt: skip
 CLASSES: dict[str, dict[str, Range]] = {
-    "lossbook.data.image_folder.ImageFolder": {
+    "lossbook.data.images.folder.ImageFolder": {
         "image_size": KEYS["data.image_size"],
         "grey_bits": KEYS["data.grey_bits"],
         "normalise": row(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossbook.data.image_listing import DOCUMENTS
+from lossbook.data.images.listing import DOCUMENTS
 from lossbook.errors import UserError, refuse
 
 if TYPE_CHECKING:

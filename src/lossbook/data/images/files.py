@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lossbook.data.image_decoding import decode, regular, unusable
-from lossbook.data.image_scan import Scan
+from lossbook.data.images.decoding import decode, regular, unusable
+from lossbook.data.images.scan import Scan
 
 
 class ImageFiles(Dataset[dict[str, Any]]):

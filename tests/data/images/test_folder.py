@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from lossbook.data.image_folder import ImageFiles, ImageFolder
+from lossbook.data.images.files import ImageFiles
+from lossbook.data.images.folder import ImageFolder
 from lossbook.data.split import stratified_split
 from lossbook.errors import UserError
 

@@ -13,18 +13,16 @@ import torch
 
 from lossbook.data.assignment import assign_parts
 from lossbook.data.fitted import FittedData
-from lossbook.data.image_files import ImageFiles
-from lossbook.data.image_listing import counts_in_words
-from lossbook.data.image_reader import ImageReader
-from lossbook.data.image_scan import Scan, largest_grey, scan
-from lossbook.data.image_tree import Tree, read_tree
+from lossbook.data.images.files import ImageFiles
+from lossbook.data.images.listing import counts_in_words
+from lossbook.data.images.reader import ImageReader
+from lossbook.data.images.scan import Scan, largest_grey, scan
+from lossbook.data.images.tree import Tree, read_tree
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Normalise, Parts, Source
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import described_parts
 from lossbook.errors import refuse, typed
-
-__all__ = ["IMAGENET", "ImageFiles", "ImageFolder"]
 
 # statistics of ImageNet's training part: https://docs.pytorch.org/vision/stable/models.html
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

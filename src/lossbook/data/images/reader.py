@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from lossbook.data.image_files import ImageFiles
+from lossbook.data.images.files import ImageFiles
 from lossbook.data.reader import NewInputs, Reader
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lossbook.data.image_files import ImageFiles
+from lossbook.data.images.files import ImageFiles
 
 
 def test_rows_and_no_digests_without_a_scan(tmp_path: Path) -> None:

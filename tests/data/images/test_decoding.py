@@ -12,8 +12,8 @@ import pytest
 import torch
 from PIL import Image, ImageOps, PngImagePlugin
 
-from lossbook.data import image_decoding
-from lossbook.data.image_files import ImageFiles
+from lossbook.data.images import decoding as image_decoding
+from lossbook.data.images.files import ImageFiles
 from lossbook.errors import UserError
 
 BLACK, WHITE = [0, 0, 0], [255, 255, 255]

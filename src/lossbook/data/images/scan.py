@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from lossbook.data.image_decoding import (
+from lossbook.data.images.decoding import (
     FIX,
     ORIENTATION,
     ImageError,
