@@ -7,32 +7,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
-
 from lossbook.data.images.files import ImageFiles
+from lossbook.data.images.format import ImageFormat
+from lossbook.data.images.listing import EXTENSIONS
+from lossbook.data.images.objects import read_objects
 from lossbook.data.reader import NewInputs, Reader
 
 
 @dataclass(frozen=True)
 class ImageReader(Reader):
-    """Reads images to (channels, height, width) uint8.
+    """Reads images to (channels, height, width) uint8; arrays of floats to float32 in [0, 1].
 
     Args:
         channels: 3 for colours, 1 for greys.
         size: height and width in pixels.
         grey_bits: bits that 16-bit greys use.
+        resize: how an image of another shape is brought to the size; see ``ImageFormat``.
     """
 
     kind: ClassVar[str] = "image"
-    suffixes: ClassVar[tuple[str, ...]] = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+    suffixes: ClassVar[tuple[str, ...]] = tuple(sorted(EXTENSIONS))
 
     channels: int
     size: tuple[int, int]
     grey_bits: int = 16
+    resize: str = "crop"
+
+    @classmethod
+    def of(cls, form: ImageFormat) -> ImageReader:
+        """Return the reader of images of a format."""
+        return cls(form.channels, form.size, form.grey_bits, form.resize)
+
+    @property
+    def form(self) -> ImageFormat:
+        """What images are brought to."""
+        return ImageFormat(self.channels, self.size, self.resize, self.grey_bits)
 
     def files(self, paths: Sequence[Path], names: Sequence[str]) -> NewInputs:
-        targets = torch.zeros(len(paths), dtype=torch.int64)
-        return NewInputs(list(names), ImageFiles(paths, targets, self.size[0], self.grey_bits))
+        return NewInputs(list(names), ImageFiles(paths, self.form))
 
     def objects(self, inputs: Any) -> NewInputs:
-        raise NotImplementedError  # with decoding to any height, width and number of channels
+        read, places, bad = read_objects(inputs, self.form)
+        return NewInputs([str(place) for place in places], {"input": read}, bad)
