@@ -268,8 +268,8 @@ def test_photographs_are_decoded_smaller_without_harm(
     found = image_decoding.decode(path, form).astype(int)
     monkeypatch.setattr(ImageFormat, "draft_size", lambda *_: None)
     whole = image_decoding.decode(path, form).astype(int)
-    assert 0 < np.abs(found - whole).mean() < 1.5  # levels of 255
-    assert np.abs(found - whole).max() <= 25
+    assert 0 < np.abs(found - whole).mean() < 2  # levels of 255
+    assert np.abs(found - whole).max() <= 30
 
 
 def test_a_quarter_of_the_size_is_decoded_where_that_is_enough(tmp_path: Path) -> None:

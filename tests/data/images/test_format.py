@@ -12,7 +12,7 @@ from lossbook.errors import UserError
 
 def brought(levels: np.ndarray, **options: Any) -> np.ndarray:
     form = ImageFormat(**options)
-    return form.pixels(form.cropped(Image.fromarray(levels)))
+    return form.pixels(*form.cropped(Image.fromarray(levels)))
 
 
 def noise(*shape: int) -> np.ndarray:

@@ -85,21 +85,25 @@ def pixels_of(image: Image, form: ImageFormat) -> np.ndarray:
 
 def _upright(image: Image, form: ImageFormat) -> np.ndarray:
     bits = (stated_bits(image) or form.grey_bits) if has_deep_greys(image) else None
-    if image.format == "JPEG":
-        _decode_smaller(image, form)
+    size = _decode_smaller(image, form) if image.format == "JPEG" else None
     image.load()  # before the orientation is applied: Pillow applies that of TIFF by itself
-    used = form.cropped(_turned(image))
+    used, box = form.cropped(_turned(image), size)
     if bits is not None:
         used = _shallow(used, image, bits)
-    return form.pixels(_on_white(used))
+    return form.pixels(_on_white(used), box)
 
 
-def _decode_smaller(file: Any, form: ImageFormat) -> None:
-    """Have a JPEG decoded at a half, a quarter or an eighth of its size where that is enough."""
+def _decode_smaller(file: Any, form: ImageFormat) -> tuple[int, int]:
+    """Have a JPEG decoded at a half, a quarter or an eighth of its size where that is enough.
+
+    Returns:
+        Its width and height before, upright.
+    """
     sideways = _orientation(file) in SIDEWAYS
-    width, height = reversed(file.size) if sideways else file.size
-    if size := form.draft_size(width, height):
+    whole = file.size[::-1] if sideways else file.size
+    if size := form.draft_size(*whole):
         file.draft(None, size[::-1] if sideways else size)
+    return whole
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RESIZES = ("crop", "pad", "squash")
 LARGEST_SIDE = 8192
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, by which Pillow makes greys of colours
 
 
@@ -53,7 +54,7 @@ class ImageFormat:
         left, top = (width - used_width) // 2, (height - used_height) // 2
         return left, top, left + used_width, top + used_height
 
-    def scaled(self, width: int, height: int) -> tuple[int, int]:
+    def scaled(self, width: float, height: float) -> tuple[int, int]:
         """Return width and height after scaling, of what is used of an image."""
         rows, columns = self.size
         if self.resize != "pad":
@@ -71,17 +72,37 @@ class ImageFormat:
         factor = 2 * max(columns / (right - left), rows / (bottom - top))
         return None if factor > 0.5 else (math.ceil(width * factor), math.ceil(height * factor))
 
-    def cropped(self, image: Image) -> Image:
-        """Return the part of an image that is used."""
-        box = self.box(*image.size)
-        return image if box == (0, 0, *image.size) else image.crop(box)
+    def cropped(self, image: Image, size: tuple[int, int] | None = None) -> tuple[Image, Box | None]:
+        """Cut out what is used of an image.
 
-    def fit(self, cropped: Image) -> Image:
-        """Scale what ``cropped`` returned to the height and width, and pad it; its mode stays."""
+        Args:
+            image: of any mode.
+            size: its width and height before it was decoded smaller; None if it was not.
+
+        Returns:
+            The smallest part that holds what is used, and, where that ends within pixels, its place in the part.
+        """
+        width, height = size or image.size
+        factor = max(1, round(max(width / image.width, height / image.height)))  # the last pixel is rounded up
+        left, top, right, bottom = (side / factor for side in self.box(width, height))
+        right, bottom = min(right, image.width), min(bottom, image.height)
+        outer = math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
+        part = image if outer == (0, 0, *image.size) else image.crop(outer)
+        box = left - outer[0], top - outer[1], right - outer[0], bottom - outer[1]
+        return part, None if box == (0, 0, *part.size) else box
+
+    def fit(self, image: Image, box: Box | None = None) -> Image:
+        """Scale what is used of an image to the height and width, and pad it; its mode stays.
+
+        Args:
+            image: what ``cropped`` cut out.
+            box: what is used of it, in fractions of pixels; None for all.
+        """
         from PIL import Image
 
-        size = self.scaled(*cropped.size)
-        image = cropped if size == cropped.size else cropped.resize(size, Image.Resampling.BILINEAR)
+        size = self.scaled(*image.size) if box is None else self.scaled(box[2] - box[0], box[3] - box[1])
+        if box is not None or size != image.size:
+            image = image.resize(size, Image.Resampling.BILINEAR, box)
         rows, columns = self.size
         if size == (columns, rows):
             return image
@@ -89,10 +110,10 @@ class ImageFormat:
         whole.paste(image, ((columns - size[0]) // 2, (rows - size[1]) // 2))
         return whole
 
-    def pixels(self, cropped: Image) -> np.ndarray:
-        """Bring an opaque image of 8 bits per channel to the format, (channels, height, width) uint8."""
+    def pixels(self, image: Image, box: Box | None = None) -> np.ndarray:
+        """Bring an opaque image of 8 bits per channel to the format, (channels, height, width) uint8; see ``fit``."""
         mode = "RGB" if self.channels == 3 else "L"
-        levels = np.array(self.fit(cropped if cropped.mode == mode else cropped.convert(mode)))
+        levels = np.array(self.fit(image if image.mode == mode else image.convert(mode), box))
         return np.ascontiguousarray(levels.transpose(2, 0, 1)) if self.channels == 3 else levels[None]
 
 

@@ -112,7 +112,7 @@ def _float_pixels(levels: np.ndarray, form: ImageFormat) -> np.ndarray:
     if form.channels == 1 and len(planes) == 3:
         planes = [sum(share * plane for share, plane in zip(LUMA, planes, strict=True))]
     images = [Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32)) for plane in planes]
-    fitted = np.stack([np.asarray(form.fit(form.cropped(image))) for image in images])
+    fitted = np.stack([np.asarray(form.fit(*form.cropped(image))) for image in images])
     return fitted if len(fitted) == form.channels else np.repeat(fitted, form.channels, 0)
 
 
