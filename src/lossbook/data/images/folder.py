@@ -93,10 +93,8 @@ class ImageFolder(Source):
         schema = Schema("class", files.form.shape, 0, classes=len(tree.classes), class_names=tree.classes)
         per_part = {part: np.bincount(targets[chosen], minlength=len(tree.classes)) for part, chosen in rows.items()}
         notes = [*_notes(tree, opened, per_part), *notes, *assignment.notes]
-        described = described_parts(schema, parts, measured, notes)
-        return replace(
-            described, rows={part: opened.rows[chosen] for part, chosen in rows.items()}, reader=opened.reader
-        )
+        places = {part: opened.rows[chosen] for part, chosen in rows.items()}
+        return replace(described_parts(schema, parts, measured, notes, opened.reader), rows=places)
 
     def _given(self, tree: Tree) -> dict[str, np.ndarray]:
         """Return the positions of the samples of each part, by folders or by the split file; empty without either."""

@@ -38,6 +38,12 @@ class ImageReader(Reader):
         """Return the reader of images of a format."""
         return cls(form.channels, form.size, form.grey_bits, form.resize)
 
+    @classmethod
+    def of_shape(cls, shape: Sequence[int]) -> ImageReader:
+        """Return the reader for a set whose images all have one shape; its greys are on black, and so padded."""
+        channels, height, width = shape
+        return cls(channels, (height, width), resize="pad" if channels == 1 else "crop")
+
     @property
     def form(self) -> ImageFormat:
         """What images are brought to."""
