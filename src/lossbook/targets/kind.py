@@ -116,13 +116,15 @@ class TargetKind:
         return None
 
 
-def refuse_at(wrong: Tensor, target: Tensor, where: str, rule: str, fix: str = "fix the data") -> UserError:
+def refuse_at(
+    wrong: Tensor, target: Tensor, where: str, rule: str, fix: str = "fix the data", what: str = "the target holds"
+) -> UserError:
     """Return the error that names the first wrong value of a target, and how many more there are."""
     first = tuple(int(i) for i in wrong.nonzero()[0])
     value = target[first].item()
     others = int(wrong.sum()) - 1
     more = f" (and {others} more)" if others else ""
-    return refuse(f"{_upper(where)}, sample {first[0]}: the target holds {value:g}{more}.", rule, fix)
+    return refuse(f"{_upper(where)}, sample {first[0]}: {what} {value:g}{more}.", rule, fix)
 
 
 def refuse_type(target: Tensor, where: str, what: str, rule: str, fix: str = "") -> UserError:
