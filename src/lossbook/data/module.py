@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Subset
 from lossbook.data.batch_order import BatchOrder
 from lossbook.data.collating import Collate
 from lossbook.data.dataset_loader import DatasetLoader
-from lossbook.data.fitting import augment_problems, option_problems
+from lossbook.data.fitting import augment_problems, border_problems, option_problems
 from lossbook.data.preparing import Batch, PreparedLoader, Preparing, moved
 from lossbook.data.schema import Schema, entry
 from lossbook.data.source import PARTS, Columns, Part, Parts, sample_count
@@ -68,7 +68,8 @@ class DataModule(lightning.LightningDataModule):
             raise UserError(*problems)
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
         self.notes = parts.notes
-        self.preparing = Preparing(parts.normalise, augment or (), views)
+        following = {entry(name): kind for name, one in parts.schema.heads.items() if (kind := KINDS[one.target]).moves}
+        self.preparing = Preparing(parts.normalise, augment or (), views, following)
         self._parts = {name: limited(getattr(parts, name), limit) for name in PARTS}
         self._resident: dict[tuple[str, torch.device], Columns] = {}
         self._galleries: dict[tuple[int, int, torch.device], PreparedLoader] = {}
@@ -98,6 +99,20 @@ class DataModule(lightning.LightningDataModule):
         known = None if target else getattr(part, "targets", None)
         found = part.get(entry(target)) if isinstance(part, Mapping) else known
         return found if isinstance(found, Tensor) else None
+
+    def ignore(self, labels: Mapping[str, int | None]) -> None:
+        """Let targets that follow moved pixels hold, outside of an image, the label that their loss ignores.
+
+        Args:
+            labels: by the target's name; None where the loss ignores none.
+
+        Raises:
+            UserError: there is none, and an augmentation shows what is outside.
+        """
+        own = {entry(name): label for name, label in labels.items() if entry(name) in self.preparing.following}
+        if problems := list(border_problems(self.preparing.augment, own)):
+            raise UserError(*problems)
+        self.preparing.outside.update({key: label for key, label in own.items() if label is not None})
 
     def train_dataloader(self) -> Loader:
         """The training part in a new order each epoch; always in the same one for ``trainer.overfit_batches``."""

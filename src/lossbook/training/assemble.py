@@ -80,6 +80,7 @@ def assemble(
     if positive is not None and not any("f1" in objective.directions() for objective in heads.values()):
         rule = f"f1 alone depends on it, and loss={contract.name} has none: it would have no effect."
         raise refuse(f"data.positive_class={typed(positive)}", rule, "leave it out")
+    data.ignore({name: objective.encoding.ignore_index for name, objective in heads.items()})
     in_memory = check_in_memory(data, heads)
     if not evaluating:
         for name, objective in heads.items():
