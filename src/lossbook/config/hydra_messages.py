@@ -12,7 +12,7 @@ from typing import Any
 from lossbook.config.arguments import belongs_to_hydra, parse
 from lossbook.config.keys import dotted_keys, nearest_key, unknown
 from lossbook.config.missing_option import misnamed, missing_option
-from lossbook.config.options import GROUPS, Options, may_list
+from lossbook.config.options import GROUPS, RECIPES, Options, may_list
 from lossbook.config.types import wrong_type
 from lossbook.errors import UserError, nearest, refuse
 
@@ -75,7 +75,7 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
     given = next((one for one in arguments if one.lstrip("+~").startswith((f"{found[1]}=", f"{found[1]}@"))), found[1])
     inner = getattr(error.__cause__, "full_key", None)
     key = inner if inner and inner.startswith(f"{found[1]}.") else found[1]
-    ours = [*dotted_keys(values_of_groups(arguments, options)), "experiment"]
+    ours = [*dotted_keys(values_of_groups(arguments, options)), *RECIPES]
     known = _hydra_keys(arguments) if belongs_to_hydra(key) else ours
     problem = unknown(key, given.partition("=")[2] if key == found[1] else "...", known)
     near = nearest_key(key.partition("@")[0], known)
