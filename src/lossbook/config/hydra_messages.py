@@ -44,7 +44,10 @@ def from_message(error: Exception, arguments: Sequence[str], options: Options) -
 
 
 _SYNONYMS = {"trainer.fast_dev_run": "trainer=one_batch"}
-_LEFT_OUT = ("loss.activation", "loss.inputs", "loss.mean_over")  # every loss takes these, and they have defaults
+_LEFT_OUT = (
+    "loss.activation", "loss.inputs", "loss.mean_over", "data.mixup", "data.cutmix", "data.sampling",
+)  # fmt: skip
+"""What every loss, or data, takes; they have defaults."""
 _Worded = Callable[["re.Match[str]", Exception, Sequence[str], Options], "UserError | None"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lossbook.data.mixing import Mixing
 from lossbook.data.ranges import KEYS
 from lossbook.data.schema import Schema
 from lossbook.errors import Problem
@@ -81,6 +82,19 @@ def _module_problems(schema: Schema, module: nn.Module) -> Iterator[Problem]:
                     f"It moves pixels, but the target holds {kind.bound_to_pixels}, which would stay behind.",
                     f"leave it out; GaussianNoise and BrightnessContrast fit{can if kind.moves else ''}",
                 )
+
+
+def mixing_problems(schema: Schema, mixing: Mixing) -> Iterator[Problem]:
+    """What is wrong with mixed samples for inputs of this shape."""
+    if mixing and schema.vocabulary is not None:
+        key = "mixup" if mixing.mixup is not None else "cutmix"
+        yield Problem(f"data.{key}", "Tokens have nothing between two of them.", f"data.{key}=null")
+    elif mixing.cutmix is not None and len(schema.input_shape) != 3:
+        yield Problem(
+            f"data.cutmix={mixing.cutmix}",
+            f"It cuts boxes out of images (channels, height, width); these inputs have shape {schema.input_shape}.",
+            "data.cutmix=null, or data.mixup, which sums any numbers",
+        )
 
 
 def border_problems(augment: Sequence[nn.Module], ignored: Mapping[str, int | None]) -> Iterator[Problem]:

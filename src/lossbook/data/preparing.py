@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lossbook.data.dataset_loader import DatasetLoader
+from lossbook.data.mixing import Mixing
 from lossbook.data.same_shape import require_shape
 from lossbook.data.tensor_loader import TensorLoader
 from lossbook.targets.kind import TargetKind
@@ -27,6 +28,7 @@ class Preparing:
         augment: modules applied one after another to images in [0, 1], before they are normalised.
         views: 2 makes two augmented inputs of a sample in every part; 1 augments the training part alone.
         following: the kinds of targets that follow the pixels of their images, by their entries in a batch.
+        mixing: of training batches, after all else.
     """
 
     def __init__(
@@ -35,9 +37,11 @@ class Preparing:
         augment: Sequence[nn.Module] = (),
         views: int = 1,
         following: Mapping[str, TargetKind] = MappingProxyType({}),
+        mixing: Mixing = Mixing(),  # noqa: B008  (frozen)
     ) -> None:
         self.augment = list(augment)
         self.following = dict(following)
+        self.mixing = mixing
         self.outside = dict.fromkeys(self.following, IGNORED)
         """What a target holds where an augmented image shows nothing, by its entry in a batch."""
         self.views = views
@@ -46,6 +50,10 @@ class Preparing:
 
     def training(self, batch: Batch) -> Batch:
         """The batch as it is trained on."""
+        augmented = self._training(batch)
+        return self.mixing(augmented) if self.mixing else augmented
+
+    def _training(self, batch: Batch) -> Batch:
         if not self.augment:
             return self.plain(batch)
         if self.views == 1 and self.following:

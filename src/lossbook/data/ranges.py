@@ -13,6 +13,8 @@ KEYS: dict[str, Range] = {
     "data.epochs": whole(1, COUNT, example=20),
     "data.seed": SEED,
     "data.num_workers": whole(0, 256),
+    "data.mixup": or_null(number(0, 1000, above=True, example=0.2)),
+    "data.cutmix": or_null(number(0, 1000, above=True, example=1.0)),
     "data.image_size": whole(1, 8192, example=64),
     "data.grey_bits": or_null(whole(8, 16, example=12), "for 16"),
 }

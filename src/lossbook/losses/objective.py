@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lossbook.data.mixing import PARTNER, SHARE
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError, refuse
 from lossbook.losses.inputs.arguments import Arguments
@@ -114,11 +115,34 @@ class Objective(nn.Module):
         """
         if not self.output_seen:
             self._look_at_output(output)
+        if SHARE in batch:
+            return self._of_mixed(output, batch, lengths)
         device = (output[0] if isinstance(output, tuple) else output).device.type
         if torch.is_autocast_enabled(device):
             with torch.autocast(device, enabled=False):  # similarities in bfloat16 would have two digits
                 return self._step(output, batch, lengths)
         return self._step(output, batch, lengths)
+
+    def _of_mixed(self, output: Any, batch: dict[str, Any], lengths: Tensor | None) -> LossResult:
+        """The outcome of a batch of mixed samples: by their mixed values, or by the weighted losses of both targets.
+
+        The latter has the gradient of a mixed target wherever the loss is linear in it, or a square. Metrics see the
+        target of the larger share.
+        """
+        rest = {key: value for key, value in batch.items() if key not in (PARTNER, SHARE)}
+        partner, share, target = batch[PARTNER], batch[SHARE].float(), batch["target"]
+        other, weight = target[partner], batch.get("weight", torch.ones_like(share))
+        if self.kind.mixing == "values":
+            own = share.view(-1, *[1] * (target.ndim - 1)).to(target.dtype)
+            rest["target"] = own * target + (1 - own) * other
+            if "weight" in rest:
+                rest["weight"] = share * weight + (1 - share) * weight[partner]
+            return self(output, rest, lengths)
+        rest["target"] = torch.cat([target, other])
+        rest["weight"] = torch.cat([share * weight, (1 - share) * weight[partner]])
+        result = self(torch.cat([output, output]), rest, lengths)
+        larger = (share >= 0.5).view(-1, *[1] * (target.ndim - 1))
+        return replace(result, scores=result.scores[: len(target)], target=torch.where(larger, target, other))
 
     def _step(self, output: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> LossResult:
         if (target := batch.get("target")) is not None and (prepared := self.kind.prepared(target)) is not target:

@@ -32,6 +32,8 @@ class TargetKind:
         views: whether the data may be given as several augmented views.
         bound_to_pixels: what in the target would no longer fit if augmentation moved pixels; empty for nothing.
         moves: whether ``moved`` lets such a target follow the pixels.
+        mixing: what is taken of the targets of two samples whose inputs are mixed: the mean of their ``losses``, or of
+            their ``values``; empty where neither makes sense.
         class_axis: how classes stand in a target: by ``index``, a ``column`` each, or not at all (None).
         encodings: encodings by the name that contracts call them.
         roles: ways of forming a criterion's inputs -> the role of the encodings that they can be formed from.
@@ -44,6 +46,7 @@ class TargetKind:
     views: ClassVar[bool] = False
     bound_to_pixels: ClassVar[str] = ""
     moves: ClassVar[bool] = False
+    mixing: ClassVar[str] = ""
     class_axis: ClassVar[str | None] = None
     encodings: ClassVar[Mapping[str, type[Encoding]]] = {}
     roles: ClassVar[Mapping[str, str]] = {}
