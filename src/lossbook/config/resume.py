@@ -79,8 +79,9 @@ def _require_config(path: Path, saved: Mapping[str, Any]) -> None:
     odd += [
         f"lossbook.config.{key} must be a mapping."
         for key in GROUPS
-        if not isinstance(saved.get(key, {}), Mapping | None)
+        if key not in RECIPES and not isinstance(saved.get(key, {}), Mapping | None)
     ]
+    odd += [f"lossbook.config.{key} must be a name." for key in RECIPES if not isinstance(saved.get(key), str | None)]
     loss = saved.get("loss")
     criterion = () if isinstance(loss, Mapping) and loss.get("terms") else ("loss.criterion",)
     for key in (*criterion, "optim", "data.source", "model"):

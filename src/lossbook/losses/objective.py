@@ -305,7 +305,7 @@ class Objective(nn.Module):
 def every_target_ignored() -> UserError:
     """The error for a batch without a target that counts."""
     return refuse(
-        "Every target of a batch is ignored, or of a class of weight 0.",
+        "Every target of a batch is ignored, or of a class or a sample of weight 0.",
         "The mean over nothing is nan, and so would be all weights.",
         "a larger data.batch_size, or weights above 0",
     )
