@@ -14,6 +14,7 @@ from lossbook.errors import Problem, UserError, nearest
 from lossbook.losses.contract import SEVERAL, Contract, Term
 from lossbook.losses.reading import read
 from lossbook.metrics.keys import metric_problems
+from lossbook.models.input_kinds import input_kind
 from lossbook.optim.checks import problems as optimizer_problems
 from lossbook.optim.schedules.checks import problems as schedule_problems
 from lossbook.targets import KINDS
@@ -176,14 +177,16 @@ def _of_several(contract: Contract, targets: Mapping[str, str], config: Mapping[
 
 
 def _inputs(config: Mapping[str, Any]) -> Iterable[Problem]:
-    takes, kind = config["model"].get("takes"), config["data"].get("inputs", "numbers")
+    takes, kind = config["model"].get("takes"), input_kind(config["data"])
     if takes is None or kind in takes:
         return
+    as_numbers = "data.categories=onehot, or " if "numbers" in takes else ""
+    fixes = {"tokens": "model=bag", "categories": f"{as_numbers}model=mlp"}
     choices = config.get("choices", {})
     yield Problem(
         f"model={choices.get('model', '...')} with data={choices.get('data', '...')}, whose inputs are {kind}.",
         f"This model takes {' or '.join(takes)}.",
-        "model=bag" if kind == "tokens" else "model=cnn or model=mlp, or data=digit_tokens",
+        fixes.get(kind, "model=cnn or model=mlp, or data=digit_tokens"),
     )
 
 

@@ -20,7 +20,14 @@ CLASSES: dict[str, dict[str, Range]] = {
         "grid": whole(1, 64),
     },
     "lossbook.models.crnn.CRNN": {"channels": listed(CHANNELS, 3, 3), "hidden": WIDTH, "dropout": DROPOUT},
-    "lossbook.models.mlp.MLP": {"hidden": listed(WIDTH, 0, 100), "dropout": DROPOUT, "batch_norm": FLAG},
+    "lossbook.models.mlp.MLP": {
+        "hidden": listed(WIDTH, 0, 100),
+        "dropout": DROPOUT,
+        "batch_norm": FLAG,
+        "embedding_width": or_null(WIDTH, "for one that grows with the number of categories"),
+        "embedding_dropout": DROPOUT,
+        "sparse": FLAG_OR_NULL,
+    },
     "lossbook.models.unet.UNet": {"channels": listed(CHANNELS, 1, 16)},
 }
 """By class, and the name of its argument."""

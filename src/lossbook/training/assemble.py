@@ -10,7 +10,8 @@ from typing import Any
 import lightning as L
 from torch import nn
 
-from lossbook.build import build, of_kind
+from lossbook.annotations import parameters_of
+from lossbook.build import build, of_kind, target
 from lossbook.data.aligning import aligned
 from lossbook.data.digests import content, overlaps
 from lossbook.data.fitted import FittedData
@@ -24,6 +25,7 @@ from lossbook.losses.bind import bind_terms
 from lossbook.losses.contract import SEVERAL, Contract
 from lossbook.losses.objective import Objective
 from lossbook.models.batch_norm import require_statistics
+from lossbook.models.category_embeddings import require_exact_indices
 from lossbook.optim.checks import sparse_gradients
 from lossbook.optim.make import OptimizerFactory
 from lossbook.optim.resume import Loading
@@ -83,8 +85,9 @@ def assemble(
     in_memory = check_in_memory(data, heads)
     if not evaluating:
         for name, objective in heads.items():
-            if (target := data.targets("train", name)) is not None:
-                objective.require_inputs(target)
+            if (known_targets := data.targets("train", name)) is not None:
+                objective.require_inputs(known_targets)
+    require_exact_indices(schema.categories, config["trainer"].get("precision", "32-true"))
     wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
     make_model = functools.partial(build_model, {**config["model"], **wanted}, schema, heads, trust)
     model = make_model()
@@ -165,6 +168,9 @@ def build_model(node: Mapping[str, Any], schema: Schema, heads: Mapping[str, Obj
         heads: the objective of each head. Of several the network is told the sizes by name (``heads``), and the size of
             them all together (``output_size``).
         trust: what the config may build.
+
+    Raises:
+        UserError: the data has categories to embed, and the network does not ask for them; what the network refuses.
     """
     ours = {"embedding_dim", "gives", "takes"}
     outputs = {objective.kind.output for objective in heads.values()}
@@ -176,7 +182,12 @@ def build_model(node: Mapping[str, Any], schema: Schema, heads: Mapping[str, Obj
         "categories": schema.categories,
     } | ({"output": outputs.pop()} if len(outputs) == 1 else {})
     arguments = {key: value for key, value in node.items() if key not in ours}
-    return require_module(build(arguments, key="model", trust=trust, offered=offered), str(node.get("_target_")))
+    path = str(node["_target_"])
+    if schema.categories and "categories" not in (parameters_of(target(path, key="model", trust=trust)) or ()):
+        columns = f"{len(schema.categories)} column{'s' if len(schema.categories) > 1 else ''} of categories"
+        rule = f"This data has {columns} to embed, and it takes no argument 'categories'."
+        raise refuse(f"model._target_={path}", rule, "model=mlp, or data.categories=onehot")
+    return require_module(build(arguments, key="model", trust=trust, offered=offered), path)
 
 
 def check_in_memory(data: DataModule, heads: Mapping[str, Objective]) -> bool:
