@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from lossbook.errors import UserError
+from lossbook.models.layers import layers
 from lossbook.models.mlp import MLP
-from lossbook.optim.named_parameters import layers
 
 
 def test_records_become_vectors() -> None:
