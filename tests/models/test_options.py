@@ -21,6 +21,7 @@ SHAPES = {  # (input_shape, output_size) -> parameters as the head comment state
     "unet": {((1, 24, 24), 11): "57,019"},
     "crnn": {((1, 12, 96), 11): "218,667"},
     "bag": {(257, 10): "34,186"},
+    "torchvision_segmentation": {((3, 32, 32), 21): "39,638,869"},
     "torchvision": {((3, 32, 32), 10): "11,181,642"},
 }
 DEPARTURES = {
@@ -41,6 +42,7 @@ def test_an_option_spells_out_every_argument_at_its_default(name: str) -> None:
     node = options(name)
     parameters = inspect.signature(target(node.pop("_target_"))).parameters
     assert node.pop("embedding_dim", "absent") is None
+    assert (node.pop("weights", "absent"), node.pop("strict")) == (None, "backbone")
     assert set(node.pop("gives")) <= {"vector", "dense", "sequence"}
     assert node.pop("takes", ["numbers"]) in (["numbers"], ["tokens"], ["numbers", "categories"])
     assert set(node) == set(parameters) - FROM_THE_DATA
@@ -55,7 +57,7 @@ def test_the_head_comment_states_the_number_of_parameters(name: str) -> None:
     text = (FOLDER / f"{name}.yaml").read_text()
     node = options(name)
     tokens = node.pop("takes", None) == ["tokens"]
-    del node["embedding_dim"], node["gives"]
+    del node["embedding_dim"], node["gives"], node["weights"], node["strict"]
     node.pop("sparse", None)  # null stands for what the optimizer takes
     for (shape, width), stated in SHAPES[name].items():
         told = {"vocabulary": shape} if tokens else {"input_shape": shape}

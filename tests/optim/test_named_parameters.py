@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import torchvision
 from torch import nn
 
-from lossbook.models.cnn import CNN
 from lossbook.models.layers import layers
 from lossbook.optim.named_parameters import named_parameters
 

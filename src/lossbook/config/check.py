@@ -10,7 +10,7 @@ from lossbook.config import structure
 from lossbook.config.options import Options, conf_folder
 from lossbook.config.ranges import range_problems
 from lossbook.config.terms import contract_of
-from lossbook.errors import Problem, UserError, nearest
+from lossbook.errors import Problem, UserError, nearest, typed
 from lossbook.losses.contract import SEVERAL, Contract, Term
 from lossbook.losses.reading import read
 from lossbook.metrics.keys import metric_problems
@@ -51,6 +51,7 @@ def check(config: Mapping[str, Any], options: Options | None = None, *, trains: 
     problems = [*_kind(contract, config, options), *_model(config, options), *_embedding(contract, config)]
     problems += [
         *_inputs(config),
+        *_weights(config["model"]),
         *_accelerator(config),
         *metric_problems(config.get("metrics"), targets_of(config["data"])),
     ]
@@ -188,6 +189,17 @@ def _inputs(config: Mapping[str, Any]) -> Iterable[Problem]:
         f"This model takes {' or '.join(takes)}.",
         fixes.get(kind, "model=cnn or model=mlp, or data=digit_tokens"),
     )
+
+
+def _weights(model: Mapping[str, Any]) -> Iterable[Problem]:
+    """Refuse what has no effect on the weights that a network starts with."""
+    file, pretrained, strict = model.get("weights"), model.get("pretrained"), model.get("strict", "backbone")
+    if file is not None and pretrained:
+        given = f"model.weights={typed(file)} with model.pretrained=true."
+        yield Problem(given, "A network starts with one or with the other.", "model.pretrained=false")
+    if file is None and strict != "backbone":
+        rule = "It says what of a file of weights must match, and there is none."
+        yield Problem(f"model.strict={typed(strict)} without model.weights.", rule, "model.strict=backbone")
 
 
 def _model(config: Mapping[str, Any], options: Options) -> Iterable[Problem]:

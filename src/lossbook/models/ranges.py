@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from lossbook.ranges import FLAG, FLAG_OR_NULL, Range, listed, number, or_null, whole
+from lossbook.ranges import FLAG, FLAG_OR_NULL, Range, listed, number, one_of, or_null, whole
 
 WIDTH = whole(1, 16_384, example=64)
 CHANNELS = whole(1, 4096, example=32)
 DROPOUT = number(0, 1, below=True, example=0.2)
 KEYS: dict[str, Range] = {
+    "model.strict": one_of("backbone", "all", "none"),
     "model.embedding_dim": or_null(WIDTH, "for the width that the targets or the loss ask for"),
 }
 """By dotted key of the config."""
