@@ -42,6 +42,7 @@ BESIDE = {
     "model=bag": ["data=digit_tokens"],
     "model=crnn": ["loss=ctc"],
     "model=torchvision_segmentation": ["data=scene_masks"],
+    "model=unet_timm": ["data=scene_masks"],
     "model=unet": ["data=scene_masks"],
 }
 GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "model", "trainer", "callbacks", "logger")

@@ -22,6 +22,8 @@ SHAPES = {  # (input_shape, output_size) -> parameters as the head comment state
     "crnn": {((1, 12, 96), 11): "218,667"},
     "bag": {(257, 10): "34,186"},
     "torchvision_segmentation": {((3, 32, 32), 21): "39,638,869"},
+    "timm": {((3, 32, 32), 10): "11,181,642"},
+    "unet_timm": {((3, 32, 32), 21): "14,328,421"},
     "torchvision": {((3, 32, 32), 10): "11,181,642"},
 }
 DEPARTURES = {

@@ -29,6 +29,12 @@ CLASSES: dict[str, dict[str, Range]] = {
         "embedding_dropout": DROPOUT,
         "sparse": FLAG_OR_NULL,
     },
+    "lossbook.models.timm_net.TimmNet": {
+        "pretrained": FLAG,
+        "drop_rate": or_null(DROPOUT, "for the network's own"),
+        "drop_path_rate": or_null(DROPOUT, "for the network's own"),
+    },
+    "lossbook.models.timm_unet.TimmUNet": {"pretrained": FLAG, "width": whole(1, 1024, example=16)},
     "lossbook.models.unet.UNet": {"channels": listed(CHANNELS, 1, 16)},
 }
 """By class, and the name of its argument."""

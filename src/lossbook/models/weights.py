@@ -94,18 +94,22 @@ def match_weights(state: Mapping[str, Tensor], file: Mapping[str, Tensor], chann
 def _places(state: Mapping[str, Tensor], file: Mapping[str, Tensor]) -> dict[str, str]:
     """Return for each name in the network its name in the file; the fewer prefixes are removed for it, the better."""
     found: dict[str, str] = {}
-    for prefixes in ((), _WRAPPERS, _PREFIXES):
-        theirs = _bare(set(file) - set(found.values()), prefixes)
-        mine = _bare(set(state) - set(found), prefixes)
+    # timm's encoders have underscores for dots (stages_0.blocks)
+    for prefixes, flat in (((), False), (_WRAPPERS, False), (_PREFIXES, False), (_PREFIXES, True)):
+        theirs = _bare(set(file) - set(found.values()), prefixes, flat)
+        mine = _bare(set(state) - set(found), prefixes, flat)
         found |= {name: theirs[bare] for bare, name in mine.items() if bare in theirs}
     return found
 
 
-def _bare(names: Iterable[str], prefixes: tuple[str, ...]) -> dict[str, str]:
+def _bare(names: Iterable[str], prefixes: tuple[str, ...], flat: bool) -> dict[str, str]:
     """Return names by what is left of them without prefixes; where several are left with the same, none of them."""
     bare: dict[str, list[str]] = {}
     for name in names:
-        bare.setdefault(without_prefixes(name, prefixes), []).append(name)
+        key = without_prefixes(name, prefixes)
+        if flat:
+            key = without_prefixes(name.replace(".", "_"), tuple(prefix.replace(".", "_") for prefix in prefixes))
+        bare.setdefault(key, []).append(name)
     return {key: several[0] for key, several in bare.items() if len(several) == 1}
 
 
@@ -134,7 +138,7 @@ def _require(network: nn.Module, path: str, strict: str, match: WeightMatch) -> 
     extra = [name for name in match.left_over if not name.endswith(_COUNTERS)]
     if strict == "backbone":
         owners = (*getattr(network, "head_names", ()), *_HEADS)
-        known = set(getattr(network, "file_names", ()))
+        known = set(map(without_prefixes, getattr(network, "file_names", ())))
         head = {name.rpartition(".")[0] for layer in layers(network)[-1:] for name in layer}  # and its buffers
         odd = [name for name in odd if name.rpartition(".")[0] not in head]
         extra = [name for name in map(without_prefixes, extra) if not is_within(name, owners) and name not in known]

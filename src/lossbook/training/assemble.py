@@ -31,6 +31,7 @@ from lossbook.optim.schedules.make import scheduler_factory
 from lossbook.tasks.task import Task, heads_of, of_head
 from lossbook.training.build_model import build_model
 from lossbook.training.module import LossbookModule
+from lossbook.training.normalisation import normalise_as_pretrained
 from lossbook.training.trial import try_batch
 from lossbook.training.turns import require_one_batch_a_step
 from lossbook.trust import Trust
@@ -93,6 +94,8 @@ def assemble(
     node, restored = {**config["model"], **wanted}, config.get("ckpt") is not None
     make_model = functools.partial(build_model, node, schema, heads, trust, notes, from_checkpoint=restored)
     model = make_model()
+    fitted, more = normalise_as_pretrained(model, config["data"], data, fitted)
+    notes += more
     if not evaluating:
         require_statistics(model, schema.input_shape, data.fewest_inputs)
     offered = {"model": model, "terms": terms, "make_model": make_model}
