@@ -41,6 +41,8 @@ BESIDE = {
     "data=scene_labels": ["loss=bce_logits"],
     "model=bag": ["data=digit_tokens"],
     "model=crnn": ["loss=ctc"],
+    "model=torchvision_segmentation": ["data=scene_masks"],
+    "model=unet_timm": ["data=scene_masks"],
     "model=unet": ["data=scene_masks"],
 }
 GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "augment", "model", "trainer", "callbacks", "logger")

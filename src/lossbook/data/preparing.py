@@ -48,6 +48,11 @@ class Preparing:
         self.normalise = normalise
         self._channels: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = {}
 
+    def normalise_by(self, normalise: tuple[Sequence[float], Sequence[float]]) -> None:
+        """Use another mean and standard deviation of each channel from now on."""
+        self.normalise = normalise
+        self._channels.clear()
+
     def training(self, batch: Batch) -> Batch:
         """The batch as it is trained on."""
         augmented = self._training(batch)
