@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from lossbook.config import structure
+from lossbook.config import structure, training_batches
 from lossbook.config.options import Options, conf_folder
 from lossbook.config.other_class import left_over
 from lossbook.config.ranges import range_problems
@@ -56,6 +56,7 @@ def check(config: Mapping[str, Any], options: Options | None = None, *, trains: 
         *_inputs(config),
         *_weights(config["model"]),
         *_accelerator(config),
+        *training_batches.problems(contract, config, targets_of(config["data"])),
         *metric_problems(config.get("metrics"), targets_of(config["data"])),
     ]
     stated = {"inputs": contract.inputs, "activation": contract.activation, "mean_over": contract.mean_over}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lossbook.targets.classes import Index, check_indices
@@ -12,12 +13,15 @@ from lossbook.targets.kind import Batch, TargetKind, class_counts, is_image
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
+    from torchmetrics import Metric
 
     from lossbook.data.schema import Schema
 
 
 class MaskIndex(Index):
     """The class indices as they are, (N, H, W) int64, for scores (N, C, H, W)."""
+
+    calibrates = False  # pixels are many, and not independent
 
     def measures(self) -> dict[str, Measure]:
         from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
@@ -59,6 +63,7 @@ class MaskTarget(TargetKind):
     promise = "a class index a pixel, (N, H, W) int64"
     output = "dense"
     bound_to_pixels = "a class for each pixel"
+    moves = True
     class_axis = "index"
     encodings = {"index": MaskIndex, "one_hot": MaskOneHot}  # noqa: RUF012
     roles = {"single": "target"}  # noqa: RUF012
@@ -72,10 +77,26 @@ class MaskTarget(TargetKind):
     def prepared(self, target: Tensor) -> Tensor:
         return target.long()
 
+    def moved(self, target: Tensor, labels: Callable[[Tensor], Tensor], outside: int) -> Tensor:
+        # 0 stands for the outside, and float32 holds every class exactly
+        return labels((target.long() - outside)[:, None].float())[:, 0].round().long() + outside
+
     def picture(self, batch: Batch, prediction: Prediction, schema: Schema) -> Figure | None:
         if not is_image(batch["input"]):
             return None
         return masks_beside_images(batch["input"], batch["target"], prediction.decision, schema.classes or 1)
+
+    def confusion(self, schema: Schema, ignore_index: int | None = None) -> Metric | None:
+        from torchmetrics.classification import MulticlassConfusionMatrix
+
+        assert schema.classes
+        return MulticlassConfusionMatrix(schema.classes, ignore_index=ignore_index, validate_args=False)
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """The share of wrong pixels."""
+        counted = (target >= 0) & (target < (schema.classes or 0))
+        wrong = ((prediction.decision != target) & counted).flatten(1).sum(1)
+        return wrong / counted.flatten(1).sum(1).clamp_min(1)
 
     def statistics(self, target: Tensor, schema: Schema) -> dict[str, Any]:
         return {"class_counts": class_counts(target, schema.classes)}

@@ -14,6 +14,7 @@ from lossbook.config.other_class import left_over
 from lossbook.data.aligning import aligned
 from lossbook.data.digests import content, overlaps
 from lossbook.data.fitted import FittedData
+from lossbook.data.mixing import Mixing
 from lossbook.data.module import DataModule
 from lossbook.data.positive_class import with_positive
 from lossbook.data.schema import Schema
@@ -84,6 +85,10 @@ def assemble(
     if positive is not None and not any("f1" in objective.directions() for objective in heads.values()):
         rule = f"f1 alone depends on it, and loss={contract.name} has none: it would have no effect."
         raise refuse(f"data.positive_class={typed(positive)}", rule, "leave it out")
+    if not evaluating and data.preparing.mixing:
+        for _, objective in terms.values():
+            objective.require_own_terms("data.mixup and data.cutmix weigh the losses of two samples.")
+    data.ignore({name: objective.encoding.ignore_index for name, objective in heads.items()})
     in_memory = check_in_memory(data, heads)
     if not evaluating:
         for name, objective in heads.items():
@@ -145,6 +150,8 @@ def build_data(
         limit=node.get("limit"),
         augment=augment,
         num_workers=node.get("num_workers", 0),
+        mixing=Mixing(node.get("mixup"), node.get("cutmix")),
+        sampling=node.get("sampling"),
         needed=("test",) if evaluating else PARTS,
         fixed=known is not None,
     )
