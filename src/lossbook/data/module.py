@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
+from lossbook.data.batch_cache import BatchCache
 from lossbook.data.batch_order import BatchOrder
 from lossbook.data.collating import Collate
 from lossbook.data.dataset_loader import DatasetLoader
@@ -20,6 +22,7 @@ from lossbook.data.schema import Schema, entry
 from lossbook.data.source import PARTS, Columns, Part, Parts, sample_count
 from lossbook.data.statistics import describe
 from lossbook.data.tensor_loader import TensorLoader
+from lossbook.data.workers import AUTO, worker_count
 from lossbook.errors import UserError, refuse
 from lossbook.targets import KINDS
 
@@ -37,7 +40,7 @@ class DataModule(lightning.LightningDataModule):
         views: 1; or 2 augmented inputs of a sample, in every part, with ``clean`` beside them in validation and test.
         limit: at most so many samples of each part, or None.
         augment: modules of ``lossbook.data.augment``, or others that augment each sample on its own.
-        num_workers: reading processes, for data that is not in memory.
+        num_workers: reading processes, for data that is not in memory; or ``auto``, see ``worker_count``.
         needed: the parts that must not be empty.
         fixed: the schema's statistics are a checkpoint's, and stay what they are under a ``limit``.
 
@@ -54,7 +57,7 @@ class DataModule(lightning.LightningDataModule):
         views: int = 1,
         limit: int | None = None,
         augment: Sequence[nn.Module] | None = None,
-        num_workers: int = 0,
+        num_workers: int | str = 0,
         needed: Sequence[str] = PARTS,
         fixed: bool = False,
     ) -> None:
@@ -66,10 +69,12 @@ class DataModule(lightning.LightningDataModule):
         ]
         if problems:
             raise UserError(*problems)
-        self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
-        self.notes = parts.notes
+        self.batch_size, self.seed = batch_size, seed
         self.preparing = Preparing(parts.normalise, augment or (), views)
         self._parts = {name: limited(getattr(parts, name), limit) for name in PARTS}
+        self.num_workers = worker_count(num_workers, self._parts["train"])
+        chosen = f"data.num_workers={num_workers}: {self.num_workers or 'no'} processes read the data"
+        self.notes = (*parts.notes, *([chosen] if num_workers == AUTO and not in_memory else []))
         self._resident: dict[tuple[str, torch.device], Columns] = {}
         self._galleries: dict[tuple[int, int, torch.device], PreparedLoader] = {}
         for name in needed:
@@ -224,6 +229,8 @@ def limited(part: Part, limit: int | None) -> Part:
             key: tuple(tensor[:limit] for tensor in column) if isinstance(column, tuple) else column[:limit]
             for key, column in part.items()
         }
+    if isinstance(part, BatchCache):  # of which torch's Subset knows nothing
+        return part.rows(np.arange(limit))
     subset: Dataset[dict[str, Any]] = Subset(part, range(limit))
     for known in ("targets", "digests"):
         if (values := getattr(part, known, None)) is not None:
