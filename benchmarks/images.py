@@ -111,7 +111,9 @@ class _Lossbook:
         from lossbook.data.images.cached import cached_parts
         from lossbook.data.images.folder import ImageFolder
         from lossbook.data.module import DataModule
+        from lossbook.training.freed_memory import keep_freed_memory
 
+        keep_freed_memory()  # as a run on the CPU does
         start = time.perf_counter()
         parts = ImageFolder(str(root), image_size=USED).load()
         self.start = time.perf_counter() - start
