@@ -77,7 +77,7 @@ def test_bad_parts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has train but no test"):
         ImageFolder(str(tmp_path)).load()
     paint(tmp_path / "test", 4, ["blue", "red", "green"])
-    with pytest.raises(UserError, match="test and train differ in classes: green"):
+    with pytest.raises(UserError, match="test has green, which train lacks"):
         ImageFolder(str(tmp_path)).load()
 
 
@@ -322,3 +322,32 @@ def test_folds_are_each_once_the_test_part(tmp_path: Path) -> None:
     paint(tmp_path, 20)
     tests = [ImageFolder(str(tmp_path), folds=4, fold=fold).load().test.paths for fold in range(4)]
     assert sorted(itertools.chain(*tests)) == sorted(tmp_path.rglob("*.png"))
+
+
+def test_a_part_may_lack_a_class_and_it_is_said(tmp_path: Path) -> None:
+    paint(tmp_path / "train", 6, ["blue", "red", "green"])
+    paint(tmp_path / "val", 6, ["green", "red"])
+    paint(tmp_path / "test", 6, ["red"])
+    (tmp_path / "test" / "blue").mkdir()
+    parts = ImageFolder(str(tmp_path)).load()
+    assert parts.schema.class_names == ("blue", "green", "red")
+    assert [len(part) for part in (parts.train, parts.val, parts.test)] == [18, 12, 6]
+    for part in (parts.train, parts.val, parts.test):
+        assert [path.parent.name for path in part.paths] == [parts.schema.class_names[one] for one in part.targets]
+    assert "no image in val of blue" in parts.notes
+    assert "no image in test of blue, green" in parts.notes
+    (tmp_path / "val" / "grey").mkdir()
+    (tmp_path / "train" / "grey").mkdir()
+    with pytest.raises(UserError, match="grey holds no image"):
+        ImageFolder(str(tmp_path)).load()
+    (tmp_path / "val" / "grey").rename(tmp_path / "val" / "gren")
+    with pytest.raises(UserError, match=f"val has gren, which train lacks.*\n.*\n.*mv {tmp_path}/val/gren .*/green"):
+        ImageFolder(str(tmp_path)).load()
+
+
+def test_a_part_without_classes_is_refused(tmp_path: Path) -> None:
+    paint(tmp_path / "train", 6)
+    paint(tmp_path / "test", 6)
+    (tmp_path / "val").mkdir()
+    with pytest.raises(UserError, match="val has no class folder"):
+        ImageFolder(str(tmp_path)).load()
