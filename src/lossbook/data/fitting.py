@@ -59,6 +59,12 @@ def _module_problems(schema: Schema, module: nn.Module) -> Iterator[Problem]:
             "It changes numbers; these inputs are tokens, whose neighbours mean something else.",
             "data.augment=null",
         )
+    elif schema.categories:
+        yield Problem(
+            f"data.augment: {name}",
+            "It changes numbers, and some of these columns hold the indices of categories.",
+            "data.augment=null",
+        )
     elif len(schema.input_shape) != 3 and name != "GaussianNoise":
         yield Problem(
             f"data.augment: {name}",

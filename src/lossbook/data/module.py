@@ -74,6 +74,7 @@ class DataModule(lightning.LightningDataModule):
         if problems:
             raise UserError(*problems)
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
+        self._rows, self._names = parts.rows, parts.names
         self.notes = (*parts.notes, *([_MIXED] if mixing else []))
         following = {entry(name): kind for name, one in parts.schema.heads.items() if (kind := KINDS[one.target]).moves}
         self.preparing = Preparing(parts.normalise, augment or (), views, following, mixing)
@@ -95,6 +96,13 @@ class DataModule(lightning.LightningDataModule):
     def part(self, name: str) -> Part:
         """The part ``train``, ``val`` or ``test`` that is used, as its source gave it: not scaled, not augmented."""
         return self._parts[name]
+
+    def sample_name(self, part: str, index: int) -> str:
+        """What the user calls a sample of a part: its file, its row (from 1), or else its number (from 0)."""
+        if self._rows is None:
+            return str(index)
+        place = int(self._rows[part][index])
+        return f"row {place + 1}" if self._names is None else self._names[place]
 
     def targets(self, name: str, target: str = "") -> Tensor | None:
         """The targets (N, ...) of a part that is used, where they are in memory; None where they are not.

@@ -49,6 +49,11 @@ class Preparing:
         self.normalise = normalise
         self._channels: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = {}
 
+    def normalise_by(self, normalise: tuple[Sequence[float], Sequence[float]]) -> None:
+        """Use another mean and standard deviation of each channel from now on."""
+        self.normalise = normalise
+        self._channels.clear()
+
     def training(self, batch: Batch) -> Batch:
         """The batch as it is trained on."""
         augmented = self._training(batch)
@@ -110,7 +115,7 @@ class Preparing:
         for module in self.augment:
             given = images.shape
             if targets and hasattr(module, "change"):
-                change = module.change(images)
+                change = module.change(images)  # type: ignore[operator]  # (hasattr found it)
                 images = change.images
                 targets = {
                     key: self.following[key].moved(target, change.labels, self.outside[key])
