@@ -31,6 +31,7 @@ BESIDE = {
     "data=csv": ["data.root=x", "data.target_columns=[y]", *CLASSES],
     **{f"data={name}": ["data.root=x", *CLASSES] for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")},
     "data=image_folder": ["data.root=x", *CLASSES],
+    "data=mask_folder": ["data.root=x"],
     "data=diabetes": ["loss=mse"],
     "data=digit_lines": ["loss=ctc"],
     "data=digit_mixtures": ["loss=kl_div"],
