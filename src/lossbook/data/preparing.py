@@ -108,7 +108,7 @@ class Preparing:
             if not hasattr(module, "change"):
                 images = module(images)
             else:
-                change = module.change(images)
+                change = module.change(images)  # type: ignore[operator]  # (hasattr found it)
                 images = change.images
                 for key, kind in self.following.items():
                     moved[key] = kind.moved(moved[key], change.labels, self.outside[key])

@@ -21,6 +21,7 @@ KEYS: dict[str, Range] = {
         row(listed(number(-1000, 1000), 3, 3), listed(number(0, 1000, above=True), 3, 3)),
         row(listed(number(-1000, 1000), 1, 1), listed(number(0, 1000, above=True), 1, 1)),
     ),
+    "data.sampling": or_null(one_of("balanced"), "for every sample once"),
     "data.mixup": or_null(number(0, 1000, above=True, example=0.2)),
     "data.cutmix": or_null(number(0, 1000, above=True, example=1.0)),
     "data.grey_bits": or_null(whole(8, 16, example=12), "for 16"),
