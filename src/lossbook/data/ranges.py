@@ -30,6 +30,8 @@ KEYS: dict[str, Range] = {
     "data.fractions": or_null(listed(number(0, 1, example=0.25), 3, 3), "for 70 / 15 / 15"),
     "data.folds": or_null(whole(2, COUNT, example=5), "for no folds"),
     "data.fold": whole(0, COUNT),
+    "data.ignored": or_null(whole(0, 65535, example=255), "for none"),
+    "data.values": or_null(listed(whole(0, 65535), 2, 65536), "for those that are found"),
 }
 """By dotted key of the config."""
 _OF_IMAGES = (
@@ -44,6 +46,10 @@ _SEEDED = (
 CLASSES: dict[str, dict[str, Range]] = {
     "lossbook.data.images.folder.ImageFolder": {
         **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES},
+        "seed": SEED,
+    },
+    "lossbook.data.masks.source.MaskFolder": {
+        **{key: KEYS[f"data.{key}"] for key in (*_OF_IMAGES, "ignored", "values") if key != "cache"},
         "seed": SEED,
     },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},
