@@ -94,7 +94,8 @@ class ImageFolder(Source):
         per_part = {part: np.bincount(targets[chosen], minlength=len(tree.classes)) for part, chosen in rows.items()}
         notes = [*_notes(tree, opened, per_part), *notes, *assignment.notes]
         places = {part: opened.rows[chosen] for part, chosen in rows.items()}
-        return replace(described_parts(schema, parts, measured, notes, opened.reader), rows=places)
+        names = [sample.name for sample in tree.samples]
+        return replace(described_parts(schema, parts, measured, notes, opened.reader), rows=places, names=names)
 
     def _given(self, tree: Tree) -> dict[str, np.ndarray]:
         """Return the positions of the samples of each part, by folders or by the split file; empty without either."""
