@@ -29,6 +29,16 @@ OPTIONS = [file for file in sorted(CONF.rglob("*.yaml")) if file.parent.name not
 NAMED = ("loss", "data", "model", "optim", "experiment")  # groups whose commands name the option
 COMMAND = re.compile(r"(?:#|  ) +(?:\w+=\w+ )?(?:pip install -e \. && )?python scripts/(\w+)\.py(.*)")
 SCRIPTS = ("train", "evaluate", "find_lr", "explore", "search", "report")
+OWN = """import torch
+
+
+class Photos(torch.utils.data.TensorDataset):
+    def __init__(self, root=None):
+        super().__init__(torch.rand(60, 3, 8, 8), torch.arange(60) % 2)
+
+
+NewPhotos = Photos
+"""  # my.py, of which commands take a Dataset
 CHECKPOINT = "outputs/{}/checkpoints/{}.ckpt"
 SWEPT = "loss=cross_entropy,mse,triplet_margin data=digits optim=adam,sgd seed=0,1,2"
 
@@ -100,6 +110,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, write_blocks: Callable[[Path
     (folder / "new.csv").write_text("\n".join(["x,z,y,price", *others]) + "\n")
     parts = [f"{row},{('train', 'val', 'test')[max(0, row % 6 - 3)]}" for row in range(60)]
     (folder / "parts.csv").write_text("\n".join(["row,part", *parts]) + "\n")
+    (folder / "my.py").write_text(OWN)
     for page in PAGES:
         write_blocks(page, folder)
     (folder / "my_conf" / "loss" / "mine.yaml").write_text((folder / "my_conf" / "loss" / "focal.yaml").read_text())

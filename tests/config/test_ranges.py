@@ -31,6 +31,7 @@ BESIDE = {
     **{f"data={name}": ["data.root=x", *CLASSES] for name in FOLDERS},
     "data=scene_targets": ("loss=sum", "loss.terms={labels: {loss: bce_logits}, count: {loss: mse}}"),
     "data=csv": ["data.root=x", "data.target_columns=[y]", *CLASSES],
+    "data=dataset": ["data.dataset._target_=torch.utils.data.TensorDataset", *CLASSES],
     "data=diabetes": ["loss=mse"],
     "data=digit_lines": ["loss=ctc"],
     "data=digit_mixtures": ["loss=kl_div"],
@@ -48,7 +49,8 @@ NAMES = [f"{group}={name}" for group in GROUPS for name in OPTIONS.names(group)]
 NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
     "data.split", "data.source.split", "model.weights", "data.group_pattern", "data.source.group_pattern",
-    "data.variant", "data.source.variant", "scheduler._target_", "trainer.max_time",
+    "data.variant", "data.source.variant", "data.val._target_", "data.source.val._target_", "data.test._target_",
+    "data.source.test._target_", "scheduler._target_", "trainer.max_time",
     "trainer.devices",  # a number, a list of them, or auto: what there is decides
 }  # fmt: skip
 # of the wrong type, sign or size; each is outside of every range but for those that BEYOND lists

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from lossbook.config.options import Options, conf_folder
 from lossbook.config.pairings import table
+from lossbook.targets import KINDS
 
 _INTRODUCTION = """# Data
 
@@ -37,7 +37,7 @@ def _rows(options: Options, names: list[str]) -> str:
     rows = []
     for name in names:
         what, command = _head(options, name)
-        rows.append([f"`{name}`", what, _kind(options.stated(f"data/{name}")[0]), f"`{command}`"])
+        rows.append([f"`{name}`", what, _kinds(options, name), f"`{command}`"])
     return table(["data", "what it holds", "target", "command"], rows)
 
 
@@ -46,16 +46,25 @@ def _downloads(options: Options, name: str) -> bool:
     return "download" in stated and "root" in stated
 
 
-def _kind(stated: Mapping[str, Any]) -> str:
-    target = stated.get("target", "")
-    return ", ".join(target.values()) if isinstance(target, Mapping) else str(target)
+def _kinds(options: Options, name: str) -> str:
+    """Return the kind of the target, or those that the comment beside it names."""
+    target = options.stated(f"data/{name}")[0].get("target", "")
+    if isinstance(target, Mapping):
+        return ", ".join(target.values())
+    comment = re.search(r"^target:[^#]*#(.*)", _text(options, name), re.MULTILINE)
+    named = [kind for kind in KINDS if comment and re.search(rf"\b{kind}\b", comment[1])]
+    return ", ".join(named) if len(named) > 1 and target in named else str(target)
+
+
+def _text(options: Options, name: str) -> str:
+    path = options.file(f"data/{name}")
+    assert path is not None
+    return path.read_text(encoding="utf-8")
 
 
 def _head(options: Options, name: str) -> tuple[str, str]:
     """Return the first sentence or two of an option's head, and its first command."""
-    path = options.file(f"data/{name}")
-    assert path is not None
-    lines = [line.removeprefix("#") for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    lines = [line.removeprefix("#") for line in _text(options, name).splitlines() if line.startswith("#")]
     command = next((line.strip() for line in lines if line.startswith("     ")), "")
     before = [line.strip() for line in lines[: next(i for i, line in enumerate(lines) if line.startswith("     "))]]
     return re.sub(r",? through torchvision| Offline\.", "", " ".join(before)).replace("|", "/"), command
