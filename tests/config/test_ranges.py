@@ -42,9 +42,11 @@ BESIDE = {
     "data=scene_labels": ["loss=bce_logits"],
     "model=bag": ["data=digit_tokens"],
     "model=crnn": ["loss=ctc"],
+    "model=torchvision_segmentation": ["data=scene_masks"],
+    "model=unet_timm": ["data=scene_masks"],
     "model=unet": ["data=scene_masks"],
 }
-GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "model", "trainer", "callbacks", "logger")
+GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "augment", "model", "trainer", "callbacks", "logger")
 NAMES = [f"{group}={name}" for group in GROUPS for name in OPTIONS.names(group)]
 NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
@@ -85,7 +87,7 @@ def is_numeric(value: Any) -> bool:
 def test_every_number_has_a_range_and_lies_within(option: str) -> None:
     whole = config(option)
     ranges = {key: inside for key, _, inside in stated(whole)}
-    own = {key: node for key, node in whole.items() if key not in ("choices", "overrides", "experiment")}
+    own = {key: node for key, node in whole.items() if key not in ("choices", "overrides", "augment", "experiment")}
     for key, value in leaves(own):
         if key.startswith(("loss.rules", "param_groups.preset")) or key in NO_NUMBERS:
             continue

@@ -14,7 +14,8 @@ from torch.utils.data import Dataset, Subset
 from lossbook.data.batch_order import BatchOrder
 from lossbook.data.collating import Collate
 from lossbook.data.dataset_loader import DatasetLoader
-from lossbook.data.fitting import augment_problems, option_problems
+from lossbook.data.fitting import augment_problems, border_problems, mixing_problems, option_problems
+from lossbook.data.mixing import Mixing
 from lossbook.data.preparing import Batch, PreparedLoader, Preparing, moved
 from lossbook.data.schema import Schema, entry
 from lossbook.data.source import PARTS, Columns, Part, Parts, sample_count
@@ -24,6 +25,7 @@ from lossbook.errors import UserError, refuse
 from lossbook.targets import KINDS
 
 Loader: TypeAlias = TensorLoader | DatasetLoader
+_MIXED = "Training batches are mixed: their metrics are of the sample with the larger share."
 SHARE = 0.25  # of a GPU's free memory that a part may take
 
 
@@ -38,6 +40,8 @@ class DataModule(lightning.LightningDataModule):
         limit: at most so many samples of each part, or None.
         augment: modules of ``lossbook.data.augment``, or others that augment each sample on its own.
         num_workers: reading processes, for data that is not in memory.
+        mixing: of training batches.
+        sampling: ``balanced`` for training epochs in which each class is equally frequent, or None.
         needed: the parts that must not be empty.
         fixed: the schema's statistics are a checkpoint's, and stay what they are under a ``limit``.
 
@@ -55,6 +59,8 @@ class DataModule(lightning.LightningDataModule):
         limit: int | None = None,
         augment: Sequence[nn.Module] | None = None,
         num_workers: int = 0,
+        mixing: Mixing = Mixing(),  # noqa: B008  (frozen)
+        sampling: str | None = None,
         needed: Sequence[str] = PARTS,
         fixed: bool = False,
     ) -> None:
@@ -63,13 +69,15 @@ class DataModule(lightning.LightningDataModule):
         problems = [
             *option_problems(batch_size, views, limit, num_workers, in_memory),
             *augment_problems(parts.schema, augment or (), views),
+            *mixing_problems(parts.schema, mixing),
         ]
         if problems:
             raise UserError(*problems)
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
-        self.notes = parts.notes
-        self.preparing = Preparing(parts.normalise, augment or (), views)
         self._rows, self._names = parts.rows, parts.names
+        self.notes = (*parts.notes, *([_MIXED] if mixing else []))
+        following = {entry(name): kind for name, one in parts.schema.heads.items() if (kind := KINDS[one.target]).moves}
+        self.preparing = Preparing(parts.normalise, augment or (), views, following, mixing)
         self._parts = {name: limited(getattr(parts, name), limit) for name in PARTS}
         self._resident: dict[tuple[str, torch.device], Columns] = {}
         self._galleries: dict[tuple[int, int, torch.device], PreparedLoader] = {}
@@ -78,6 +86,7 @@ class DataModule(lightning.LightningDataModule):
                 raise refuse(f"the {name} part is empty", "Each part needs at least one sample.", "supply more data")
         schema = parts.schema if limit is None or fixed else describe(parts.schema, self._parts["train"])
         self._schema = replace(schema, views=views)
+        self._classes = self._of_samples() if sampling is not None and "train" in needed else None
 
     @property
     def schema(self) -> Schema:
@@ -106,6 +115,32 @@ class DataModule(lightning.LightningDataModule):
         known = None if target else getattr(part, "targets", None)
         found = part.get(entry(target)) if isinstance(part, Mapping) else known
         return found if isinstance(found, Tensor) else None
+
+    def ignore(self, labels: Mapping[str, int | None]) -> None:
+        """Let targets that follow moved pixels hold, outside of an image, the label that their loss ignores.
+
+        Args:
+            labels: by the target's name; None where the loss ignores none.
+
+        Raises:
+            UserError: there is none, and an augmentation shows what is outside.
+        """
+        own = {entry(name): label for name, label in labels.items() if entry(name) in self.preparing.following}
+        if problems := list(border_problems(self.preparing.augment, own)):
+            raise UserError(*problems)
+        self.preparing.outside.update({key: label for key, label in own.items() if label is not None})
+
+    def _of_samples(self) -> Tensor:
+        """The class of each training sample."""
+        known = getattr(self._parts["train"], "targets", None)
+        found = self.targets("train") if known is None else torch.as_tensor(known)
+        if self._schema.target != "class" or found is None or found.ndim != 1:
+            raise refuse(
+                "data.sampling=balanced",
+                "Balanced sampling needs to know the class of every training sample before it is read.",
+                "data.sampling=null, or a part with 'targets', the classes of its samples",
+            )
+        return found.cpu().long()
 
     def train_dataloader(self) -> Loader:
         """The training part in a new order each epoch; always in the same one for ``trainer.overfit_batches``."""
@@ -167,7 +202,8 @@ class DataModule(lightning.LightningDataModule):
                 "Each process needs at least one sample.",
                 f"trainer.devices={samples}, or more data",
             )
-        order = BatchOrder(samples, self.batch_size, shuffle, self.seed, rank, processes)
+        classes = self._classes if shuffle else None
+        order = BatchOrder(samples, self.batch_size, shuffle, self.seed, rank, processes, classes)
         if isinstance(part, Mapping):
             return TensorLoader(self._placed(name, part), order)
         pin = self._device().type == "cuda"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lossbook.data.augment import require_shape
 from lossbook.data.dataset_loader import DatasetLoader
+from lossbook.data.mixing import Mixing
+from lossbook.data.same_shape import require_shape
 from lossbook.data.tensor_loader import TensorLoader
+from lossbook.targets.kind import TargetKind
 
 Batch = dict[str, Any]
+IGNORED = -100  # torch's ignore_index
 EVALUATION_SEED = 20260  # of the views in validation and test, so that their losses can be compared between epochs
 
 
@@ -23,6 +27,8 @@ class Preparing:
         normalise: mean and standard deviation of each channel, or None.
         augment: modules applied one after another to images in [0, 1], before they are normalised.
         views: 2 makes two augmented inputs of a sample in every part; 1 augments the training part alone.
+        following: the kinds of targets that follow the pixels of their images, by their entries in a batch.
+        mixing: of training batches, after all else.
     """
 
     def __init__(
@@ -30,16 +36,33 @@ class Preparing:
         normalise: tuple[Sequence[float], Sequence[float]] | None = None,
         augment: Sequence[nn.Module] = (),
         views: int = 1,
+        following: Mapping[str, TargetKind] = MappingProxyType({}),
+        mixing: Mixing = Mixing(),  # noqa: B008  (frozen)
     ) -> None:
         self.augment = list(augment)
+        self.following = dict(following)
+        self.mixing = mixing
+        self.outside = dict.fromkeys(self.following, IGNORED)
+        """What a target holds where an augmented image shows nothing, by its entry in a batch."""
         self.views = views
         self.normalise = normalise
         self._channels: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = {}
 
+    def normalise_by(self, normalise: tuple[Sequence[float], Sequence[float]]) -> None:
+        """Use another mean and standard deviation of each channel from now on."""
+        self.normalise = normalise
+        self._channels.clear()
+
     def training(self, batch: Batch) -> Batch:
         """The batch as it is trained on."""
+        augmented = self._training(batch)
+        return self.mixing(augmented) if self.mixing else augmented
+
+    def _training(self, batch: Batch) -> Batch:
         if not self.augment:
             return self.plain(batch)
+        if self.views == 1 and self.following:
+            return self._with_targets(batch)
         if self.views == 1:
             return {**batch, "input": self._each(batch["input"], self._augmented)}
         return {**batch, "input": tuple(self._augmented(batch["input"]) for _ in range(self.views))}
@@ -71,11 +94,26 @@ class Preparing:
         return tuple(map(function, column)) if isinstance(column, tuple) else function(column)
 
     def _augmented(self, images: Tensor) -> Tensor:
-        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        images = _scaled(images)
         for module in self.augment:
             given, images = images.shape, module(images)
             require_shape(module, given, images)
         return self._finished(images)
+
+    def _with_targets(self, batch: Batch) -> Batch:
+        """The batch with augmented images, and behind them the targets that follow their pixels."""
+        images, moved = _scaled(batch["input"]), {key: batch[key] for key in self.following}
+        for module in self.augment:
+            given = images.shape
+            if not hasattr(module, "change"):
+                images = module(images)
+            else:
+                change = module.change(images)
+                images = change.images
+                for key, kind in self.following.items():
+                    moved[key] = kind.moved(moved[key], change.labels, self.outside[key])
+            require_shape(module, given, images)
+        return {**batch, **moved, "input": self._finished(images)}
 
     def _finished(self, images: Tensor) -> Tensor:
         byte = images.dtype == torch.uint8
@@ -88,6 +126,10 @@ class Preparing:
         # in place, and not by addcmul, which is ten times slower on one thread where channels are broadcast
         dtype = torch.float64 if images.dtype == torch.float64 else torch.float32
         return images.to(dtype, copy=True).mul_(byte_factor if byte else factor).add_(offset)
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
 class PreparedLoader:

@@ -34,6 +34,8 @@ KEYS: dict[str, Range] = {
         row(listed(number(-1000, 1000), 3, 3), listed(number(0, 1000, above=True), 3, 3)),
         row(listed(number(-1000, 1000), 1, 1), listed(number(0, 1000, above=True), 1, 1)),
     ),
+    "data.mixup": or_null(number(0, 1000, above=True, example=0.2)),
+    "data.cutmix": or_null(number(0, 1000, above=True, example=1.0)),
     "data.grey_bits": or_null(whole(8, 16, example=12), "for 16"),
     "data.on_bad": one_of("fail", "skip"),
     "data.cache": one_of("none", "ram", "disk"),
@@ -48,6 +50,7 @@ _OF_IMAGES = (
 _OF_DATASETS = (
     "classes", "image_size", "channels", "resize", "normalise", "fractions", "folds", "fold", "num_workers", "seed",
 )  # fmt: skip
+_SHARE = number(0, 1, example=0.5)
 _SEEDED = (
     "csv.Csv", "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
     "digit_tuples.DigitPairs", "digit_tuples.DigitTriplets", "scenes.SceneCounts", "scenes.SceneLabels",
@@ -59,6 +62,9 @@ CLASSES: dict[str, dict[str, Range]] = {
         "seed": SEED,
     },
     "lossbook.data.datasets.source.OwnDataset": {key: KEYS[f"data.{key}"] for key in _OF_DATASETS},
+    "lossbook.data.torchvision_files.TorchvisionFiles": {
+        key: KEYS[f"data.{key}"] for key in ("image_size", "resize", "normalise", "fractions", "seed")
+    },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},
     **{f"lossbook.data.{name}": {"seed": SEED} for name in _SEEDED},
     "lossbook.data.augment.Affine": {
@@ -66,8 +72,32 @@ CLASSES: dict[str, dict[str, Range]] = {
         "scale": listed(number(0, 100, above=True, example=1.0), 2, 2),
         "translate": number(0, 1, below=True, example=0.1),
     },
-    "lossbook.data.augment.HorizontalFlip": {"p": number(0, 1, example=0.5)},
-    "lossbook.data.augment.PadCrop": {"padding": whole(1, 4096, example=4)},
+    "lossbook.data.augment.HorizontalFlip": {"p": _SHARE},
+    "lossbook.data.augment.PadCrop": {
+        "padding": either(whole(1, 4096, example=4), number(0, 1, above=True, below=True))
+    },
+    "lossbook.data.augment.ResizedCrop": {
+        "scale": listed(number(0, 1, above=True, example=1.0), 2, 2),
+        "ratio": listed(number(0, 100, above=True, example=1.0), 2, 2),
+    },
+    "lossbook.data.augment.Erasing": {
+        "p": _SHARE,
+        "scale": listed(number(0, 1, above=True, example=0.2), 2, 2),
+        "ratio": listed(number(0, 100, above=True, example=1.0), 2, 2),
+    },
+    "lossbook.data.augment.ColorJitter": {
+        "brightness": number(0, 10, example=0.4),
+        "contrast": number(0, 10, example=0.4),
+        "saturation": number(0, 10, example=0.4),
+        "hue": number(0, 0.5, example=0.1),
+        "p": _SHARE,
+    },
+    "lossbook.data.augment.Grayscale": {"p": _SHARE},
+    "lossbook.data.augment.GaussianBlur": {
+        "sigma": listed(number(0, 1, above=True, example=0.005), 2, 2),
+        "p": _SHARE,
+    },
+    "lossbook.data.augment.RandAugment": {"n": whole(1, 14, example=2), "magnitude": number(0, 30, example=9)},
     "lossbook.data.augment.GaussianNoise": {"std": number(0, 1000, above=True, example=0.1)},
     "lossbook.data.augment.BrightnessContrast": {
         "brightness": number(0, 1, example=0.2),

@@ -22,10 +22,12 @@ class NamedSet:
     Args:
         name: its class in ``torchvision.datasets``.
         parts: part of ours -> arguments of the class that open it; without ``test`` the set has no official parts.
-        labels: attribute that holds the labels of a set in memory.
+        labels: attribute that holds the labels, or pairs of a path and a label.
         classes: attribute that holds the names of classes, or the names themselves.
         variant: argument of the class that picks a variant, with its values, the first of which is the default.
         arguments: of the class, in every part.
+        kind: of the target.
+        folders: part -> folder below the root, for a set without a class of its own.
     """
 
     name: str
@@ -34,6 +36,8 @@ class NamedSet:
     classes: str | tuple[str, ...] = "classes"
     variant: tuple[str, tuple[Any, ...]] | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "class"
+    folders: Mapping[str, str] = field(default_factory=dict)
 
 
 IN_MEMORY = {
@@ -53,6 +57,36 @@ IN_MEMORY = {
 }
 """Sets of images of one size, which torchvision holds in memory, by the name of their class."""
 
+_VALID = {"train": {"split": "train"}, "val": {"split": "valid"}, "test": {"split": "test"}}
+_ALL: Mapping[str, Mapping[str, Any]] = {"train": {}}
+_PETS = {"train": {"split": "trainval"}, "test": {"split": "test"}}
+
+IN_FILES = {
+    "caltech101": NamedSet("Caltech101", _ALL, "y", "categories"),
+    "celeba": NamedSet("CelebA", _VALID, "attr", "attr_names", kind="multilabel"),
+    "country211": NamedSet("Country211", _VALID),
+    "dtd": NamedSet("DTD", _THREE, "_labels", variant=("partition", tuple(range(1, 11)))),
+    "eurosat": NamedSet("EuroSAT", _ALL),
+    "fgvc_aircraft": NamedSet(
+        "FGVCAircraft", _THREE, "_labels", variant=("annotation_level", ("variant", "family", "manufacturer"))
+    ),
+    "flowers102": NamedSet("Flowers102", _THREE, "_labels"),
+    "food101": NamedSet("Food101", _SPLITS, "_labels"),
+    "gtsrb": NamedSet("GTSRB", _SPLITS, "_samples", tuple(map(str, range(43)))),
+    "imagenet": NamedSet("ImageFolder", _BOTH, folders={"train": "train", "test": "val"}),
+    "imagenette": NamedSet(
+        "Imagenette",
+        {"train": {"split": "train"}, "test": {"split": "val"}},
+        "_samples",
+        variant=("size", ("full", "320px", "160px")),
+    ),
+    "oxford_iiit_pet": NamedSet("OxfordIIITPet", _PETS, "_labels"),
+    "oxford_iiit_pet_masks": NamedSet(
+        "OxfordIIITPet", _PETS, "", ("pet", "background", "border"), None, {"target_types": "segmentation"}, "mask"
+    ),
+}
+"""Sets of image files of many sizes, by the name of their option."""
+
 
 def open_set(facts: NamedSet, root: str, part: str, download: bool, variant: Any = None, **others: Any) -> Any:
     """Return torchvision's object for a part of a set.
@@ -70,13 +104,24 @@ def open_set(facts: NamedSet, root: str, part: str, download: bool, variant: Any
     """
     from torchvision import datasets  # imported here, since it takes a second and few sets need it
 
-    arguments = {**facts.arguments, **facts.parts[part], **_variant(facts, variant), **others}
-    if facts.name != "ImageFolder":
-        arguments["download"] = download
+    arguments = {**facts.arguments, **_variant(facts, variant), **others}
+    if facts.folders:
+        if download:
+            rule = "Its licence asks each user to fetch it: https://image-net.org."
+            raise refuse("data.download=true", rule, "data.download=false data.root=PATH with train and val")
+        place, given = str(Path(root) / facts.folders[part]), arguments
+    else:
+        place, given = root, {**arguments, **facts.parts[part], "download": download}
     try:
-        return getattr(datasets, facts.name)(root, **arguments)
+        return getattr(datasets, facts.name)(place, **given)
     except Exception as error:  # torchvision passes on whatever downloading or unpickling raises
         raise _refusal(facts.name, root, download, error) from error
+
+
+def labels_of(facts: NamedSet, found: Any) -> Any:
+    """Return the labels of an opened set, one a sample, in its order."""
+    labels = getattr(found, facts.labels)
+    return [label for _, label in labels] if facts.labels == "_samples" else labels
 
 
 def class_names_of(facts: NamedSet, found: Any) -> tuple[str, ...]:
@@ -84,7 +129,7 @@ def class_names_of(facts: NamedSet, found: Any) -> tuple[str, ...]:
     names = facts.classes if isinstance(facts.classes, tuple) else getattr(found, facts.classes)
     # some have several names, such as Imagenette's "tench, Tinca tinca"; "7 - seven" of MNIST is 7
     firsts = (name if isinstance(name, str) else name[0] for name in names)
-    return tuple(name.split(" - ")[0] for name in firsts)
+    return tuple(name.split(" - ")[0] for name in firsts if name)  # the line of CelebA's names ends with a blank
 
 
 def _variant(facts: NamedSet, variant: Any) -> dict[str, Any]:

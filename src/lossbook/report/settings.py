@@ -14,7 +14,7 @@ from lossbook.errors import typed
 
 # seeds are averaged over; the others do not change the result
 _NO_SETTING = ("seed", "ckpt", "ckpt_lr", "trust", "logger")
-_NO_SUBSTANCE = (*_NO_SETTING, "experiment", "choices", "overrides")  # of a config
+_NO_SUBSTANCE = (*_NO_SETTING, "augment", "experiment", "choices", "overrides")  # of a config
 _WORDS = ("loss.rules", "loss.accepts", "loss.primary", "model.takes", "model.gives")
 _LARGE = 1e6  # larger numbers get an exponent if that is shorter, as in %g
 _PLAIN = re.compile(r"(?!(?i:true|false|null|nan|inf)$)[A-Za-z_]\w*|-?\d+(\.\d+)?(e-?\d+)?")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lossbook.targets.classes import Index, check_indices
@@ -62,6 +63,7 @@ class MaskTarget(TargetKind):
     promise = "a class index a pixel, (N, H, W) int64"
     output = "dense"
     bound_to_pixels = "a class for each pixel"
+    moves = True
     class_axis = "index"
     encodings = {"index": MaskIndex, "one_hot": MaskOneHot}  # noqa: RUF012
     roles = {"single": "target"}  # noqa: RUF012
@@ -74,6 +76,10 @@ class MaskTarget(TargetKind):
 
     def prepared(self, target: Tensor) -> Tensor:
         return target.long()
+
+    def moved(self, target: Tensor, labels: Callable[[Tensor], Tensor], outside: int) -> Tensor:
+        # 0 stands for the outside, and float32 holds every class exactly
+        return labels((target.long() - outside)[:, None].float())[:, 0].round().long() + outside
 
     def picture(self, batch: Batch, prediction: Prediction, schema: Schema) -> Figure | None:
         if not is_image(batch["input"]):

@@ -19,7 +19,7 @@ from lossbook.training.assemble import Assembly
 from lossbook.training.callbacks.averaged_weights import AveragedWeights
 
 _MOST = 8  # classes that are listed
-_SAID = ("_target_", "gives", "takes", "embedding_dim")  # of a model: shown elsewhere, or by its output
+_SAID = ("_target_", "gives", "takes", "embedding_dim", "strict")  # of a model: shown elsewhere, or by its output
 
 
 def classes(objective: Objective) -> str:

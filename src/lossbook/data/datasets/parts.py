@@ -62,9 +62,9 @@ def dataset_parts(
 
 def _source(dataset: Any, layout: Layout, part: str) -> ItemSource:
     """Check that a Dataset can be indexed, and is not empty."""
-    name = f"{type(dataset).__module__}.{type(dataset).__qualname__}"
+    name = getattr(dataset, "shown_as", None) or f"{type(dataset).__module__}.{type(dataset).__qualname__}"
     if part != "train":
-        name += f" (data.{part})"
+        name += f" ({part})"
     if isinstance(dataset, IterableDataset) or not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
         raise refuse(
             f"{name} has no {'__getitem__' if not hasattr(dataset, '__getitem__') else '__len__'}",
