@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from lossbook.data.datasets.options import DatasetOptions
 from lossbook.data.datasets.parts import dataset_parts
 from lossbook.data.fitted import FittedData
+from lossbook.data.images.decoding import unusable
 from lossbook.data.images.options import NormaliseOption
 from lossbook.data.source import Parts, Source
 from lossbook.data.torchvision_sets import IN_FILES, NamedSet, class_names_of, labels_of, open_set
@@ -63,7 +64,7 @@ class TorchvisionFiles(Source):
             part: _Pictures(facts, self.name, open_set(facts, self.root, part, self.download, self.variant))
             for part in facts.parts
         }
-        return dataset_parts(sets, options, known, evaluating)
+        return dataset_parts(sets, options, known, evaluating, sure=True)
 
 
 class _Pictures(Dataset[Any]):
@@ -87,4 +88,7 @@ class _Pictures(Dataset[Any]):
 def _opened(path: str | Path) -> Any:
     from PIL import Image
 
-    return Image.open(path)
+    try:
+        return Image.open(path)
+    except Exception as error:  # decoders raise errors of all kinds
+        raise unusable(Path(path), error) from error

@@ -87,7 +87,8 @@ class InputForm:
             return torch.from_numpy(read_object(given, self.image))
         except Exception as error:  # decoders raise errors of all kinds
             wrong = as_image_error(error)
-            raise ItemError(wrong.fault, wrong.why, wrong.fix) from error
+            file = getattr(given, "filename", "")  # of an image of Pillow that was opened from one
+            raise ItemError(f"({file}) {wrong.fault}" if file else wrong.fault, wrong.why, wrong.fix) from error
 
     def _shaped(self, shape: tuple[int, ...]) -> ItemError:
         images = len(self.shape) == 3 and len(shape) == 3
