@@ -74,6 +74,8 @@ def arguments(command: str) -> list[str]:
             one = "search.resume=outputs/searches/DATE_TIME"
         elif key == "data.root" and value in ("FILE", "PATH", "DIR"):
             one = f"data.root={'table.csv' if 'data=csv' in given else 'photos'}"
+        elif one == "data.name=FILE":
+            one = "data.name=table.csv"
         elif key == "out":
             one = "out=drawn.png"
         elif one == "...":

@@ -35,14 +35,14 @@ def test_the_promised_options_are_there() -> None:
     explicit = "digit_pairs digit_triplets digit_mixtures digit_tokens scene_targets"
     assert sorted(f"{offline} {explicit}".split()) == OFFLINE
     small = "mnist fashion_mnist kmnist emnist qmnist usps cifar10 cifar100 svhn stl10"
-    assert {*small.split(), "image_folder", "csv", "dataset"} <= set(OPTIONS) - set(OFFLINE)
+    assert {*small.split(), "image_folder", "csv", "dataset", "huggingface"} <= set(OPTIONS) - set(OFFLINE)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_the_default_model_suits_the_data(name: str) -> None:
     (override,) = (entry for entry in read(name, root="x", target_columns=["y"])["defaults"] if entry != "_self_")
     models = {"mask": "unet", "text": "crnn", "tokens": "bag"}
-    table = name in ("breast_cancer", "diabetes", "csv", "dataset")
+    table = name in ("breast_cancer", "diabetes", "csv", "dataset", "huggingface")
     config = read(name, root="x", target_columns=["y"])
     target, inputs = config["target"], config.get("inputs", "numbers")
     if isinstance(target, dict):
@@ -70,7 +70,7 @@ def test_offline_data_keeps_its_promises(name: str) -> None:
     assert len(first) == config["batch_size"]
 
 
-@pytest.mark.parametrize("name", sorted(set(OPTIONS) - {*OFFLINE, "dataset"}))
+@pytest.mark.parametrize("name", sorted(set(OPTIONS) - {*OFFLINE, "dataset", "huggingface"}))
 def test_other_options_name_arguments_that_exist(name: str) -> None:
     config = read(name, root="x", target_columns=["y"])
     source = build(config["source"])

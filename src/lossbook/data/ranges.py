@@ -62,6 +62,9 @@ CLASSES: dict[str, dict[str, Range]] = {
         "seed": SEED,
     },
     "lossbook.data.datasets.source.OwnDataset": {key: KEYS[f"data.{key}"] for key in _OF_DATASETS},
+    "lossbook.data.huggingface.source.HuggingFace": {
+        key: KEYS[f"data.{key}"] for key in _OF_DATASETS if key != "num_workers"
+    },
     "lossbook.data.torchvision_files.TorchvisionFiles": {
         key: KEYS[f"data.{key}"] for key in ("image_size", "resize", "normalise", "fractions", "seed")
     },

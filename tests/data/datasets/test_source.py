@@ -119,7 +119,9 @@ def test_given_parts_stay_what_they_are() -> None:
     assert [sorted(numbers(parts, name)) for name in PARTS] == [list(range(100 * k, 100 * k + 20)) for k in range(3)]
     without = OwnDataset(train, test=test).load()
     assert [len(getattr(without, name)) for name in PARTS] == [17, 3, 20]
-    assert "data.test" in refusal(train, val=val)
+    other = OwnDataset(train, val=val).load()
+    assert [len(getattr(other, name)) for name in PARTS] == [17, 20, 3]
+    assert sorted(numbers(other, "val")) == list(range(100, 120))
     assert "no effect" in refusal(train, test=test, fractions=[0.5, 0.25, 0.25])
 
 
@@ -316,7 +318,7 @@ def test_a_checkpoint_finds_its_parts_again_and_refuses_another_length() -> None
     again = OwnDataset(Items(lambda row: (vector(row), row % 3 + 1), 60)).load_known(fitted(parts), False)
     assert [numbers(again, name) for name in PARTS] == [numbers(parts, name) for name in PARTS]
     longer = OwnDataset(Items(lambda row: (vector(row), row % 3 + 1), 61))
-    with pytest.raises(UserError, match=r"61 items; it had 60(?s:.)*data.test._target_"):
+    with pytest.raises(UserError, match=r"61 items; it had 60(?s:.)*data.test of data=dataset"):
         longer.load_known(fitted(parts), True)
 
 

@@ -44,7 +44,7 @@ def dataset_parts(
     """Return the parts of a set.
 
     Args:
-        sets: part -> Dataset; without ``test``, ``train`` is split; without ``val``, 15 % of ``train`` are it.
+        sets: part -> Dataset; ``train`` alone is split; else 15 % of ``train`` are the part that is missing.
         options: of the user.
         known: what a checkpoint's data was fitted to.
         evaluating: only ``test`` is needed.
@@ -58,9 +58,9 @@ def dataset_parts(
         sets = {"test": sets["test"]}
     layout = Layout(options.target, options.input_key, options.target_key)
     sources = {part: _source(dataset, layout, part) for part, dataset in sets.items()}
-    plan = options.plan("test" in sets)
+    plan = options.plan(len(sets) > 1 or "test" in sets)
     if known is not None and "test" not in sets:
-        _require_same_length(sources["train"], known)
+        _require_same_length(sources, known)
     building = _Building(sources, options, known, sure)
     return building.parts(plan, evaluating)
 
@@ -85,13 +85,13 @@ def _source(dataset: Any, layout: Layout, part: str) -> ItemSource:
     return ItemSource(dataset, layout, name)
 
 
-def _require_same_length(source: ItemSource, known: FittedData) -> None:
-    then, now = sum(known.samples.values()), len(source)
+def _require_same_length(sources: Mapping[str, ItemSource], known: FittedData) -> None:
+    then, now = sum(known.samples.values()), sum(map(len, sources.values()))
     if then != now:
         raise refuse(
-            f"{source.name} has {now:,} items; it had {then:,} when the checkpoint was trained",
+            f"{sources['train'].name} has {now:,} items; it had {then:,} when the checkpoint was trained",
             "Its parts are drawn by number: the test part would hold samples that the checkpoint was trained on.",
-            "the same Dataset; or data.test._target_=NAME of one that holds new samples alone",
+            "the same data; or new samples alone as a test part (data.test of data=dataset, else data.splits)",
         )
 
 
@@ -186,9 +186,8 @@ class _Building:
             zip(self.sources, (ends - [len(source) for source in self.sources.values()]).tolist(), strict=True)
         )
         given = {part: start + np.arange(len(self.sources[part])) for part, start in starts.items()}
-        assignment = assign_parts(given if "test" in given else {}, strata, self.options.seed, plan=plan)
-        self.notes += assignment.notes
-        found = {part: self._part(starts, assignment.rows.get(part, np.arange(0)), values) for part in PARTS}
+        rows = self._assigned(given, strata, plan)
+        found = {part: self._part(starts, rows.get(part, np.arange(0)), values) for part in PARTS}
         counts = self._complete(found["train"])
         found = {part: self._with_target(one) for part, one in found.items()}
         schema = self._schema(counts)
@@ -198,6 +197,16 @@ class _Building:
         if counts and self.kind == "mask":
             described = replace(described, schema=replace(described.schema, class_counts=counts))
         return described
+
+    def _assigned(self, given: dict[str, np.ndarray], strata: np.ndarray, plan: Any) -> Mapping[str, np.ndarray]:
+        """The rows of each part, of all Datasets one after another."""
+        swapped = "val" in given and "test" not in given  # what is split off is for the test
+        if swapped:
+            given = {"train": given["train"], "test": given["val"]}
+        assignment = assign_parts(given if "test" in given else {}, strata, self.options.seed, plan=plan)
+        self.notes += assignment.notes
+        rows = assignment.rows
+        return {"train": rows["train"], "val": rows["test"], "test": rows["val"]} if swapped else rows
 
     def _values(self, part: str) -> Sequence[Any] | None:
         """What the targets of a Dataset are, where it says so or where a look is needed before the split."""

@@ -11,7 +11,6 @@ from lossbook.data.datasets.parts import dataset_parts
 from lossbook.data.fitted import FittedData
 from lossbook.data.images.options import NormaliseOption
 from lossbook.data.source import Parts, Source
-from lossbook.errors import refuse
 
 
 @dataclass(frozen=True)
@@ -19,8 +18,8 @@ class OwnDataset(Source):
     """A map-style Dataset that returns ``(input, target)``, or dicts.
 
     Args:
-        dataset: all samples, which are split; or those for training, where ``test`` is given.
-        val, test: Datasets of their own for these parts; without ``val``, 15 % of ``dataset`` are it.
+        dataset: all samples, which are split; or those for training, where ``val`` or ``test`` is given.
+        val, test: Datasets of their own for these parts; if one of them is given, 15 % of ``dataset`` are the other.
         target, classes, image_size, channels, resize, normalise, fractions, folds, fold, seed, num_workers, input_key,
             target_key: see ``DatasetOptions``.
     """
@@ -50,8 +49,5 @@ class OwnDataset(Source):
 
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
         options = DatasetOptions(**{name: getattr(self, name) for name in DatasetOptions.__dataclass_fields__})
-        if self.val is not None and self.test is None:
-            rule = "Given parts are train and test, perhaps val; or there is one Dataset, which is split."
-            raise refuse("data.val is given, and data.test is not", rule, "data.test._target_=NAME")
         sets = {"train": self.dataset, "val": self.val, "test": self.test}
         return dataset_parts({part: one for part, one in sets.items() if one is not None}, options, known, evaluating)
