@@ -32,7 +32,6 @@ BESIDE = {
     "model=bag": ("data=digit_tokens",), "model=crnn": ("loss=ctc",), "model=unet": ("data=scene_masks",),
     "model=mlp": ("data=breast_cancer",),
 }  # fmt: skip
-NEEDS_FILES = ("csv", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder")
 
 
 def overrides(seed: int, count: int) -> Iterator[tuple[str, ...]]:
@@ -46,7 +45,7 @@ def _every() -> Iterator[tuple[str, ...]]:
     options, compose = Options([conf_folder()]), composer()
     for group in GROUPS:
         for name in options.names(group):
-            if name in NEEDS_FILES:
+            if options.needs_files(f"{group}/{name}"):
                 continue
             option = f"{group}={name}"
             base = (*(one for one in SMALL if not (group == "logger" and one.startswith("logger"))), option)

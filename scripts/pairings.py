@@ -1,8 +1,9 @@
-"""Print which loss takes which data, what optimizers can do, or what metrics mean, as Markdown.
+"""Print which loss takes which data, what optimizers can do, what metrics mean, or what data there is, as Markdown.
 
 python scripts/pairings.py > docs/pairings.md
 python scripts/pairings.py optimizers > docs/optimizers.md
 python scripts/pairings.py metrics > docs/metrics.md
+python scripts/pairings.py data > docs/data.md
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from lossbook.config import optimizers, pairings
+from lossbook.config import datasets, optimizers, pairings
 from lossbook.exits import exit_code
 from lossbook.metrics import definitions
 
-PAGES = {"pairings": pairings.page, "optimizers": optimizers.page, "metrics": definitions.page}
+PAGES = {"pairings": pairings.page, "optimizers": optimizers.page, "metrics": definitions.page, "data": datasets.page}
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from lossbook.errors import UserError
 
 OPTIONS = Options([conf_folder()])
 CONTRACTS = contracts(OPTIONS)
-OFFLINE = [name for name in OPTIONS.names("data") if "root" not in OPTIONS.stated(f"data/{name}")[0]]
+OFFLINE = [name for name in OPTIONS.names("data") if not OPTIONS.needs_files(f"data/{name}")]
 PAIRS = [(loss, data) for loss in CONTRACTS for data in OFFLINE]
 ALLOWED = [pair for pair in PAIRS if accepts(CONTRACTS[pair[0]], OPTIONS.stated(f"data/{pair[1]}")[0])]
 REFUSED = [pair for pair in PAIRS if pair not in ALLOWED]

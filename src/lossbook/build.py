@@ -150,6 +150,11 @@ def _bind(
 def _value(value: Any, key: str, trust: Trust) -> Any:
     """Build the nodes in a value of the config."""
     if isinstance(value, Mapping):
+        if "_target_" in value and value["_target_"] is None:  # an option that is not taken
+            if idle := [_join(key, name) for name in value if name != "_target_"]:
+                rule = "Without a class these arguments would have no effect."
+                raise refuse(f"{', '.join(idle)} with {key}._target_=null", rule, f"{key}._target_=PACKAGE.CLASS")
+            return None
         if "_target_" in value:  # _partial_ asks for the callable itself, with its arguments bound
             return _bind(value, key, trust, {}, {}) if value.get("_partial_") else build(value, key=key, trust=trust)
         return {name: _value(item, _join(key, str(name)), trust) for name, item in value.items()}

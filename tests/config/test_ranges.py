@@ -25,13 +25,15 @@ from lossbook.errors import UserError
 OPTIONS = Options([conf_folder()])
 COMPOSE = composer()
 CLASSES = ["loss=cross_entropy"]
+FOLDERS = [name for name in OPTIONS.names("data") if OPTIONS.stated(f"data/{name}")[0].get("root") == "???"]
 # what an option needs beside it
 BESIDE = {
+    **{f"data={name}": ["data.root=x", *CLASSES] for name in FOLDERS},
     "data=scene_targets": ("loss=sum", "loss.terms={labels: {loss: bce_logits}, count: {loss: mse}}"),
     "data=csv": ["data.root=x", "data.target_columns=[y]", *CLASSES],
-    **{f"data={name}": ["data.root=x", *CLASSES] for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")},
-    "data=image_folder": ["data.root=x", *CLASSES],
     "data=mask_folder": ["data.root=x"],
+    "data=dataset": ["data.dataset._target_=torch.utils.data.TensorDataset", *CLASSES],
+    "data=huggingface": ["data.name=x", "data.target_columns=[y]", *CLASSES],
     "data=diabetes": ["loss=mse"],
     "data=digit_lines": ["loss=ctc"],
     "data=digit_mixtures": ["loss=kl_div"],
@@ -51,8 +53,11 @@ NAMES = [f"{group}={name}" for group in GROUPS for name in OPTIONS.names(group)]
 NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
     "data.split", "data.source.split", "data.class_names", "data.source.class_names",
-    "model.weights", "data.group_pattern", "data.source.group_pattern",
-    "scheduler._target_", "trainer.max_time",
+    "model.weights", "data.cache_dir", "data.group_pattern", "data.source.group_pattern",
+    "data.subset", "data.source.subset", "data.image_column", "data.source.image_column", "data.splits",
+    "data.source.splits", "data.variant", "data.source.variant", "data.val._target_", "data.source.val._target_",
+    "data.test._target_",
+    "data.source.test._target_", "scheduler._target_", "trainer.max_time",
     "trainer.devices",  # a number, a list of them, or auto: what there is decides
 }  # fmt: skip
 # of the wrong type, sign or size; each is outside of every range but for those that BEYOND lists

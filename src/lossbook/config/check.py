@@ -75,7 +75,7 @@ def fitting(contract: Contract, options: Options) -> list[str]:
     """The data options that a loss accepts, those that need no files first."""
     stated = {name: options.stated(f"data/{name}")[0] for name in options.names("data")}
     fits = [name for name, data in stated.items() if accepts(contract, data)]
-    return sorted(fits, key=lambda name: "root" in stated[name])
+    return sorted(fits, key=lambda name: options.needs_files(f"data/{name}"))
 
 
 def losses_for(data: Mapping[str, Any], options: Options) -> list[str]:

@@ -24,6 +24,8 @@ def unknown(key: str, value: Any, known: Sequence[str]) -> Problem:
     beside = [_last(other) for other in known if other.rpartition(".")[0] == parent and _last(other) != "_target_"]
     if near:
         fix = f"{near}={typed(value)}"
+    elif f"{parent}._target_" in known and not beside:  # a class of the user's, whose arguments nobody knows
+        fix = f"+{key}={typed(value)}"
     else:
         fix = f"{parent} has {', '.join(beside)}" if parent and beside else "--cfg job prints all keys"
     return Problem(f"{key}={typed(value)}", f"There is no key {key}.", fix)

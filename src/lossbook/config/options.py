@@ -58,6 +58,10 @@ class Options:
         found = re.search(r"^\s*#\s*@package\s+(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE) if path else None
         return found[1] if found else None
 
+    def needs_files(self, option: str) -> bool:
+        """Return whether an option has no default for something that only its user can give, such as a folder."""
+        return "???" in str(self.stated(option)[0])
+
     def stated(self, option: str) -> tuple[dict[str, Any], bool]:
         """Return the values that an option's file sets, and those of the options that it is based on.
 

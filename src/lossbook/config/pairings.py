@@ -28,12 +28,10 @@ def by_kind(contracts: Mapping[str, Contract]) -> str:
 
 
 def by_data(contracts: Mapping[str, Contract], options: Options | None = None) -> str:
-    """Markdown: a row a loss, a column a dataset, a mark where they fit."""
+    """Markdown: a row a loss, a column a dataset that needs no files, a mark where they fit."""
     options = options or Options([conf_folder()])
-    names = options.names("data")
-    stated = {name: options.stated(f"data/{name}")[0] for name in names}
-    # the data that the user's own files decide about have no kind of their own here
-    shown = [name for name in names if stated[name].get("target") != "???"]
+    shown = [name for name in options.names("data") if not options.needs_files(f"data/{name}")]
+    stated = {name: options.stated(f"data/{name}")[0] for name in shown}
     rows = [
         [f"`{loss}`", *("x" if accepts(contract, stated[name]) else "" for name in shown)]
         for loss, contract in contracts.items()
@@ -56,6 +54,8 @@ In a cell stands the encoding: how targets of that kind become the criterion's.
 {by_kind(found)}
 
 ## Loss and data
+
+Data that needs no files; the kinds of all others are in [data.md](data.md).
 
 {by_data(found)}
 """

@@ -176,14 +176,14 @@ def _example(key: str, takes: Sequence[Any] = ()) -> str:
 
 
 def _targets(key: str, node: Any) -> Iterator[Problem]:
-    """Check that each _target_ is the name of a class; a scheduler's may be null."""
+    """Check that each _target_ is the name of a class; that of a scheduler or of a given part may be null."""
     if isinstance(node, list):
         for place, item in enumerate(node):
             yield from _targets(f"{key}[{place}]", item)
     if not isinstance(node, Mapping):
         return
     for name, value in node.items():
-        if name == "_target_" and not (value is None and (key == "scheduler" or key.startswith(_OPEN))):
+        if name == "_target_" and not (value is None and (key in _MAY_BE_NULL or key.startswith(_OPEN))):
             if not isinstance(value, str) or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", value):
                 rule = "A _target_ must be the dotted path of a class or function, such as torch.nn.MSELoss."
                 yield Problem(f"{key}._target_={typed(value)}", rule, f"{key}._target_=PACKAGE.CLASS")
@@ -193,6 +193,7 @@ def _targets(key: str, node: Any) -> Iterator[Problem]:
             yield from _targets(f"{key}.{name}", value)
 
 
+_MAY_BE_NULL = ("scheduler", "data.val", "data.test", "data.source.val", "data.source.test")
 _OPEN = ("callbacks.", "logger.")  # a missing class has a message of its own here
 
 

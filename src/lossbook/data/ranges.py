@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from lossbook.ranges import COUNT, Range, either, listed, number, one_of, or_null, row, whole
+from typing import Any
+
+from lossbook.ranges import COUNT, Range, either, is_whole, listed, number, one_of, or_null, row, whole
 
 SEED = whole(0, 2**32 - 1)  # numpy's largest
 BATCH_SIZE = either(whole(1, COUNT, example=64), one_of("all"))
+_SIZE = either(whole(1, 8192, example=64), listed(whole(1, 8192, example=64), 2, 2))
+
+
+def _are_classes(value: Any) -> bool:
+    named = isinstance(value, (list, tuple)) and value and all(type(name) in (str, int, bool) for name in value)
+    return is_whole(value) and 0 < value <= COUNT if not named else len({str(name) for name in value}) == len(value)
+
+
 KEYS: dict[str, Range] = {
     "data.batch_size": BATCH_SIZE,
     "data.views": whole(1, 2).because("loss=info_nce takes 2, other losses 1."),
@@ -13,8 +23,11 @@ KEYS: dict[str, Range] = {
     "data.epochs": whole(1, COUNT, example=20),
     "data.seed": SEED,
     "data.num_workers": either(whole(0, 256), one_of("auto")),
-    "data.image_size": either(whole(1, 8192, example=64), listed(whole(1, 8192, example=64), 2, 2)),
-    "data.channels": one_of(3, 1),
+    "data.classes": or_null(
+        Range(_are_classes, "the number of classes, or a list of their names", 10), "for what the data says"
+    ),
+    "data.image_size": or_null(_SIZE, "where images may keep theirs"),
+    "data.channels": one_of(3, 1, None),
     "data.resize": one_of("crop", "pad", "squash"),
     "data.normalise": either(
         one_of("imagenet", "measured", "none", None),
@@ -37,6 +50,9 @@ KEYS: dict[str, Range] = {
 _OF_IMAGES = (
     "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "fractions", "folds", "fold",
 )  # fmt: skip
+_OF_DATASETS = (
+    "classes", "image_size", "channels", "resize", "normalise", "fractions", "folds", "fold", "num_workers", "seed",
+)  # fmt: skip
 _SHARE = number(0, 1, example=0.5)
 _SEEDED = (
     "csv.Csv", "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
@@ -51,6 +67,13 @@ CLASSES: dict[str, dict[str, Range]] = {
     "lossbook.data.masks.source.MaskFolder": {
         **{key: KEYS[f"data.{key}"] for key in (*_OF_IMAGES, "ignored", "values") if key != "cache"},
         "seed": SEED,
+    },
+    "lossbook.data.datasets.source.OwnDataset": {key: KEYS[f"data.{key}"] for key in _OF_DATASETS},
+    "lossbook.data.huggingface.source.HuggingFace": {
+        key: KEYS[f"data.{key}"] for key in _OF_DATASETS if key != "num_workers"
+    },
+    "lossbook.data.torchvision_files.TorchvisionFiles": {
+        key: KEYS[f"data.{key}"] for key in ("image_size", "resize", "normalise", "fractions", "seed")
     },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},
     **{f"lossbook.data.{name}": {"seed": SEED} for name in _SEEDED},

@@ -13,6 +13,7 @@ from lossbook.data.source import Part
 from lossbook.errors import Problem
 
 READERS = {  # kind -> the class; a checkpoint names the kind
+    "array": "lossbook.data.array_reader.ArrayReader",
     "image": "lossbook.data.images.reader.ImageReader",
 }
 

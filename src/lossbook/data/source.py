@@ -47,8 +47,8 @@ class Parts:
         schema: what the set promises; its statistics are those of ``train``.
         train, val, test: disjoint. In memory a mapping from the keys of a batch (``input``, ``target``, ...) to
             tensors, or tuples of tensors, with one row a sample; otherwise a map-style ``Dataset`` of such dicts, one a
-            sample, which may have ``targets`` (class indices, one a sample, as a tensor or a list) for the counts of a
-            part of it.
+            sample, which may have ``targets`` (of all samples, a row each, as a tensor or a list) for the statistics
+            of a part of it.
         normalise: mean and standard deviation of each channel, of inputs scaled to [0, 1]; None leaves them as they
             are. Inputs of type uint8 are always divided by 255 first.
         features: of a table.

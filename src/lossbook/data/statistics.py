@@ -33,8 +33,8 @@ def _described(schema: Schema, train: Part, name: str = "") -> Schema:
     kind = KINDS[schema.target]
     if isinstance(train, Mapping):
         target = train.get(entry(name))
-    else:  # a dataset out of memory offers the classes of its samples at most
-        known = None if name or schema.target != "class" else getattr(train, "targets", None)
+    else:  # a dataset out of memory may offer the targets of its samples
+        known = None if name else getattr(train, "targets", None)
         target = None if known is None else torch.as_tensor(known)
         if target is None:
             return replace(schema, class_counts=())

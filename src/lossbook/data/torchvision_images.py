@@ -1,10 +1,8 @@
-"""MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100 through torchvision, kept in memory as bytes."""
+"""Sets of small images through torchvision, kept in memory as bytes: the MNIST family, CIFAR, SVHN, STL-10, USPS."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +13,8 @@ from lossbook.data.schema import Schema
 from lossbook.data.source import Parts, Source
 from lossbook.data.split import stratified_split
 from lossbook.data.statistics import described_parts
-from lossbook.errors import UserError, refuse
+from lossbook.data.torchvision_sets import IN_MEMORY, NamedSet, class_names_of, open_set
+from lossbook.errors import refuse
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,12 @@ class TorchvisionImages(Source):
     """A classification dataset of torchvision, with its official test part.
 
     Args:
-        name: the class in ``torchvision.datasets``: MNIST, FashionMNIST, CIFAR10 or CIFAR100.
+        name: the class in ``torchvision.datasets``, one of ``IN_MEMORY`` in ``torchvision_sets``.
         root: torchvision's ``root`` folder (MNIST is in ``root/MNIST/raw``).
         download: whether to download the files to ``root`` if they are missing.
         validation: number of official training samples that become the validation part, stratified by class.
         seed: which ones, and the order of the test part.
+        variant: of a set that has several, such as EMNIST's ``balanced``.
 
     ``load`` gives inputs of uint8 (N, C, H, W) and classes, with the mean and deviation of the training part.
     """
@@ -37,10 +37,12 @@ class TorchvisionImages(Source):
     download: bool = False
     validation: int = 5000
     seed: int = 0
+    variant: str | None = None
 
     def load(self) -> Parts:
-        images, labels, names = self._read(train=True)
-        test_images, test_labels, _ = self._read(train=False)
+        facts = IN_MEMORY[self.name]
+        images, labels, names = self._read(facts, "train")
+        test_images, test_labels, _ = self._read(facts, "test")
         if not 0 < self.validation < len(labels):
             raise refuse(
                 f"data.source.validation={self.validation}",
@@ -60,33 +62,20 @@ class TorchvisionImages(Source):
         reader = ImageReader.of_shape(schema.input_shape)
         return described_parts(schema, parts, channel_statistics(train_images), reader=reader)
 
-    def _read(self, train: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-        from torchvision import datasets  # imported here, since it takes a second and few datasets need it
-
-        try:
-            found: Any = getattr(datasets, self.name)(self.root, train=train, download=self.download)
-        except Exception as error:  # torchvision passes on whatever downloading or unpickling raises
-            raise self._refusal(error) from error
-        data = found.data
-        images = (
-            torch.from_numpy(data).permute(0, 3, 1, 2).contiguous() if isinstance(data, np.ndarray) else data[:, None]
-        )
-        names = tuple(name.split(" - ")[0] for name in found.classes)  # "7 - seven" is 7
-        return images, torch.as_tensor(found.targets, dtype=torch.int64), names
-
-    def _refusal(self, error: Exception) -> UserError:
-        if self.download:
-            return refuse(
-                f"data.root={self.root} data.download=true",
-                f"{self.name} could not be downloaded or read: {error}".splitlines()[0],
-                "check the network and that the folder is writable; or data.root=PATH of a complete copy",
-            )
-        state = "holds no readable" if Path(self.root).is_dir() else "is not a folder, so has no"
-        return refuse(
-            f"data.root={self.root} {state} {self.name}",
-            f"{self.name} must be there as torchvision stores it ({self.name}/raw or its extracted archive).",
-            "data.root=PATH, or data.download=true to download it there",
-        )
+    def _read(self, facts: NamedSet, part: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+        found = open_set(facts, self.root, part, self.download, self.variant)
+        data = torch.as_tensor(found.data)
+        if data.ndim == 3:
+            data = data.transpose(1, 2) if self.name == "EMNIST" else data  # whose files hold columns of pixels
+            data = data[:, None]
+        elif data.shape[-1] == 3:
+            data = data.permute(0, 3, 1, 2)
+        labels = torch.as_tensor(getattr(found, facts.labels), dtype=torch.int64)
+        labels = labels[:, 0] if labels.ndim == 2 else labels  # QMNIST's have where each digit comes from beside it
+        names = class_names_of(facts, found)
+        if names[0] == "N/A":  # EMNIST's letters begin at 1
+            labels, names = labels - 1, names[1:]
+        return data.contiguous(), labels, names
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
