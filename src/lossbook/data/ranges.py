@@ -52,6 +52,10 @@ CLASSES: dict[str, dict[str, Range]] = {
         **{key: KEYS[f"data.{key}"] for key in (*_OF_IMAGES, "ignored", "values") if key != "cache"},
         "seed": SEED,
     },
+    "lossbook.data.tuples.source.TupleTable": {
+        **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES if key != "cache"},
+        "seed": SEED,
+    },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},
     **{f"lossbook.data.{name}": {"seed": SEED} for name in _SEEDED},
     "lossbook.data.augment.Affine": {

@@ -14,6 +14,7 @@ from lossbook.errors import Problem
 
 READERS = {  # kind -> the class; a checkpoint names the kind
     "image": "lossbook.data.images.reader.ImageReader",
+    "vector": "lossbook.data.tuples.vectors.VectorReader",
 }
 
 
