@@ -199,7 +199,7 @@ def test_a_checkpoint_keeps_classes_and_parts(tmp_path: Path) -> None:
 def test_it_trains_with_ignored_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import lossbook
 
-    paint(tmp_path / "own", 20, high=1)
+    paint(tmp_path / "own", 20, size=(16, 16))
     monkeypatch.chdir(tmp_path)
     given = ["data=mask_folder", f"data.root={tmp_path / 'own'}", "data.image_size=16", "trainer.max_epochs=3"]
     metrics = lossbook.train(lossbook.compose("loss=cross_entropy", *given), tmp_path / "run")

@@ -71,5 +71,5 @@ def class_mask(values: np.ndarray, classes: Sequence[int], form: ImageFormat) ->
     rows, columns = form.size
     whole = np.full((rows, columns), IGNORED, dtype=np.int64)
     top, left = (rows - size[1]) // 2, (columns - size[0]) // 2
-    whole[top : top + size[1], left : left + size[0]] = used.resize(size, Image.Resampling.NEAREST, box)
+    whole[top : top + size[1], left : left + size[0]] = np.asarray(used.resize(size, Image.Resampling.NEAREST, box))
     return whole

@@ -117,8 +117,9 @@ def vector_inputs(vectors: np.ndarray, same: np.ndarray | None) -> TupleInputs:
     """
     count, inputs, size = vectors.shape
     tensors = tuple(torch.from_numpy(np.ascontiguousarray(vectors[:, place])) for place in range(inputs))
-    each = [input_digests({"input": tensor}) for tensor in tensors]
-    _, members = np.unique(np.stack(each, 1), return_inverse=True)  # type: ignore[arg-type]
+    alike = input_digests({"input": torch.from_numpy(vectors.reshape(count * inputs, size))})
+    assert alike is not None
+    _, members = np.unique(alike, return_inverse=True)
     digests = input_digests({"input": tensors})
     assert digests is not None
 
