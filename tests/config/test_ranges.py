@@ -53,7 +53,8 @@ NAMES = [f"{group}={name}" for group in GROUPS for name in OPTIONS.names(group)]
 NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
     "data.split", "data.source.split", "data.class_names", "data.source.class_names",
-    "data.folder", "data.source.folder", "data.group_column", "data.source.group_column",
+    "data.folder", "data.source.folder", "data.columns", "data.source.columns",
+    "data.group_column", "data.source.group_column",
     "model.weights", "data.group_pattern", "data.source.group_pattern",
     "scheduler._target_", "trainer.max_time",
     "trainer.devices",  # a number, a list of them, or auto: what there is decides

@@ -21,6 +21,7 @@ from lossbook.data.tuples.inputs import TupleInputs, image_inputs, vector_file_i
 from lossbook.data.tuples.table import Column, Tuples, read_tuples
 from lossbook.errors import refuse, typed
 
+COLUMNS = {"pair": ("first", "second"), "triplet": ("anchor", "positive", "negative")}
 _OF_IMAGES = ("image_size", "channels", "resize", "normalise", "grey_bits")
 
 
@@ -31,7 +32,7 @@ class TupleTable(Source):
     Args:
         root: a CSV file, which is split; or a folder with ``train.csv``, ``test.csv`` and perhaps ``val.csv``.
         target: ``pair`` or ``triplet``.
-        columns: of each input, two or three: a column of paths, or a list of columns of numbers.
+        columns: of each input, two or three: a column of paths, or a list of columns of numbers. None: ``COLUMNS``.
         target_column: whether a pair belongs together: 1 or 0, 1 or -1, true or false. None for triplets.
         folder: that paths start from; None for the folder of the CSV file.
         image_size, channels, resize, normalise, grey_bits, on_bad: see ``ImageOptions``.
@@ -43,7 +44,7 @@ class TupleTable(Source):
 
     root: str
     target: str
-    columns: Sequence[Column]
+    columns: Sequence[Column] | None = None
     target_column: str | None = None
     folder: str | None = None
     image_size: int | Sequence[int] = 64
@@ -68,11 +69,12 @@ class TupleTable(Source):
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
         options = ImageOptions(**{name: getattr(self, name) for name in (*_OF_IMAGES, "on_bad")})
         options.checked()
-        inputs = {"pair": 2, "triplet": 3}[self.target]
-        if isinstance(self.columns, str) or len(self.columns) != inputs:
+        columns = COLUMNS[self.target] if self.columns is None else self.columns
+        inputs = len(COLUMNS[self.target])
+        if isinstance(columns, str) or len(columns) != inputs:
             rule = f"Each of the {inputs} inputs of a {self.target} needs a column of paths, or a list of columns."
-            raise refuse(f"data.columns={typed(self.columns)}", rule, f"data.columns=[{','.join('abc'[:inputs])}]")
-        tables = self._tables()
+            raise refuse(f"data.columns={typed(columns)}", rule, f"data.columns={typed(COLUMNS[self.target])}")
+        tables = self._tables(columns)
         ends = np.cumsum([len(table) for table in tables.values()])
         places = dict(zip(tables, np.split(np.arange(ends[-1]), ends[:-1]), strict=True))
         given = {} if "" in tables else places
@@ -86,9 +88,8 @@ class TupleTable(Source):
             rule = "Training and test need samples; without any in val, 15 % of train are used."
             raise refuse(f"the data has no sample in {' or in '.join(missing)}", rule, "add them, or give no parts")
         every = list(tables.values())
-        same = (
-            None if every[0].same is None else np.concatenate([table.same for table in every if table.same is not None])
-        )
+        told = [table.same for table in every if table.same is not None]
+        same = np.concatenate(told) if told else None
         made = self._inputs(every, same, options, known)
         at = np.full(ends[-1], -1)
         at[made.rows] = np.arange(len(made.rows))
@@ -105,7 +106,7 @@ class TupleTable(Source):
         loaded = described_parts(Schema(self.target, made.shape, 0), parts, normalise, notes, made.reader)
         return replace(loaded, rows={part: made.rows[chosen] for part, chosen in rows.items()})
 
-    def _tables(self) -> dict[str, Tuples]:
+    def _tables(self, columns: Sequence[Column]) -> dict[str, Tuples]:
         """Return the table of each part, or one under the empty name."""
         root = Path(str(self.root)).expanduser()
         found = {"": root}
@@ -116,7 +117,7 @@ class TupleTable(Source):
                 rule = "A folder must hold train.csv, test.csv and perhaps val.csv, each once."
                 raise refuse(f"data.root={typed(self.root)}", rule, "data.root=FILE, or rename the files")
         same = self.target_column if self.target == "pair" else None
-        tables = {part: read_tuples(path, self.columns, same, self.group_column) for part, path in found.items()}
+        tables = {part: read_tuples(path, columns, same, self.group_column) for part, path in found.items()}
         base = None if self.folder is None else Path(str(self.folder)).expanduser()
         return {part: table.below(base or found[part].parent) for part, table in tables.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -72,9 +73,8 @@ def read_tuples(path: Path, columns: Sequence[Column], same_column: str | None, 
     short = [f"line {line}" for row, line in zip(rows, lines, strict=True) if len(row) != len(header)]
     _refuse_any(path, short, f"lines without {len(header)} cells", "Each row needs a cell for each column.")
     cells = {name: [row[at] for row in rows] for name, at in place.items()}
-    empty = [
-        f"line {line}, {name}" for name in cells for cell, line in zip(cells[name], lines, strict=True) if not cell
-    ]
+    told = [(line, name, cell) for name, column in cells.items() for cell, line in zip(column, lines, strict=True)]
+    empty = [f"line {line}, {name}" for line, name, cell in told if not cell]
     _refuse_any(path, empty, "empty cells", "Each row needs all its inputs, and what is said of them.")
     paths, vectors = [], None
     if several:
@@ -103,10 +103,8 @@ def _numbers(path: Path, column: Sequence[str], cells: dict[str, list[str]], lin
     wrong = []
     for place, name in enumerate(column):
         for row, cell in enumerate(cells[name]):
-            try:
+            with suppress(ValueError, OverflowError):
                 found[row, place] = float(cell)
-            except (ValueError, OverflowError):
-                pass
             if not np.isfinite(found[row, place]):
                 wrong.append(f"line {lines[row]}, {name}: {cell}")
     _refuse_any(path, wrong, "cells without a number", "Columns of a vector hold finite numbers.")
