@@ -34,7 +34,7 @@ class ImageFolder(Source):
     Args:
         root: a folder with ``train``, ``test`` and perhaps ``val`` (otherwise 15 % of ``train``); or a folder of
             classes, which is split. Files that are skipped are counted in the notes.
-        image_size, channels, resize, normalise, grey_bits, on_bad, cache, cache_dir: see ``ImageOptions``.
+        image_size, channels, resize, normalise, grey_bits, on_bad: see ``ImageOptions``.
         split: file that assigns the images to parts (see ``split_table``), for a root without folders of parts.
         fractions: of train, val and test in a random split.
         group_pattern: a regular expression for the path of an image below the root; images for which its first group
@@ -52,8 +52,6 @@ class ImageFolder(Source):
     channels: int = 3
     resize: str = "crop"
     on_bad: str = "fail"
-    cache: str = "none"
-    cache_dir: str | None = None
     fractions: Sequence[float] | None = None
     group_pattern: str | None = None
     folds: int | None = None
