@@ -96,7 +96,7 @@ class TupleTable(Source):
         given = {part: at[rows][at[rows] >= 0] for part, rows in given.items()}
         grouped = [table.groups for table in every if table.groups is not None]
         groups = np.concatenate(grouped)[made.rows] if grouped else None
-        plan = split_plan(bool(given), self.fractions, self.folds, self.fold, groups)
+        plan = split_plan(bool(given), self.fractions, self.folds, self.fold, groups, evaluating=evaluating)
         strata = np.zeros(len(made.rows), np.int64) if same is None else same[made.rows]
         assignment = assign_parts(given, strata, self.seed, known, made.digests, evaluating, plan)
         rows = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
