@@ -11,6 +11,7 @@ import runpy
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ class Photos(torch.utils.data.TensorDataset):
 NewPhotos = Photos
 """  # my.py, of which commands take a Dataset
 CHECKPOINT = "outputs/{}/checkpoints/{}.ckpt"
+ROOTS = {
+    "data=csv": "table.csv", "data=mask_folder": "masked", "data=pairs": "pairs.csv", "data=triplets": "triplets.csv",
+}  # fmt: skip
 SWEPT = "loss=cross_entropy,mse,triplet_margin data=digits optim=adam,sgd seed=0,1,2"
 
 
@@ -73,7 +77,7 @@ def arguments(command: str) -> list[str]:
         elif key == "search.resume":
             one = "search.resume=outputs/searches/DATE_TIME"
         elif key == "data.root" and value in ("FILE", "PATH", "DIR"):
-            one = f"data.root={'table.csv' if 'data=csv' in given else 'photos'}"
+            one = f"data.root={next((ROOTS[option] for option in given if option in ROOTS), 'photos')}"
         elif one == "data.name=FILE":
             one = "data.name=table.csv"
         elif key == "out":
@@ -106,6 +110,16 @@ def place(tmp_path_factory: pytest.TempPathFactory, write_blocks: Callable[[Path
             Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(
                 folder / "photos" / part / f"{number}.png"
             )
+    for number in range(12):
+        for kind, shape in (("images", (16, 16, 3)), ("masks", (16, 16))):
+            (folder / "masked" / kind).mkdir(parents=True, exist_ok=True)
+            pixels = random.integers(0, 256 if kind == "images" else 2, shape, dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "masked" / kind / f"{number}.png")
+    names = [f"photos/{part}/{number}.png" for number in range(12) for part in ("cat", "dog")]
+    twos = [f"{one},{other},{place % 2}" for place, (one, other) in enumerate(pairwise(names))]
+    (folder / "pairs.csv").write_text("\n".join(["first,second,same", *twos]) + "\n")
+    threes = [",".join(three) for three in zip(names, names[2:], names[1:], strict=False)]
+    (folder / "triplets.csv").write_text("\n".join(["anchor,positive,negative", *threes]) + "\n")
     rows = [f"{a:.3f},{b:.3f},{'ab'[n % 2]},{a + b:.3f}" for n, (a, b) in enumerate(random.normal(size=(60, 2)))]
     (folder / "table.csv").write_text("\n".join(["x,z,y,price", *rows]) + "\n")
     others = [f"{a:.3f},{b:.3f},{'ab'[n % 2]},{a + b:.3f}" for n, (a, b) in enumerate(random.normal(size=(20, 2)))]

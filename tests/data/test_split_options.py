@@ -33,6 +33,10 @@ def test_thirds_need_not_be_exact() -> None:
     assert sum(split_plan(False, [0.3333333, 0.3333333, 0.3333333]).fractions) == pytest.approx(1, abs=1e-12)
 
 
+def test_a_checkpoint_of_a_fold_is_tested_on_given_parts() -> None:
+    assert split_plan(True, folds=5, fold=2, evaluating=True).folds == 5
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

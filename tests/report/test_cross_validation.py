@@ -86,7 +86,8 @@ def test_a_fold_that_failed_is_counted_and_not_compared(tmp_path: Path, run: Wri
     write_folds(tmp_path, run, "sgd", SGD[:1])
     folds = {"data.folds": 5, "data.fold": 3, "data.source.folds": 5, "data.source.fold": 3}
     typed = ["loss=cross_entropy", "optim=sgd", "data.folds=5", "data.fold=3", "seed=0"]
-    run(tmp_path / "lost", None, optim="sgd", status="failed", values=folds, overrides=typed)
+    data = {"name": "digits", "fingerprint": "3" * 16}
+    run(tmp_path / "lost", None, optim="sgd", status="failed", values=folds, overrides=typed, data=data)
     board = board_of(tmp_path)
     assert [row.told_count for row in board.rows] == ["5", "1 of 2"]
     assert "One fold cannot separate skill from luck" in verdict(board)

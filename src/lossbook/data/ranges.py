@@ -75,6 +75,10 @@ CLASSES: dict[str, dict[str, Range]] = {
     "lossbook.data.torchvision_files.TorchvisionFiles": {
         key: KEYS[f"data.{key}"] for key in ("image_size", "resize", "normalise", "fractions", "seed")
     },
+    "lossbook.data.tuples.source.TupleTable": {
+        **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES if key != "cache"},
+        "seed": SEED,
+    },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},
     **{f"lossbook.data.{name}": {"seed": SEED} for name in _SEEDED},
     "lossbook.data.augment.Affine": {

@@ -15,6 +15,7 @@ from lossbook.errors import Problem
 READERS = {  # kind -> the class; a checkpoint names the kind
     "array": "lossbook.data.array_reader.ArrayReader",
     "image": "lossbook.data.images.reader.ImageReader",
+    "vector": "lossbook.data.tuples.vectors.VectorReader",
 }
 
 

@@ -22,6 +22,7 @@ def split_plan(
     times: np.ndarray | None = None,
     group_key: str = "data.group_column",
     time_key: str = "data.time_column",
+    evaluating: bool = False,
 ) -> SplitPlan:
     """Return the plan that the options of a source ask for.
 
@@ -32,6 +33,7 @@ def split_plan(
         folds, fold: ``data.folds`` and ``data.fold``.
         groups, times: (N,) of each sample; None where the user named no column.
         group_key, time_key: the options that named them.
+        evaluating: a checkpoint is only tested: options of its own random split do not contradict given parts.
 
     Raises:
         UserError: an option is out of range or has no effect; two contradict each other; a sample lacks a group or
@@ -39,9 +41,8 @@ def split_plan(
     """
     problems: list[Problem] = []
     if given:
-        chosen = {"fractions": fractions, "folds": folds}
-        for key, value in chosen.items():
-            if value is not None:
+        for key, value in {"fractions": fractions, "folds": folds}.items():
+            if value is not None and not evaluating:
                 rule = "The parts are given by folders, files or data.split, and nothing is left to divide."
                 problems.append(Problem(f"data.{key}={typed(value)}", rule, f"data.{key}=null"))
     elif fractions is not None:

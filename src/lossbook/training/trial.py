@@ -60,6 +60,7 @@ def try_batch(module: LossbookModule, data: DataModule, config: Mapping[str, Any
         except Exception as error:
             if _of_a_device(error):
                 return
+            task.check(batch, "a batch of the train part")  # a wrong target may be why, and is told better
             raise _failed(task, outputs, config, error) from error
         for step in steps:
             _try_metrics(task, step, config)

@@ -67,6 +67,16 @@ def test_given_parts(tmp_path: Path) -> None:
         MaskFolder(str(tmp_path), folds=3).load()
 
 
+def test_a_split_file_may_name_images_that_are_left_out(tmp_path: Path) -> None:
+    paint(tmp_path, 10)
+    (tmp_path / "masks" / "a03.png").write_bytes(b"")
+    lines = [f"images/a{number:02d}.png,{'train' if number < 7 else 'test'}" for number in range(10)]
+    (tmp_path / "parts.csv").write_text("\n".join(["name,part", *lines]))
+    parts = MaskFolder(str(tmp_path), image_size=8, on_bad="skip", split=str(tmp_path / "parts.csv")).load()
+    assert sorted(path.stem for path in parts.test.paths) == ["a07", "a08", "a09"]
+    assert [len(getattr(parts, name)) for name in PARTS] == [5, 1, 3]
+
+
 def test_parts_inside_the_folder_of_images(tmp_path: Path) -> None:
     paint(tmp_path / "x", 6)
     for kind in ("images", "masks"):
@@ -84,14 +94,13 @@ def test_groups_and_folds(tmp_path: Path) -> None:
     paint(tmp_path, 12)
     tested: list[str] = []
     for fold in range(3):
-        parts = (
-            MaskFolder(str(tmp_path), image_size=8, group_pattern=r"a(\d)", folds=2, fold=0)
-            if fold > 2
-            else (MaskFolder(str(tmp_path), image_size=8, folds=3, fold=fold))
-        )
-        loaded = parts.load()
-        tested += [path.name for path in loaded.test.paths]
+        parts = MaskFolder(str(tmp_path), image_size=8, folds=3, fold=fold).load()
+        tested += [path.name for path in parts.test.paths]
     assert sorted(tested) == [f"a{number:02d}.png" for number in range(12)]
+    grouped = MaskFolder(str(tmp_path), image_size=8, group_pattern=r"a\d(\d)").load()
+    last = [{path.stem[-1] for path in getattr(grouped, name).paths} for name in PARTS]
+    assert not last[0] & last[1]
+    assert not last[0] & last[2]
 
 
 def test_a_mask_is_resized_with_its_image_and_keeps_its_values(tmp_path: Path) -> None:
@@ -199,7 +208,7 @@ def test_a_checkpoint_keeps_classes_and_parts(tmp_path: Path) -> None:
 def test_it_trains_with_ignored_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import lossbook
 
-    paint(tmp_path / "own", 20, high=1)
+    paint(tmp_path / "own", 20, size=(16, 16))
     monkeypatch.chdir(tmp_path)
     given = ["data=mask_folder", f"data.root={tmp_path / 'own'}", "data.image_size=16", "trainer.max_epochs=3"]
     metrics = lossbook.train(lossbook.compose("loss=cross_entropy", *given), tmp_path / "run")

@@ -84,7 +84,8 @@ class ImageFolder(Source):
         targets = np.array([sample.label for sample in samples])
         names = [sample.name for sample in samples]
         groups = None if self.group_pattern is None else groups_by_name(str(self.group_pattern), names)
-        plan = split_plan(bool(given), self.fractions, self.folds, self.fold, groups, group_key="data.group_pattern")
+        chosen = (self.fractions, self.folds, self.fold, groups)
+        plan = split_plan(bool(given), *chosen, group_key="data.group_pattern", evaluating=evaluating)
         assignment = assign_parts(given, targets, self.seed, known, opened.digests, evaluating, plan)
         rows = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
         files = opened.files.with_targets(torch.from_numpy(targets))

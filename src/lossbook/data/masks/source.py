@@ -84,14 +84,18 @@ class MaskFolder(Source):
             rule = f"Images and masks are paired by name: {alone_in_words(pairing.alone)}."
             fix = "add or remove these files, or data.on_bad=skip"
             raise refuse(f"{len(pairing.alone):,} files below {root} have no partner", rule, fix)
+        given = self._given(root, pairing.samples, evaluating)
         opened, samples, scanned = self._opened(root, pairing.samples, options, known is not None)
         names = () if known is None else known.schema.class_names
         classes = mask_classes(scanned.values(), self.class_names, self.values, self.ignored, names)
         counts = scanned.per_class(classes.values)
-        given = self._given(root, samples, evaluating)
+        place = np.full(len(pairing.samples), -1)
+        place[opened.rows] = np.arange(len(opened.rows))
+        given = {part: place[members][place[members] >= 0] for part, members in given.items()}
         paths = [sample.image for sample in samples]
         groups = None if self.group_pattern is None else groups_by_name(str(self.group_pattern), paths)
-        plan = split_plan(bool(given), self.fractions, self.folds, self.fold, groups, group_key="data.group_pattern")
+        chosen = (self.fractions, self.folds, self.fold, groups)
+        plan = split_plan(bool(given), *chosen, group_key="data.group_pattern", evaluating=evaluating)
         assignment = assign_parts(given, _strata(counts), self.seed, known, opened.digests, evaluating, plan)
         rows = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
         files = MaskedImages(opened.files, [root / sample.mask for sample in samples], classes.values)
