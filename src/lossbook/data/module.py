@@ -26,6 +26,7 @@ from lossbook.targets import KINDS
 
 Loader: TypeAlias = TensorLoader | DatasetLoader
 _MIXED = "Training batches are mixed: their metrics are of the sample with the larger share."
+_WEIGHTED = "Samples have weights: losses are weighted means, metrics are not."
 SHARE = 0.25  # of a GPU's free memory that a part may take
 
 
@@ -75,7 +76,8 @@ class DataModule(lightning.LightningDataModule):
             raise UserError(*problems)
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
         self._rows, self._names = parts.rows, parts.names
-        self.notes = (*parts.notes, *([_MIXED] if mixing else []))
+        weighted = isinstance(parts.train, Mapping) and "weight" in parts.train
+        self.notes = (*parts.notes, *([_MIXED] if mixing else []), *([_WEIGHTED] if weighted else []))
         following = {entry(name): kind for name, one in parts.schema.heads.items() if (kind := KINDS[one.target]).moves}
         self.preparing = Preparing(parts.normalise, augment or (), views, following, mixing)
         self._parts = {name: limited(getattr(parts, name), limit) for name in PARTS}
