@@ -111,8 +111,8 @@ class Preparing:
         return torch.cat([piece for piece, _ in pieces]), moved
 
     def _piece(self, images: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
-        images = images.float() / 255 if images.dtype == torch.uint8 else images
         for module in self.augment:
+            images = images if getattr(module, "keeps_values", False) else _scaled(images)
             given = images.shape
             if targets and hasattr(module, "change"):
                 change = module.change(images)  # type: ignore[operator]  # (hasattr found it)
@@ -165,3 +165,7 @@ def moved(batch: Batch, device: torch.device) -> Batch:
         else column.to(device, non_blocking=True)
         for key, column in batch.items()
     }
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return images.float() / 255 if images.dtype == torch.uint8 else images

@@ -58,6 +58,7 @@ class HorizontalFlip(Geometric):
     """Left and right change places, with probability ``p``."""
 
     borders = False
+    keeps_values = True
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
@@ -79,6 +80,8 @@ class PadCrop(Geometric):
     Args:
         padding: a number of pixels; or, below 1, a fraction of the larger side.
     """
+
+    keeps_values = True
 
     def __init__(self, padding: float = 4) -> None:
         super().__init__()
