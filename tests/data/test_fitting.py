@@ -16,7 +16,8 @@ from lossbook.data.augment import (
     RandAugment,
     ResizedCrop,
 )
-from lossbook.data.fitting import augment_problems, border_problems, option_problems
+from lossbook.data.fitting import augment_problems, border_problems, mixing_problems, option_problems
+from lossbook.data.mixing import Mixing
 from lossbook.data.schema import Schema
 
 IMAGES = Schema("class", (1, 8, 8), 0, classes=2)
@@ -85,6 +86,14 @@ def test_what_does_not_fit_the_data(schema: Schema, augment: list[nn.Module], vi
 )
 def test_what_fits(schema: Schema, augment: list[nn.Module], views: int) -> None:
     assert not list(augment_problems(schema, augment, views))
+
+
+@pytest.mark.parametrize("schema", [TOKENS, Schema("class", (3,), 0, classes=2, categories=((1, 4),))])
+def test_indices_are_not_mixed(schema: Schema) -> None:
+    (problem,) = mixing_problems(schema, Mixing(mixup=0.2))
+    assert "nothing between two of them" in problem.rule
+    assert not list(mixing_problems(schema, Mixing()))
+    assert not list(mixing_problems(TABLE, Mixing(mixup=0.2)))
 
 
 def test_places_outside_of_an_image_need_a_label_that_the_loss_ignores() -> None:

@@ -252,6 +252,8 @@ def test_balanced_epochs_and_mixed_batches_are_of_training_alone() -> None:
     assert "mix_share" in data.preparing.training(batch)
     assert "mix_share" not in data.preparing.evaluation(batch)
     assert torch.cat([batch["target"] for batch in data.val_dataloader()]).equal(parts.val["target"])
+    weighted = DataModule(replace(parts, train={**parts.train, "weight": torch.ones(len(target))}), 64)
+    assert "losses are weighted means" in weighted.notes[-1]
     with pytest.raises(UserError, match=r"data\.sampling=balanced"):
         DataModule(Diabetes(0).load(), 64, sampling="balanced")
     with pytest.raises(UserError, match=r"data\.cutmix=1\.0"):

@@ -17,7 +17,7 @@ def test_a_row_for_each_sample_and_a_column_for_each_draw(tmp_path: Path, channe
     mask[0] = 1
     columns = {"original": (white, None), "draw 1": (black, None), "draw 2": (black, mask)}
     path = tmp_path / "a.png"
-    draw("augment=$x_1$", ["Affine()"], columns, path)
+    draw("augment=$x_1$", "Affine()", columns, path)
     pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
     dark = (pixels.sum(2) < 30).mean()
     assert 0.2 < dark < 0.4  # three of six panels are black, one is coloured, and there are margins

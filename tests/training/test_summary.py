@@ -54,14 +54,17 @@ def test_how_it_is_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         tmp_path, capsys, "model=torchvision", "model.arch=shufflenet_v2_x0_5", "callbacks=ema", "data=scene_labels",
         "loss=bce_logits", "trainer.gradient_clip_val=0.5", "trainer.accumulate_grad_batches=2",
         "data.augment=[{_target_: lossbook.data.augment.GaussianNoise, std: 0.1}]",
+        "data.mixup=0.2",
     )  # fmt: skip
-    assert lines["augment"] == "GaussianNoise(std=0.1)"
+    assert lines["augment"] == "GaussianNoise(std=0.1), mixup(0.2)"
     assert lines["average"] == "ExponentialAverage of the weights, decay 0.999"
     assert (
         lines["train"]
         == "1 epoch of 1 step, batches of 24, gradients of 2 batches a step, gradients clipped at norm 0.5"
     )
     assert "arch shufflenet_v2_x0_5, weights random" in lines["model"]
+    balanced = plan(tmp_path / "balanced", capsys, "data.sampling=balanced")
+    assert balanced["train"].endswith("classes balanced")
 
 
 def test_lines_are_broken_on_a_narrow_terminal_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lossbook.errors import Problem, typed
 from lossbook.losses.contract import Contract
+from lossbook.models.input_kinds import input_kind
 from lossbook.targets import KINDS
 
 MIXES = ("mixup", "cutmix")
@@ -42,8 +43,8 @@ def _sampling(config: Mapping[str, Any], targets: Mapping[str, str]) -> Iterator
 
 def _reasons(key: str, contract: Contract, data: Mapping[str, Any], targets: Mapping[str, str]) -> Iterator[str]:
     """Yield why samples cannot be mixed."""
-    if data.get("inputs", "numbers") != "numbers":
-        yield f"Inputs that are {data['inputs']} have nothing between two of them."
+    if (inputs := input_kind(data)) != "numbers":
+        yield f"Inputs that are {inputs} have nothing between two of them."
     if data.get("views", 1) != 1 or any(KINDS[kind].inputs != 1 for kind in targets.values()):
         yield "Samples of several inputs are compared with one another, and not mixed."
     for kind in targets.values():

@@ -92,9 +92,10 @@ def _module_problems(schema: Schema, module: nn.Module) -> Iterator[Problem]:
 
 def mixing_problems(schema: Schema, mixing: Mixing) -> Iterator[Problem]:
     """What is wrong with mixed samples for inputs of this shape."""
-    if mixing and schema.vocabulary is not None:
+    if mixing and (schema.vocabulary is not None or schema.categories):
         key = "mixup" if mixing.mixup is not None else "cutmix"
-        yield Problem(f"data.{key}", "Tokens have nothing between two of them.", f"data.{key}=null")
+        what = "Indices of categories" if schema.categories else "Tokens"
+        yield Problem(f"data.{key}", f"{what} have nothing between two of them.", f"data.{key}=null")
     elif mixing.cutmix is not None and len(schema.input_shape) != 3:
         yield Problem(
             f"data.cutmix={mixing.cutmix}",

@@ -29,6 +29,7 @@ from lossbook.targets import KINDS
 
 Loader: TypeAlias = TensorLoader | DatasetLoader
 _MIXED = "Training batches are mixed: their metrics are of the sample with the larger share."
+_WEIGHTED = "Samples have weights: losses are weighted means, metrics are not."
 SHARE = 0.25  # of a GPU's free memory that a part may take
 
 
@@ -86,6 +87,7 @@ class DataModule(lightning.LightningDataModule):
         self.notes = (
             *parts.notes,
             *([_MIXED] if mixing else []),
+            *([_WEIGHTED] if isinstance(parts.train, Mapping) and "weight" in parts.train else []),
             *([chosen] if num_workers == AUTO and not in_memory else []),
         )
         self._resident: dict[tuple[str, torch.device], Columns] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ _WIDTH = 13  # characters of the subtitle, for each column
 _OPACITY = 0.55  # of masks
 
 
-def draw(name: str, modules: Sequence[str], columns: Mapping[str, tuple[Tensor, Tensor | None]], path: Path) -> None:
+def draw(name: str, modules: str, columns: Mapping[str, tuple[Tensor, Tensor | None]], path: Path) -> None:
     """Write the picture of an augmentation as PNG.
 
     Args:
@@ -29,7 +29,7 @@ def draw(name: str, modules: Sequence[str], columns: Mapping[str, tuple[Tensor, 
         path: of the file.
     """
     rows = len(next(iter(columns.values()))[0])
-    lines = textwrap.wrap(" + ".join(modules), _WIDTH * len(columns))
+    lines = textwrap.wrap(modules, _WIDTH * len(columns))
     with picture(path, _SIDE * len(columns), _SIDE * rows + 0.55 + 0.2 * len(lines)) as figure:
         figure.suptitle("\n".join([name, *lines]), fontsize=10, x=0.01, ha="left")
         panels = figure.subplots(rows, len(columns), squeeze=False)

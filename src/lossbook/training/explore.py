@@ -123,8 +123,7 @@ def _augmentation(name: str, values: Mapping[str, Any], options: Options | None,
     torch.manual_seed(values["seed"])
     for number in range(1, _DRAWS + 1):
         columns[f"draw {number}"] = _seen(plain.training(batch), own.following)
-    mixes = [f"{key}({values['data'][key]})" for key in ("mixup", "cutmix") if values["data"].get(key) is not None]
-    draw(" ".join(values["overrides"]), [*filter(None, [augmentation(values)]), *mixes], columns, path)
+    draw(" ".join(values["overrides"]), augmentation(values), columns, path)
 
 
 def _seen(batch: Mapping[str, Any], following: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveragi
 from torch import Tensor
 
 from lossbook.config.other_class import left_over
+from lossbook.config.training_batches import MIXES
 from lossbook.data.positive_class import class_names
 from lossbook.errors import typed
 from lossbook.formatting import plural
@@ -64,11 +65,12 @@ def model(config: Mapping[str, Any], assembly: Assembly) -> str:
 
 
 def augmentation(config: Mapping[str, Any]) -> str:
-    """Return the modules that augment training batches, with their arguments."""
+    """Return the modules that augment training batches, with their arguments, and what mixes samples."""
     found = []
     for node in config["data"].get("augment") or ():
         given = ", ".join(f"{key}={typed(value)}" for key, value in node.items() if key != "_target_")
         found.append(node["_target_"].rpartition(".")[2] + (f"({given})" if given else ""))
+    found += [f"{key}({typed(alpha)})" for key in MIXES if (alpha := config["data"].get(key)) is not None]
     return ", ".join(found)
 
 
@@ -94,6 +96,8 @@ def training(config: Mapping[str, Any], assembly: Assembly, trainer: L.Trainer) 
     if trainer.max_steps > 0:
         parts.append(f"at most {plural(trainer.max_steps, 'step')}")
     parts.append("all samples in a batch" if size == "all" else f"batches of {size}")
+    if config["data"].get("sampling"):
+        parts.append(f"classes {config['data']['sampling']}")
     if together > 1:
         parts.append(f"gradients of {together} batches a step")
     if trainer.gradient_clip_val:
