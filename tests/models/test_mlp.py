@@ -82,3 +82,11 @@ def test_without_categories_it_is_the_same_network_as_ever() -> None:
 def test_options_of_embeddings_are_refused_where_there_are_none(option: dict) -> None:
     with pytest.raises(UserError, match=f"model.{next(iter(option))}=(.|\n)*data.categories=embedding"):
         MLP((3,), 1, **option)
+
+
+def test_periodic_numbers_follow_the_embeddings_of_categories() -> None:
+    model = MLP((3,), 2, hidden=[4], categories=[(0, 5)], embedding_width=2, periodic=True)
+    assert model(torch.tensor([[5.0, 0.1, 0.2], [0.0, 0.3, 0.4]])).shape == (2, 2)
+    assert model.layers[1].columns == 2
+    assert model.layers[2].in_features == 2 + 2 + 2 * 8
+    assert MLP((1, 4, 4), 2, periodic=True)(torch.randn(3, 1, 4, 4)).shape == (3, 2)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lossbook.errors import refuse, typed
 from lossbook.models.category_embeddings import CategoryEmbeddings
+from lossbook.models.periodic_numbers import PeriodicNumbers
 from lossbook.models.requirements import require_dropout, require_output, require_positive
 
 
@@ -24,6 +25,7 @@ class MLP(nn.Module):
         dropout: probability of zeroing a hidden value in training; 0.5, since the default tables have only a few
             hundred rows and are easily overfitted.
         categories: (column, number of categories) of the columns that hold the index of a category; see ``Schema``.
+        periodic: whether a periodic embedding of each number is appended (see ``PeriodicNumbers``).
         embedding_width: of the embedding of each category; None for one that grows with the number of categories.
         embedding_dropout: probability of zeroing a value of an embedding in training.
         sparse: whether the gradients of the embeddings hold only the rows of a batch's categories.
@@ -42,6 +44,7 @@ class MLP(nn.Module):
         batch_norm: bool = True,
         dropout: float = 0.5,
         categories: Sequence[tuple[int, int]] = (),
+        periodic: bool = False,
         embedding_width: int | None = None,
         embedding_dropout: float = 0.0,
         sparse: bool = False,
@@ -58,6 +61,10 @@ class MLP(nn.Module):
             layers, inputs = [embeddings], embeddings.width
         else:
             _refuse_idle(embedding_width=embedding_width, embedding_dropout=embedding_dropout, sparse=sparse)
+        if periodic:
+            numbers = PeriodicNumbers(math.prod(input_shape) - len(categories))
+            layers.append(numbers)
+            inputs += numbers.added
         for width in hidden:
             layers.append(nn.Linear(inputs, width, bias=not batch_norm))
             if batch_norm:
