@@ -31,6 +31,7 @@ BESIDE = {
     "data=csv": ["data.root=x", "data.target_columns=[y]", *CLASSES],
     **{f"data={name}": ["data.root=x", *CLASSES] for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")},
     "data=image_folder": ["data.root=x", *CLASSES],
+    "data=mask_folder": ["data.root=x"],
     "data=diabetes": ["loss=mse"],
     "data=digit_lines": ["loss=ctc"],
     "data=digit_mixtures": ["loss=kl_div"],
@@ -49,8 +50,8 @@ GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "augment", "mode
 NAMES = [f"{group}={name}" for group in GROUPS for name in OPTIONS.names(group)]
 NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
-    "data.split", "data.source.split", "model.weights", "data.cache_dir",
-    "data.group_pattern", "data.source.group_pattern",
+    "data.split", "data.source.split", "data.class_names", "data.source.class_names",
+    "model.weights", "data.group_pattern", "data.source.group_pattern",
     "scheduler._target_", "trainer.max_time",
     "trainer.devices",  # a number, a list of them, or auto: what there is decides
 }  # fmt: skip

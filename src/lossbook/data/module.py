@@ -181,6 +181,11 @@ class DataModule(lightning.LightningDataModule):
 
         Of the test part where there is nothing to train on.
         """
+        batch = self.preparing.evaluation(self.first(samples))
+        return {key: _default_type(column) for key, column in batch.items()}
+
+    def first(self, samples: int) -> Batch:
+        """The same samples as their source gave them: not scaled, not augmented."""
         part = limited(self._parts["train" if sample_count(self._parts["train"]) else "test"], samples)
         order = BatchOrder(sample_count(part), "all", False, self.seed)
         loader: Loader
@@ -188,8 +193,7 @@ class DataModule(lightning.LightningDataModule):
             loader = TensorLoader(part, order)
         else:
             loader = DatasetLoader(part, order, collate=self._collate(part))
-        batch = self.preparing.evaluation(next(iter(loader)))
-        return {key: _default_type(column) for key, column in batch.items()}
+        return next(iter(loader))
 
     @property
     def fewest_inputs(self) -> int:

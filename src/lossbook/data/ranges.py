@@ -21,6 +21,7 @@ KEYS: dict[str, Range] = {
         row(listed(number(-1000, 1000), 3, 3), listed(number(0, 1000, above=True), 3, 3)),
         row(listed(number(-1000, 1000), 1, 1), listed(number(0, 1000, above=True), 1, 1)),
     ),
+    "data.sampling": or_null(one_of("balanced"), "for every sample once"),
     "data.mixup": or_null(number(0, 1000, above=True, example=0.2)),
     "data.cutmix": or_null(number(0, 1000, above=True, example=1.0)),
     "data.grey_bits": or_null(whole(8, 16, example=12), "for 16"),
@@ -29,6 +30,8 @@ KEYS: dict[str, Range] = {
     "data.fractions": or_null(listed(number(0, 1, example=0.25), 3, 3), "for 70 / 15 / 15"),
     "data.folds": or_null(whole(2, COUNT, example=5), "for no folds"),
     "data.fold": whole(0, COUNT),
+    "data.ignored": or_null(whole(0, 65535, example=255), "for none"),
+    "data.values": or_null(listed(whole(0, 65535), 2, 65536), "for those that are found"),
 }
 """By dotted key of the config."""
 _OF_IMAGES = (
@@ -43,6 +46,10 @@ _SEEDED = (
 CLASSES: dict[str, dict[str, Range]] = {
     "lossbook.data.images.folder.ImageFolder": {
         **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES},
+        "seed": SEED,
+    },
+    "lossbook.data.masks.source.MaskFolder": {
+        **{key: KEYS[f"data.{key}"] for key in (*_OF_IMAGES, "ignored", "values") if key != "cache"},
         "seed": SEED,
     },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},

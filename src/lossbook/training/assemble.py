@@ -10,6 +10,7 @@ from typing import Any
 import lightning as L
 
 from lossbook.build import build, of_kind
+from lossbook.config.other_class import left_over
 from lossbook.data.aligning import aligned
 from lossbook.data.digests import content, overlaps
 from lossbook.data.fitted import FittedData
@@ -97,8 +98,16 @@ def assemble(
     require_exact_indices(schema.categories, config["trainer"].get("precision", "32-true"))
     wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
     notes: list[str] = []
-    node, restored = {**config["model"], **wanted}, config.get("ckpt") is not None
-    make_model = functools.partial(build_model, node, schema, heads, trust, notes, from_checkpoint=restored)
+    make_model = functools.partial(
+        build_model,
+        {**config["model"], **wanted},
+        schema,
+        heads,
+        trust,
+        notes,
+        left_over=left_over(config),
+        from_checkpoint=config.get("ckpt") is not None,
+    )
     model = make_model()
     fitted, more = normalise_as_pretrained(model, config["data"], data, fitted)
     notes += more

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from lossbook.data.assignment import assign_parts
 from lossbook.data.fitted import FittedData
 from lossbook.data.images.listing import counts_in_words
+from lossbook.data.images.name_groups import groups_by_name
 from lossbook.data.images.opening import OpenedImages, open_images
 from lossbook.data.images.options import ImageOptions, NormaliseOption
 from lossbook.data.images.tree import Tree, read_tree
@@ -82,7 +82,8 @@ class ImageFolder(Source):
         given = {part: place[rows][place[rows] >= 0] for part, rows in given.items()}
         samples = [tree.samples[row] for row in opened.rows]
         targets = np.array([sample.label for sample in samples])
-        groups = None if self.group_pattern is None else _groups(self.group_pattern, [one.name for one in samples])
+        names = [sample.name for sample in samples]
+        groups = None if self.group_pattern is None else groups_by_name(str(self.group_pattern), names)
         plan = split_plan(bool(given), self.fractions, self.folds, self.fold, groups, group_key="data.group_pattern")
         assignment = assign_parts(given, targets, self.seed, known, opened.digests, evaluating, plan)
         rows = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
@@ -106,20 +107,6 @@ class ImageFolder(Source):
             rule = f"{tree.root} already has folders of parts: {', '.join(found)}."
             raise refuse(f"data.split={self.split}", rule, "data.split=null, or a folder that holds only classes")
         return read_split(str(self.split), len(tree.samples), [sample.name for sample in tree.samples])
-
-
-def _groups(pattern: str, names: Sequence[str]) -> np.ndarray:
-    """Return the group of each image, as the pattern finds it in the name."""
-    try:
-        compiled = re.compile(str(pattern))
-    except re.error as error:
-        rule = f"This is no regular expression: {error}."
-        raise refuse(f"data.group_pattern={pattern}", rule, "data.group_pattern='patient(\\d+)'") from error
-    found = [compiled.search(name) for name in names]
-    if without := [name for name, match in zip(names, found, strict=True) if match is None]:
-        rule = f"It must match in the name of every image, and does not in {len(without):,}, such as {without[0]}."
-        raise refuse(f"data.group_pattern={pattern}", rule, "a pattern that matches in all names")
-    return np.array([match.group(min(1, compiled.groups)) or "" for match in found if match is not None])
 
 
 def _require_train_and_test(tree: Tree, given: Mapping[str, np.ndarray], split: str | None) -> None:
