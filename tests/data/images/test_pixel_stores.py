@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import resource
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,14 @@ from lossbook.data.images.pixel_stores import DiskStore, PixelStore, RamStore, c
 from lossbook.errors import UserError
 
 FORM = ImageFormat(3, (4, 5))
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finish a store before ``write`` returns, so that what follows finds it complete."""
+    monkeypatch.setattr(threading.Thread, "start", threading.Thread.run)
+
+
 DIGESTS = np.arange(10, dtype=np.uint64)
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, *FORM.shape), dtype=np.uint8)
 

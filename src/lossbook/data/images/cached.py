@@ -51,7 +51,7 @@ def cached_parts(parts: Parts, cache: str, folder: str | None) -> Parts:
         note = f"decoded images stay in memory: up to {gigabytes(store.size)}"
     else:
         store = disk_store(cache_folder(folder), every, form)
-        there = "all" if store.complete else f"{store.present:,} of {len(every):,}"
+        there = "all" if store.present == len(every) else f"{store.present:,} of {len(every):,}"
         note = f"decoded images stay in {store.folder}: {gigabytes(store.size)}, {there} there by now"
     train, val, test = (
         CachedImages(files[name], store, np.searchsorted(every, digests[place])) for place, name in enumerate(PARTS)

