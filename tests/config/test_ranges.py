@@ -34,6 +34,7 @@ BESIDE = {
     "data=csv": ["data.root=x", "data.target_columns=[y]", *CLASSES],
     "data=dataset": ["data.dataset._target_=torch.utils.data.TensorDataset", *CLASSES],
     "data=huggingface": ["data.name=x", "data.target_columns=[y]", *CLASSES],
+    "data=mask_folder": ["data.root=x"],
     "data=diabetes": ["loss=mse"],
     "data=digit_lines": ["loss=ctc"],
     "data=digit_mixtures": ["loss=kl_div"],
@@ -52,11 +53,11 @@ GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "augment", "mode
 NAMES = [f"{group}={name}" for group in GROUPS for name in OPTIONS.names(group)]
 NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
-    "data.split", "data.source.split", "model.weights", "data.group_pattern", "data.source.group_pattern",
+    "data.split", "data.source.split", "data.class_names", "data.source.class_names",
+    "model.weights", "data.group_pattern", "data.source.group_pattern",
     "data.subset", "data.source.subset", "data.image_column", "data.source.image_column", "data.splits",
     "data.source.splits", "data.variant", "data.source.variant", "data.val._target_", "data.source.val._target_",
-    "data.test._target_",
-    "data.source.test._target_", "scheduler._target_", "trainer.max_time",
+    "data.test._target_", "data.source.test._target_", "scheduler._target_", "trainer.max_time",
     "trainer.devices",  # a number, a list of them, or auto: what there is decides
 }  # fmt: skip
 # of the wrong type, sign or size; each is outside of every range but for those that BEYOND lists

@@ -37,7 +37,9 @@ def test_the_promised_options_are_there() -> None:
     explicit = "digit_pairs digit_triplets digit_mixtures digit_tokens scene_targets"
     assert sorted(f"{offline} {explicit}".split()) == OFFLINE
     small = "mnist fashion_mnist kmnist emnist qmnist usps cifar10 cifar100 svhn stl10"
-    assert {*small.split(), "image_folder", "csv", "dataset", "huggingface"} <= set(OPTIONS) - set(OFFLINE)
+    assert {*small.split(), "image_folder", "mask_folder", "csv", "dataset", "huggingface"} <= set(OPTIONS) - set(
+        OFFLINE
+    )
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -8,6 +8,7 @@ from typing import Any
 
 from lossbook.config import structure, training_batches
 from lossbook.config.options import Options, conf_folder
+from lossbook.config.other_class import left_over
 from lossbook.config.ranges import range_problems
 from lossbook.config.terms import contract_of
 from lossbook.errors import Problem, UserError, nearest, typed
@@ -44,6 +45,8 @@ def check(config: Mapping[str, Any], options: Options | None = None, *, trains: 
     if problems := structure.problems(config, options):
         raise UserError(*problems)
     choices = config.get("choices", {})
+    unsaid = left_over(config, options) & {"takes", "gives"}
+    config = {**config, "model": {key: value for key, value in config["model"].items() if key not in unsaid}}
     contract = read(str(choices.get("loss", "loss")), config["loss"])
     ranges = range_problems(config, options.declared(choices))
     ranges = [problem for problem in ranges if trains or _key(problem).startswith(_EVALUATED)]

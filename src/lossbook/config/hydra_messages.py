@@ -89,8 +89,8 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
         fix = f"{near}={nearest(given.partition('=')[2], there) or next(iter(there), 'NAME')}"
     elif key in _SYNONYMS:
         fix = _SYNONYMS[key]
-    elif key in _LEFT_OUT:  # by a user's short YAML
-        fix = f"+{given}"
+    elif key in _LEFT_OUT or any(one.startswith(f"{key.partition('.')[0]}._target_=") for one in arguments):
+        fix = f"+{given}"  # left out by a user's short YAML, or an argument of a class of the user's own
     elif elsewhere and (near is None or near.rpartition(".")[2] != key.rpartition(".")[2]):
         fix = f"choose one that has it: {', '.join(elsewhere)}"
     else:

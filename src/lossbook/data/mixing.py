@@ -59,8 +59,8 @@ def _pasted(images: Tensor, others: Tensor, alpha: float | None) -> tuple[Tensor
 
 def _beta(inputs: Tensor, alpha: float | None) -> Tensor:
     assert alpha is not None
-    both = torch.tensor([alpha, alpha], dtype=torch.float32, device=inputs.device)
-    return torch.distributions.Beta(*both, validate_args=False).sample((len(inputs),)).to(inputs.dtype)
+    same = torch.tensor(alpha, dtype=torch.float32, device=inputs.device)
+    return torch.distributions.Beta(same, same, validate_args=False).sample((len(inputs),)).to(inputs.dtype)
 
 
 def _beside(column: Tensor, like: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from lossbook.targets.kind import TargetKind
 
 Batch = dict[str, Any]
 IGNORED = -100  # torch's ignore_index
+PIECE = 2**23  # bytes augmented at once on a processor, few enough for memory to be used again, and not fetched anew
 EVALUATION_SEED = 20260  # of the views in validation and test, so that their losses can be compared between epochs
 
 
@@ -62,7 +63,8 @@ class Preparing:
         if not self.augment:
             return self.plain(batch)
         if self.views == 1 and self.following:
-            return self._with_targets(batch)
+            images, targets = self._changed(batch["input"], {key: batch[key] for key in self.following})
+            return {**batch, **targets, "input": images}
         if self.views == 1:
             return {**batch, "input": self._each(batch["input"], self._augmented)}
         return {**batch, "input": tuple(self._augmented(batch["input"]) for _ in range(self.views))}
@@ -94,26 +96,35 @@ class Preparing:
         return tuple(map(function, column)) if isinstance(column, tuple) else function(column)
 
     def _augmented(self, images: Tensor) -> Tensor:
-        images = _scaled(images)
-        for module in self.augment:
-            given, images = images.shape, module(images)
-            require_shape(module, given, images)
-        return self._finished(images)
+        return self._changed(images, {})[0]
 
-    def _with_targets(self, batch: Batch) -> Batch:
-        """The batch with augmented images, and behind them the targets that follow their pixels."""
-        images, moved = _scaled(batch["input"]), {key: batch[key] for key in self.following}
+    def _changed(self, images: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Augmented images, and behind them the targets that follow their pixels."""
+        few = max(1, PIECE // max(1, images[0].numel() * 4))
+        if len(images) <= few or images.device.type != "cpu":
+            return self._piece(images, targets)
+        pieces = [
+            self._piece(images[start : start + few], {key: one[start : start + few] for key, one in targets.items()})
+            for start in range(0, len(images), few)
+        ]
+        moved = {key: torch.cat([piece[key] for _, piece in pieces]) for key in targets}
+        return torch.cat([piece for piece, _ in pieces]), moved
+
+    def _piece(self, images: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
         for module in self.augment:
+            images = images if getattr(module, "keeps_values", False) else _scaled(images)
             given = images.shape
-            if not hasattr(module, "change"):
-                images = module(images)
-            else:
-                change = module.change(images)
+            if targets and hasattr(module, "change"):
+                change = module.change(images)  # type: ignore[operator]  # (hasattr found it)
                 images = change.images
-                for key, kind in self.following.items():
-                    moved[key] = kind.moved(moved[key], change.labels, self.outside[key])
+                targets = {
+                    key: self.following[key].moved(target, change.labels, self.outside[key])
+                    for key, target in targets.items()
+                }
+            else:
+                images = module(images)
             require_shape(module, given, images)
-        return {**batch, **moved, "input": self._finished(images)}
+        return self._finished(images), targets
 
     def _finished(self, images: Tensor) -> Tensor:
         byte = images.dtype == torch.uint8
@@ -126,10 +137,6 @@ class Preparing:
         # in place, and not by addcmul, which is ten times slower on one thread where channels are broadcast
         dtype = torch.float64 if images.dtype == torch.float64 else torch.float32
         return images.to(dtype, copy=True).mul_(byte_factor if byte else factor).add_(offset)
-
-
-def _scaled(images: Tensor) -> Tensor:
-    return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
 class PreparedLoader:
@@ -158,3 +165,7 @@ def moved(batch: Batch, device: torch.device) -> Batch:
         else column.to(device, non_blocking=True)
         for key, column in batch.items()
     }
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return images.float() / 255 if images.dtype == torch.uint8 else images

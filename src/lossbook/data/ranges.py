@@ -22,7 +22,7 @@ KEYS: dict[str, Range] = {
     "data.limit": or_null(whole(1, COUNT), "for all samples"),
     "data.epochs": whole(1, COUNT, example=20),
     "data.seed": SEED,
-    "data.num_workers": whole(0, 256),
+    "data.num_workers": either(whole(0, 256), one_of("auto")),
     "data.classes": or_null(
         Range(_are_classes, "the number of classes, or a list of their names", 10), "for what the data says"
     ),
@@ -34,6 +34,7 @@ KEYS: dict[str, Range] = {
         row(listed(number(-1000, 1000), 3, 3), listed(number(0, 1000, above=True), 3, 3)),
         row(listed(number(-1000, 1000), 1, 1), listed(number(0, 1000, above=True), 1, 1)),
     ),
+    "data.sampling": or_null(one_of("balanced"), "for every sample once"),
     "data.mixup": or_null(number(0, 1000, above=True, example=0.2)),
     "data.cutmix": or_null(number(0, 1000, above=True, example=1.0)),
     "data.grey_bits": or_null(whole(8, 16, example=12), "for 16"),
@@ -42,10 +43,12 @@ KEYS: dict[str, Range] = {
     "data.fractions": or_null(listed(number(0, 1, example=0.25), 3, 3), "for 70 / 15 / 15"),
     "data.folds": or_null(whole(2, COUNT, example=5), "for no folds"),
     "data.fold": whole(0, COUNT),
+    "data.ignored": or_null(whole(0, 65535, example=255), "for none"),
+    "data.values": or_null(listed(whole(0, 65535), 2, 65536), "for those that are found"),
 }
 """By dotted key of the config."""
 _OF_IMAGES = (
-    "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "cache", "fractions", "folds", "fold",
+    "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "fractions", "folds", "fold",
 )  # fmt: skip
 _OF_DATASETS = (
     "classes", "image_size", "channels", "resize", "normalise", "fractions", "folds", "fold", "num_workers", "seed",
@@ -67,6 +70,10 @@ CLASSES: dict[str, dict[str, Range]] = {
     },
     "lossbook.data.torchvision_files.TorchvisionFiles": {
         key: KEYS[f"data.{key}"] for key in ("image_size", "resize", "normalise", "fractions", "seed")
+    },
+    "lossbook.data.masks.source.MaskFolder": {
+        **{key: KEYS[f"data.{key}"] for key in (*_OF_IMAGES, "ignored", "values") if key != "cache"},
+        "seed": SEED,
     },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},
     **{f"lossbook.data.{name}": {"seed": SEED} for name in _SEEDED},

@@ -54,8 +54,8 @@ def output_for_image(network: nn.Module, shape: Sequence[int], given: str, fix: 
     return output
 
 
-def misfit(given: str, error: Exception, fix: str, shape: Sequence[int] = ()) -> UserError:
-    """Return the refusal of a network that cannot take such images."""
-    size = f" for images of {' x '.join(map(str, shape))}" if shape else ""
+def misfit(given: str, error: Exception, fix: str, shape: Sequence[int]) -> UserError:
+    """Return the refusal of a network that cannot take images of such a shape, or of such a height and width."""
+    size = f" for images of {' x '.join(map(str, shape))}"
     said = str(error).strip().partition("\n")[0].rstrip(".")
     return refuse(f"{given}{size}", f"It cannot take them: {said}.", fix)

@@ -12,7 +12,7 @@ from torch import nn
 from lossbook.errors import nearest, refuse, typed
 from lossbook.models.first_layer import misfit
 
-_FIX = "larger images, or those that it is made for"
+_FIX = "larger images (data.image_size=224, where the data option has it)"
 
 
 def create(
@@ -61,7 +61,7 @@ def create(
             said = str(error).strip().partition("\n")[0].rstrip(".")
             fix = "a connection, model.weights=FILE, or model.pretrained=false"
             raise refuse(f"model.pretrained=true with {given}", f"Its weights cannot be had: {said}.", fix) from error
-        raise misfit(given, error, _FIX) from error
+        raise misfit(given, error, _FIX, size or config.input_size[1:]) from error
     if size is not None:
         _require_patches(network, size, given)
     return network

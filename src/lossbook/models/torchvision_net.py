@@ -12,7 +12,7 @@ from lossbook.errors import nearest, refuse
 from lossbook.models.first_layer import CHANNELS, adapt_first_layer, misfit, output_for_image
 from lossbook.models.requirements import require_image, require_output
 
-_LARGER = "larger images (data.image_size=64, where the data option has it)"
+_LARGER = "larger images (data.image_size=224, where the data option has it)"
 
 
 class TorchvisionNet(nn.Module):
@@ -34,7 +34,7 @@ class TorchvisionNet(nn.Module):
         super().__init__()
         channels, height, width = require_image("torchvision", input_shape)
         require_output("torchvision", output, "vector")
-        self.network = _classifier(arch, output_size, height)
+        self.network = _classifier(arch, output_size, (channels, height, width))
         if channels != CHANNELS:
             adapt_first_layer(self.network, channels)
         given = f"model.arch={arch}"
@@ -73,7 +73,7 @@ class TorchvisionSegmentation(nn.Module):
         require_output("torchvision_segmentation", output, "dense")
         options = {"weights_backbone": None, "num_classes": output_size}
         options |= {} if arch.startswith("lraspp") else {"aux_loss": False}
-        self.network = _network(arch, segmentation, "segmentation", options)
+        self.network = _network(arch, segmentation, "segmentation", options, input_shape)
         if channels != CHANNELS:
             adapt_first_layer(self.network, channels)
         fix = f"model=unet, which takes images of any size, or {_LARGER}"
@@ -84,20 +84,20 @@ class TorchvisionSegmentation(nn.Module):
         return self.network(input)["out"]
 
 
-def _classifier(arch: str, output_size: int, size: int) -> nn.Module:
+def _classifier(arch: str, output_size: int, shape: Sequence[int]) -> nn.Module:
     from torchvision import models
 
     options: dict[str, Any] = {"num_classes": output_size}
     if arch in ("googlenet", "inception_v3"):  # without their auxiliary outputs in training
         options |= {"aux_logits": False, "init_weights": True}
     if arch.startswith("vit_"):
-        options["image_size"] = size
+        options["image_size"] = shape[1]
     if arch.startswith("maxvit"):
-        options["input_size"] = (size, size)
-    return _network(arch, models, "classification", options)
+        options["input_size"] = tuple(shape[1:])
+    return _network(arch, models, "classification", options, shape)
 
 
-def _network(arch: str, module: ModuleType, what: str, options: dict[str, Any]) -> nn.Module:
+def _network(arch: str, module: ModuleType, what: str, options: dict[str, Any], shape: Sequence[int]) -> nn.Module:
     from torchvision import models
 
     names = models.list_models(module=module)
@@ -108,4 +108,4 @@ def _network(arch: str, module: ModuleType, what: str, options: dict[str, Any]) 
     try:
         return models.get_model(arch, weights=None, **options)
     except (ValueError, AssertionError) as error:  # the image size is not a multiple of the patch size
-        raise misfit(f"model.arch={arch}", error, f"model.arch=resnet18, or {_LARGER}") from error
+        raise misfit(f"model.arch={arch}", error, f"model.arch=resnet18, or {_LARGER}", shape) from error

@@ -78,7 +78,8 @@ def match_weights(state: Mapping[str, Tensor], file: Mapping[str, Tensor], chann
     grey image gives what its copy in three channels did.
     """
     places = _places(state, file)
-    taken, reshaped = {}, {}
+    taken: dict[str, Tensor] = {}
+    reshaped: dict[str, Tensor] = {}
     for name, here in state.items():
         if name not in places:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lossbook.errors import refuse
 from lossbook.targets.classes import Index, check_indices
 from lossbook.targets.drawing import masks_beside_images
 from lossbook.targets.encoding import Measure, Prediction
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
     from lossbook.data.schema import Schema
+
+
+IGNORED = -100  # of pixels without a class: torch's default ignore_index
 
 
 class MaskIndex(Index):
@@ -72,7 +76,15 @@ class MaskTarget(TargetKind):
         return "N", "H", "W"
 
     def check(self, batch: Batch, schema: Schema, where: str, ignore_index: int | None = None) -> None:
-        check_indices(batch["target"], schema, where, ignore_index)
+        target = batch["target"]
+        if ignore_index != IGNORED and not target.is_floating_point() and (target == IGNORED).any():
+            given = "no ignore_index" if ignore_index is None else f"ignore_index={ignore_index}"
+            raise refuse(
+                f"{where[:1].upper()}{where[1:]} has pixels without a class ({IGNORED}), and the loss has {given}.",
+                f"A loss must leave them out: cross_entropy, nll and dice do, with ignore_index={IGNORED}.",
+                "loss=cross_entropy, or data whose pixels all have a class: data.ignored=null data.resize=crop",
+            )
+        check_indices(target, schema, where, ignore_index)
 
     def prepared(self, target: Tensor) -> Tensor:
         return target.long()

@@ -10,9 +10,11 @@ from typing import Any
 import lightning as L
 
 from lossbook.build import build, of_kind
+from lossbook.config.other_class import left_over
 from lossbook.data.aligning import aligned
 from lossbook.data.digests import content, overlaps
 from lossbook.data.fitted import FittedData
+from lossbook.data.images.cached import cached_parts
 from lossbook.data.mixing import Mixing
 from lossbook.data.module import DataModule
 from lossbook.data.positive_class import with_positive
@@ -96,8 +98,16 @@ def assemble(
     require_exact_indices(schema.categories, config["trainer"].get("precision", "32-true"))
     wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
     notes: list[str] = []
-    node, restored = {**config["model"], **wanted}, config.get("ckpt") is not None
-    make_model = functools.partial(build_model, node, schema, heads, trust, notes, from_checkpoint=restored)
+    make_model = functools.partial(
+        build_model,
+        {**config["model"], **wanted},
+        schema,
+        heads,
+        trust,
+        notes,
+        left_over=left_over(config),
+        from_checkpoint=config.get("ckpt") is not None,
+    )
     model = make_model()
     fitted, more = normalise_as_pretrained(model, config["data"], data, fitted)
     notes += more
@@ -129,6 +139,8 @@ def build_data(
     parts = load(node, trust, known, evaluating)
     inputs = content(parts)
     parts = replace(parts, notes=(*parts.notes, *overlaps(inputs)))
+    if not evaluating:  # which reads every image once
+        parts = cached_parts(parts, node.get("cache", "none"), node.get("cache_dir"))
     augment = [
         of_kind(build(each, key="data.augment", trust=trust), Callable, "data.augment", each)
         for each in node.get("augment") or ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from torch import nn
@@ -27,6 +27,7 @@ def build_model(
     trust: Trust,
     notes: list[str] | None = None,
     *,
+    left_over: Collection[str] = (),
     from_checkpoint: bool = False,
 ) -> nn.Module:
     """Build a network, told the shape of its input and the size and kind of its output as far as it asks for them.
@@ -38,6 +39,7 @@ def build_model(
             them all together (``output_size``).
         trust: what the config may build.
         notes: what a user should know is added to these, a line each.
+        left_over: arguments that an option states for another class; passed on only where this one names them.
         from_checkpoint: the weights of a checkpoint are loaded later: none are read from a file or downloaded.
 
     Raises:
@@ -58,7 +60,7 @@ def build_model(
         "vocabulary": schema.vocabulary,
         "categories": schema.categories,
     } | ({"output": outputs.pop()} if len(outputs) == 1 else {})
-    ours = {*_OURS, *(key for key in _WEIGHTS if key not in parameters)}
+    ours = {*_OURS, *(key for key in (*_WEIGHTS, *left_over) if key not in parameters)}
     arguments = {key: value for key, value in node.items() if key not in ours}
     if from_checkpoint and path.startswith("lossbook.") and "pretrained" in arguments:
         arguments["pretrained"] = False

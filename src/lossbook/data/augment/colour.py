@@ -10,6 +10,8 @@ from torchvision.transforms.v2 import functional as v2
 
 from lossbook.data.augment.draws import chosen, require, require_probability, span, uniform
 
+_LEAST = -25.0  # logarithm of a blur's weights: what is less changes nothing, but takes processors long
+
 
 class BrightnessContrast(nn.Module):
     """Brightness, then contrast about the sample's mean, each by a factor in [1 - x, 1 + x]; result cut to [0, 1].
@@ -148,18 +150,23 @@ def with_hue(images: Tensor, shift: Tensor) -> Tensor:
     sixth = torch.where(most == green, 2 + (blue - red) / safe, 4 + (red - green) / safe)
     sixth = torch.where(most == red, (green - blue) / safe, sixth) + 6 * shift.to(images.dtype)[:, None, None]
     # a channel falls from the largest value to the smallest with its distance from its own sixth of the wheel
-    parts = [(offset + sixth).remainder_(6) for offset in (5, 3, 1)]
+    turned = [sixth + offset for offset in (5, 3, 1)]
+    parts = [turn.sub_((turn / 6).floor_(), alpha=6) for turn in turned]  # remainders, which are slow
     return torch.stack([most - spread * torch.minimum(part, 4 - part).clamp_(0, 1) for part in parts], 1)
 
 
 def blurred(images: Tensor, sigma: Tensor) -> Tensor:
     """Blur images by a Gaussian of standard deviation (N,) in pixels; at the border only what is there counts."""
-    height, width = (_gaussian(images, side, sigma) for side in images.shape[-2:])
-    return height[:, None] @ images @ width[:, None].transpose(2, 3)
+    for _ in range(2):  # along the last dimension, which then changes places with the one before
+        samples, channels, height, width = images.shape
+        rows = images.reshape(samples, channels * height, width) @ _gaussian(images, width, sigma).transpose(1, 2)
+        images = rows.view(images.shape).transpose(2, 3)
+    return images.contiguous()
 
 
 def _gaussian(images: Tensor, side: int, sigma: Tensor) -> Tensor:
     """Matrices (N, side, side) whose rows are the weights of the pixels around each."""
     place = torch.arange(side, device=images.device, dtype=images.dtype)
-    weights = (-((place[:, None] - place) ** 2) / (2 * sigma.to(images.dtype)[:, None, None] ** 2)).exp()
+    exponent = (place[:, None] - place) ** 2 * (-0.5 / sigma.to(images.dtype) ** 2)[:, None, None]
+    weights = exponent.clamp_(min=_LEAST).exp_()
     return weights / weights.sum(2, keepdim=True)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.data.augment.change import Change, Geometric, resampled
-from lossbook.data.augment.draws import require, require_probability, span, uniform
+from lossbook.data.augment.draws import chosen, require, require_probability, span, uniform
 
 _RATIO = (3 / 4, 4 / 3)
 
@@ -58,6 +58,7 @@ class HorizontalFlip(Geometric):
     """Left and right change places, with probability ``p``."""
 
     borders = False
+    keeps_values = True
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
@@ -65,10 +66,10 @@ class HorizontalFlip(Geometric):
         self.p = p
 
     def change(self, images: Tensor) -> Change:
-        flip = (torch.rand(len(images), device=images.device) < self.p)[:, None, None, None]
+        places = chosen(images, self.p)
 
         def flipped(planes: Tensor) -> Tensor:
-            return torch.where(flip, planes.flip(-1), planes)
+            return planes.index_copy(0, places, planes[places].flip(-1))
 
         return Change(flipped(images), flipped)
 
@@ -79,6 +80,8 @@ class PadCrop(Geometric):
     Args:
         padding: a number of pixels; or, below 1, a fraction of the larger side.
     """
+
+    keeps_values = True
 
     def __init__(self, padding: float = 4) -> None:
         super().__init__()
@@ -91,13 +94,11 @@ class PadCrop(Geometric):
         samples, _, height, width = images.shape
         padding = self.padding if isinstance(self.padding, int) else max(1, round(self.padding * max(height, width)))
         top, left = torch.randint(0, 2 * padding + 1, (2, samples, 1), device=images.device)
-        rows = (top + torch.arange(height, device=images.device))[:, None, :, None]
-        columns = (left + torch.arange(width, device=images.device))[:, None, None, :]
-        sample = torch.arange(samples, device=images.device)[:, None, None, None]
+        corners = list(zip(top.flatten().tolist(), left.flatten().tolist(), strict=True))
 
         def window(planes: Tensor) -> Tensor:
-            channel = torch.arange(planes.shape[1], device=images.device)[:, None, None]
-            return F.pad(planes, [padding] * 4)[sample, channel, rows, columns]
+            padded = zip(F.pad(planes, [padding] * 4), corners, strict=True)
+            return torch.stack([one[:, y : y + height, x : x + width] for one, (y, x) in padded])
 
         return Change(window(images), window)
 

@@ -19,7 +19,7 @@ from lossbook.data.datasets.known_targets import known_classes, known_targets
 from lossbook.data.datasets.looking import look
 from lossbook.data.datasets.options import DatasetOptions
 from lossbook.data.datasets.part import DatasetPart, ItemSource
-from lossbook.data.datasets.targets import ClassNames, TargetForm, class_value, mask_array
+from lossbook.data.datasets.targets import UNLABELLED, ClassNames, TargetForm, class_value, mask_array
 from lossbook.data.fitted import FittedData
 from lossbook.data.images.reader import ImageReader
 from lossbook.data.reader import Reader
@@ -27,10 +27,10 @@ from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Normalise, Parts
 from lossbook.data.split import value_strata
 from lossbook.data.statistics import described_parts
+from lossbook.data.workers import worker_count
 from lossbook.errors import refuse
 
 MOST = 2000  # samples whose channels are measured
-IGNORED = 255  # of a mask: what is usually left out
 _VECTORS = ("multilabel", "value", "count", "distribution")
 
 
@@ -221,7 +221,9 @@ class _Building:
                 f"{source.name} does not say its targets: each of {len(source):,} items was read once for them"
                 " (an attribute targets, or data.classes=..., spares that)"
             )
-            values = look(source, np.arange(len(source)), class_value, self.options.num_workers)
+            values = look(
+                source, np.arange(len(source)), class_value, worker_count(self.options.num_workers, source.dataset)
+            )
         else:
             return None
         if self.classes is None:
@@ -262,14 +264,14 @@ class _Building:
         if self.kind == "mask" and self.classes is None:
             self.notes.append(f"each of {len(train):,} training masks of {source.name} was read once for its classes"
                               " (data.classes=NUMBER spares that)")  # fmt: skip
-            every = look(source, train.rows, _mask_counts, self.options.num_workers)
+            every = look(source, train.rows, _mask_counts, worker_count(self.options.num_workers, source.dataset))
             total: dict[int, int] = {}
             for counts in every:
                 for value, count in counts.items():
                     total[value] = total.get(value, 0) + count
-            if ignored := sorted(value for value in total if value < 0 or value == IGNORED):
-                self.notes.append(f"masks hold {', '.join(map(str, ignored))}, taken to be ignored: no class")
-            classes = [value for value in total if value >= 0 and value != IGNORED]
+            if total.get(UNLABELLED):
+                self.notes.append(f"masks hold {UNLABELLED}, taken for pixels without a class")
+            classes = [value for value in total if value >= 0 and value != UNLABELLED]
             if not classes:
                 raise refuse(f"The masks of {source.name} hold no class", "Classes are 0 to 254.", "check the masks")
             self.classes = ClassNames.counted(max(classes) + 1)
@@ -278,7 +280,9 @@ class _Building:
             self.notes.append(f"each of {len(train):,} training items of {source.name} was read once for the mean and"
                               " scale of targets (an attribute targets spares that)")  # fmt: skip
             assert self.target is not None
-            train.targets = torch.stack(look(source, train.rows, self.target.read, self.options.num_workers))
+            train.targets = torch.stack(
+                look(source, train.rows, self.target.read, worker_count(self.options.num_workers, source.dataset))
+            )
         return ()
 
     def _with_target(self, part: DatasetPart) -> DatasetPart:
