@@ -305,6 +305,10 @@ def broken(row: int) -> Any:
         (Items(lambda row: (vector(row) if row else pixels(0), 1)), {}, "has shape"),
         (Items(lambda row: (torch.zeros(3, 2, 2).to(torch.float if row == 3 else torch.uint8), 1)), {}, "is float32"),
         (Items(lambda row: (vector(row),)), {}, "has 1 parts"),
+        (Items(lambda row: (vector(row), None)), {}, "data.target=none"),
+        (Items(lambda row: (np.array([{}]), 0)), {}, "no array of numbers, but array of object"),
+        (Items(lambda row: (vector(row).to_sparse(), 0)), {}, "is of type sparse_coo float32"),
+        (Items(lambda row: {"input": vector(row), "target": 0, "weight": -1}), {}, "has the weight -1"),
         (Items(lambda row: (vector(row), 1)), {"target": "value", "classes": 3}, "no effect"),
     ],
 )  # fmt: skip

@@ -134,7 +134,7 @@ class TargetForm:
         if self.kind == "pair":
             value = class_value(given)
             if value not in (0, 1):
-                raise ItemError(f"has the target {value!r}", "A pair's target is 1 (same) or 0 (different).")
+                raise ItemError(f"has the target {value!r}", "A pair's target is 1 (same) or 0 (different).", "fix it")
             return torch.tensor(value)
         return self._vector(given)
 
@@ -190,7 +190,8 @@ def class_value(given: Any) -> int | str:
         return value
     if isinstance(value, float):
         raise ItemError(f"has the target {value:g}", "A class is a whole number (int), or a name.", "data.target=value")
-    raise ItemError(f"has a target of type {type(given).__name__}", "A class is a whole number (int), or a name.")
+    fix = "data.target=none, if there are no targets" if given is None else "another data.target"
+    raise ItemError(f"has a target of type {type(given).__name__}", "A class is a whole number (int), or a name.", fix)
 
 
 def mask_array(given: Any) -> np.ndarray:
