@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from lossbook.data.array_reader import ArrayReader
 from lossbook.data.assignment import assign_parts
+from lossbook.data.datasets.checks import item_source, require_same_length
 from lossbook.data.datasets.inputs import InputForm, channels_of, is_pillow
 from lossbook.data.datasets.item import ItemError, Layout
 from lossbook.data.datasets.known_targets import known_classes, known_targets
 from lossbook.data.datasets.looking import look
+from lossbook.data.datasets.measuring import measured_channels
 from lossbook.data.datasets.options import DatasetOptions
 from lossbook.data.datasets.part import DatasetPart, ItemSource
 from lossbook.data.datasets.targets import UNLABELLED, ClassNames, TargetForm, class_value, mask_array
@@ -57,42 +58,12 @@ def dataset_parts(
     if evaluating and "test" in sets:
         sets = {"test": sets["test"]}
     layout = Layout(options.target, options.input_key, options.target_key)
-    sources = {part: _source(dataset, layout, part) for part, dataset in sets.items()}
+    sources = {part: item_source(dataset, layout, part) for part, dataset in sets.items()}
     plan = options.plan(len(sets) > 1 or "test" in sets)
     if known is not None and "test" not in sets:
-        _require_same_length(sources, known)
+        require_same_length(sources, known)
     building = _Building(sources, options, known, sure)
     return building.parts(plan, evaluating)
-
-
-def _source(dataset: Any, layout: Layout, part: str) -> ItemSource:
-    """Check that a Dataset can be indexed, and is not empty."""
-    name = getattr(dataset, "shown_as", None) or f"{type(dataset).__module__}.{type(dataset).__qualname__}"
-    if part != "train":
-        name += f" ({part})"
-    if isinstance(dataset, IterableDataset) or not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
-        raise refuse(
-            f"{name} has no {'__getitem__' if not hasattr(dataset, '__getitem__') else '__len__'}",
-            "Parts, orders and exact resuming need items by number: a map-style Dataset.",
-            "define __len__ and __getitem__; a stream that fits in memory: list(stream)",
-        )
-    try:
-        empty = len(dataset) == 0
-    except TypeError as error:  # IterableDataset and others define it and raise
-        raise refuse(f"{name} has no length", f"{error}.", "define __len__") from error
-    if empty:
-        raise refuse(f"{name} is empty", "Its length is 0: each part needs a sample.", "check its arguments")
-    return ItemSource(dataset, layout, name)
-
-
-def _require_same_length(sources: Mapping[str, ItemSource], known: FittedData) -> None:
-    then, now = sum(known.samples.values()), sum(map(len, sources.values()))
-    if then != now:
-        raise refuse(
-            f"{sources['train'].name} has {now:,} items; it had {then:,} when the checkpoint was trained",
-            "Its parts are drawn by number: the test part would hold samples that the checkpoint was trained on.",
-            "the same data; or new samples alone as a test part (data.test of data=dataset, else data.splits)",
-        )
 
 
 @dataclass
@@ -156,10 +127,11 @@ class _Building:
         for source in self.sources.values():
             if names := known_classes(source.dataset):
                 return ClassNames.named(names)
-        if self.known is not None and "train" not in self.sources and self.known.schema.target == self.kind:
+        free = "train" not in self.sources or self.kind == "mask"  # no look decides on the split
+        if self.known is not None and free and self.known.schema.target == self.kind:
             schema = self.known.schema
             return ClassNames.of_checkpoint(schema.class_names, schema.classes or 1)
-        return None  # nor does a checkpoint where a look decides on the split, which must be the same again
+        return None  # nor does a checkpoint where a look does, whose split must be the same again
 
     def _given_targets(self, source: ItemSource) -> Any:
         """The targets that a Dataset holds, if these are what its items give."""
@@ -307,7 +279,7 @@ class _Building:
         given = self.options.normalisation(self.inputs.shape)
         if given is not None or self.options.normalise != "measured" or not len(train):
             return given
-        return measured(train, min(len(train), MOST)) if self.known is None else self.known.normalise
+        return measured_channels(train, min(len(train), MOST)) if self.known is None else self.known.normalise
 
     def _reader(self) -> Reader | None:
         if self.kind in ("pair", "triplet"):
@@ -325,20 +297,6 @@ class _Building:
         return f"{name}: inputs of {shape} {kind}, targets of the kind {schema.target}" + (
             f", {schema.classes} classes" if schema.classes else ""
         )
-
-
-def measured(train: DatasetPart, used: int) -> Normalise:
-    """Return the mean and standard deviation of each channel of the first ``used`` samples, of values in [0, 1]."""
-    total, squares, count = torch.zeros(()), torch.zeros(()), 0
-    for row in range(used):
-        given = train[row]["input"]
-        for image in given if isinstance(given, tuple) else (given,):
-            levels = image.double() / 255 if image.dtype == torch.uint8 else image.double()
-            total, squares = total + levels.sum((1, 2)), squares + (levels**2).sum((1, 2))
-            count += levels[0].numel()
-    mean = total / count
-    scale = (squares / count - mean**2).clamp_min(0).sqrt().clamp_min(1 / 255)
-    return tuple(mean.tolist()), tuple(scale.tolist())
 
 
 def _at(source: ItemSource, row: int, read: Callable[[Any], Any], value: Any) -> Any:
