@@ -15,7 +15,7 @@ from lossbook.data.assignment import assign_parts
 from lossbook.data.datasets.checks import item_source, require_same_length
 from lossbook.data.datasets.inputs import InputForm, channels_of, is_pillow
 from lossbook.data.datasets.item import ItemError, Layout
-from lossbook.data.datasets.known_targets import known_classes, known_targets
+from lossbook.data.datasets.known_targets import are_given, known_classes, known_targets
 from lossbook.data.datasets.looking import look
 from lossbook.data.datasets.measuring import measured_channels
 from lossbook.data.datasets.options import DatasetOptions
@@ -135,19 +135,10 @@ class _Building:
 
     def _given_targets(self, source: ItemSource) -> Any:
         """The targets that a Dataset holds, if these are what its items give."""
-        if self.kind not in ("class", *_VECTORS):
+        held = known_targets(source.dataset) if self.kind in ("class", *_VECTORS) else None
+        if held is not None and not self.sure and not are_given(held, source, self.kind):
+            self.notes.append(f"{source.name} holds other targets than its items give: it is looked over")
             return None
-        held = known_targets(source.dataset)
-        if held is None:
-            return None
-        for row in () if self.sure else sorted({0, len(source) // 2, len(source) - 1}):
-            try:
-                same = _comparable(held[row], self.kind) == _comparable(source.item(row).target, self.kind)
-            except ItemError:
-                same = False
-            if not same:
-                self.notes.append(f"{source.name} holds other targets than its items give: it is looked over")
-                return None
         return held
 
     def parts(self, plan: Any, evaluating: bool) -> Parts:
@@ -193,9 +184,7 @@ class _Building:
                 f"{source.name} does not say its targets: each of {len(source):,} items was read once for them"
                 " (an attribute targets, or data.classes=..., spares that)"
             )
-            values = look(
-                source, np.arange(len(source)), class_value, worker_count(self.options.num_workers, source.dataset)
-            )
+            values = self._look(source, np.arange(len(source)), class_value)
         else:
             return None
         if self.classes is None:
@@ -203,6 +192,9 @@ class _Building:
         for row, value in enumerate(values):
             _at(source, row, self.classes.index, value)
         return values
+
+    def _look(self, source: ItemSource, rows: np.ndarray, read: Callable[[Any], Any]) -> list[Any]:
+        return look(source, rows, read, worker_count(self.options.num_workers, source.dataset))
 
     def _strata(self, values: Sequence[Any] | None, count: int) -> np.ndarray:
         if values is None:
@@ -236,7 +228,7 @@ class _Building:
         if self.kind == "mask" and self.classes is None:
             self.notes.append(f"each of {len(train):,} training masks of {source.name} was read once for its classes"
                               " (data.classes=NUMBER spares that)")  # fmt: skip
-            every = look(source, train.rows, _mask_counts, worker_count(self.options.num_workers, source.dataset))
+            every = self._look(source, train.rows, _mask_counts)
             total: dict[int, int] = {}
             for counts in every:
                 for value, count in counts.items():
@@ -252,9 +244,7 @@ class _Building:
             self.notes.append(f"each of {len(train):,} training items of {source.name} was read once for the mean and"
                               " scale of targets (an attribute targets spares that)")  # fmt: skip
             assert self.target is not None
-            train.targets = torch.stack(
-                look(source, train.rows, self.target.read, worker_count(self.options.num_workers, source.dataset))
-            )
+            train.targets = torch.stack(self._look(source, train.rows, self.target.read))
         return ()
 
     def _with_target(self, part: DatasetPart) -> DatasetPart:
@@ -315,9 +305,3 @@ def _mask_counts(given: Any) -> dict[int, int]:
 def _plain(values: Sequence[Any]) -> Sequence[Any]:
     """Numbers of Python in place of those of a tensor or array, which cost more to look at one by one."""
     return values.tolist() if isinstance(values, (Tensor, np.ndarray)) else values
-
-
-def _comparable(target: Any, kind: str) -> Any:
-    if kind == "class":
-        return class_value(target)
-    return TargetForm(kind).read(target).tolist()
