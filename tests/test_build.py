@@ -247,3 +247,11 @@ def test_a_function_is_asked_for_in_hydras_word() -> None:
 def test_a_value_of_another_kind_is_refused(node: dict[str, object], takes: str) -> None:
     with pytest.raises(UserError, match=takes):
         build(node)
+
+
+def test_a_node_within_whose_class_is_null_is_none() -> None:
+    node = {"_target_": "types.SimpleNamespace", "test": {"_target_": None}}
+    assert build(node, trust=OWN_CONFIG).test is None
+    node["test"]["root"] = "x"
+    with pytest.raises(UserError, match=r"(?s)data.source.test.root with data.source.test._target_=null.*no effect"):
+        build(node, key="data.source", trust=OWN_CONFIG)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lossbook.config.keys import dotted_keys, nearest_key
+from lossbook.config.keys import dotted_keys, nearest_key, unknown
 
 KNOWN = [
     "seed",
@@ -37,3 +37,8 @@ def test_the_nearest_key(key: str, near: str | None):
 
 def test_dotted_keys_include_those_of_mappings() -> None:
     assert dotted_keys({"seed": 0, "optim": {"lr": 1, "betas": [0.9]}}) == ["seed", "optim", "optim.lr", "optim.betas"]
+
+
+def test_an_argument_of_a_class_that_nobody_knows_is_added() -> None:
+    known = ["data.dataset", "data.dataset._target_"]
+    assert unknown("data.dataset.root", "x", known).fix == "+data.dataset.root=x"

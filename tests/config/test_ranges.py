@@ -30,6 +30,7 @@ FOLDERS = [name for name in OPTIONS.names("data") if OPTIONS.stated(f"data/{name
 BESIDE = {
     **{f"data={name}": ["data.root=x", *CLASSES] for name in FOLDERS},
     "data=scene_targets": ("loss=sum", "loss.terms={labels: {loss: bce_logits}, count: {loss: mse}}"),
+    "data=celeba": ["data.root=x", "loss=bce_logits"],
     "data=csv": ["data.root=x", "data.target_columns=[y]", *CLASSES],
     "data=mask_folder": ["data.root=x"],
     "data=dataset": ["data.dataset._target_=torch.utils.data.TensorDataset", *CLASSES],

@@ -25,6 +25,8 @@ def build(node: Any) -> Any:
 def read(name: str, **given: object) -> dict[str, Any]:
     config = OmegaConf.create({"data": OmegaConf.load(FOLDER / f"{name}.yaml")})
     config.data.update(given)
+    if name == "huggingface":
+        config.data.name = "x"
     if name == "dataset":
         config.data.dataset = {"_target_": "my.Photos"}
     return OmegaConf.to_container(config, resolve=True)["data"]

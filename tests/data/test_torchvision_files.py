@@ -224,6 +224,8 @@ def test_attributes_of_faces_are_labels(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"(?s)holds no readable Food101.*data.download=true"):
         TorchvisionFiles("food101", str(tmp_path)).load()
+    with pytest.raises(UserError, match=r"(?s)data.source.name=food11.*Fix: data.source.name=food101"):
+        TorchvisionFiles("food11", str(tmp_path)).load()
     with pytest.raises(UserError, match="Its licence asks"):
         TorchvisionFiles("imagenet", str(tmp_path), download=True).load()
     with pytest.raises(UserError, match=r"(?s)data.variant=11.*DTD comes as 1, 2"):

@@ -16,7 +16,7 @@ from lossbook.data.fitted import FittedData
 from lossbook.data.images.decoding import unusable
 from lossbook.data.images.options import NormaliseOption
 from lossbook.data.source import Parts, Source
-from lossbook.data.torchvision_sets import IN_FILES, NamedSet, class_names_of, labels_of, open_set
+from lossbook.data.torchvision_sets import IN_FILES, NamedSet, class_names_of, facts_of, labels_of, open_set
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class TorchvisionFiles(Source):
         return self._load(known, evaluating)
 
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
-        facts = IN_FILES[self.name]
+        facts = facts_of(self.name, IN_FILES)
         options = DatasetOptions(
             target=facts.kind,
             image_size=self.image_size,

@@ -13,7 +13,7 @@ from lossbook.data.schema import Schema
 from lossbook.data.source import Parts, Source
 from lossbook.data.split import stratified_split
 from lossbook.data.statistics import described_parts
-from lossbook.data.torchvision_sets import IN_MEMORY, NamedSet, class_names_of, open_set
+from lossbook.data.torchvision_sets import IN_MEMORY, NamedSet, class_names_of, facts_of, open_set
 from lossbook.errors import refuse
 
 
@@ -40,7 +40,7 @@ class TorchvisionImages(Source):
     variant: str | None = None
 
     def load(self) -> Parts:
-        facts = IN_MEMORY[self.name]
+        facts = facts_of(self.name, IN_MEMORY)
         images, labels, names = self._read(facts, "train")
         test_images, test_labels, _ = self._read(facts, "test")
         if not 0 < self.validation < len(labels):

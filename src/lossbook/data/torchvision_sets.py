@@ -88,6 +88,19 @@ IN_FILES = {
 """Sets of image files of many sizes, by the name of their option."""
 
 
+def facts_of(name: str, sets: Mapping[str, NamedSet]) -> NamedSet:
+    """Return the facts about a set.
+
+    Raises:
+        UserError: there is no such set among these.
+    """
+    if name not in sets:
+        near = nearest(str(name), sets) or next(iter(sets))
+        rule = f"It must be one of {', '.join(sets)}."
+        raise refuse(f"data.source.name={name}", rule, f"data.source.name={near}")
+    return sets[name]
+
+
 def open_set(facts: NamedSet, root: str, part: str, download: bool, variant: Any = None, **others: Any) -> Any:
     """Return torchvision's object for a part of a set.
 
@@ -126,7 +139,7 @@ def labels_of(facts: NamedSet, found: Any) -> Any:
 
 def class_names_of(facts: NamedSet, found: Any) -> tuple[str, ...]:
     """Return the names of the classes of an opened set, in order of their indices."""
-    names = facts.classes if isinstance(facts.classes, tuple) else getattr(found, facts.classes)
+    names = facts.classes if isinstance(facts.classes, tuple) else getattr(found, facts.classes, _DIGITS)
     # some have several names, such as Imagenette's "tench, Tinca tinca"; "7 - seven" of MNIST is 7
     firsts = (name if isinstance(name, str) else name[0] for name in names)
     return tuple(name.split(" - ")[0] for name in firsts if name)  # the line of CelebA's names ends with a blank

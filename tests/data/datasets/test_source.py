@@ -21,6 +21,7 @@ from lossbook.data.images.reader import ImageReader
 from lossbook.data.module import DataModule
 from lossbook.data.source import PARTS, Parts
 from lossbook.errors import UserError
+from lossbook.targets.masks import IGNORED
 
 
 class Items(Dataset[Any]):
@@ -122,7 +123,7 @@ def test_given_parts_stay_what_they_are() -> None:
     other = OwnDataset(train, val=val).load()
     assert [len(getattr(other, name)) for name in PARTS] == [17, 20, 3]
     assert sorted(numbers(other, "val")) == list(range(100, 120))
-    assert "no effect" in refusal(train, test=test, fractions=[0.5, 0.25, 0.25])
+    assert "data.fractions=null" in refusal(train, test=test, fractions=[0.5, 0.25, 0.25])
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,10 @@ def test_masks_follow_their_images() -> None:
     assert parts.schema.classes == 4
     assert parts.schema.class_counts == (28 * 47, 0, 0, 28 * 48)
     assert any("255" in note for note in parts.notes)
-    assert "data.resize=crop" in refusal(Items(make), target="mask", image_size=4, resize="pad")
+    padded = OwnDataset(Items(make), target="mask", image_size=6, resize="pad").load()
+    assert padded.train[0]["target"].tolist() == [[IGNORED] * 6, *[[0] * 3 + [3] * 3] * 4, [IGNORED] * 6]
+    assert OwnDataset(Items(make), target="mask").load().train[0]["target"][0, 0] == IGNORED
+    assert "has a mask with 3" in refusal(Items(make), target="mask", classes=3)
     assert "a class for each" in refusal(
         Items(lambda row: (pixels(row), np.zeros((3, 3), int))), target="mask", classes=2
     )
@@ -301,6 +305,10 @@ def broken(row: int) -> Any:
         (Items(lambda row: (vector(row) if row else pixels(0), 1)), {}, "has shape"),
         (Items(lambda row: (torch.zeros(3, 2, 2).to(torch.float if row == 3 else torch.uint8), 1)), {}, "is float32"),
         (Items(lambda row: (vector(row),)), {}, "has 1 parts"),
+        (Items(lambda row: (vector(row), None)), {}, "data.target=none"),
+        (Items(lambda row: (np.array([{}]), 0)), {}, "no array of numbers, but array of object"),
+        (Items(lambda row: (vector(row).to_sparse(), 0)), {}, "is of type sparse_coo float32"),
+        (Items(lambda row: {"input": vector(row), "target": 0, "weight": -1}), {}, "has the weight -1"),
         (Items(lambda row: (vector(row), 1)), {"target": "value", "classes": 3}, "no effect"),
     ],
 )  # fmt: skip

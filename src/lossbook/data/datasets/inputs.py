@@ -112,7 +112,8 @@ def _as_tensor(given: Any) -> Tensor:
     else:
         raise ItemError(f"is a {type(given).__name__}", _TAKES, "convert it in the Dataset, or by its transform")
     if found.is_complex() or found.is_quantized or found.is_sparse:
-        raise ItemError(f"is of type {found.dtype}", "Inputs are real numbers.", "convert it in the Dataset")
+        kind = f"{found.layout} {found.dtype}".replace("torch.", "")
+        raise ItemError(f"is of type {kind}", "Inputs are dense, and real numbers.", "convert it in the Dataset")
     if not found.numel():
         raise ItemError(f"is empty, of shape {tuple(found.shape)}", "An input holds at least one number.")
     if found.dtype == torch.uint8 and found.ndim == 2:
@@ -133,8 +134,8 @@ def _from_numpy(given: Any) -> Tensor:
             array = array if array.shape[0] in _IMAGE_CHANNELS else array.transpose(2, 0, 1)
         return torch.from_numpy(np.array(array))  # a copy: a memory map may be read-only
     except (TypeError, ValueError) as error:
-        rule = f"{_TAKES} ({str(error).splitlines()[0]})"
-        raise ItemError(f"is a {type(given).__name__} that is no array", rule, "convert it in the Dataset") from error
+        held = f"array of {given.dtype}" if isinstance(given, np.ndarray) else type(given).__name__
+        raise ItemError(f"is no array of numbers, but {held}", _TAKES, "convert it in the Dataset") from error
 
 
 def channels_of(given: Any) -> int:

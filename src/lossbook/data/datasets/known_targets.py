@@ -9,6 +9,10 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
+from lossbook.data.datasets.item import ItemError
+from lossbook.data.datasets.part import ItemSource
+from lossbook.data.datasets.targets import TargetForm, class_value
+
 _TARGETS = ("targets", "labels")  # as torchvision's sets and most others call them
 
 
@@ -48,3 +52,18 @@ def known_classes(dataset: Any) -> tuple[str, ...] | None:
     if isinstance(found, (list, tuple)) and found and all(isinstance(name, str) for name in found):
         return tuple(found) if len(set(found)) == len(found) else None
     return None
+
+
+def are_given(held: Any, source: ItemSource, kind: str) -> bool:
+    """Return whether the first, the middle and the last item give the targets that a Dataset holds."""
+    try:
+        return all(
+            _comparable(held[row], kind) == _comparable(source.item(row).target, kind)
+            for row in sorted({0, len(source) // 2, len(source) - 1})
+        )
+    except ItemError:
+        return False
+
+
+def _comparable(target: Any, kind: str) -> Any:
+    return class_value(target) if kind == "class" else TargetForm(kind).read(target).tolist()

@@ -10,7 +10,8 @@ from lossbook.data.datasets.targets import TAKEN, ClassNames
 from lossbook.data.images.format import ImageFormat
 from lossbook.data.images.options import ImageOptions, NormaliseOption
 from lossbook.data.source import Normalise
-from lossbook.data.split import FRACTIONS, SplitPlan
+from lossbook.data.split import SplitPlan
+from lossbook.data.split_options import split_plan
 from lossbook.errors import nearest, refuse, typed
 
 
@@ -28,7 +29,7 @@ class DatasetOptions:
             channel, for images of values in [0, 1].
         fractions, folds, fold: of a random split; see ``SplitPlan``.
         seed: of the split and of the order of samples within the parts.
-        num_workers: processes that look over the targets, where a Dataset does not hold them.
+        num_workers: processes that look over the targets, where a Dataset does not hold them; or ``auto``.
         input_key, target_key: of items that are dicts.
     """
 
@@ -42,7 +43,7 @@ class DatasetOptions:
     folds: int | None = None
     fold: int = 0
     seed: int = 0
-    num_workers: int = 0
+    num_workers: int | str = 0
     input_key: str = "input"
     target_key: str = "target"
 
@@ -67,9 +68,6 @@ class DatasetOptions:
             UserError: an option is out of range, or has no effect.
         """
         if self.image_size is not None:
-            if self.resize == "pad" and self.target == "mask":
-                rule = "The edges that padding adds have no class."
-                raise refuse("data.resize=pad data.target=mask", rule, "data.resize=crop or data.resize=squash")
             return self._of_images(self.channels or channels).checked()
         if self.resize != "crop":
             rule = "Images keep their size, so it has no effect."
@@ -115,11 +113,6 @@ class DatasetOptions:
         """Return how a set is split where its parts are not given.
 
         Raises:
-            UserError: they are given, so that options have no effect.
+            UserError: an option is out of range, or has no effect.
         """
-        chosen = {key: getattr(self, key) for key in ("fractions", "folds") if getattr(self, key) is not None}
-        if given and chosen:
-            said = " ".join(f"data.{key}={typed(value)}" for key, value in chosen.items())
-            raise refuse(said, "The parts are given: a random split has no effect.", "leave it out")
-        fractions = FRACTIONS if self.fractions is None else tuple(map(float, self.fractions))
-        return SplitPlan(fractions, None, None, self.folds, self.fold)  # type: ignore[arg-type]
+        return split_plan(given, self.fractions, self.folds, self.fold)

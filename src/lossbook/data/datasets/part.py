@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import traceback
 from pathlib import Path
@@ -88,10 +89,20 @@ class DatasetPart(Dataset[dict[str, Any]]):
             if self.target is not None:
                 sample["target"] = self.target.read(item.target)
             if item.weight is not None:
-                sample["weight"] = torch.tensor(float(item.weight))
+                sample["weight"] = _weight(item.weight)
         except ItemError as error:
             raise error.at(self.source.where(row)) from None
         return sample
+
+
+def _weight(given: Any) -> Tensor:
+    try:
+        weight = float(given)
+    except (TypeError, ValueError):
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise ItemError(f"has the weight {given}", "A weight is a finite number, 0 or more.", "fix it, or leave it out")
+    return torch.tensor(weight)
 
 
 def _failed(where: str, error: Exception) -> UserError:

@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from lossbook.data.array_reader import ArrayReader
 from lossbook.data.assignment import assign_parts
+from lossbook.data.datasets.checks import item_source, require_same_length
 from lossbook.data.datasets.inputs import InputForm, channels_of, is_pillow
 from lossbook.data.datasets.item import ItemError, Layout
-from lossbook.data.datasets.known_targets import known_classes, known_targets
+from lossbook.data.datasets.known_targets import are_given, known_classes, known_targets
 from lossbook.data.datasets.looking import look
+from lossbook.data.datasets.measuring import measured_channels
 from lossbook.data.datasets.options import DatasetOptions
 from lossbook.data.datasets.part import DatasetPart, ItemSource
-from lossbook.data.datasets.targets import ClassNames, TargetForm, class_value, mask_array
+from lossbook.data.datasets.targets import UNLABELLED, ClassNames, TargetForm, class_value, mask_array
 from lossbook.data.fitted import FittedData
 from lossbook.data.images.reader import ImageReader
 from lossbook.data.reader import Reader
@@ -27,10 +28,10 @@ from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Normalise, Parts
 from lossbook.data.split import value_strata
 from lossbook.data.statistics import described_parts
+from lossbook.data.workers import worker_count
 from lossbook.errors import refuse
 
 MOST = 2000  # samples whose channels are measured
-IGNORED = 255  # of a mask: what is usually left out
 _VECTORS = ("multilabel", "value", "count", "distribution")
 
 
@@ -57,42 +58,12 @@ def dataset_parts(
     if evaluating and "test" in sets:
         sets = {"test": sets["test"]}
     layout = Layout(options.target, options.input_key, options.target_key)
-    sources = {part: _source(dataset, layout, part) for part, dataset in sets.items()}
+    sources = {part: item_source(dataset, layout, part) for part, dataset in sets.items()}
     plan = options.plan(len(sets) > 1 or "test" in sets)
     if known is not None and "test" not in sets:
-        _require_same_length(sources, known)
+        require_same_length(sources, known)
     building = _Building(sources, options, known, sure)
     return building.parts(plan, evaluating)
-
-
-def _source(dataset: Any, layout: Layout, part: str) -> ItemSource:
-    """Check that a Dataset can be indexed, and is not empty."""
-    name = getattr(dataset, "shown_as", None) or f"{type(dataset).__module__}.{type(dataset).__qualname__}"
-    if part != "train":
-        name += f" ({part})"
-    if isinstance(dataset, IterableDataset) or not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
-        raise refuse(
-            f"{name} has no {'__getitem__' if not hasattr(dataset, '__getitem__') else '__len__'}",
-            "Parts, orders and exact resuming need items by number: a map-style Dataset.",
-            "define __len__ and __getitem__; a stream that fits in memory: list(stream)",
-        )
-    try:
-        empty = len(dataset) == 0
-    except TypeError as error:  # IterableDataset and others define it and raise
-        raise refuse(f"{name} has no length", f"{error}.", "define __len__") from error
-    if empty:
-        raise refuse(f"{name} is empty", "Its length is 0: each part needs a sample.", "check its arguments")
-    return ItemSource(dataset, layout, name)
-
-
-def _require_same_length(sources: Mapping[str, ItemSource], known: FittedData) -> None:
-    then, now = sum(known.samples.values()), sum(map(len, sources.values()))
-    if then != now:
-        raise refuse(
-            f"{sources['train'].name} has {now:,} items; it had {then:,} when the checkpoint was trained",
-            "Its parts are drawn by number: the test part would hold samples that the checkpoint was trained on.",
-            "the same data; or new samples alone as a test part (data.test of data=dataset, else data.splits)",
-        )
 
 
 @dataclass
@@ -156,26 +127,18 @@ class _Building:
         for source in self.sources.values():
             if names := known_classes(source.dataset):
                 return ClassNames.named(names)
-        if self.known is not None and "train" not in self.sources and self.known.schema.target == self.kind:
+        free = "train" not in self.sources or self.kind == "mask"  # no look decides on the split
+        if self.known is not None and free and self.known.schema.target == self.kind:
             schema = self.known.schema
             return ClassNames.of_checkpoint(schema.class_names, schema.classes or 1)
-        return None  # nor does a checkpoint where a look decides on the split, which must be the same again
+        return None  # nor does a checkpoint where a look does, whose split must be the same again
 
     def _given_targets(self, source: ItemSource) -> Any:
         """The targets that a Dataset holds, if these are what its items give."""
-        if self.kind not in ("class", *_VECTORS):
+        held = known_targets(source.dataset) if self.kind in ("class", *_VECTORS) else None
+        if held is not None and not self.sure and not are_given(held, source, self.kind):
+            self.notes.append(f"{source.name} holds other targets than its items give: it is looked over")
             return None
-        held = known_targets(source.dataset)
-        if held is None:
-            return None
-        for row in () if self.sure else sorted({0, len(source) // 2, len(source) - 1}):
-            try:
-                same = _comparable(held[row], self.kind) == _comparable(source.item(row).target, self.kind)
-            except ItemError:
-                same = False
-            if not same:
-                self.notes.append(f"{source.name} holds other targets than its items give: it is looked over")
-                return None
         return held
 
     def parts(self, plan: Any, evaluating: bool) -> Parts:
@@ -221,7 +184,7 @@ class _Building:
                 f"{source.name} does not say its targets: each of {len(source):,} items was read once for them"
                 " (an attribute targets, or data.classes=..., spares that)"
             )
-            values = look(source, np.arange(len(source)), class_value, self.options.num_workers)
+            values = self._look(source, np.arange(len(source)), class_value)
         else:
             return None
         if self.classes is None:
@@ -229,6 +192,9 @@ class _Building:
         for row, value in enumerate(values):
             _at(source, row, self.classes.index, value)
         return values
+
+    def _look(self, source: ItemSource, rows: np.ndarray, read: Callable[[Any], Any]) -> list[Any]:
+        return look(source, rows, read, worker_count(self.options.num_workers, source.dataset))
 
     def _strata(self, values: Sequence[Any] | None, count: int) -> np.ndarray:
         if values is None:
@@ -262,14 +228,14 @@ class _Building:
         if self.kind == "mask" and self.classes is None:
             self.notes.append(f"each of {len(train):,} training masks of {source.name} was read once for its classes"
                               " (data.classes=NUMBER spares that)")  # fmt: skip
-            every = look(source, train.rows, _mask_counts, self.options.num_workers)
+            every = self._look(source, train.rows, _mask_counts)
             total: dict[int, int] = {}
             for counts in every:
                 for value, count in counts.items():
                     total[value] = total.get(value, 0) + count
-            if ignored := sorted(value for value in total if value < 0 or value == IGNORED):
-                self.notes.append(f"masks hold {', '.join(map(str, ignored))}, taken to be ignored: no class")
-            classes = [value for value in total if value >= 0 and value != IGNORED]
+            if total.get(UNLABELLED):
+                self.notes.append(f"masks hold {UNLABELLED}, taken for pixels without a class")
+            classes = [value for value in total if value >= 0 and value != UNLABELLED]
             if not classes:
                 raise refuse(f"The masks of {source.name} hold no class", "Classes are 0 to 254.", "check the masks")
             self.classes = ClassNames.counted(max(classes) + 1)
@@ -278,7 +244,7 @@ class _Building:
             self.notes.append(f"each of {len(train):,} training items of {source.name} was read once for the mean and"
                               " scale of targets (an attribute targets spares that)")  # fmt: skip
             assert self.target is not None
-            train.targets = torch.stack(look(source, train.rows, self.target.read, self.options.num_workers))
+            train.targets = torch.stack(self._look(source, train.rows, self.target.read))
         return ()
 
     def _with_target(self, part: DatasetPart) -> DatasetPart:
@@ -303,7 +269,7 @@ class _Building:
         given = self.options.normalisation(self.inputs.shape)
         if given is not None or self.options.normalise != "measured" or not len(train):
             return given
-        return measured(train, min(len(train), MOST)) if self.known is None else self.known.normalise
+        return measured_channels(train, min(len(train), MOST)) if self.known is None else self.known.normalise
 
     def _reader(self) -> Reader | None:
         if self.kind in ("pair", "triplet"):
@@ -323,20 +289,6 @@ class _Building:
         )
 
 
-def measured(train: DatasetPart, used: int) -> Normalise:
-    """Return the mean and standard deviation of each channel of the first ``used`` samples, of values in [0, 1]."""
-    total, squares, count = torch.zeros(()), torch.zeros(()), 0
-    for row in range(used):
-        given = train[row]["input"]
-        for image in given if isinstance(given, tuple) else (given,):
-            levels = image.double() / 255 if image.dtype == torch.uint8 else image.double()
-            total, squares = total + levels.sum((1, 2)), squares + (levels**2).sum((1, 2))
-            count += levels[0].numel()
-    mean = total / count
-    scale = (squares / count - mean**2).clamp_min(0).sqrt().clamp_min(1 / 255)
-    return tuple(mean.tolist()), tuple(scale.tolist())
-
-
 def _at(source: ItemSource, row: int, read: Callable[[Any], Any], value: Any) -> Any:
     """Return what ``read`` makes of a value of an item; its error names the item."""
     try:
@@ -353,9 +305,3 @@ def _mask_counts(given: Any) -> dict[int, int]:
 def _plain(values: Sequence[Any]) -> Sequence[Any]:
     """Numbers of Python in place of those of a tensor or array, which cost more to look at one by one."""
     return values.tolist() if isinstance(values, (Tensor, np.ndarray)) else values
-
-
-def _comparable(target: Any, kind: str) -> Any:
-    if kind == "class":
-        return class_value(target)
-    return TargetForm(kind).read(target).tolist()

@@ -37,7 +37,7 @@ class OwnDataset(Source):
     folds: int | None = None
     fold: int = 0
     seed: int = 0
-    num_workers: int = 0
+    num_workers: int | str = 0
     input_key: str = "input"
     target_key: str = "target"
 

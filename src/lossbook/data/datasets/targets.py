@@ -13,9 +13,12 @@ from torch import Tensor
 from lossbook.data.datasets.inputs import is_pillow
 from lossbook.data.datasets.item import ItemError
 from lossbook.data.images.format import ImageFormat
+from lossbook.data.masks.decoding import class_mask
 from lossbook.errors import nearest
+from lossbook.targets.masks import IGNORED
 
 TAKEN = ("class", "multilabel", "value", "count", "distribution", "mask", "pair", "triplet", "none")
+UNLABELLED = 255  # what masks usually hold where there is no class
 _SHOWN = 8
 _LARGEST = float(torch.finfo(torch.float32).max)
 _RULES: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {  # by kind: what holds for a target, and in words
@@ -131,7 +134,7 @@ class TargetForm:
         if self.kind == "pair":
             value = class_value(given)
             if value not in (0, 1):
-                raise ItemError(f"has the target {value!r}", "A pair's target is 1 (same) or 0 (different).")
+                raise ItemError(f"has the target {value!r}", "A pair's target is 1 (same) or 0 (different).", "fix it")
             return torch.tensor(value)
         return self._vector(given)
 
@@ -148,8 +151,14 @@ class TargetForm:
 
     def _mask(self, given: Any) -> Tensor:
         found = mask_array(given)
-        if self.image is not None:
-            found = _resized(found, self.image)
+        assert self.classes is not None
+        count = len(self.classes)
+        inside = (found >= 0) & (found < count)
+        wrong = ~inside & (found != IGNORED) & (found != UNLABELLED)
+        if wrong.any():
+            rule = f"The {count} classes are 0 to {count - 1}; {UNLABELLED} and {IGNORED} are pixels without one."
+            raise ItemError(f"has a mask with {found[wrong][0]}", rule, "data.classes=NUMBER, or fix the mask")
+        found = np.where(inside, found, IGNORED) if self.image is None else class_mask(found, range(count), self.image)
         if self.size is not None and found.shape != self.size:
             rule = f"The input has {self.size[0]} x {self.size[1]} pixels, and the mask a class for each."
             raise ItemError(
@@ -181,7 +190,8 @@ def class_value(given: Any) -> int | str:
         return value
     if isinstance(value, float):
         raise ItemError(f"has the target {value:g}", "A class is a whole number (int), or a name.", "data.target=value")
-    raise ItemError(f"has a target of type {type(given).__name__}", "A class is a whole number (int), or a name.")
+    fix = "data.target=none, if there are no targets" if given is None else "another data.target"
+    raise ItemError(f"has a target of type {type(given).__name__}", "A class is a whole number (int), or a name.", fix)
 
 
 def mask_array(given: Any) -> np.ndarray:
@@ -206,18 +216,6 @@ def mask_array(given: Any) -> np.ndarray:
             f"has a target of shape {array.shape} and type {array.dtype}", rule, "convert it in the Dataset"
         )
     return array.astype(np.int64)
-
-
-def _resized(mask: np.ndarray, image: ImageFormat) -> np.ndarray:
-    """Bring a mask to the size of the images: cropped as they are, each pixel of the class that is nearest."""
-    from PIL import Image
-
-    height, width = mask.shape
-    rows, columns = image.size
-    picture = Image.fromarray(mask.astype(np.int32), mode=None)
-    box = image.box(width, height)
-    resized = picture.resize((columns, rows), Image.Resampling.NEAREST, box)
-    return np.asarray(resized).astype(np.int64)
 
 
 def _numbers(given: Any) -> np.ndarray:
