@@ -14,6 +14,7 @@ from lossbook.errors import Problem
 
 READERS = {  # kind -> the class; a checkpoint names the kind
     "image": "lossbook.data.image_reader.ImageReader",
+    "table": "lossbook.data.tables.reader.TableReader",
 }
 
 
