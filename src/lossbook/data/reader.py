@@ -13,8 +13,8 @@ from lossbook.data.source import Part
 from lossbook.errors import Problem
 
 READERS = {  # kind -> the class; a checkpoint names the kind
-    "image": "lossbook.data.image_reader.ImageReader",
     "table": "lossbook.data.tables.reader.TableReader",
+    "image": "lossbook.data.images.reader.ImageReader",
 }
 
 
