@@ -42,6 +42,10 @@ CLASSES: dict[str, dict[str, Range]] = {
         **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES},
         "seed": SEED,
     },
+    "lossbook.data.tables.source.TableSource": {
+        **{key: KEYS[f"data.{key}"] for key in ("on_bad", "fractions", "folds", "fold")},
+        "seed": SEED,
+    },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},
     **{f"lossbook.data.{name}": {"seed": SEED} for name in _SEEDED},
     "lossbook.data.augment.Affine": {

@@ -75,7 +75,7 @@ class TableSource(Source):
     group_column: str | None = None
     time_column: str | None = None
     weight_column: str | None = None
-    fractions: Sequence[float] = FRACTIONS
+    fractions: Sequence[float] | None = None
     folds: int | None = None
     fold: int = 0
     split: str | None = None
@@ -112,7 +112,7 @@ class TableSource(Source):
         )
         notes += targets.notes
         missing = check_cells(tables, kinds, self.missing if reader is None else reader.missing, bad)
-        plan, weight = self._plan(tables, bad, evaluating)
+        plan, weight = self._plan(tables, bad, self.split is not None or WHOLE not in found, evaluating)
         kept, said = bad.settle(self.on_bad)
         notes += said
         y = np.concatenate(targets.values)
@@ -180,16 +180,24 @@ class TableSource(Source):
                 names.append(name)
         return list(dict.fromkeys(names))
 
-    def _plan(self, tables: Sequence[Table], bad: BadRows, evaluating: bool) -> tuple[SplitPlan, np.ndarray | None]:
+    def _plan(
+        self, tables: Sequence[Table], bad: BadRows, given: bool, evaluating: bool
+    ) -> tuple[SplitPlan, np.ndarray | None]:
         """Return how the rows are divided, with groups and times of all of them, and their weights."""
+        options = {key: getattr(self, key) for key in ("fractions", "folds", "group_column", "time_column")}
+        options = {key: value for key, value in options.items() if value is not None}
+        if given and options:
+            said = " ".join(f"data.{key}={typed(value)}" for key, value in options.items())
+            rule = "The parts are given by files or by data.split: a random split has no effect."
+            raise refuse(said, rule, f"leave {'it' if len(options) == 1 else 'them'} out, or a single file")
         groups = moments = weight = None
         if self.group_column is not None and not evaluating:
             groups = group_codes(tables, str(self.group_column).strip(), bad)
         if self.time_column is not None and not evaluating:
             moments = times(tables, str(self.time_column).strip(), bad)
-        if self.weight_column is not None and (not evaluating or str(self.weight_column) in tables[0].places):
+        if self.weight_column is not None:
             weight = weights(tables, str(self.weight_column).strip(), bad)
-        first, second, third = self.fractions
+        first, second, third = FRACTIONS if self.fractions is None else map(float, self.fractions)
         return SplitPlan((first, second, third), groups, moments, self.folds, self.fold), weight
 
     def _split(self, found: Mapping[str, Table], count: int, places: np.ndarray) -> dict[str, np.ndarray]:
