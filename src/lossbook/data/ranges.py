@@ -22,6 +22,9 @@ KEYS: dict[str, Range] = {
         row(listed(number(-1000, 1000), 1, 1), listed(number(0, 1000, above=True), 1, 1)),
     ),
     "data.grey_bits": or_null(whole(8, 16, example=12), "for 16"),
+    "data.categories": one_of("onehot", "embedding"),
+    "data.missing": one_of("impute", "fail"),
+    "data.decimal": one_of(None, "point", "comma"),
     "data.on_bad": one_of("fail", "skip"),
     "data.cache": one_of("none", "ram", "disk"),
     "data.fractions": or_null(listed(number(0, 1, example=0.25), 3, 3), "for 70 / 15 / 15"),
@@ -32,6 +35,7 @@ KEYS: dict[str, Range] = {
 _OF_IMAGES = (
     "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "cache", "fractions", "folds", "fold",
 )  # fmt: skip
+_OF_TABLES = ("categories", "missing", "decimal", "on_bad", "fractions", "folds", "fold")
 _SEEDED = (
     "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
     "digit_tuples.DigitPairs", "digit_tuples.DigitTriplets", "scenes.SceneCounts", "scenes.SceneLabels",
@@ -43,7 +47,7 @@ CLASSES: dict[str, dict[str, Range]] = {
         "seed": SEED,
     },
     "lossbook.data.tables.source.TableSource": {
-        **{key: KEYS[f"data.{key}"] for key in ("on_bad", "fractions", "folds", "fold")},
+        **{key: KEYS[f"data.{key}"] for key in _OF_TABLES},
         "seed": SEED,
     },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},

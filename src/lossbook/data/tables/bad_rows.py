@@ -26,9 +26,7 @@ class BadRows:
         self.bad = [np.zeros(table.count, bool) for table in tables]
         self.faults: list[Fault] = []
 
-    def add(
-        self, table: int, column: str, bad: np.ndarray, rule: str, fix: str, what: str | None = None
-    ) -> None:
+    def add(self, table: int, column: str, bad: np.ndarray, rule: str, fix: str, what: str | None = None) -> None:
         """Add the rows of a table in which a column breaks a rule.
 
         Args:

@@ -61,8 +61,7 @@ def divide(path: Path, text: str, delimiter: Any = None, skip: bool = False) -> 
     complete = first if len(first) < 3 else first[:-1]  # the last may be cut off
     mark = (probable(complete) or ",") if delimiter is None else character(delimiter, first[0])
     rows = _rows(path, text, mark)
-    header, line = next(rows, ([""], 1))
-    header = [name.strip() for name in header]
+    header = [name.strip() for name in next(rows, ([""], 1))[0]]
     if len(header) == 1 and delimiter is not None and (other := probable(complete)) not in (None, mark):
         given = f"{path} has one column with the delimiter {quoted(mark)}"
         raise refuse(given, f"The whole header line is one column: {quoted(first[0], 80)[1:-1]}.", setting(other))

@@ -125,7 +125,7 @@ def read_cells(column: pl.Series, kind: str, decimal: str | None = None, form: s
         bad = (dates.is_null() & given.is_not_null()).to_numpy()
         return Cells(date_numbers(dates), None, bad)
     found = _booleans(given) if kind == "boolean" else _numbers(given, decimal)
-    numbers = found.fill_null(float("nan")).to_numpy()
+    numbers = found.fill_null(float("nan")).to_numpy() + 0.0  # no negative zero
     bad = (found.is_null() & given.is_not_null()).to_numpy() | np.isinf(numbers)
     if np.isinf(numbers).any():
         numbers = np.where(np.isinf(numbers), np.nan, numbers)
@@ -141,7 +141,7 @@ def _numbers(given: pl.Series, decimal: str | None) -> pl.Series:
     if isinstance(kind, pl.Time):
         return given.cast(pl.Int64).cast(pl.Float64) / 1e9
     if kind.is_numeric() or kind == pl.Boolean:
-        return given.cast(pl.Float64) + 0.0
+        return given.cast(pl.Float64)
     if kind == pl.Null:
         return given.cast(pl.Float64)
     return pl.Series([None] * len(given), dtype=pl.Float64)

@@ -10,7 +10,9 @@ _DAYS = (
     "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y",
 )  # fmt: skip
 _TIMES = ("", " %H:%M", " %H:%M:%S%.f", " %H:%M%z", " %H:%M:%S%.f%z", " %I:%M %p", " %I:%M:%S %p")
-_LOOKS_LIKE = r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ]([A-Za-z]+|\d{1,2})[-/. ]\d{4}|[A-Za-z]{3,9} \d{1,2}, \d{4})\b"
+_LOOKS_LIKE = (
+    r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ]([A-Za-z]+|\d{1,2})[-/. ]\d{4}|[A-Za-z]{3,9} \d{1,2}, \d{4})([ T]|$)"
+)
 _SWAPPED = {"%m/%d/%Y": "%d/%m/%Y", "%d-%m-%Y": "%m-%d-%Y", "%d.%m.%Y": "%m.%d.%Y"}
 _LOOKED_AT = 200
 DATED = 0.9  # if at least this share of the texts is dates, the others are mistakes

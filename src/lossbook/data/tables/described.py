@@ -13,7 +13,9 @@ _WIDE = 100  # characters of a line
 _PLURAL = {"number": "numbers", "boolean": "booleans", "category": "categories", "date": "dates"}
 
 
-def columns_table(path: object, rows: int, chosen: Chosen, columns: Sequence[TableColumn], missing: Mapping[str, int]) -> str:
+def columns_table(
+    path: object, rows: int, chosen: Chosen, columns: Sequence[TableColumn], missing: Mapping[str, int]
+) -> str:
     """Return what was found in a table, a line for each kind of column.
 
     Args:
@@ -24,13 +26,17 @@ def columns_table(path: object, rows: int, chosen: Chosen, columns: Sequence[Tab
         missing: number of missing cells, by column.
     """
     width = sum(column.width for column in columns)
-    lines = [f"{path}: {rows:,} rows, {width:,} inputs from {len(columns):,} columns"]
+    lines = [f"{path}: {rows:,} rows, {_counted(width, 'input')} from {_counted(len(columns), 'column')}"]
     lines.append(_line("target", [_name(name) for name in chosen.targets]))
     for kind, called in _PLURAL.items():
         lines.append(_line(called, [_said(one, missing) for one in columns if one.kind == kind]))
     lines.append(_line("left out", [f"{_name(name)} ({_why(kind)})" for name, kind in chosen.left_out.items()]))
     lines.append(_line("not features", [_name(name) for name in chosen.others]))
     return "\n".join(line for line in lines if line)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _line(title: str, items: Sequence[str]) -> str:

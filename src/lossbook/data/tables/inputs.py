@@ -59,9 +59,7 @@ def check_cells(
     return {name: count for name, count in counts.items() if count}
 
 
-def written(
-    columns: Sequence[TableColumn], tables: Sequence[Table], rows: np.ndarray
-) -> tuple[np.ndarray, list[str]]:
+def written(columns: Sequence[TableColumn], tables: Sequence[Table], rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Return the inputs of rows, (M, F) float32, and notes on categories that training has not seen.
 
     Args:

@@ -25,7 +25,6 @@ REPEATS = 2.0  # rows for each different text, on average, of categories
 NUMERIC = 0.9  # if at least this share of the texts is numbers, the others are mistakes
 LEFT_OUT = "leave_out"
 IDENTIFIER = re.compile(r"(.*[_ .-])?(id|idx|index|row|uuid|guid|ID|Id|Index|Row)|.*[a-z](Id|ID)")
-_COUNTED = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
 
 
 @dataclass(frozen=True)
@@ -113,9 +112,8 @@ def inferred_kind(table: Table, number: int) -> Kind:
     if given.dtype != pl.String:
         return _of_numbers(name, values, len(given))
     distinct = values.unique(maintain_order=True)
-    if set(distinct.head(len(TRUE) * 2).str.to_lowercase()) <= {*TRUE, *FALSE} and len(distinct) <= len(TRUE):
-        if all(one.lower() in (*TRUE, *FALSE) for one in distinct):
-            return Kind("boolean")
+    if len(distinct) <= len(TRUE) and all(one.lower() in (*TRUE, *FALSE) for one in distinct):
+        return Kind("boolean")
     decimal = decimal_of(distinct, table.decimal)
     numbers = as_numbers(distinct, decimal)
     share = float(numbers.is_not_null().mean())
@@ -167,9 +165,8 @@ def _counts_rows(values: pl.Series, rows: int) -> bool:
 
 
 def _all_different_whole(values: pl.Series) -> bool:
-    if str(values.dtype) not in _COUNTED:
-        if not values.dtype.is_float() or not bool((values == values.round()).all()):
-            return False
+    if values.dtype.is_float() and not bool((values == values.round()).all()):
+        return False
     return values.n_unique() == len(values)
 
 

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lossbook.data.fitted import FittedData
-from lossbook.data.tables.choosing import Chosen, choose_columns, column_names, require_columns, target_names, typed_columns
+from lossbook.data.tables.choosing import (
+    Chosen,
+    choose_columns,
+    column_names,
+    require_columns,
+    target_names,
+    typed_columns,
+)
 from lossbook.data.tables.faults import listed
 from lossbook.data.tables.kinds import Kind
 from lossbook.data.tables.reader import TableReader
@@ -56,7 +63,7 @@ def known_columns(
             rule = f"The checkpoint reads {listed(list(names), 12)}."
             raise refuse(f"data.feature_columns={typed(given)}", rule, "data.feature_columns=null")
     elif not evaluating:  # training would ignore columns that may be useful
-        others = [name for name in source._others(table)]
+        others = source.others(table)
         found = choose_columns(table, source.target, source.target_columns, None, source.columns, others).features
         if new := [name for name in found if name not in names]:
             rule = f"The checkpoint reads {listed(list(names), 12)}, and its network has no input for others."
@@ -77,4 +84,6 @@ def _in_order(targets: list[str], before: Sequence[str]) -> tuple[list[str], lis
         fix = typed_columns("data.target_columns", before)
         rule = f"The checkpoint predicts {listed(list(before), 12)}."
         raise refuse(typed_columns("data.target_columns", targets), rule, fix)
-    return targets, [f"the target is {listed(targets, 5)}; in the checkpoint it was called {before[0]}"] if before else []
+    return targets, [
+        f"the target is {listed(targets, 5)}; in the checkpoint it was called {before[0]}"
+    ] if before else []

@@ -10,12 +10,16 @@ import polars as pl
 _EXPONENT = r"([eE][+-]?\d{1,6})?"
 PLAIN = re.compile(rf"[+-]?(\d+\.?\d*|\.\d+){_EXPONENT}", re.ASCII)
 _FORMS = {  # decimal sign -> what a number looks like, and its thousands separators
-    ".": (rf"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{{1,6}})?$", r"^[+-]?[0-9]{1,3}(G[0-9]{3})+(\.[0-9]+)?$", ","),
-    ",": (rf"^[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]{{1,6}})?$", r"^[+-]?[0-9]{1,3}(G[0-9]{3})+(,[0-9]+)?$", "."),
+    ".": (
+        r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?$",
+        r"^[+-]?[0-9]{1,3}(G[0-9]{3})+(\.[0-9]+)?$",
+        ",",
+    ),
+    ",": (r"^[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]{1,6})?$", r"^[+-]?[0-9]{1,3}(G[0-9]{3})+(,[0-9]+)?$", "."),
 }
 _SPACES = " '\u00a0\u202f\u2019"  # separate thousands in either notation
 DECIMALS = {"point": ".", "comma": ",", ".": ".", ",": ","}
-# what pandas reads as missing, unless told otherwise (pandas.read_csv, na_values), and a question mark, as UCI writes it
+# what pandas reads as missing, unless told otherwise (pandas.read_csv, na_values), and UCI's question mark
 MISSING = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA")
 ) | {"NAN", "NULL", "NaN", "NaT", "None", "n/a", "nan", "null", "?"}
@@ -43,11 +47,11 @@ def as_numbers(cells: pl.Series, decimal: str) -> pl.Series:
     text = cells.str.replace(",", ".", literal=True) if decimal == "," else cells
     found = text.set(~matched.fill_null(True), None).cast(pl.Float64, strict=False)
     if matched.all():
-        return found + 0.0  # no negative zero
+        return found
     grouped = cells.str.contains(_grouped(decimal))
     text = cells.set(~grouped.fill_null(False), None).str.replace_all(f"[{re.escape(other)}{_SPACES}]", "")
     text = text.str.replace(",", ".", literal=True)
-    return found.fill_null(text.cast(pl.Float64, strict=False)) + 0.0
+    return found.fill_null(text.cast(pl.Float64, strict=False))
 
 
 def decimal_of(cells: pl.Series, decimal: str | None) -> str:

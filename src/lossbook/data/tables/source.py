@@ -33,7 +33,7 @@ from lossbook.data.tables.reader import TableReader
 from lossbook.data.tables.splitting import group_codes, times, weights
 from lossbook.data.tables.table import Dialect, Table
 from lossbook.data.tables.targets import Targets, read_targets, require_separator
-from lossbook.errors import Problem, UserError, refuse, typed
+from lossbook.errors import UserError, refuse, typed
 
 KINDS = ("class", "multilabel", "value", "count")
 
@@ -48,7 +48,7 @@ class TableSource(Source):
             ``value`` (numbers) or ``count`` (whole numbers >= 0).
         target_columns: name or names of the target columns.
         feature_columns: names of the features; None for all others that can be read.
-        columns: name -> ``number``, ``boolean``, ``category``, ``date`` or ``leave_out``, where that is not as inferred.
+        columns: name -> ``number``, ``boolean``, ``category``, ``date`` or ``leave_out``, if not as inferred.
         categories: ``onehot`` for an input a category, ``embedding`` for one with its code.
         missing: ``impute`` medians, with an input that says so, or ``fail``.
         separator: of the labels in one column (multilabel).
@@ -95,11 +95,13 @@ class TableSource(Source):
         )
         tables = list(found.values())
         notes = [note for table in tables for note in table.notes]
+        if WHOLE not in found and "val" not in found and not evaluating:
+            notes.append("without a file for val, 15 % of the training rows validate")
         bad = BadRows(tables)
         reader = None
         if known is None:
             chosen = choose_columns(
-                tables[0], self.target, self.target_columns, self.feature_columns, self.columns, self._others(tables[0])
+                tables[0], self.target, self.target_columns, self.feature_columns, self.columns, self.others(tables[0])
             )
         else:
             reader = known_reader(known, self.root)
@@ -170,7 +172,7 @@ class TableSource(Source):
                 rule = f"It is {' or '.join(words)}."
                 raise refuse(f"data.{key}={typed(getattr(self, key))}", rule, f"data.{key}={words[0]}")
 
-    def _others(self, table: Table) -> list[str]:
+    def others(self, table: Table) -> list[str]:
         """Return the names of the columns of groups, times and weights."""
         names = []
         for key in ("group_column", "time_column", "weight_column"):
@@ -330,9 +332,7 @@ def _far(tables: Sequence[Table], reader: TableReader, order: np.ndarray, matrix
     start = 0
     for column in reader.columns:
         if column.kind == "number":
-            wrong, said = outliers(
-                tables, column.name, order, matrix[:, start], column.mean[0], column.scale[0]
-            )
+            wrong, said = outliers(tables, column.name, order, matrix[:, start], column.mean[0], column.scale[0])
             faults += wrong
             notes += said
         start += column.width

@@ -118,7 +118,7 @@ def shown(name: str) -> str:
     return quoted(name)[1:-1]
 
 
-def read_table(path: Path, dialect: Dialect = Dialect()) -> Table:  # noqa: B008  (it is frozen)
+def read_table(path: Path, dialect: Dialect = Dialect()) -> Table:
     """Read a text with a header line whole, or open a Parquet file, of which columns are read one at a time.
 
     Raises:
@@ -161,8 +161,8 @@ def _head(path: Path) -> bytes:
 
 def _parquet(path: Path, source: Any) -> Table:
     try:
-        schema = pl.read_parquet_schema(source)
-        count = pl.scan_parquet(source, **_exactly(source)).select(pl.len()).collect().item()
+        scanned = pl.scan_parquet(source, **_exactly(source))
+        schema, count = scanned.collect_schema(), scanned.select(pl.len()).collect().item()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise refuse(f"{path} is a damaged Parquet file", f"{_first_line(error)}.", "write it again") from error
     names = list(schema)

@@ -103,7 +103,10 @@ def _separated(tables: Sequence[Table], names: Sequence[str], separator: str, kn
     """Return the labels of a column that lists them; an empty cell has none."""
     (column,) = names
     lists = [
-        as_texts(present(table.column(column))).fill_null("").str.split(separator).list.eval(pl.element().str.strip_chars())
+        as_texts(present(table.column(column)))
+        .fill_null("")
+        .str.split(separator)
+        .list.eval(pl.element().str.strip_chars())
         for table in tables
     ]
     held = [sorted(set(one.explode().drop_nulls().to_list()) - {""}) for one in lists]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lossbook.data.csv_faults import Fault, faults_error, listed, quoted, shortened
+from lossbook.data.tables.faults import Fault, faults_error, listed, quoted, shortened
 
 
 def test_twenty_lines_are_told_over_all_faults_and_the_rest_is_counted() -> None:
@@ -23,6 +23,11 @@ def test_one_fault_of_one_line() -> None:
     assert str(faults_error([Fault(Path("t.csv"), [3], "a is empty", "Rule.", "fix")])) == (
         "t.csv line 3: a is empty\n  Rule.\n  Fix: fix"
     )
+
+
+def test_a_table_without_lines_counts_rows() -> None:
+    fault = Fault(Path("t.parquet"), [0, 4], "a is inf", "Rule.", "fix", "row")
+    assert faults_error([fault]).problems[0].given == "t.parquet row 0: a is inf; likewise row 4"
 
 
 def test_of_many_notes_the_first_are_told() -> None:

@@ -5,10 +5,10 @@ import shlex
 import pytest
 
 import lossbook
-from lossbook.data.csv_delimiter import NAMES, character, probable, setting
+from lossbook.data.tables.delimiter import NAMES, character, probable, setting
 from lossbook.errors import UserError
 
-COLUMNS = ("data=csv", "data.root=x", "data.target_columns=[y]")
+COLUMNS = ("data=table", "data.root=x", "data.target_columns=[y]")
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,11 @@ def test_what_is_no_delimiter_is_refused(given: object) -> None:
 
 
 def test_the_probable_delimiter_is_in_each_line() -> None:
-    assert probable("a;b|c;d", ["1;2|3;4", "1;2;3"]) == ";"
-    assert probable("a|b;c|d", ["1|2;3|4", "1|2|3"]) == "|"
-    assert probable("\ta", ["0\t1"]) == "\t"
-    assert probable(" a   b", ["10   2"]) == " "
-    assert probable("living area", ["10", "20"]) is None
+    assert probable(["a;b|c;d", "1;2|3;4", "1;2;3"]) == ";"
+    assert probable(["a|b;c|d", "1|2;3|4", "1|2|3"]) == "|"
+    assert probable(["\ta", "0\t1"]) == "\t"
+    assert probable([" a   b", "10   2"]) == " "
+    assert probable(["a;b", "1,5;2,5", "3,25;4,0"]) == ";"
+    assert probable(["a b;c", "1;2"]) == ";"
+    assert probable(['name,"a;b"', '"x, y",1']) == ","
+    assert probable(["area", "10", "20"]) is None
