@@ -66,7 +66,7 @@ class BadRows:
             missing: (N,) whether a row lacks one.
             what: the row needs.
         """
-        written = {}
+        written: dict[bool, list[int]] = {}
         rows = np.flatnonzero(missing)
         for row in rows[:_LOOKED_AT].tolist():
             cell = self.tables[table].cell(column, row).strip()

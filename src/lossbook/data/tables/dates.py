@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from lossbook.data.tables.numbers import share
+
 _DAYS = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y",
     "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y",
@@ -26,18 +28,18 @@ def date_format(cells: pl.Series) -> str | None:
         cells: String, stripped, null where missing.
     """
     cells = cells.drop_nulls()
-    if cells.is_empty() or not cells.head(_LOOKED_AT).str.contains(_LOOKS_LIKE).mean() >= DATED:
-        return None
     head = cells.head(_LOOKED_AT)
-    best, share = None, 0.0
+    if cells.is_empty() or share(head.str.contains(_LOOKS_LIKE)) < DATED:
+        return None
+    best, most = None, 0.0
     for form in (day + time for time in _TIMES for day in _DAYS):
-        if as_dates(head, form).is_not_null().mean() < DATED:
+        if share(as_dates(head, form).is_not_null()) < DATED:
             continue
-        if (found := float(as_dates(cells, form).is_not_null().mean())) > share:
-            best, share = form, found
-        if share == 1:
+        if (found := share(as_dates(cells, form).is_not_null())) > most:
+            best, most = form, found
+        if most == 1:
             break
-    return best if share >= DATED else None
+    return best if most >= DATED else None
 
 
 def ambiguous(cells: pl.Series, form: str) -> bool:

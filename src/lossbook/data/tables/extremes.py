@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from lossbook.data.scale import NEGLIGIBLE, mean_and_scale
-from lossbook.data.tables.faults import Fault, quoted
+from lossbook.data.tables.columns import TableColumn
+from lossbook.data.tables.faults import Fault, faults_error, quoted, shortened
 from lossbook.data.tables.table import Table, located, shown
 from lossbook.errors import Problem
 
@@ -102,3 +103,60 @@ def outliers(
     rule = f"In the training part its mean is {mean:g} and its standard deviation {scale:g}."
     fix = "correct it or delete the row"
     return [tables[number].fault(name, np.array(found), rule, fix) for number, found in by_table.items()], []
+
+
+def far_features(
+    tables: Sequence[Table], columns: Sequence[TableColumn], rows: np.ndarray, inputs: np.ndarray
+) -> list[str]:
+    """Return notes on numbers far outside the range of the training part.
+
+    Args:
+        tables: that hold the rows.
+        columns: how they are read.
+        rows: (M,) places of rows, counted over all tables in turn.
+        inputs: (M, F) that they give.
+
+    Raises:
+        UserError: some are so far outside that they must be in another unit.
+    """
+    found, start = [], 0
+    for column in columns:
+        if column.kind == "number":
+            found.append(outliers(tables, column.name, rows, inputs[:, start], column.mean[0], column.scale[0]))
+        start += column.width
+    return _notes(found)
+
+
+def far_targets(
+    tables: Sequence[Table],
+    names: Sequence[str],
+    rows: np.ndarray,
+    values: np.ndarray,
+    mean: Sequence[float] | np.ndarray,
+    scale: Sequence[float] | np.ndarray,
+) -> list[str]:
+    """Return notes on targets far outside the range of the training part.
+
+    Args:
+        tables, rows: as in ``far_features``.
+        names: of the W columns.
+        values: (M, W) of the rows.
+        mean, scale: (W,) of the training part.
+
+    Raises:
+        UserError: some are so far outside that they must be in another unit.
+    """
+    return _notes(
+        outliers(tables, name, rows, (values[:, number] - mean[number]) / scale[number], mean[number], scale[number])
+        for number, name in enumerate(names)
+    )
+
+
+def _notes(found: Iterable[tuple[list[Fault], list[str]]]) -> list[str]:
+    faults, notes = [], []
+    for wrong, said in found:
+        faults += wrong
+        notes += said
+    if faults:
+        raise faults_error(faults)
+    return shortened(notes)

@@ -14,7 +14,7 @@ from lossbook.data.tables.columns import FALSE, KINDS, TRUE, as_texts, present
 from lossbook.data.tables.dates import ambiguous, date_format
 from lossbook.data.tables.faults import listed, quoted
 from lossbook.data.tables.number_faults import looks
-from lossbook.data.tables.numbers import as_numbers, decimal_of
+from lossbook.data.tables.numbers import as_numbers, decimal_of, share
 from lossbook.data.tables.table import Table, shown
 from lossbook.errors import nearest, refuse, typed
 
@@ -116,15 +116,15 @@ def inferred_kind(table: Table, number: int) -> Kind:
         return Kind("boolean")
     decimal = decimal_of(distinct, table.decimal)
     numbers = as_numbers(distinct, decimal)
-    share = float(numbers.is_not_null().mean())
-    if share == 1:
+    numeric = share(numbers.is_not_null())
+    if numeric == 1:
         as_column = as_numbers(values, decimal)
         found = _of_numbers(name, as_column, len(given))
         separated = decimal != "," and bool(values.str.contains(r"[,' ]").any())
         hint = f"{quoted(values[0])} is read as {as_column[0]:g}" if separated or decimal == "," else ""
         return Kind(found.name, hint=hint) if found.name == "number" and hint else found
-    correct = float(as_numbers(values, decimal).is_not_null().mean())
-    if correct >= NUMERIC or (correct >= 0.5 and len(distinct) > FEW and share >= 0.5):
+    correct = share(as_numbers(values, decimal).is_not_null())
+    if correct >= NUMERIC or (correct >= 0.5 and len(distinct) > FEW and numeric >= 0.5):
         return Kind("number")  # the others are mistakes, which reading the column reports
     if (form := date_format(values)) is not None:
         hint = f"read with the format {form}" if ambiguous(values, form) else ""
@@ -136,7 +136,8 @@ def _of_numbers(name: str, values: pl.Series, rows: int) -> Kind:
     if _counts_rows(values, rows):
         return Kind("row number")
     if rows >= FEWEST and len(values) == rows and _all_different_whole(values):
-        shuffled = values.min() in (0, 1) and values.max() - values.min() == rows - 1
+        found = values.cast(pl.Float64).to_numpy()
+        shuffled = found.min() in (0, 1) and np.ptp(found) == rows - 1
         if shuffled or IDENTIFIER.fullmatch(name):
             return Kind("identifier")
     return Kind("number")
@@ -151,7 +152,7 @@ def _of_texts(values: pl.Series, distinct: pl.Series, rows: int) -> Kind:
     hint = rule if ": this " in rule else ""
     if hint:
         return Kind("text", hint=f"{quoted(str(distinct[0]))}: {hint.rpartition(': ')[2]}")
-    spaces = float(values.str.contains(r"\s").mean())
+    spaces = share(values.str.contains(r"\s"))
     return Kind("identifier" if len(distinct) == len(values) and spaces < 0.5 else "text")
 
 
@@ -159,9 +160,8 @@ def _counts_rows(values: pl.Series, rows: int) -> bool:
     """Return whether numbers are 0, 1, 2, ... or 1, 2, 3, ... in order."""
     if rows < FEW_ROWS or len(values) != rows or values[0] not in (0, 1):
         return False
-    if values[rows - 1] != values[0] + rows - 1:
-        return False
-    return bool(np.array_equal(values.to_numpy(), np.arange(rows) + float(values[0])))
+    first = float(values[0])
+    return values[rows - 1] == first + rows - 1 and np.array_equal(values.to_numpy(), np.arange(rows) + first)
 
 
 def _all_different_whole(values: pl.Series) -> bool:

@@ -78,6 +78,11 @@ def only_with_comma(cells: pl.Series) -> bool:
     )
 
 
+def share(mask: pl.Series) -> float:
+    """Return the share of rows that a mask without nulls holds for, from 0 to 1."""
+    return float(mask.to_numpy().mean())
+
+
 def _grouped(decimal: str) -> str:
     _, pattern, other = _FORMS[decimal]
     return pattern.replace("G", f"[{re.escape(other)}{_SPACES}]")

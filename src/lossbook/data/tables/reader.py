@@ -61,12 +61,14 @@ class TableReader(Reader):
     @property
     def features(self) -> Features:
         """The inputs that it gives, and what those that are numbers are standardised by."""
-        names, mean, scale = [], [], []
+        names: list[str] = []
+        mean: list[float] = []
+        scale: list[float] = []
         for column in self.columns:
             names += column.inputs
-            others = [0.0] * (column.width - len(column.mean)), [1.0] * (column.width - len(column.scale))
-            mean += [*column.mean, *others[0]]
-            scale += [*column.scale, *others[1]]
+            plain = column.width - len(column.mean)
+            mean += [*column.mean, *[0.0] * plain]
+            scale += [*column.scale, *[1.0] * plain]
         return Features(tuple(names), tuple(mean), tuple(scale))
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,16 +18,14 @@ from lossbook.data.split import FRACTIONS, SplitPlan, value_strata
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import describe
 from lossbook.data.tables.bad_rows import BadRows
-from lossbook.data.tables.choosing import Chosen, choose_columns, column_names, require_columns
+from lossbook.data.tables.choosing import choose_columns, column_names, require_columns
 from lossbook.data.tables.classes import absent_classes
-from lossbook.data.tables.columns import TableColumn, fitted_column
 from lossbook.data.tables.described import columns_table
-from lossbook.data.tables.extremes import lost_differences, outliers, unfit_targets
-from lossbook.data.tables.faults import Fault, faults_error, listed, shortened
+from lossbook.data.tables.extremes import far_features, far_targets, unfit_targets
 from lossbook.data.tables.files import WHOLE, read_tables
-from lossbook.data.tables.inputs import cells_of, check_cells, written
+from lossbook.data.tables.fitting import fitted_columns
+from lossbook.data.tables.inputs import check_cells, written
 from lossbook.data.tables.known import known_columns, known_reader
-from lossbook.data.tables.leaks import leak
 from lossbook.data.tables.reader import TableReader
 from lossbook.data.tables.splitting import group_codes, times, weights
 from lossbook.data.tables.table import Dialect, Table
@@ -142,7 +139,9 @@ class TableSource(Source):
         if not evaluating and len(rows["train"]):
             notes += check_targets(tables[0], chosen.targets, self.target, y[rows["train"]])
         if reader is None:
-            columns, said = self._fitted(tables, chosen, rows["train"], y)
+            columns, said = fitted_columns(
+                tables, chosen, rows["train"], y[rows["train"]], self.categories == "embedding"
+            )
             reader = TableReader(columns, self.missing, self.delimiter, self.encoding, self.decimal)
             notes.insert(0, columns_table(self.root, len(y), chosen, columns, missing))
             notes += said
@@ -152,9 +151,10 @@ class TableSource(Source):
             notes += said
         else:
             matrix = _reordered(matrix, np.concatenate([local[part] for part in PARTS]))
-        notes += shortened(_far(tables, reader, order, matrix))
+        notes += far_features(tables, reader.columns, order, matrix)
         if self.target in ("value", "count"):
-            notes += shortened(_far_targets(tables, chosen.targets, order, y, rows["train"], known))
+            by = (known.schema.mean, known.schema.scale) if known else mean_and_scale(y[rows["train"]])
+            notes += far_targets(tables, chosen.targets, order, y[order], *by)
         if self.target == "class":
             notes += absent_classes(targets.schema.class_names, {p: y[r] for p, r in rows.items() if len(r)})
         parts = _parts(self._schema(targets, reader), rows, matrix, y, weight)
@@ -214,38 +214,6 @@ class TableSource(Source):
         rank[places] = np.arange(len(places))
         return {part: rank[rows][rank[rows] >= 0] for part, rows in given.items()}
 
-    def _fitted(
-        self, tables: Sequence[Table], chosen: Chosen, train: np.ndarray, y: np.ndarray
-    ) -> tuple[tuple[TableColumn, ...], list[str]]:
-        """Return how the columns are read, and notes on those that are suspicious."""
-        columns, notes, problems, leaks, constant = [], [], [], [], []
-        embedding = self.categories == "embedding"
-        for name, kind in chosen.features.items():
-            cells = cells_of(tables, name, kind.name, kind.form)
-            column = fitted_column(name, kind.name, cells, train, kind.form, embedding and kind.name == "category")
-            columns.append(column)
-            if kind.hint:
-                notes.append(f"column {name}: {kind.hint}")
-            if kind.name == "number" and cells.numbers is not None and not cells.missing.any():
-                problems += filter(None, [lost_differences(tables[0], name, cells.numbers[train, 0])])
-            if kind.name == "category" and (note := _rare(column, cells.texts)):
-                notes.append(note)
-            if _is_constant(column, cells, train):
-                constant.append(name)
-            elif note := leak(name, cells, train, chosen.targets, y[train]):
-                leaks.append(note)
-        if problems:
-            raise UserError(*problems)
-        if not any(column.width for column in columns):
-            given = f"{tables[0].path} has no value in its features in the training part"
-            raise refuse(given, "A network needs an input.", "name others with data.feature_columns")
-        if embedding and not any(column.embedded for column in columns):
-            rule = "No column of this table is a category: it would have no effect."
-            raise refuse("data.categories=embedding", rule, "data.categories=onehot")
-        if constant:
-            notes.append(f"features that are constant in the training part: {listed(constant)}")
-        return tuple(columns), [*shortened(notes), *shortened(leaks)]
-
     def _schema(self, targets: Targets, reader: TableReader) -> Schema:
         return replace(targets.schema, input_shape=(reader.width,), categories=reader.categories)
 
@@ -293,7 +261,8 @@ def _parts(
     schema: Schema, rows: Mapping[str, np.ndarray], matrix: np.ndarray, y: np.ndarray, weight: np.ndarray | None
 ) -> Parts:
     """Return the parts: slices of the matrix, whose rows are in their order, and copies of the rest."""
-    parts, start = {}, 0
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    start = 0
     for part in PARTS:
         chosen = rows[part]
         target = y[chosen] if schema.target == "class" else y[chosen].astype(np.float32)
@@ -303,63 +272,4 @@ def _parts(
             **({} if weight is None else {"weight": torch.from_numpy(weight[chosen])}),
         }
         start += len(chosen)
-    return Parts(describe(schema, parts["train"]), **parts)
-
-
-def _rare(column: TableColumn, texts: Any) -> str:
-    """Return a note on the categories of a column that are not kept; empty where all are."""
-    if texts is None or (more := texts.n_unique() - texts.is_null().any() - len(column.categories)) <= 0:
-        return ""
-    return f"column {column.name}: {len(column.categories):,} categories; {more:,} rare ones, or ones that the training part lacks, are read as none"
-
-
-def _is_constant(column: TableColumn, cells: Any, train: np.ndarray) -> bool:
-    if column.indicator:
-        return False
-    if column.kind == "category":
-        return len(column.categories) < 2
-    return bool(np.ptp(cells.numbers[train, 0]) == 0)
-
-
-def _far(tables: Sequence[Table], reader: TableReader, order: np.ndarray, matrix: np.ndarray) -> list[str]:
-    """Return notes on numbers far outside the range of the training part.
-
-    Raises:
-        UserError: some are so far outside that they must be in another unit.
-    """
-    faults: list[Fault] = []
-    notes: list[str] = []
-    start = 0
-    for column in reader.columns:
-        if column.kind == "number":
-            wrong, said = outliers(tables, column.name, order, matrix[:, start], column.mean[0], column.scale[0])
-            faults += wrong
-            notes += said
-        start += column.width
-    if faults:
-        raise faults_error(faults)
-    return notes
-
-
-def _far_targets(
-    tables: Sequence[Table],
-    names: Sequence[str],
-    order: np.ndarray,
-    y: np.ndarray,
-    train: np.ndarray,
-    known: FittedData | None,
-) -> list[str]:
-    if known is None:
-        mean, scale = mean_and_scale(y[train])
-    else:
-        mean, scale = np.array(known.schema.mean), np.array(known.schema.scale)
-    faults: list[Fault] = []
-    notes: list[str] = []
-    for number, name in enumerate(names):
-        deviations = (y[order, number] - mean[number]) / scale[number]
-        wrong, said = outliers(tables, name, order, deviations, mean[number], scale[number])
-        faults += wrong
-        notes += said
-    if faults:
-        raise faults_error(faults)
-    return notes
+    return Parts(describe(schema, parts["train"]), parts["train"], parts["val"], parts["test"])

@@ -184,7 +184,7 @@ def _parquet(path: Path, source: Any) -> Table:
     return _sound(Table(path, header, count, read, notes=notes))
 
 
-def _exactly(source: Any) -> dict[str, bool]:
+def _exactly(source: Any) -> dict[str, Any]:
     """Return options that take a path as it is: brackets are no pattern, folders no columns."""
     return {"glob": False, "hive_partitioning": False} if isinstance(source, str) else {}
 
