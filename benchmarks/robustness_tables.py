@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
-
 from robustness_cases import EITHER, REFUSED, TRAINED, Case, cases
 from robustness_drafts import LOSSES, PARTS, Draft, draft, write
 
@@ -200,7 +199,7 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
         f"cell {name}": (_cell(text), REFUSED, None)
         for name, text in {"1e999": "1e999", "1e39": "1e39", "long": "7" * 5000, "longest": "7" * 200_000}.items()
     },
-    **{f"cell {text} skipped": (_both(_cell(text), _option("data.on_bad", "skip")), EITHER, None) for text in ("tall", "1e39")},
+    **{f"cell {text} skipped": (_both(_cell(text), _option("data.on_bad", "skip")), EITHER, None) for text in ("tall", "1e39")},  # noqa: E501
     **{
         f"column of {name}": (_column(change), TRAINED, None)
         for name, change in {
@@ -238,10 +237,10 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
         f"{key}={value}": (_option(f"data.{key}", value), allowed, None)
         for key, value, allowed in (
             ("categories", "embedding", REFUSED), ("categories", "x", REFUSED), ("missing", "fail", TRAINED),
-            ("missing", "x", REFUSED), ("on_bad", "skip", TRAINED), ("on_bad", "x", REFUSED), ("separator", "';'", EITHER),
+            ("missing", "x", REFUSED), ("on_bad", "skip", TRAINED), ("on_bad", "x", REFUSED), ("separator", "';'", EITHER),  # noqa: E501
             ("encoding", "utf-8", TRAINED), ("encoding", "utf-99", REFUSED), ("encoding", "rot13", REFUSED),
             ("decimal", "comma", EITHER), ("decimal", "point", TRAINED), ("decimal", "x", REFUSED),
-            ("columns", "{x0:category}", EITHER), ("columns", "{x0:leave_out}", TRAINED), ("columns", "{x0:date}", REFUSED),
+            ("columns", "{x0:category}", EITHER), ("columns", "{x0:leave_out}", TRAINED), ("columns", "{x0:date}", REFUSED),  # noqa: E501
             ("columns", "{q:category}", REFUSED), ("columns", "{x0:x}", REFUSED), ("columns", "[x0]", REFUSED),
             ("columns", "{y:category}", REFUSED), ("weight_column", "x0", EITHER), ("weight_column", "y", REFUSED),
             ("weight_column", "q", REFUSED), ("group_column", "q", REFUSED), ("time_column", "q", REFUSED),
@@ -252,7 +251,7 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
         _both(_column(lambda row, cell: "abc"[row % 3]), _option("data.categories", "embedding")), TRAINED, None
     ),
     "embedded, unseen and missing": (
-        _both(_column(lambda row, cell: ("a", "b", "", f"rare {row}")[row % 4]), _option("data.categories", "embedding")),
+        _both(_column(lambda row, cell: ("a", "b", "", f"rare {row}")[row % 4]), _option("data.categories", "embedding")),  # noqa: E501
         EITHER,
         None,
     ),

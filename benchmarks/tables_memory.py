@@ -49,7 +49,7 @@ def main() -> int:
 
 def write(path: Path, rows: int) -> None:
     """Write random columns and a target, in a process of its own: a child's peak includes its parent's memory."""
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import tables_memory as m; m.written({str(path)!r}, {rows})"
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import tables_memory as m; m.written({str(path)!r}, {rows})"  # noqa: E501
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
