@@ -410,9 +410,10 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], tuple[bool, ...]]] = {
     "class called as a part": (_class_renamed("train", "Test", "dev"), EITHER, ANY),
     "class and its upper case": (lambda a, r: _twin(a, r), EITHER, ANY),
     # classes
-    "class without images": (_class_emptied, REFUSED, ANY),
-    "class without files of images": (lambda a, r: [_class_emptied(a, r), _empty_with(a)], REFUSED, ANY),
-    "class removed in a part": (_class_removed, REFUSED, PARTS),
+    "class without images": (_class_emptied, REFUSED, WHOLE),
+    "class without files of images": (lambda a, r: [_class_emptied(a, r), _empty_with(a)], REFUSED, WHOLE),
+    "class without images in a part": (_class_emptied, TRAINED, PARTS),
+    "class removed in a part": (_class_removed, EITHER, PARTS),
     "class in one part alone": (_at_top(_image("own/i0.png")), REFUSED, PARTS),
     "one class": (_one_class, REFUSED, ANY),
     "one image a class": (_one_image, EITHER, ANY),

@@ -1,7 +1,8 @@
-"""Draw what an optimizer or a loss does; --help shows what else there is.
+"""Draw what an optimizer, a loss or an augmentation does; --help shows what else there is.
 
 python scripts/explore.py optim=sgd optim.momentum=0 out=docs/explore_sgd.png
 python scripts/explore.py loss=smooth_l1 out=docs/explore_smooth_l1.png
+python scripts/explore.py augment=strong data=scene_masks
 """
 
 from __future__ import annotations

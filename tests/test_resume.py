@@ -258,11 +258,18 @@ def test_killed_in_mid_epoch_by_sigkill(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_killed_by_sigkill(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "batches",
+    [
+        ["data.augment=[{_target_:lossbook.data.augment.Affine,degrees:10}]"],
+        ["augment=trivial", "data.mixup=0.2", "data.cutmix=1.0", "data.sampling=balanced"],
+    ],
+    ids=["a list of augmentations", "augmented by name, mixed and balanced"],
+)
+def test_the_command_killed_by_sigkill(batches: list[str], tmp_path: Path) -> None:
     command = [sys.executable, str(Path(__file__).parents[1] / "scripts/train.py")]
     options = ["scheduler=cosine", "model.dropout=0.3", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
-    options += ["data.augment=[{_target_:lossbook.data.augment.Affine,degrees:10}]", "logger=none"]
-    options += ["callbacks.checkpoints.every_n_steps=7"]
+    options += [*batches, "logger=none", "callbacks.checkpoints.every_n_steps=7"]
     quiet: Any = {
         "stdout": subprocess.DEVNULL,
         "stderr": subprocess.PIPE,

@@ -54,6 +54,8 @@ def test_two_errors_are_said_at_once() -> None:
         (["data.seed=-1"], "data.seed=0"),
         (["data.batch_size=0"], "data.batch_size=64"),
         (["data.limit=0"], "data.limit=null"),
+        (["model.strict=all"], "model.strict=backbone"),
+        (["model.strict=some", "model.weights=w.pt"], "model.strict=backbone"),
         (["trainer.accelerator=mps"], "trainer.accelerator=cpu"),
     ],
 )

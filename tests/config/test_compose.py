@@ -179,3 +179,37 @@ def test_compose_sees_a_file_that_was_edited_and_a_composer_does_not(tmp_path: P
     assert mine("optim=own").optim.lr == compose("optim=own", config_dir=tmp_path).optim.lr == 1
     path.write_text("{_target_: torch.optim.SGD, lr: 22.0}")
     assert (mine("optim=own").optim.lr, compose("optim=own", config_dir=tmp_path).optim.lr) == (1, 22)
+
+
+def test_augmentation_by_name_is_that_of_the_data(config_dir: Path):
+    assert compose().augment is None
+    config = compose("augment=strong", "data=digit_views")
+    assert (config.augment, config.choices.augment) == ("strong", "strong")
+    assert [one._target_.rpartition(".")[2] for one in config.data.augment] == [
+        "ResizedCrop", "HorizontalFlip", "ColorJitter", "Erasing",
+    ]  # fmt: skip
+    assert compose("augment=none", "data=digit_views").data.augment is None
+    assert compose("augment=randaugment", "data.augment.0.magnitude=12").data.augment[0].magnitude == 12
+    (config_dir / "experiment").mkdir(exist_ok=True)
+    recipe = "# @package _global_\ndefaults:\n  - override /augment: light\n"
+    (config_dir / "experiment" / "flipped.yaml").write_text(recipe)
+    flipped = compose("experiment=flipped", config_dir=config_dir)
+    assert (flipped.augment, len(flipped.data.augment)) == ("light", 2)
+    assert compose("experiment=flipped", "data.augment=null", config_dir=config_dir).data.augment is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["augment=light", "data.augment=null"], "one of the two"),
+        (["augment=ligth"], "Fix: augment=light"),
+        (["augment=[light,strong]"], "augment takes one option"),
+        (["+augment.p=1"], "has no keys of its own"),
+        (["augment=bare"], "# @package _global_"),
+    ],
+)
+def test_augmentation_that_makes_no_sense(config_dir: Path, arguments: list[str], said: str):
+    (config_dir / "augment").mkdir(exist_ok=True)
+    (config_dir / "augment" / "bare.yaml").write_text("data: {augment: null}\n")
+    with pytest.raises(UserError, match=said):
+        compose(*arguments, config_dir=config_dir)

@@ -31,6 +31,7 @@ BESIDE = {
     **{f"data={name}": ["data.root=x", "data.target_columns=[y]", *CLASSES] for name in ("table", "csv")},
     **{f"data={name}": ["data.root=x", *CLASSES] for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")},
     "data=image_folder": ["data.root=x", *CLASSES],
+    "data=mask_folder": ["data.root=x"],
     "data=diabetes": ["loss=mse"],
     "data=digit_lines": ["loss=ctc"],
     "data=digit_mixtures": ["loss=kl_div"],
@@ -41,16 +42,19 @@ BESIDE = {
     "data=scene_labels": ["loss=bce_logits"],
     "model=bag": ["data=digit_tokens"],
     "model=crnn": ["loss=ctc"],
+    "model=torchvision_segmentation": ["data=scene_masks"],
+    "model=unet_timm": ["data=scene_masks"],
     "model=unet": ["data=scene_masks"],
 }
-GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "model", "trainer", "callbacks", "logger")
+GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "augment", "model", "trainer", "callbacks", "logger")
 NAMES = [f"{group}={name}" for group in GROUPS for name in OPTIONS.names(group)]
 NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
-    "data.split", "data.source.split", "model.weights", "data.group_pattern", "data.source.group_pattern",
     *(f"{node}.{key}" for node in ("data", "data.source") for key in (
         "columns", "delimiter", "encoding", "separator", "group_column", "time_column", "weight_column",
     )),
+    "data.split", "data.source.split", "data.class_names", "data.source.class_names",
+    "model.weights", "data.group_pattern", "data.source.group_pattern",
     "scheduler._target_", "trainer.max_time",
     "trainer.devices",  # a number, a list of them, or auto: what there is decides
 }  # fmt: skip
@@ -86,7 +90,7 @@ def is_numeric(value: Any) -> bool:
 def test_every_number_has_a_range_and_lies_within(option: str) -> None:
     whole = config(option)
     ranges = {key: inside for key, _, inside in stated(whole)}
-    own = {key: node for key, node in whole.items() if key not in ("choices", "overrides", "experiment")}
+    own = {key: node for key, node in whole.items() if key not in ("choices", "overrides", "augment", "experiment")}
     for key, value in leaves(own):
         if key.startswith(("loss.rules", "param_groups.preset")) or key in NO_NUMBERS:
             continue

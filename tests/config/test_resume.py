@@ -39,6 +39,20 @@ def test_a_group_on_top_replaces_its_own_node_alone(saved: dict[str, Any]):
     assert config.optim.lr == 0.5
 
 
+def test_augmentation_by_name_replaces_that_of_the_data_alone():
+    old = {key: value for key, value in to_save(compose("data=digits", "data.epochs=7")).items() if key != "augment"}
+    del old["choices"]["augment"]  # saved by a version that had no such group
+    assert "augment" not in plain(restore(old, []))
+    config = restore(old, ["augment=light"])
+    assert (config.augment, config.choices.augment, config.data.epochs) == ("light", "light", 7)
+    assert config.data.augment == compose("augment=light").data.augment
+    kept = restore(to_save(config), ["data=digit_lines"])
+    assert (kept.choices.augment, kept.data.augment) == ("light", config.data.augment)
+    assert restore(to_save(config), ["augment=none"]).data.augment is None
+    with pytest.raises(UserError, match="one of the two"):
+        restore(old, ["augment=light", "data.augment=null"])
+
+
 def test_what_is_computed_is_saved_as_it_came_out(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LOSSBOOK_TEST_ROOT", "/here")
     saved = to_save(compose("data=mnist", "data.root=${oc.env:LOSSBOOK_TEST_ROOT}"))

@@ -7,22 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.data.assignment import assign_parts, given_parts, parts_to_evaluate, parts_to_resume, random_parts
+from lossbook.data.assignment import assign_parts, given_parts, parts_to_evaluate, parts_to_resume
 from lossbook.data.fitted import FittedData, KnownSamples
+from lossbook.data.planned_parts import planned_parts
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS
-from lossbook.data.split import stratified_split
+from lossbook.data.split import SplitPlan, stratified_split
 from lossbook.errors import UserError
 
 STRATA = np.arange(100) % 2
 DIGESTS = np.random.Generator(np.random.PCG64(3)).integers(0, 2**63, 100).astype(np.uint64)
-ROWS = random_parts(STRATA, 0).rows
+ROWS = planned_parts(SplitPlan(), STRATA, 0)
 KNOWN = KnownSamples(DIGESTS, ROWS)
 
 
 def test_fresh_parts_are_those_of_the_stratified_split() -> None:
     for part, expected in zip(PARTS, stratified_split(STRATA, 4), strict=True):
-        assert random_parts(STRATA, 4).rows[part].tolist() == expected.tolist()
+        assert planned_parts(SplitPlan(), STRATA, 4)[part].tolist() == expected.tolist()
 
 
 def test_given_parts_are_kept_and_shuffled() -> None:
@@ -74,7 +75,7 @@ def test_other_data_counts_whole_in_a_test_and_is_split_anew_in_training() -> No
     other = DIGESTS + np.uint64(1)
     assert parts_to_evaluate(KNOWN, other).rows["test"].tolist() == list(range(100))
     found = parts_to_resume(KNOWN, other, STRATA, seed=5)
-    assert found.rows["train"].tolist() == random_parts(STRATA, 5).rows["train"].tolist()
+    assert found.rows["train"].tolist() == planned_parts(SplitPlan(), STRATA, 5)["train"].tolist()
     assert "split anew" in found.notes[0]
 
 

@@ -48,3 +48,37 @@ def test_the_global_generator_is_left_alone() -> None:
     before = torch.get_rng_state()
     BatchOrder(50, 8, True).indices(0)
     assert torch.equal(before, torch.get_rng_state())
+
+
+@given(st.lists(st.integers(-1, 4), min_size=2, max_size=60), st.integers(1, 3), st.integers(0, 5))
+def test_balanced_classes_are_equally_frequent(classes: list[int], processes: int, epoch: int) -> None:
+    each = torch.tensor(classes)
+    if not (each >= 0).any():
+        return
+    processes = min(processes, len(each))
+    orders = [BatchOrder(len(each), 8, True, 3, rank, processes, each) for rank in range(processes)]
+    for order in orders:
+        assert sum(order.sizes()) == len(order.indices(epoch))
+    drawn = torch.cat([order.indices(epoch) for order in orders])
+    assert len(drawn) == len(each)
+    present = each[each >= 0].unique().tolist()
+    counts = [int((each[drawn] == one).sum()) for one in present]
+    assert sum(counts) == len(each)
+    assert max(counts) - min(counts) <= 1
+    for one in present:  # a class goes through its samples before it repeats one
+        times = drawn[each[drawn] == one].bincount(minlength=len(each))[each == one]
+        assert times.max() - times.min() <= 1
+
+
+def test_balanced_order_is_a_function_of_seed_and_epoch() -> None:
+    classes = torch.tensor([0] * 40 + [1] * 8 + [2] * 2)
+    orders = {
+        (seed, epoch): tuple(BatchOrder(50, 8, True, seed, classes=classes).indices(epoch).tolist())
+        for seed in range(3)
+        for epoch in range(3)
+    }
+    assert len(set(orders.values())) == 9
+    assert orders[1, 2] == tuple(BatchOrder(50, 16, True, 1, classes=classes).indices(2).tolist())
+    first = set(orders[0, 0]) | set(orders[0, 1]) | set(orders[0, 2])
+    assert len(first & set(range(40))) > 20  # other samples of a large class in each epoch
+    assert BatchOrder(4, 2, classes=classes[:4]).indices(7).tolist() == [0, 1, 2, 3]

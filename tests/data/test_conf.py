@@ -33,7 +33,7 @@ def test_the_promised_options_are_there() -> None:
     offline = "digits digit_views breast_cancer diabetes scene_labels scene_counts scene_masks digit_lines"
     explicit = "digit_pairs digit_triplets digit_mixtures digit_tokens scene_targets"
     assert sorted(f"{offline} {explicit}".split()) == OFFLINE
-    online = {"mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder", "table"}
+    online = {"mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder", "table", "mask_folder"}
     assert online == set(OPTIONS) - set(OFFLINE)
 
 

@@ -6,8 +6,17 @@ import pytest
 from torch import nn
 from torchvision.transforms import v2
 
-from lossbook.data.augment import Affine, BrightnessContrast, EachSample, GaussianNoise
-from lossbook.data.fitting import augment_problems, option_problems
+from lossbook.data.augment import (
+    Affine,
+    BrightnessContrast,
+    ColorJitter,
+    EachSample,
+    GaussianNoise,
+    HorizontalFlip,
+    RandAugment,
+    ResizedCrop,
+)
+from lossbook.data.fitting import augment_problems, border_problems, option_problems
 from lossbook.data.schema import Schema
 
 IMAGES = Schema("class", (1, 8, 8), 0, classes=2)
@@ -50,7 +59,9 @@ def test_good_numbers_and_all_problems_at_once() -> None:
         (MASKS, [GaussianNoise()], 2, "Several views are made of data with classes"),
         (TABLE, [Affine()], 1, r"these inputs have shape \(30,\)"),
         (TOKENS, [GaussianNoise()], 1, "these inputs are tokens"),
-        (MASKS, [Affine()], 1, "a class for each pixel, which would stay behind"),
+        (MASKS, [EachSample(v2.RandomRotation(10))], 1, "a class for each pixel, which would stay behind"),
+        (Schema("class", (2, 8, 8), 0, classes=2), [ColorJitter()], 1, "images of 1 or 3 channels; these have 2"),
+        (TABLE, [RandAugment()], 1, r"these inputs have shape \(30,\)"),
         (LINES, [Affine()], 1, "a width in columns, which would stay behind"),
         (MASKS, [nn.Dropout()], 1, "stay behind"),
         (IMAGES, [v2.RandomRotation(10)], 1, "one set of numbers for a whole batch"),
@@ -68,8 +79,17 @@ def test_what_does_not_fit_the_data(schema: Schema, augment: list[nn.Module], vi
         (IMAGES, [EachSample(v2.RandomRotation(10))], 1),
         (MASKS, [BrightnessContrast(), EachSample(v2.RandomInvert(), geometric=False)], 1),
         (TABLE, [GaussianNoise()], 1),
+        (MASKS, [Affine(), RandAugment(), ColorJitter()], 1),
         (Schema("none", (1, 8, 8), 0), [Affine()], 2),
     ],
 )
 def test_what_fits(schema: Schema, augment: list[nn.Module], views: int) -> None:
     assert not list(augment_problems(schema, augment, views))
+
+
+def test_places_outside_of_an_image_need_a_label_that_the_loss_ignores() -> None:
+    modules = [HorizontalFlip(), ResizedCrop(), Affine(), GaussianNoise()]
+    assert not list(border_problems(modules, {"target": -100}))
+    (problem,) = border_problems(modules, {"target": None})
+    assert problem.given == "data.augment: Affine for mask targets"
+    assert not list(border_problems(modules, {}))

@@ -68,3 +68,23 @@ def test_other_batches_within_an_epoch_are_refused_and_fine_in_the_next(other: T
     other.load_state_dict(whole.state_dict())
     other.sampler.set_epoch(1)
     assert len(list(other)) == len(other)
+
+
+def test_a_balanced_epoch_goes_on_with_its_next_batch_and_with_no_other() -> None:
+    def balanced() -> TensorLoader:
+        order = BatchOrder(30, 4, True, 0, classes=(torch.arange(30) < 25).long())
+        return TensorLoader({"input": torch.arange(30)}, order)
+
+    whole = balanced()
+    batches = iter(whole)
+    for _ in range(3):
+        next(batches)
+    state = whole.state_dict()
+    rest = [batch["input"].tolist() for batch in batches]
+    resumed = balanced()
+    resumed.load_state_dict(state)
+    assert [batch["input"].tolist() for batch in resumed] == rest
+    for one, saved in ((loader(), state), (balanced(), {k: v for k, v in state.items() if k != "balanced"})):
+        one.load_state_dict(saved)
+        with pytest.raises(UserError, match=r"data\.sampling="):
+            next(iter(one))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from torch.utils.data import Dataset
 
 from lossbook.data.augment import Affine, GaussianNoise
 from lossbook.data.digits import Digits
+from lossbook.data.mixing import Mixing
 from lossbook.data.module import DataModule, limited
 from lossbook.data.schema import Schema
 from lossbook.data.source import Parts
+from lossbook.data.tabular import Diabetes
 from lossbook.errors import UserError
 
 # Lightning 2.6 asks torch 2.15 for a class that it has renamed
@@ -234,3 +237,22 @@ def test_limited_keeps_tuples_together_and_all_where_there_are_fewer() -> None:
     pair = {"input": (torch.arange(5), torch.arange(5)), "target": torch.arange(5)}
     assert [len(column) for column in limited(pair, 3)["input"]] == [3, 3]
     assert limited(pair, 9) is pair
+
+
+def test_balanced_epochs_and_mixed_batches_are_of_training_alone() -> None:
+    parts = Digits(0).load()
+    target = parts.train["target"]
+    few = {key: torch.cat([column[target != 3], column[target == 3][:5]]) for key, column in parts.train.items()}
+    data = DataModule(replace(parts, train=few), 64, mixing=Mixing(mixup=0.2), sampling="balanced")
+    seen = torch.cat([batch["target"] for batch in data.train_dataloader()])
+    assert len(seen) == len(few["target"])
+    assert seen.bincount().max() - seen.bincount().min() <= 1
+    assert "larger share" in data.notes[-1]
+    batch = next(iter(data.train_dataloader()))
+    assert "mix_share" in data.preparing.training(batch)
+    assert "mix_share" not in data.preparing.evaluation(batch)
+    assert torch.cat([batch["target"] for batch in data.val_dataloader()]).equal(parts.val["target"])
+    with pytest.raises(UserError, match=r"data\.sampling=balanced"):
+        DataModule(Diabetes(0).load(), 64, sampling="balanced")
+    with pytest.raises(UserError, match=r"data\.cutmix=1\.0"):
+        DataModule(Diabetes(0).load(), 64, mixing=Mixing(cutmix=1.0))

@@ -5,11 +5,13 @@ import torch
 from torch import nn
 from torchvision.transforms import v2
 
-from lossbook.data.augment import EachSample, GaussianNoise
+from lossbook.data.augment import EachSample, GaussianNoise, HorizontalFlip, PadCrop
+from lossbook.data.augment.change import Geometric
 from lossbook.data.batch_order import BatchOrder
 from lossbook.data.preparing import PreparedLoader, Preparing, moved
 from lossbook.data.tensor_loader import TensorLoader
 from lossbook.errors import UserError
+from lossbook.targets import KINDS
 
 BYTES = torch.randint(0, 256, (6, 2, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 NORMALISE = ((0.5, 0.2), (0.25, 0.5))
@@ -105,3 +107,53 @@ def test_a_batch_moves_only_where_it_is_not_yet() -> None:
     assert moved(given, torch.device("cpu")) is given
     there = moved(given, torch.device("meta"))
     assert [tensor.device.type for tensor in (*there["input"], there["index"])] == ["meta"] * 3
+
+
+def test_masks_follow_their_images_and_are_ignored_outside() -> None:
+    mask = torch.randint(0, 5, (30, 9, 7))
+    given = {"input": mask[:, None] / 8, "target": mask.to(torch.uint8), "index": torch.arange(30)}
+    preparing = Preparing(
+        augment=[HorizontalFlip(), PadCrop(2), GaussianNoise(1e-6)], following={"target": KINDS["mask"]}
+    )
+    prepared = preparing.training(given)
+    inside = prepared["target"] != -100
+    assert 0.5 < inside.float().mean() < 0.95
+    torch.testing.assert_close(prepared["input"][:, 0][inside], prepared["target"][inside] / 8, atol=1e-4, rtol=0)
+    assert prepared["input"][:, 0][~inside].abs().max() < 1e-4
+    assert not torch.equal(prepared["target"], mask)
+    preparing.outside["target"] = 255
+    assert 255 in preparing.training(given)["target"]
+    assert preparing.evaluation(given)["target"] is given["target"]
+
+
+def test_large_batches_are_augmented_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+
+    class Note(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            sizes.append(len(images))
+            return images + 1
+
+    monkeypatch.setattr("lossbook.data.preparing.PIECE", 4 * 2 * 3 * 3 * 4)  # four images
+    prepared = Preparing(augment=[Note()]).training(batch(BYTES.float()))
+    assert torch.equal(prepared["input"], BYTES.float() + 1)
+    assert sizes == [4, 2]
+    mask = torch.arange(6)[:, None, None].expand(6, 3, 3)
+    given = {"input": mask[:, None].expand(6, 2, 3, 3) / 8, "target": mask, "index": torch.arange(6)}
+    preparing = Preparing(augment=[HorizontalFlip(), Note()], following={"target": KINDS["mask"]})
+    assert torch.equal(preparing.training(given)["target"], mask)
+
+
+@pytest.mark.parametrize("made", [HorizontalFlip(), PadCrop(3)])
+def test_what_moves_pixels_alone_is_given_bytes(made: Geometric) -> None:
+    images = torch.randint(0, 256, (9, 3, 8, 8), dtype=torch.uint8)
+    preparing = Preparing(((0.5,) * 3, (0.2,) * 3), [made, GaussianNoise(1e-9)])
+    found, floats = [], []
+    for given in (images, images.float() / 255):
+        torch.manual_seed(0)
+        found.append(preparing.training({"input": given})["input"])
+        torch.manual_seed(0)
+        floats.append(made(given))
+    torch.testing.assert_close(*found)
+    assert floats[0].dtype == torch.uint8
+    assert torch.equal(floats[0].float() / 255, floats[1])

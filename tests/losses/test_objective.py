@@ -175,3 +175,42 @@ def test_what_checkpoints_may_watch(objective):
     embedding = objective("class", "loss=triplet_margin").directions()
     assert list(embedding) == ["recall_at_1", "map_at_r", "pair_acc", "auroc", "loss"]
     assert list(objective("text", "loss=ctc").directions()) == ["acc", "cer", "wer", "loss"]
+
+
+MIXED = {"mix_partner": tensor([1, 0, 3, 2]), "mix_share": tensor([0.9, 0.3, 0.5, 1.0])}
+
+
+def test_a_mixed_loss_is_that_of_both_targets_by_their_shares(objective):
+    output = torch.randn(4, 3, requires_grad=True)
+    step = objective("class", "loss=cross_entropy")(output, {"target": TARGET, **MIXED})
+    share, other = MIXED["mix_share"][:, None], F.one_hot(TARGET[MIXED["mix_partner"]], 3)
+    soft = share * F.one_hot(TARGET, 3) + (1 - share) * other
+    torch.testing.assert_close(step.loss, F.cross_entropy(output, soft))
+    assert float(step.weight) == 4
+    assert step.scores.shape == (4, 3)
+    assert step.target.tolist() == [0, 0, 1, 1]  # of the larger share
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce_logits", "kl_div"])
+def test_a_mixed_loss_has_the_gradient_of_a_mixed_target(objective, loss):
+    one = objective("class", f"loss={loss}")
+    output = torch.randn(4, 3, requires_grad=True)
+    step = one(output, {"target": TARGET, **MIXED})
+    both = [one.encoding.encode(target) for target in (TARGET, TARGET[MIXED["mix_partner"]])]
+    soft = torch.lerp(both[1], both[0], MIXED["mix_share"][:, None])
+    expected = one.criterion(one.activate(output), soft)
+    gradients = [torch.autograd.grad(loss, output)[0] for loss in (step.loss, expected)]
+    torch.testing.assert_close(*gradients)
+
+
+def test_mixed_values_are_linear_and_sample_weights_are_mixed_as_well(objective):
+    one, values, output = objective("value", "loss=l1"), torch.randn(4, 1), torch.randn(4, 1)
+    share, partner = MIXED["mix_share"][:, None], MIXED["mix_partner"]
+    mixed = share * values + (1 - share) * values[partner]
+    torch.testing.assert_close(one(output, {"target": values, **MIXED}).loss, one(output, {"target": mixed}).loss)
+    weight = tensor([1.0, 2.0, 0.0, 0.0])
+    output = torch.randn(4, 3)
+    step = objective("class", "loss=cross_entropy")(output, {"target": TARGET, "weight": weight, **MIXED})
+    losses = [F.cross_entropy(output, target, reduction="none") for target in (TARGET, TARGET[partner])]
+    expected = 0.9 * losses[0][0] + 2 * 0.1 * losses[1][0] + 2 * 0.3 * losses[0][1] + 0.7 * losses[1][1]
+    torch.testing.assert_close(step.loss, expected / (0.9 + 0.2 + 0.6 + 0.7))

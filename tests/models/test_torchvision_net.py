@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from torch import nn
 from torchvision.models import squeezenet1_1
 
 from lossbook.errors import UserError
@@ -40,42 +37,6 @@ def test_building_draws_as_much_as_torchvision_does() -> None:
 def test_it_is_left_in_training_mode() -> None:
     model = TorchvisionNet((3, 64, 64), 4, arch="squeezenet1_1")
     assert all(module.training for module in model.modules())
-
-
-def test_weights_of_a_file_are_taken_whole_where_they_fit(tmp_path: Path) -> None:
-    source = squeezenet1_1(num_classes=4)
-    torch.save(source.state_dict(), tmp_path / "w.pt")
-    model = TorchvisionNet((3, 64, 64), 4, arch="squeezenet1_1", weights=str(tmp_path / "w.pt"))
-    assert model.fresh == ()
-    images = torch.randn(1, 3, 64, 64)
-    torch.testing.assert_close(model.eval()(images), source.eval()(images))
-
-
-def test_for_other_channels_and_another_width_the_rest_is_taken(tmp_path: Path) -> None:
-    source = squeezenet1_1(num_classes=4)
-    torch.save(source.state_dict(), tmp_path / "w.pt")
-    model = TorchvisionNet((1, 64, 64), 2, arch="squeezenet1_1", weights=str(tmp_path / "w.pt"))
-    assert model.fresh == ("classifier.1.weight", "classifier.1.bias")
-    grey = torch.randn(1, 1, 64, 64)
-    features = model.network.features(grey)  # a grey image passes as its copy in three channels did
-    torch.testing.assert_close(features, source.features(grey.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
-
-
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    file = tmp_path / "w.pt"
-    assert "no such file" in said((3, 64, 64), 2, arch="squeezenet1_1", weights=str(file))
-    file.write_text("no weights")
-    assert "cannot read" in said((3, 64, 64), 2, arch="squeezenet1_1", weights=str(file))
-    torch.save(nn.Linear(2, 2), file)  # a pickled module, whose loading would run its code
-    assert "cannot read" in said((3, 64, 64), 2, arch="squeezenet1_1", weights=str(file))
-    torch.save(nn.Linear(2, 2).state_dict(), file)
-    assert "a state dict of squeezenet1_1" in said((3, 64, 64), 2, arch="squeezenet1_1", weights=str(file))
-    torch.save([1, 2], file)
-    assert "a state dict of squeezenet1_1" in said((3, 64, 64), 2, arch="squeezenet1_1", weights=str(file))
-    state = squeezenet1_1(num_classes=4).state_dict()
-    state["features.3.squeeze.bias"] = torch.zeros(3)
-    torch.save(state, file)
-    assert "features.3.squeeze.bias" in said((3, 64, 64), 4, arch="squeezenet1_1", weights=str(file))
 
 
 def test_a_misspelt_name_gives_the_nearest() -> None:

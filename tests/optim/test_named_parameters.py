@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import torchvision
 from torch import nn
 
-from lossbook.models.cnn import CNN
-from lossbook.optim.named_parameters import layers, named_parameters
+from lossbook.models.layers import layers
+from lossbook.optim.named_parameters import named_parameters
 
 
 class Whole(nn.Module):
@@ -22,27 +21,6 @@ def test_layers_of_a_sequence_are_counted_from_the_output():
     assert found["model.0.weight"] == found["model.1.bias"] == 1
     assert found["model.3.weight"] == 0
     assert found["objective.temperature"] is None
-
-
-def test_a_residual_block_is_one_layer():
-    found = layers(torchvision.models.resnet18(num_classes=3))
-    assert len(found) == 1 + 8 + 1  # the stem, two blocks in each of four stages, the output
-    assert found[0] == ["conv1.weight", "bn1.weight", "bn1.bias"]
-    assert found[-1] == ["fc.weight", "fc.bias"]
-    assert "layer2.0.downsample.0.weight" in found[3]
-
-
-def test_a_transformer_block_is_one_layer():
-    net = torchvision.models.vision_transformer.VisionTransformer(8, 4, 3, 2, 8, 16, num_classes=3)
-    found = layers(net)
-    assert [any("encoder_layer_1.mlp" in name for name in layer) for layer in found].count(True) == 1
-    assert found[-1] == ["heads.head.weight", "heads.head.bias"]
-
-
-def test_every_parameter_is_in_one_layer():
-    for net in (CNN((1, 8, 8), 10), torchvision.models.resnet18(), torchvision.models.mobilenet_v3_small()):
-        names = [name for layer in layers(net) for name in layer]
-        assert sorted(names) == sorted(name for name, _ in net.named_parameters())
 
 
 def test_tied_weights_are_one_place_with_all_their_names():

@@ -104,9 +104,9 @@ def test_only_completed_runs_count_and_the_others_are_counted(tmp_path: Path, ru
     run(tmp_path / "6", None, optim="sgd", status="failed")
     (board,) = board_of(tmp_path)
     best, last = board.rows
-    assert (best.result.mean, best.result.deviation, best.seeds, best.rank) == (0.5, None, "1 of 6", 1)
+    assert (best.result.mean, best.result.deviation, best.told_count, best.rank) == (0.5, None, "1 of 6", 1)
     assert best.ending == "failed, pruned, interrupted, no result, unfinished"
-    assert (last.label, last.rank, last.seeds, str(last.result)) == ("sgd", None, "0 of 1", "")
+    assert (last.label, last.rank, last.told_count, str(last.result)) == ("sgd", None, "0 of 1", "")
 
 
 def test_a_repeated_run_is_no_second_seed(tmp_path: Path, run: Write) -> None:
@@ -117,7 +117,7 @@ def test_a_repeated_run_is_no_second_seed(tmp_path: Path, run: Write) -> None:
     run(tmp_path / "d", 0.4, seed=1)
     (board,) = board_of(tmp_path)
     assert sorted(board.rows[0].result.values) == [0.2, 0.4]
-    assert (board.repeats, board.rows[0].seeds) == (2, "2")
+    assert (board.repeats, board.rows[0].told_count) == (2, "2")
 
 
 def test_what_is_shared_within_a_board_is_no_setting_of_it(tmp_path: Path, run: Write) -> None:
@@ -163,7 +163,7 @@ def test_broken_records_do_not_stop_the_others(tmp_path: Path, run: Write) -> No
     (tmp_path / "c" / "metrics.json").write_text(json.dumps({"metrics": {"val/acc": 1}}))
     runs, _ = find_runs([tmp_path])
     ((board,), unplaced) = boards(runs, varied(runs))
-    assert [row.seeds for row in board.rows] == ["1 of 2"]
+    assert [row.told_count for row in board.rows] == ["1 of 2"]
     assert [one.name for one in unplaced] == ["c"]  # it does not say what it is
 
 
@@ -174,7 +174,7 @@ def test_runs_whose_options_were_edited_in_between_are_apart(tmp_path: Path, run
                 values={"model.hidden": hidden, "model.init": seed})  # fmt: skip
     (board,) = board_of(tmp_path)
     assert board.keys == ("model.hidden",)  # and not what follows the seed
-    assert [(row.label, row.seeds) for row in board.rows] == [("hidden=512", "2"), ("hidden=64", "2")]
+    assert [(row.label, row.told_count) for row in board.rows] == [("hidden=512", "2"), ("hidden=64", "2")]
     assert board.repeats == 0
 
 
@@ -204,4 +204,4 @@ def test_what_a_contract_says_of_itself_or_a_version_added_is_no_setting(tmp_pat
     run(tmp_path / "a", 0.7, values={**words[0], "trainer.new_option": None})
     run(tmp_path / "b", 0.8, seed=1, values=words[1])
     (board,) = board_of(tmp_path)
-    assert [row.seeds for row in board.rows] == ["2"]
+    assert [row.told_count for row in board.rows] == ["2"]

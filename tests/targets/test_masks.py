@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score, jaccard_score
 from torch.nn import functional as F
 
 from lossbook.data.schema import Schema
-from lossbook.targets.masks import MaskIndex, MaskOneHot
+from lossbook.targets.masks import KIND, MaskIndex, MaskOneHot
 
 SCHEMA = Schema("mask", (1, 4, 5), 10, classes=3)
 
@@ -48,3 +48,14 @@ def test_one_hot_weighs_planes_not_columns():
     )
     got = F.binary_cross_entropy_with_logits(scores, encoded, pos_weight=weight[:, None, None])
     torch.testing.assert_close(got, right.mean())
+
+
+@pytest.mark.parametrize("outside", [-100, 255])
+def test_a_moved_mask_keeps_its_classes_and_other_labels(outside):
+    mask = torch.tensor([[[0, 1, 200], [2, -100, 3]]])
+
+    def shifted(planes):
+        return torch.nn.functional.pad(planes, [1, 0])[..., :-1]
+
+    moved = KIND.moved(mask, shifted, outside)
+    assert moved.tolist() == [[[outside, 0, 1], [outside, 2, -100]]]

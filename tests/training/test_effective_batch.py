@@ -440,3 +440,28 @@ def _statistics(rank: int) -> Tensor:
 
 if __name__ == "__main__":
     _one_of_two(Path(sys.argv[1]), int(os.environ["RANK"]))
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_sample_weights_over_the_batches_of_a_step_and_of_an_epoch(together: int) -> None:
+    batches = batches_of("class")
+    for place, batch in enumerate(batches):
+        weight = torch.arange(len(batch["target"]), dtype=torch.float32) * (place != 1)
+        batch["weight"] = weight + (place in (2, 6))  # the second batch has no sample that counts
+
+    def by_hand(net: nn.Module, some: list[dict[str, Any]]) -> Tensor:
+        whole, per_class = one_batch(some), tensor(WEIGHT)
+        given = {"weight": per_class, "ignore_index": 1, "label_smoothing": 0.1, "reduction": "none"}
+        losses = F.cross_entropy(net(whole["input"]), whole["target"], **given)
+        counts = torch.where(whole["target"] == 1, 0.0, per_class[whole["target"]])
+        return (whole["weight"] * losses).sum() / (whole["weight"] * counts).sum().clamp_min(1e-12)
+
+    module = module_of("cross_entropy weight", "mean")
+    seen = fit(module, batches, accumulate_grad_batches=together)
+    assert len(seen.steps) == -(-len(SIZES) // together)
+    for weights, some, gradients in seen.steps:
+        net = Net()
+        net.load_state_dict(weights)
+        torch.testing.assert_close(gradients, list(torch.autograd.grad(by_hand(net, some), trained(net))))
+    found = seen.trainer.callback_metrics["val/loss"]
+    torch.testing.assert_close(float(found), by_hand(module.model, batches).item(), rtol=1e-5, atol=1e-6)

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from lossbook.config import structure
+from lossbook.config import structure, training_batches
 from lossbook.config.options import Options, conf_folder
+from lossbook.config.other_class import left_over
 from lossbook.config.ranges import range_problems
 from lossbook.config.terms import contract_of
-from lossbook.errors import Problem, UserError, nearest
+from lossbook.errors import Problem, UserError, nearest, typed
 from lossbook.losses.contract import SEVERAL, Contract, Term
 from lossbook.losses.reading import read
 from lossbook.metrics.keys import metric_problems
+from lossbook.models.input_kinds import input_kind
 from lossbook.optim.checks import problems as optimizer_problems
 from lossbook.optim.schedules.checks import problems as schedule_problems
 from lossbook.targets import KINDS
@@ -43,6 +45,8 @@ def check(config: Mapping[str, Any], options: Options | None = None, *, trains: 
     if problems := structure.problems(config, options):
         raise UserError(*problems)
     choices = config.get("choices", {})
+    unsaid = left_over(config, options) & {"takes", "gives"}
+    config = {**config, "model": {key: value for key, value in config["model"].items() if key not in unsaid}}
     contract = read(str(choices.get("loss", "loss")), config["loss"])
     ranges = range_problems(config, options.declared(choices))
     ranges = [problem for problem in ranges if trains or _key(problem).startswith(_EVALUATED)]
@@ -50,7 +54,9 @@ def check(config: Mapping[str, Any], options: Options | None = None, *, trains: 
     problems = [*_kind(contract, config, options), *_model(config, options), *_embedding(contract, config)]
     problems += [
         *_inputs(config),
+        *_weights(config["model"]),
         *_accelerator(config),
+        *training_batches.problems(contract, config, targets_of(config["data"])),
         *metric_problems(config.get("metrics"), targets_of(config["data"])),
     ]
     stated = {"inputs": contract.inputs, "activation": contract.activation, "mean_over": contract.mean_over}
@@ -176,15 +182,28 @@ def _of_several(contract: Contract, targets: Mapping[str, str], config: Mapping[
 
 
 def _inputs(config: Mapping[str, Any]) -> Iterable[Problem]:
-    takes, kind = config["model"].get("takes"), config["data"].get("inputs", "numbers")
+    takes, kind = config["model"].get("takes"), input_kind(config["data"])
     if takes is None or kind in takes:
         return
+    as_numbers = "data.categories=onehot, or " if "numbers" in takes else ""
+    fixes = {"tokens": "model=bag", "categories": f"{as_numbers}model=mlp"}
     choices = config.get("choices", {})
     yield Problem(
         f"model={choices.get('model', '...')} with data={choices.get('data', '...')}, whose inputs are {kind}.",
         f"This model takes {' or '.join(takes)}.",
-        "model=bag" if kind == "tokens" else "model=cnn or model=mlp, or data=digit_tokens",
+        fixes.get(kind, "model=cnn or model=mlp, or data=digit_tokens"),
     )
+
+
+def _weights(model: Mapping[str, Any]) -> Iterable[Problem]:
+    """Refuse what has no effect on the weights that a network starts with."""
+    file, pretrained, strict = model.get("weights"), model.get("pretrained"), model.get("strict", "backbone")
+    if file is not None and pretrained:
+        given = f"model.weights={typed(file)} with model.pretrained=true."
+        yield Problem(given, "A network starts with one or with the other.", "model.pretrained=false")
+    if file is None and strict != "backbone":
+        rule = "It says what of a file of weights must match, and there is none."
+        yield Problem(f"model.strict={typed(strict)} without model.weights.", rule, "model.strict=backbone")
 
 
 def _model(config: Mapping[str, Any], options: Options) -> Iterable[Problem]:

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 from lossbook.config.arguments import belongs_to_hydra, parse
 from lossbook.config.hydra_errors import in_words
 from lossbook.config.hydra_internals import Composes, nodes, with_hydra
-from lossbook.config.options import GROUPS, KEYS, Options
-from lossbook.config.override_checks import experiment_problems, group_problems, value_problems
+from lossbook.config.options import GROUPS, KEYS, RECIPES, Options
+from lossbook.config.override_checks import (
+    experiment_problems,
+    group_problems,
+    twice_problems,
+    value_problems,
+)
 from lossbook.config.structure import idle
 from lossbook.config.terms import with_whole_terms
 from lossbook.errors import UserError, refuse
@@ -49,18 +54,20 @@ def _finished(config: DictConfig, choices: Mapping[str, Any], overrides: Sequenc
     values = {key: value for key, value in whole.items() if key != "hydra"}
     for renamed in (config, whole):
         use_current_names(renamed, values)
-    chosen = {group: choices.get(group) for group in GROUPS if group in values or group == "experiment"}
+    chosen = {group: choices.get(group) for group in GROUPS if group in values or group in RECIPES}
     lists = {one.key_or_group: one.value() for one in parse(overrides) if isinstance(one.value(), list)}
     for group in chosen.keys() - choices.keys():  # chosen by a list, which Hydra does not note
         chosen[group] = lists.get(group, list(values.get(group) or []))
     found = list(experiment_problems(chosen, values, options)) or list(group_problems(overrides, values, options))
+    found = found or list(twice_problems(overrides))
     found = found or list(value_problems(overrides, chosen, values, options)) or list(idle(values))
     if found:
         raise UserError(*dict.fromkeys(found))
     kept: dict[str, Any] = {key: node for key, node in nodes(config).items() if key in values}
     if "terms" in values.get("loss", ()):
         kept["loss"] = with_whole_terms(values["loss"], options)
-    return in_order(kept | {"experiment": chosen["experiment"], "choices": chosen, "overrides": list(overrides)})
+    recipes = {group: chosen[group] for group in RECIPES}
+    return in_order(kept | recipes | {"choices": chosen, "overrides": list(overrides)})
 
 
 def in_order(values: Mapping[Any, Any]) -> DictConfig:

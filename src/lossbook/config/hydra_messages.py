@@ -12,7 +12,7 @@ from typing import Any
 from lossbook.config.arguments import belongs_to_hydra, parse
 from lossbook.config.keys import dotted_keys, nearest_key, unknown
 from lossbook.config.missing_option import misnamed, missing_option
-from lossbook.config.options import GROUPS, Options, may_list
+from lossbook.config.options import GROUPS, RECIPES, Options, may_list
 from lossbook.config.types import wrong_type
 from lossbook.errors import UserError, nearest, refuse
 
@@ -44,7 +44,10 @@ def from_message(error: Exception, arguments: Sequence[str], options: Options) -
 
 
 _SYNONYMS = {"trainer.fast_dev_run": "trainer=one_batch"}
-_LEFT_OUT = ("loss.activation", "loss.inputs", "loss.mean_over")  # every loss takes these, and they have defaults
+_LEFT_OUT = (
+    "loss.activation", "loss.inputs", "loss.mean_over", "data.mixup", "data.cutmix", "data.sampling",
+)  # fmt: skip
+"""What every loss, or data, takes; they have defaults."""
 _Worded = Callable[["re.Match[str]", Exception, Sequence[str], Options], "UserError | None"]
 
 
@@ -75,7 +78,7 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
     given = next((one for one in arguments if one.lstrip("+~").startswith((f"{found[1]}=", f"{found[1]}@"))), found[1])
     inner = getattr(error.__cause__, "full_key", None)
     key = inner if inner and inner.startswith(f"{found[1]}.") else found[1]
-    ours = [*dotted_keys(values_of_groups(arguments, options)), "experiment"]
+    ours = [*dotted_keys(values_of_groups(arguments, options)), *RECIPES]
     known = _hydra_keys(arguments) if belongs_to_hydra(key) else ours
     problem = unknown(key, given.partition("=")[2] if key == found[1] else "...", known)
     near = nearest_key(key.partition("@")[0], known)
@@ -86,8 +89,8 @@ def _key(found: re.Match[str], error: Exception, arguments: Sequence[str], optio
         fix = f"{near}={nearest(given.partition('=')[2], there) or next(iter(there), 'NAME')}"
     elif key in _SYNONYMS:
         fix = _SYNONYMS[key]
-    elif key in _LEFT_OUT:  # by a user's short YAML
-        fix = f"+{given}"
+    elif key in _LEFT_OUT or any(one.startswith(f"{key.partition('.')[0]}._target_=") for one in arguments):
+        fix = f"+{given}"  # left out by a user's short YAML, or an argument of a class of the user's own
     elif elsewhere and (near is None or near.rpartition(".")[2] != key.rpartition(".")[2]):
         fix = f"choose one that has it: {', '.join(elsewhere)}"
     else:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 GROUPS = (
-    "loss", "optim", "param_groups", "scheduler", "data", "model", "task", "trainer", "logger", "callbacks",
+    "loss", "optim", "param_groups", "scheduler", "data", "augment", "model", "task", "trainer", "logger", "callbacks",
     "experiment",
 )  # fmt: skip
+RECIPES = ("augment", "experiment")  # groups without a node of their own: their options set values of others
 KEYS = (*GROUPS, "metrics", "seed", "ckpt", "ckpt_lr", "choices", "overrides")  # at the top of a config, in their order
 
 _LISTS = ("logger", "callbacks")  # several options at once
@@ -109,7 +110,7 @@ class Options:
         """Return the options whose file sets this key, as ``group=name``; none if the key is not in a group."""
         group, *path = key.split(".")
         found = []
-        for name in self.names(group) if path and group != "experiment" else ():
+        for name in self.names(group) if path and group not in RECIPES else ():
             node: Any = self.stated(f"{group}/{name}")[0]
             for part in path:
                 node = node.get(part, _ABSENT) if isinstance(node, Mapping) else _ABSENT
@@ -125,7 +126,7 @@ class Options:
         top, _ = self.stated("train")
         defaults = {key: value for key, value in top.items() if key != "hydra"}
         for group, chosen in choices.items():
-            if group == "experiment":
+            if group in RECIPES:
                 continue
             node: dict[str, Any] = {}
             whole = True

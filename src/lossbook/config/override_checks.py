@@ -7,9 +7,11 @@ from typing import Any
 
 from lossbook.config.arguments import parse
 from lossbook.config.keys import unknown
-from lossbook.config.options import GROUPS, KEYS, Options, may_list
+from lossbook.config.options import GROUPS, KEYS, RECIPES, Options, may_list
 from lossbook.config.types import problems
 from lossbook.errors import Problem
+
+_EXAMPLE = "'data.augment=[{_target_: lossbook.data.augment.RandAugment, magnitude: 15}]'"
 
 
 def group_problems(overrides: Sequence[str], values: Mapping[Any, Any], options: Options) -> Iterator[Problem]:
@@ -20,7 +22,7 @@ def group_problems(overrides: Sequence[str], values: Mapping[Any, Any], options:
             rule = f"{group} takes one option: {', '.join(options.names(group))}."
             yield Problem(override.input_line, rule, f"{group}={override.value()[0]}" if override.value() else "")
     for group in GROUPS:
-        if group not in values and group != "experiment":
+        if group not in values and group not in RECIPES:
             rule = f"Every run needs the group {group}: {', '.join(options.names(group))}."
             yield Problem(f"no {group}", rule, f"{group}={next(iter(options.names(group)), 'NAME')}")
     for key in values:
@@ -29,14 +31,25 @@ def group_problems(overrides: Sequence[str], values: Mapping[Any, Any], options:
             yield Problem(problem.given, f"{problem.rule[:-1]}, so it would have no effect.", problem.fix)
 
 
+def twice_problems(overrides: Sequence[str]) -> Iterator[Problem]:
+    """Check that augmentation is not named and listed at once: one of the two would have no effect."""
+    keys = {override.key_or_group: override.input_line for override in parse(overrides)}
+    if "augment" in keys and "data.augment" in keys:
+        rule = "The option of augment sets data.augment, which this would replace."
+        yield Problem(f"{keys['augment']} {keys['data.augment']}", rule, "one of the two")
+
+
 def experiment_problems(choices: Mapping[str, Any], values: Mapping[Any, Any], options: Options) -> Iterator[Problem]:
-    """Check the experiment's file: its package line, its keys and their types."""
+    """Check the files of an experiment and of augment: their package lines, the experiment's keys and their types."""
+    for group in RECIPES:
+        name = choices.get(group)
+        if isinstance(name, str) and options.package(f"{group}/{name}") != "_global_":
+            what = "An experiment changes the whole config" if group == "experiment" else "It sets data.augment"
+            fix = f"add the line `# @package _global_` at the top of {name}.yaml"
+            yield Problem(f"{group}={name}", f"{what}, and its file must say so.", fix)
+            return
     name = choices.get("experiment")
     if name is None:
-        return
-    if options.package(f"experiment/{name}") != "_global_":
-        rule = "An experiment changes the whole config, and its file must say so."
-        yield Problem(f"experiment={name}", rule, f"add the line `# @package _global_` at the top of {name}.yaml")
         return
     stated, _ = options.stated(f"experiment/{name}")
     for problem in _against(stated, options.declared(choices), values, options):
@@ -57,9 +70,11 @@ def value_problems(
             rule = "This records what the command line chose, and is not read."
             yield Problem(override.input_line, rule, "leave it out")
             continue
-        if key.startswith("experiment."):
-            rule = "An experiment is an option, and has no keys of its own."
-            yield Problem(override.input_line, rule, "experiment=NAME, or the key itself, such as optim.lr=0.1")
+        group, _, inner = key.partition(".")
+        if group in RECIPES and inner:
+            rule = f"{group}=NAME is an option, and has no keys of its own."
+            other = "the key itself, such as optim.lr=0.1" if group == "experiment" else _EXAMPLE
+            yield Problem(override.input_line, rule, f"{group}=NAME, or {other}")
             continue
         if override.is_delete():
             continue

@@ -73,7 +73,7 @@ _CLASSES: dict[str, dict[str, Range]] = {
         "decay": number(0, 1, below=True, example=0.999)
     },
 }
-_NOTES = ("choices", "overrides", "experiment")  # of the config itself
+_NOTES = ("choices", "overrides", "augment", "experiment")  # of the config itself
 
 
 def stated(config: Mapping[str, Any]) -> Iterator[tuple[str, Any, Range]]:

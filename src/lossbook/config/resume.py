@@ -14,8 +14,8 @@ from lossbook.config.arguments import parse
 from lossbook.config.composed import composed, in_order
 from lossbook.config.hydra_errors import in_words
 from lossbook.config.hydra_internals import apply_overrides, refuse_several_values
-from lossbook.config.options import GROUPS, Options, conf_folder, may_list
-from lossbook.config.override_checks import value_problems
+from lossbook.config.options import GROUPS, RECIPES, Options, conf_folder, may_list
+from lossbook.config.override_checks import twice_problems, value_problems
 from lossbook.config.resolve import plain
 from lossbook.config.structure import idle
 from lossbook.config.terms import clear_replaced, with_whole_terms
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LATER: dict[str, Any] = {"task": {"_target_": "lossbook.tasks.supervised.Supervised"}, "metrics": {}}
 """Keys that earlier versions did not have, with what they did."""
-_NEEDED = (*(group for group in GROUPS if group not in ("experiment", *_LATER)), "seed")
+_NEEDED = (*(group for group in GROUPS if group not in (*RECIPES, *_LATER)), "seed")
 
 
 def resume(ckpt: str, overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
@@ -79,10 +79,9 @@ def _require_config(path: Path, saved: Mapping[str, Any]) -> None:
     odd += [
         f"lossbook.config.{key} must be a mapping."
         for key in GROUPS
-        if key != "experiment" and not isinstance(saved.get(key, {}), Mapping | None)
+        if key not in RECIPES and not isinstance(saved.get(key, {}), Mapping | None)
     ]
-    if not isinstance(saved.get("experiment"), str | Mapping | None):
-        odd.append("lossbook.config.experiment must be a name.")
+    odd += [f"lossbook.config.{key} must be a name." for key in RECIPES if not isinstance(saved.get(key), str | None)]
     loss = saved.get("loss")
     criterion = () if isinstance(loss, Mapping) and loss.get("terms") else ("loss.criterion",)
     for key in (*criterion, "optim", "data.source", "model"):
@@ -152,7 +151,7 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
     values |= {"data": _offline(values["data"])} if "data" in values else {}
     choices = dict(values.get("choices") or {})
     # errors suggest keys of the groups that the checkpoint was trained with
-    context = [f"{group}={name}" for group, name in choices.items() if isinstance(name, str) and group != "experiment"]
+    context = [f"{group}={name}" for group, name in choices.items() if isinstance(name, str) and group not in RECIPES]
     with in_words([*context, *overrides], folders):
         parsed = parse(overrides)
         refuse_several_values(parsed)
@@ -160,8 +159,10 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
         if groups:
             fresh = OmegaConf.to_container(_afresh(groups, folders), resolve=False)
             assert isinstance(fresh, dict)
+            before = values.get("data")
             for group in {one.key_or_group for one in groups}:
                 values[group], choices[group] = fresh[group], fresh["choices"][group]
+            values["data"] = _augmented(values["data"], fresh["data"], before, choices, groups)
         others = [one for one in parsed if one not in groups]
         values |= {"choices": choices, "overrides": [*(values.get("overrides") or []), *overrides]}
         config = in_order(values)
@@ -173,11 +174,20 @@ def restore(saved: Mapping[str, Any], overrides: Sequence[str], folders: Sequenc
         if "terms" in config.loss:
             terms: Any = OmegaConf.to_container(config.loss, resolve=False)
             config.loss = with_whole_terms(terms, options)
-        wrong = list(value_problems([one.input_line for one in others], choices, values, options))
+        wrong = list(twice_problems(overrides))
+        wrong = wrong or list(value_problems([one.input_line for one in others], choices, values, options))
         wrong = wrong or _newly_idle(values, config)
         if wrong:
             raise UserError(*wrong)
     return config
+
+
+def _augmented(data: Any, fresh: Any, before: Any, choices: Mapping[str, Any], groups: Sequence[Any]) -> Any:
+    """Return the data node with the augmentation that is chosen now, or that was chosen for the checkpoint's data."""
+    named = {one.key_or_group for one in groups}
+    if "augment" in named:
+        return {**data, "augment": fresh.get("augment")}
+    return {**data, "augment": before.get("augment")} if "data" in named and choices.get("augment") else data
 
 
 def _newly_idle(before: Mapping[str, Any], config: DictConfig) -> list[Problem]:
@@ -197,9 +207,11 @@ def _placeless(node: Any) -> Any:
 
 
 def _offline(node: Any) -> Any:
-    """Turn downloads off; only the user may ask for one, by an override."""
+    """Turn downloads off, and caches in a folder that is named; only the user may ask for them, by an override."""
     if not isinstance(node, Mapping):
         return node
+    if node.get("cache_dir") is not None:
+        node = {**node, "cache": "none", "cache_dir": None}
     asks = {key for key, value in node.items() if key == "download" and value not in (None, "${data.download}")}
     return {key: False if key in asks else _offline(value) for key, value in node.items()}
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lossbook.config.options import GROUPS, Options
+from lossbook.config.options import GROUPS, RECIPES, Options
 from lossbook.config.types import unknown
 from lossbook.errors import Problem, typed
 
@@ -19,7 +19,9 @@ _LIMIT = (*_NUMBER, None)
 _TAKES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "data": {
         "target": (str, dict), "inputs": (str,), "views": (int,), "epochs": (int,), "batch_size": (int, str),
-        "limit": (int, None), "seed": (int,), "augment": (list, None), "num_workers": (int,), "source": (dict,),
+        "limit": (int, None), "seed": (int,), "augment": (list, None), "mixup": _LIMIT, "cutmix": _LIMIT,
+        "sampling": ("balanced", None), "num_workers": (int, "auto"), "source": (dict,), "cache": (str,),
+        "cache_dir": (str, None),
         "positive_class": (str, int, float, bool, None),
     },
     "model": {"gives": (list, None), "takes": (list, None), "embedding_dim": (int, None)},
@@ -62,7 +64,7 @@ def problems(config: Mapping[str, Any], options: Options) -> list[Problem]:
         config: whole and resolved, as plain containers.
         options: that exist, for fixes.
     """
-    nodes = [group for group in GROUPS if group != "experiment"]
+    nodes = [group for group in GROUPS if group not in RECIPES]
     wrong = [group for group in nodes if not isinstance(config.get(group), Mapping)]
     wrong = [group for group in wrong if not (group in ("callbacks", "logger") and config.get(group) is None)]
     if wrong:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from lossbook.data.fitted import FittedData, KnownSamples
+from lossbook.data.new_samples import beyond_fold, parts_of_new
+from lossbook.data.planned_parts import planned_parts, split_validation
 from lossbook.data.source import PARTS
-from lossbook.data.split import FRACTIONS, SplitPlan, stratified_split
+from lossbook.data.split import SplitPlan
 from lossbook.errors import refuse
 
 UNIQUE = 0.5  # if at least this share of samples is unique, equal inputs are taken to be the same sample
 SAME = 0.9  # if at least this share of samples is found again, the data is the checkpoint's, changed
 _OTHERS = "none of the samples are the checkpoint's: split anew, scaled by the checkpoint's statistics"
+_PLAN = SplitPlan()
+_OF_TRAIN = (0.85, 0.15, 0.0)  # train and val, where the user gives train and test alone
+_SHOWN = 20
 Rows = dict[str, np.ndarray]  # part -> positions of its samples in the data's own order
 
 
@@ -38,7 +44,7 @@ def assign_parts(
     known: FittedData | None = None,
     digests: np.ndarray | None = None,
     evaluating: bool = False,
-    plan: SplitPlan = SplitPlan(),  # noqa: B008  (it is frozen)
+    plan: SplitPlan = _PLAN,
 ) -> Assignment:
     """Assign samples to parts, as the user gave them, as a checkpoint knows them, or at random.
 
@@ -49,47 +55,72 @@ def assign_parts(
         known: the data that the checkpoint was trained on; None without a checkpoint.
         digests: of the inputs, in the order of the data; needed with a checkpoint.
         evaluating: whether the checkpoint is only tested.
-        plan: of random splits.
+        plan: how samples without a part are split; groups and times of given parts are checked.
+
+    Raises:
+        UserError: a part would be empty.
     """
     if known is None:
-        return given_parts(parts, strata, seed) if parts else random_parts(strata, seed)
+        return given_parts(parts, strata, seed, plan) if parts else Assignment(planned_parts(plan, strata, seed))
     assert digests is not None
     if parts and evaluating:
         return parts_to_test(parts, known.known, digests)
     if parts:
-        return _with_seen(given_parts(parts, strata, seed), known.known, digests)
+        return _with_seen(given_parts(parts, strata, seed, plan), known.known, digests)
     samples = known.known or KnownSamples(digests[:0], {name: np.arange(0) for name in PARTS})
-    return parts_to_evaluate(samples, digests) if evaluating else parts_to_resume(samples, digests, strata, seed)
+    if evaluating:
+        return parts_to_evaluate(samples, digests, plan)
+    return parts_to_resume(samples, digests, strata, seed, plan)
 
 
-def random_parts(strata: np.ndarray, seed: int) -> Assignment:
-    """Split at random, 70 / 15 / 15, stratified."""
-    return Assignment(dict(zip(PARTS, stratified_split(strata, seed), strict=True)))
-
-
-def given_parts(parts: Mapping[str, np.ndarray], strata: np.ndarray, seed: int) -> Assignment:
+def given_parts(parts: Mapping[str, np.ndarray], strata: np.ndarray, seed: int, plan: SplitPlan = _PLAN) -> Assignment:
     """Shuffle each of the user's parts; without ``val``, 15 % of ``train`` become the validation part.
 
     Args:
         parts: part -> positions in the data.
         strata: of all samples.
         seed: of the orders and the split.
+        plan: its groups and times; a group in two parts, and training samples after test samples, are noted.
     """
     rows = {name: places[_generator(seed).permutation(len(places))] for name, places in parts.items()}
-    if "val" in rows or "train" not in rows:
-        return Assignment(rows)
-    train, val = stratified_split(strata[rows["train"]], seed, (1 - FRACTIONS[1], FRACTIONS[1]))
-    return Assignment({**rows, "train": rows["train"][train], "val": rows["train"][val]})
+    notes = tuple(_contradictions(rows, plan))
+    if "val" not in rows and "train" in rows:
+        train, val = split_validation(replace(plan, fractions=_OF_TRAIN), rows["train"], strata, seed)
+        rows |= {"train": train, "val": val}
+    return Assignment(rows, notes)
 
 
-def parts_to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed: int) -> Assignment:
-    """Keep each sample that the checkpoint knows in its part, and split new ones 70 / 15 / 15.
+def _contradictions(rows: Rows, plan: SplitPlan) -> Iterator[str]:
+    """Yield notes on given parts that are not what groups and times ask for."""
+    if plan.groups is not None:
+        parts_of: dict[Any, list[str]] = {}
+        for name, places in rows.items():
+            for group in np.unique(plan.groups[places]).tolist():
+                parts_of.setdefault(group, []).append(name)
+        shared = [f"{group} ({', '.join(names)})" for group, names in parts_of.items() if len(names) > 1]
+        if shared:
+            more = f" and {len(shared) - _SHOWN:,} more" if len(shared) > _SHOWN else ""
+            yield f"groups in more than one of the given parts: {', '.join(shared[:_SHOWN])}{more}"
+    if plan.times is not None:
+        for name, later in (("train", "val"), ("train", "test"), ("val", "test")):
+            before, after = (plan.times[rows.get(part, np.arange(0))] for part in (name, later))
+            if len(before) and len(after) and (late := int((before > after.min()).sum())):
+                yield f"{late:,} samples of the given part {name} are later than the first of {later}"
+
+
+def parts_to_resume(
+    known: KnownSamples, digests: np.ndarray, strata: np.ndarray, seed: int, plan: SplitPlan = _PLAN
+) -> Assignment:
+    """Keep each sample that the checkpoint knows in its part, and split new ones as planned.
+
+    New samples of a group, or of a time, that the checkpoint knows go where it has them.
 
     Args:
         known: samples that the checkpoint knows.
         digests: of the inputs, (N,), in the order of the data.
         strata: of all samples.
         seed: of the split of new samples.
+        plan: of the split of new samples.
 
     Raises:
         UserError: a part would be empty.
@@ -97,7 +128,7 @@ def parts_to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray
     rows, new = _recognised(known, digests)
     again = np.isin(digests[new], known.earlier)
     if not any(map(len, rows.values())) and not again.any():
-        return Assignment(random_parts(strata, seed).rows, (_OTHERS,))
+        return Assignment(planned_parts(plan, strata, seed), (_OTHERS,))
     notes = []
     if gone := len(known.digests) - sum(map(len, rows.values())):
         notes.append(
@@ -106,10 +137,11 @@ def parts_to_resume(known: KnownSamples, digests: np.ndarray, strata: np.ndarray
     if again.any():  # a network must not be tested on what it was once trained on
         rows["train"], new = np.concatenate([rows["train"], new[again]]), new[~again]
         notes.append(f"{again.sum():,} samples that the checkpoint was trained on earlier are in train")
+    new = new[~beyond_fold(plan, rows, new)]
     if len(new):
-        shared = random_parts(strata[new], seed).rows if len(new) >= 2 * len(PARTS) else {"train": np.arange(len(new))}
-        rows |= {name: np.concatenate([rows[name], new[chosen]]) for name, chosen in shared.items()}
-        counts = " + ".join(f"{len(shared.get(name, ())):,}" for name in PARTS)
+        added = parts_of_new(plan, rows, new, strata, seed)
+        rows = {name: np.concatenate([rows[name], added[name]]) for name in PARTS}
+        counts = " + ".join(f"{len(added[name]):,}" for name in PARTS)
         notes.append(f"{len(new):,} samples are new to the checkpoint: {counts} of them go to train, val and test")
     if empty := [name for name in PARTS if not len(rows[name])]:
         raise refuse(
@@ -141,12 +173,13 @@ def _with_seen(assignment: Assignment, known: KnownSamples | None, digests: np.n
     return Assignment(assignment.rows, (*assignment.notes, note))
 
 
-def parts_to_evaluate(known: KnownSamples, digests: np.ndarray) -> Assignment:
+def parts_to_evaluate(known: KnownSamples, digests: np.ndarray, plan: SplitPlan = _PLAN) -> Assignment:
     """Return what a checkpoint may be tested on: samples of its test part, and samples that it has never seen.
 
     Args:
         known: samples that the checkpoint knows.
         digests: of the inputs, (N,), in the order of the data.
+        plan: of the split; a new sample of a group that it was trained on is left out, as is one after a fold in time.
 
     Raises:
         UserError: the checkpoint was trained or validated on every sample.
@@ -155,6 +188,9 @@ def parts_to_evaluate(known: KnownSamples, digests: np.ndarray) -> Assignment:
     rows, new = _recognised(known, digests)
     if len(new) < len(every) or _mostly_unique(known.digests):  # nor may it be tested on copies of training samples
         new = new[~np.isin(digests[new], known.trained_on())]
+    new = new[~beyond_fold(plan, rows, new)]
+    if plan.groups is not None:
+        new = new[~np.isin(plan.groups[new], plan.groups[np.concatenate([rows["train"], rows["val"]])])]
     tested = len(rows["test"])
     left_out = len(every) - tested - len(new)
     if not tested + len(new):
@@ -168,7 +204,10 @@ def parts_to_evaluate(known: KnownSamples, digests: np.ndarray) -> Assignment:
         return Assignment(rows, (f"all {len(new):,} samples are new to the checkpoint and evaluated",))
     scored = [f"{tested:,} of the checkpoint's test part"] if tested else []
     scored += [f"{len(new):,} that are new to it"] if len(new) else []
-    rest = f"; {left_out:,} that it was trained or validated on are left out" if left_out else ""
+    what = "that it was trained or validated on"
+    if plan.groups is not None or (plan.folds is not None and plan.times is not None):
+        what = "that it was trained or validated on, or that belong to these or to later folds,"
+    rest = f"; {left_out:,} {what} are left out" if left_out else ""
     return Assignment(rows, (f"samples evaluated: {' and '.join(scored)}{rest}",))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor
 class BatchOrder:
     """The batches of every epoch, for one of ``world_size`` processes.
 
-    Each sample is in exactly one batch of one process. All processes have the same number of batches, whose sizes
+    Each sample is in exactly one batch of one process, or of balanced classes as often as it is
+    drawn. All processes have the same number of batches, whose sizes
     differ by at most one. A last batch of one sample is merged with the one before, since batch norm and pairs need
     two: a batch may have one sample more than ``batch_size`` (two with several processes).
 
@@ -23,6 +24,8 @@ class BatchOrder:
         shuffle: whether each epoch has a new order; otherwise 0, 1, 2, ...
         seed: of the order.
         rank, world_size: index of this process, and their number.
+        classes: (samples,) of them, for epochs in which each class is equally frequent; None for each sample once.
+            Those below 0 are of no class, and left out. Has no effect without ``shuffle``.
     """
 
     samples: int
@@ -31,6 +34,7 @@ class BatchOrder:
     seed: int = 0
     rank: int = 0
     world_size: int = 1
+    classes: Tensor | None = field(default=None, compare=False, repr=False)
 
     def sizes(self) -> list[int]:
         """Return the sizes of this process's batches."""
@@ -48,6 +52,30 @@ class BatchOrder:
             return torch.arange(self.rank, self.samples, self.world_size)
         # SeedSequence mixes the two, so that seed 1 in epoch 0 is unrelated to seed 0 in epoch 1
         state = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-        return torch.randperm(self.samples, generator=torch.Generator().manual_seed(state))[
-            self.rank :: self.world_size
-        ]
+        generator = torch.Generator().manual_seed(state)
+        if self.classes is None:
+            order = torch.randperm(self.samples, generator=generator)
+        else:
+            order = balanced(self.classes, self.samples, generator)
+        return order[self.rank :: self.world_size]
+
+
+def balanced(classes: Tensor, number: int, generator: torch.Generator) -> Tensor:
+    """Draw so many indices that every class is equally frequent, up to one, in random order.
+
+    A class goes through all its samples before it repeats one.
+
+    Args:
+        classes: (N,) of the samples; those below 0 are never drawn.
+        number: of indices.
+        generator: of the random numbers.
+    """
+    every = classes[classes >= 0].unique()
+    share, rest = divmod(number, len(every))
+    more = torch.randperm(len(every), generator=generator) < rest
+    drawn = []
+    for one, extra in zip(every, more.tolist(), strict=True):
+        own = (classes == one).nonzero().squeeze(1)
+        times, some = divmod(share + extra, len(own))
+        drawn += [own.repeat(times), own[torch.randperm(len(own), generator=generator)[:some]]]
+    return torch.cat(drawn)[torch.randperm(number, generator=generator)]

@@ -60,6 +60,13 @@ class Position:
                         "Resuming within an epoch needs the same data, batch size, seed and number of processes.",
                         f"keep {name}={loaded[name]}, or use a checkpoint from the end of an epoch",
                     )
+            if bool(loaded.get("balanced")) != (self.order.classes is not None):
+                was = "balanced" if loaded.get("balanced") else "null"
+                raise refuse(
+                    f"a checkpoint saved within an epoch with data.sampling={was}, resumed with another.",
+                    "The rest of the epoch would be one of other samples.",
+                    f"data.sampling={was}, or a checkpoint from the end of an epoch",
+                )
             if not 0 <= loaded["batches"] <= (most := len(self.order.sizes())):
                 rule = f"An epoch has {most} batches."
                 raise refuse(f"a checkpoint after {loaded['batches']} batches of an epoch", rule, "another checkpoint")
@@ -69,7 +76,8 @@ class Position:
     def state_dict(self) -> dict[str, Any]:
         order = self.order
         own = {"epoch": self.epoch, "batches": self.batches, "samples": order.samples, "batch_size": order.batch_size}
-        return self._loaded or {**own, "seed": order.seed, "world_size": order.world_size}
+        drawn = {} if order.classes is None else {"balanced": 1}
+        return self._loaded or {**own, "seed": order.seed, "world_size": order.world_size, **drawn}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._loaded = dict(state)

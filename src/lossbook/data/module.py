@@ -7,23 +7,28 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
+from lossbook.data.batch_cache import BatchCache
 from lossbook.data.batch_order import BatchOrder
 from lossbook.data.collating import Collate
 from lossbook.data.dataset_loader import DatasetLoader
-from lossbook.data.fitting import augment_problems, option_problems
+from lossbook.data.fitting import augment_problems, border_problems, mixing_problems, option_problems
+from lossbook.data.mixing import Mixing
 from lossbook.data.preparing import Batch, PreparedLoader, Preparing, moved
 from lossbook.data.schema import Schema, entry
 from lossbook.data.source import PARTS, Columns, Part, Parts, sample_count
 from lossbook.data.statistics import describe
 from lossbook.data.tensor_loader import TensorLoader
+from lossbook.data.workers import AUTO, worker_count
 from lossbook.errors import UserError, refuse
 from lossbook.targets import KINDS
 
 Loader: TypeAlias = TensorLoader | DatasetLoader
+_MIXED = "Training batches are mixed: their metrics are of the sample with the larger share."
 SHARE = 0.25  # of a GPU's free memory that a part may take
 
 
@@ -37,7 +42,9 @@ class DataModule(lightning.LightningDataModule):
         views: 1; or 2 augmented inputs of a sample, in every part, with ``clean`` beside them in validation and test.
         limit: at most so many samples of each part, or None.
         augment: modules of ``lossbook.data.augment``, or others that augment each sample on its own.
-        num_workers: reading processes, for data that is not in memory.
+        num_workers: reading processes, for data that is not in memory; or ``auto``, see ``worker_count``.
+        mixing: of training batches.
+        sampling: ``balanced`` for training epochs in which each class is equally frequent, or None.
         needed: the parts that must not be empty.
         fixed: the schema's statistics are a checkpoint's, and stay what they are under a ``limit``.
 
@@ -54,7 +61,9 @@ class DataModule(lightning.LightningDataModule):
         views: int = 1,
         limit: int | None = None,
         augment: Sequence[nn.Module] | None = None,
-        num_workers: int = 0,
+        num_workers: int | str = 0,
+        mixing: Mixing = Mixing(),  # noqa: B008  (frozen)
+        sampling: str | None = None,
         needed: Sequence[str] = PARTS,
         fixed: bool = False,
     ) -> None:
@@ -63,14 +72,22 @@ class DataModule(lightning.LightningDataModule):
         problems = [
             *option_problems(batch_size, views, limit, num_workers, in_memory),
             *augment_problems(parts.schema, augment or (), views),
+            *mixing_problems(parts.schema, mixing),
         ]
         if problems:
             raise UserError(*problems)
-        self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
-        self.notes = parts.notes
-        self.preparing = Preparing(parts.normalise, augment or (), views)
+        self.batch_size, self.seed = batch_size, seed
         self._rows, self._names = parts.rows, parts.names
+        following = {entry(name): kind for name, one in parts.schema.heads.items() if (kind := KINDS[one.target]).moves}
+        self.preparing = Preparing(parts.normalise, augment or (), views, following, mixing)
         self._parts = {name: limited(getattr(parts, name), limit) for name in PARTS}
+        self.num_workers = worker_count(num_workers, self._parts["train"])
+        chosen = f"data.num_workers={num_workers}: {self.num_workers or 'no'} processes read the data"
+        self.notes = (
+            *parts.notes,
+            *([_MIXED] if mixing else []),
+            *([chosen] if num_workers == AUTO and not in_memory else []),
+        )
         self._resident: dict[tuple[str, torch.device], Columns] = {}
         self._galleries: dict[tuple[int, int, torch.device], PreparedLoader] = {}
         for name in needed:
@@ -78,6 +95,7 @@ class DataModule(lightning.LightningDataModule):
                 raise refuse(f"the {name} part is empty", "Each part needs at least one sample.", "supply more data")
         schema = parts.schema if limit is None or fixed else describe(parts.schema, self._parts["train"])
         self._schema = replace(schema, views=views)
+        self._classes = self._of_samples() if sampling is not None and "train" in needed else None
 
     @property
     def schema(self) -> Schema:
@@ -106,6 +124,32 @@ class DataModule(lightning.LightningDataModule):
         known = None if target else getattr(part, "targets", None)
         found = part.get(entry(target)) if isinstance(part, Mapping) else known
         return found if isinstance(found, Tensor) else None
+
+    def ignore(self, labels: Mapping[str, int | None]) -> None:
+        """Let targets that follow moved pixels hold, outside of an image, the label that their loss ignores.
+
+        Args:
+            labels: by the target's name; None where the loss ignores none.
+
+        Raises:
+            UserError: there is none, and an augmentation shows what is outside.
+        """
+        own = {entry(name): label for name, label in labels.items() if entry(name) in self.preparing.following}
+        if problems := list(border_problems(self.preparing.augment, own)):
+            raise UserError(*problems)
+        self.preparing.outside.update({key: label for key, label in own.items() if label is not None})
+
+    def _of_samples(self) -> Tensor:
+        """The class of each training sample."""
+        known = getattr(self._parts["train"], "targets", None)
+        found = self.targets("train") if known is None else torch.as_tensor(known)
+        if self._schema.target != "class" or found is None or found.ndim != 1:
+            raise refuse(
+                "data.sampling=balanced",
+                "Balanced sampling needs to know the class of every training sample before it is read.",
+                "data.sampling=null, or a part with 'targets', the classes of its samples",
+            )
+        return found.cpu().long()
 
     def train_dataloader(self) -> Loader:
         """The training part in a new order each epoch; always in the same one for ``trainer.overfit_batches``."""
@@ -137,6 +181,11 @@ class DataModule(lightning.LightningDataModule):
 
         Of the test part where there is nothing to train on.
         """
+        batch = self.preparing.evaluation(self.first(samples))
+        return {key: _default_type(column) for key, column in batch.items()}
+
+    def first(self, samples: int) -> Batch:
+        """The same samples as their source gave them: not scaled, not augmented."""
         part = limited(self._parts["train" if sample_count(self._parts["train"]) else "test"], samples)
         order = BatchOrder(sample_count(part), "all", False, self.seed)
         loader: Loader
@@ -144,8 +193,7 @@ class DataModule(lightning.LightningDataModule):
             loader = TensorLoader(part, order)
         else:
             loader = DatasetLoader(part, order, collate=self._collate(part))
-        batch = self.preparing.evaluation(next(iter(loader)))
-        return {key: _default_type(column) for key, column in batch.items()}
+        return next(iter(loader))
 
     @property
     def fewest_inputs(self) -> int:
@@ -167,7 +215,8 @@ class DataModule(lightning.LightningDataModule):
                 "Each process needs at least one sample.",
                 f"trainer.devices={samples}, or more data",
             )
-        order = BatchOrder(samples, self.batch_size, shuffle, self.seed, rank, processes)
+        classes = self._classes if shuffle else None
+        order = BatchOrder(samples, self.batch_size, shuffle, self.seed, rank, processes, classes)
         if isinstance(part, Mapping):
             return TensorLoader(self._placed(name, part), order)
         pin = self._device().type == "cuda"
@@ -232,6 +281,8 @@ def limited(part: Part, limit: int | None) -> Part:
             key: tuple(tensor[:limit] for tensor in column) if isinstance(column, tuple) else column[:limit]
             for key, column in part.items()
         }
+    if isinstance(part, BatchCache):  # of which torch's Subset knows nothing
+        return part.rows(np.arange(limit))
     subset: Dataset[dict[str, Any]] = Subset(part, range(limit))
     for known in ("targets", "digests"):
         if (values := getattr(part, known, None)) is not None:

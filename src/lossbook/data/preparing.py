@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lossbook.data.augment import require_shape
 from lossbook.data.dataset_loader import DatasetLoader
+from lossbook.data.mixing import Mixing
+from lossbook.data.same_shape import require_shape
 from lossbook.data.tensor_loader import TensorLoader
+from lossbook.targets.kind import TargetKind
 
 Batch = dict[str, Any]
+IGNORED = -100  # torch's ignore_index
+PIECE = 2**23  # bytes augmented at once on a processor, few enough for memory to be used again, and not fetched anew
 EVALUATION_SEED = 20260  # of the views in validation and test, so that their losses can be compared between epochs
 
 
@@ -23,6 +28,8 @@ class Preparing:
         normalise: mean and standard deviation of each channel, or None.
         augment: modules applied one after another to images in [0, 1], before they are normalised.
         views: 2 makes two augmented inputs of a sample in every part; 1 augments the training part alone.
+        following: the kinds of targets that follow the pixels of their images, by their entries in a batch.
+        mixing: of training batches, after all else.
     """
 
     def __init__(
@@ -30,16 +37,34 @@ class Preparing:
         normalise: tuple[Sequence[float], Sequence[float]] | None = None,
         augment: Sequence[nn.Module] = (),
         views: int = 1,
+        following: Mapping[str, TargetKind] = MappingProxyType({}),
+        mixing: Mixing = Mixing(),  # noqa: B008  (frozen)
     ) -> None:
         self.augment = list(augment)
+        self.following = dict(following)
+        self.mixing = mixing
+        self.outside = dict.fromkeys(self.following, IGNORED)
+        """What a target holds where an augmented image shows nothing, by its entry in a batch."""
         self.views = views
         self.normalise = normalise
         self._channels: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = {}
 
+    def normalise_by(self, normalise: tuple[Sequence[float], Sequence[float]]) -> None:
+        """Use another mean and standard deviation of each channel from now on."""
+        self.normalise = normalise
+        self._channels.clear()
+
     def training(self, batch: Batch) -> Batch:
         """The batch as it is trained on."""
+        augmented = self._training(batch)
+        return self.mixing(augmented) if self.mixing else augmented
+
+    def _training(self, batch: Batch) -> Batch:
         if not self.augment:
             return self.plain(batch)
+        if self.views == 1 and self.following:
+            images, targets = self._changed(batch["input"], {key: batch[key] for key in self.following})
+            return {**batch, **targets, "input": images}
         if self.views == 1:
             return {**batch, "input": self._each(batch["input"], self._augmented)}
         return {**batch, "input": tuple(self._augmented(batch["input"]) for _ in range(self.views))}
@@ -71,11 +96,35 @@ class Preparing:
         return tuple(map(function, column)) if isinstance(column, tuple) else function(column)
 
     def _augmented(self, images: Tensor) -> Tensor:
-        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        return self._changed(images, {})[0]
+
+    def _changed(self, images: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Augmented images, and behind them the targets that follow their pixels."""
+        few = max(1, PIECE // max(1, images[0].numel() * 4))
+        if len(images) <= few or images.device.type != "cpu":
+            return self._piece(images, targets)
+        pieces = [
+            self._piece(images[start : start + few], {key: one[start : start + few] for key, one in targets.items()})
+            for start in range(0, len(images), few)
+        ]
+        moved = {key: torch.cat([piece[key] for _, piece in pieces]) for key in targets}
+        return torch.cat([piece for piece, _ in pieces]), moved
+
+    def _piece(self, images: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
         for module in self.augment:
-            given, images = images.shape, module(images)
+            images = images if getattr(module, "keeps_values", False) else _scaled(images)
+            given = images.shape
+            if targets and hasattr(module, "change"):
+                change = module.change(images)  # type: ignore[operator]  # (hasattr found it)
+                images = change.images
+                targets = {
+                    key: self.following[key].moved(target, change.labels, self.outside[key])
+                    for key, target in targets.items()
+                }
+            else:
+                images = module(images)
             require_shape(module, given, images)
-        return self._finished(images)
+        return self._finished(images), targets
 
     def _finished(self, images: Tensor) -> Tensor:
         byte = images.dtype == torch.uint8
@@ -116,3 +165,7 @@ def moved(batch: Batch, device: torch.device) -> Batch:
         else column.to(device, non_blocking=True)
         for key, column in batch.items()
     }
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return images.float() / 255 if images.dtype == torch.uint8 else images

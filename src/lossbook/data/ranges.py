@@ -12,7 +12,7 @@ KEYS: dict[str, Range] = {
     "data.limit": or_null(whole(1, COUNT), "for all samples"),
     "data.epochs": whole(1, COUNT, example=20),
     "data.seed": SEED,
-    "data.num_workers": whole(0, 256),
+    "data.num_workers": either(whole(0, 256), one_of("auto")),
     "data.image_size": either(whole(1, 8192, example=64), listed(whole(1, 8192, example=64), 2, 2)),
     "data.channels": one_of(3, 1),
     "data.resize": one_of("crop", "pad", "squash"),
@@ -21,6 +21,9 @@ KEYS: dict[str, Range] = {
         row(listed(number(-1000, 1000), 3, 3), listed(number(0, 1000, above=True), 3, 3)),
         row(listed(number(-1000, 1000), 1, 1), listed(number(0, 1000, above=True), 1, 1)),
     ),
+    "data.sampling": or_null(one_of("balanced"), "for every sample once"),
+    "data.mixup": or_null(number(0, 1000, above=True, example=0.2)),
+    "data.cutmix": or_null(number(0, 1000, above=True, example=1.0)),
     "data.grey_bits": or_null(whole(8, 16, example=12), "for 16"),
     "data.categories": one_of("onehot", "embedding"),
     "data.missing": one_of("impute", "fail"),
@@ -30,12 +33,15 @@ KEYS: dict[str, Range] = {
     "data.fractions": or_null(listed(number(0, 1, example=0.25), 3, 3), "for 70 / 15 / 15"),
     "data.folds": or_null(whole(2, COUNT, example=5), "for no folds"),
     "data.fold": whole(0, COUNT),
+    "data.ignored": or_null(whole(0, 65535, example=255), "for none"),
+    "data.values": or_null(listed(whole(0, 65535), 2, 65536), "for those that are found"),
 }
 """By dotted key of the config."""
 _OF_IMAGES = (
-    "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "cache", "fractions", "folds", "fold",
+    "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "fractions", "folds", "fold",
 )  # fmt: skip
 _OF_TABLES = ("categories", "missing", "decimal", "on_bad", "fractions", "folds", "fold")
+_SHARE = number(0, 1, example=0.5)
 _SEEDED = (
     "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
     "digit_tuples.DigitPairs", "digit_tuples.DigitTriplets", "scenes.SceneCounts", "scenes.SceneLabels",
@@ -50,6 +56,10 @@ CLASSES: dict[str, dict[str, Range]] = {
         **{key: KEYS[f"data.{key}"] for key in _OF_TABLES},
         "seed": SEED,
     },
+    "lossbook.data.masks.source.MaskFolder": {
+        **{key: KEYS[f"data.{key}"] for key in (*_OF_IMAGES, "ignored", "values") if key != "cache"},
+        "seed": SEED,
+    },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},
     **{f"lossbook.data.{name}": {"seed": SEED} for name in _SEEDED},
     "lossbook.data.augment.Affine": {
@@ -57,8 +67,32 @@ CLASSES: dict[str, dict[str, Range]] = {
         "scale": listed(number(0, 100, above=True, example=1.0), 2, 2),
         "translate": number(0, 1, below=True, example=0.1),
     },
-    "lossbook.data.augment.HorizontalFlip": {"p": number(0, 1, example=0.5)},
-    "lossbook.data.augment.PadCrop": {"padding": whole(1, 4096, example=4)},
+    "lossbook.data.augment.HorizontalFlip": {"p": _SHARE},
+    "lossbook.data.augment.PadCrop": {
+        "padding": either(whole(1, 4096, example=4), number(0, 1, above=True, below=True))
+    },
+    "lossbook.data.augment.ResizedCrop": {
+        "scale": listed(number(0, 1, above=True, example=1.0), 2, 2),
+        "ratio": listed(number(0, 100, above=True, example=1.0), 2, 2),
+    },
+    "lossbook.data.augment.Erasing": {
+        "p": _SHARE,
+        "scale": listed(number(0, 1, above=True, example=0.2), 2, 2),
+        "ratio": listed(number(0, 100, above=True, example=1.0), 2, 2),
+    },
+    "lossbook.data.augment.ColorJitter": {
+        "brightness": number(0, 10, example=0.4),
+        "contrast": number(0, 10, example=0.4),
+        "saturation": number(0, 10, example=0.4),
+        "hue": number(0, 0.5, example=0.1),
+        "p": _SHARE,
+    },
+    "lossbook.data.augment.Grayscale": {"p": _SHARE},
+    "lossbook.data.augment.GaussianBlur": {
+        "sigma": listed(number(0, 1, above=True, example=0.005), 2, 2),
+        "p": _SHARE,
+    },
+    "lossbook.data.augment.RandAugment": {"n": whole(1, 14, example=2), "magnitude": number(0, 30, example=9)},
     "lossbook.data.augment.GaussianNoise": {"std": number(0, 1000, above=True, example=0.1)},
     "lossbook.data.augment.BrightnessContrast": {
         "brightness": number(0, 1, example=0.2),

@@ -51,7 +51,7 @@ class Schema:
         assert bool(self.target) != bool(self.targets), "one target, or several by name"
         for name, one in self.targets.items():
             assert name.isidentifier(), name
-            assert name not in ("input", "index", "target", "loss"), name
+            assert name not in ("input", "index", "target", "weight", "loss"), name
             assert one.target, f"{name} is one target"
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ class SplitPlan:
     """How a user's own data is divided where neither folders nor a file say it.
 
     Args:
-        fractions: of train, val and test; 0 for a part that is not wanted.
+        fractions: of train, val and test; with folds, the first two divide what the fold leaves.
         groups: (N,) of each sample; samples of one group stay in one part. None: each sample for itself.
         times: (N,) anything that sorts; training comes before validation, validation before test. None: at random.
         folds: number of parts of equal size for cross-validation, each of them once the test part; None: no folds.
@@ -29,6 +29,11 @@ class SplitPlan:
     times: np.ndarray | None = None
     folds: int | None = None
     fold: int = 0
+
+    def of(self, rows: np.ndarray) -> SplitPlan:
+        """Return the plan for these samples alone."""
+        groups, times = (None if values is None else values[rows] for values in (self.groups, self.times))
+        return replace(self, groups=groups, times=times)
 
 
 def stratified_split(strata: np.ndarray, seed: int, fractions: tuple[float, ...] = FRACTIONS) -> list[np.ndarray]:

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from lossbook.data.part_names import PART_OF, part_of
-from lossbook.data.tables.text import read_text
 from lossbook.errors import refuse
 
 _SHOWN = 20  # mistakes of one kind that are named
@@ -57,7 +56,11 @@ def _columns(path: Path, given: str) -> tuple[list[str], list[str], list[int]]:
     """Return the cells of the two columns, and their lines."""
     if not (path.is_file() and os.access(path, os.R_OK)):
         raise refuse(f"data.split={given} is not a readable file.", _FORM, "data.split=FILE")
-    text = read_text(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        fix = "save it as CSV, UTF-8"
+        raise refuse(f"data.split={given} is not text in UTF-8 ({error}).", _FORM, fix) from error
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)

@@ -10,11 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lossbook.data.mixing import PARTNER, SHARE
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError, refuse
 from lossbook.losses.inputs.arguments import Arguments
 from lossbook.losses.inputs.single import Single
 from lossbook.losses.result import LossResult
+from lossbook.losses.sample_weights import (
+    no_own_terms,
+    reduced_all_the_same,
+    reduces,
+    require_weights,
+    unreduced,
+    weighted,
+)
 from lossbook.losses.unrounded import unrounded
 from lossbook.metrics.temperature import Temperature
 from lossbook.targets import KINDS
@@ -35,6 +44,8 @@ _PROBABILITIES: dict[str, Callable[[Tensor, int], Tensor]] = {
     "sigmoid": lambda scores, dim: scores.sigmoid(),
     "softmax": lambda scores, dim: scores.softmax(dim),
 }
+
+_WEIGHTS = "A batch holds sample weights ('weight')."
 
 
 class FormInputs(Protocol):
@@ -105,15 +116,40 @@ class Objective(nn.Module):
         """
         if not self.output_seen:
             self._look_at_output(output)
+        if SHARE in batch:
+            return self._of_mixed(output, batch, lengths)
         device = (output[0] if isinstance(output, tuple) else output).device.type
         if torch.is_autocast_enabled(device):
             with torch.autocast(device, enabled=False):  # similarities in bfloat16 would have two digits
                 return self._step(output, batch, lengths)
         return self._step(output, batch, lengths)
 
+    def _of_mixed(self, output: Any, batch: dict[str, Any], lengths: Tensor | None) -> LossResult:
+        """The outcome of a batch of mixed samples: by their mixed values, or by the weighted losses of both targets.
+
+        The latter has the gradient of a mixed target wherever the loss is linear in it, or a square. Metrics see the
+        target of the larger share.
+        """
+        rest = {key: value for key, value in batch.items() if key not in (PARTNER, SHARE)}
+        partner, share, target = batch[PARTNER], batch[SHARE].float(), batch["target"]
+        other, weight = target[partner], batch.get("weight", torch.ones_like(share))
+        if self.kind.mixing == "values":
+            own = share.view(-1, *[1] * (target.ndim - 1)).to(target.dtype)
+            rest["target"] = own * target + (1 - own) * other
+            if "weight" in rest:
+                rest["weight"] = share * weight + (1 - share) * weight[partner]
+            return self(output, rest, lengths)
+        rest["target"] = torch.cat([target, other])
+        rest["weight"] = torch.cat([share * weight, (1 - share) * weight[partner]])
+        result = self(torch.cat([output, output]), rest, lengths)
+        larger = (share >= 0.5).view(-1, *[1] * (target.ndim - 1))
+        return replace(result, scores=result.scores[: len(target)], target=torch.where(larger, target, other))
+
     def _step(self, output: Tensor | tuple[Tensor, ...], batch: dict[str, Any], lengths: Tensor | None) -> LossResult:
         if (target := batch.get("target")) is not None and (prepared := self.kind.prepared(target)) is not target:
             batch = {**batch, "target": prepared}
+        if (weight := batch.get("weight")) is not None:
+            self.require_own_terms(_WEIGHTS)
         scores = tuple(map(self.activate, output)) if isinstance(output, tuple) else self.activate(output)
         arguments = self.inputs(scores, batch, lengths)
         target = arguments.target
@@ -123,6 +159,8 @@ class Objective(nn.Module):
             every = torch.cat(scores) if isinstance(scores, tuple) else scores
             return LossResult(every.sum() * 0.0, 0, kept, target)
         count = arguments.count
+        if weight is not None:
+            return self._weighted(arguments, weight, kept)
         if self.passes_over_ignored and isinstance(count, Tensor):
             return self._unless_ignored(arguments, count, kept)
         losses = self._losses(arguments)
@@ -145,6 +183,31 @@ class Objective(nn.Module):
         if self.reduction == "sum":
             return LossResult(losses, 1, kept, target, arguments.metrics, count=count)
         return LossResult(losses, count, kept, target, arguments.metrics)
+
+    def _weighted(self, arguments: Arguments, weight: Tensor, kept: Tensor) -> LossResult:
+        """A batch's outcome by the weights (N,) of its samples; metrics do not weigh."""
+        with unreduced(self.criterion):
+            losses = self._losses(arguments)
+        if losses.shape[:1] != weight.shape:
+            raise reduced_all_the_same(_WEIGHTS, tuple(losses.shape), len(weight))
+        each, shares = self.inputs.per_sample(losses, arguments, self.reduction)  # type: ignore[attr-defined]
+        if shares.device.type == "cpu" and not self.passes_over_ignored and not shares.any():
+            raise every_target_ignored()
+        apart = losses.detach() if self.reduction == "none" else None
+        target, metrics, count = arguments.target, arguments.metrics, arguments.count
+        if self.reduction == "sum":
+            return LossResult((weight.to(each.dtype) * each).sum(), 1, kept, target, metrics, apart, count)
+        loss, total = weighted(each, shares, weight)
+        return LossResult(loss, total, kept, target, metrics, apart, count)
+
+    def require_own_terms(self, given: str) -> None:
+        """Refuse what weighs samples where they have no losses of their own.
+
+        Args:
+            given: what asks for it.
+        """
+        if not (getattr(self.inputs, "own_terms", False) and reduces(self.criterion)):
+            raise no_own_terms(given, self.criterion, type(self.inputs).__name__)
 
     def _unless_ignored(self, arguments: Arguments, count: Tensor, kept: Tensor) -> LossResult:
         """A batch's outcome, with loss and gradient 0 in place of nan where its targets are ignored; no waiting."""
@@ -188,6 +251,8 @@ class Objective(nn.Module):
     def check(self, batch: dict[str, Any], where: str) -> None:
         """Refuse targets outside of what their kind promises; ``where`` names the batch in the message."""
         self.kind.require(batch, self.schema, where, self.encoding.ignore_index)
+        if "weight" in batch:
+            require_weights(batch, where)
 
     def measures(self) -> dict[str, Measure]:
         """Return fresh metrics by name, the encoding's most telling first, those of the config last."""
@@ -253,7 +318,7 @@ class Objective(nn.Module):
 def every_target_ignored() -> UserError:
     """The error for a batch without a target that counts."""
     return refuse(
-        "Every target of a batch is ignored, or of a class of weight 0.",
+        "Every target of a batch is ignored, or of a class or a sample of weight 0.",
         "The mean over nothing is nan, and so would be all weights.",
         "a larger data.batch_size, or weights above 0",
     )

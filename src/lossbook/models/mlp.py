@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from lossbook.errors import refuse, typed
+from lossbook.models.category_embeddings import CategoryEmbeddings
 from lossbook.models.requirements import require_dropout, require_output, require_positive
 
 
 class MLP(nn.Module):
-    """Linear layers with batch norm and ReLU between them.
+    """Linear layers with batch norm and ReLU between them; categories of a table are embedded first.
 
     Args:
         input_shape: of one input; more than one dimension is flattened.
@@ -21,9 +23,14 @@ class MLP(nn.Module):
         batch_norm: whether there is batch norm after each hidden layer, before its ReLU.
         dropout: probability of zeroing a hidden value in training; 0.5, since the default tables have only a few
             hundred rows and are easily overfitted.
+        categories: (column, number of categories) of the columns that hold the index of a category; see ``Schema``.
+        embedding_width: of the embedding of each category; None for one that grows with the number of categories.
+        embedding_dropout: probability of zeroing a value of an embedding in training.
+        sparse: whether the gradients of the embeddings hold only the rows of a batch's categories.
 
     Raises:
-        UserError: another kind of output is needed, a width is below 1, or dropout is outside [0, 1).
+        UserError: another kind of output is needed, a width is below 1, dropout is outside [0, 1), or an option of the
+            embeddings is given for data without categories.
     """
 
     def __init__(
@@ -34,13 +41,23 @@ class MLP(nn.Module):
         hidden: Sequence[int] = (128, 64),
         batch_norm: bool = True,
         dropout: float = 0.5,
+        categories: Sequence[tuple[int, int]] = (),
+        embedding_width: int | None = None,
+        embedding_dropout: float = 0.0,
+        sparse: bool = False,
     ) -> None:
         super().__init__()
         require_output("mlp", output, "vector")
         require_positive("mlp", "hidden", hidden, empty=True)
         require_dropout(dropout)
-        layers: list[nn.Module] = [nn.Flatten()]
+        require_dropout(embedding_dropout, "embedding_dropout")
         inputs = math.prod(input_shape)
+        layers: list[nn.Module] = [nn.Flatten()]
+        if categories:
+            embeddings = CategoryEmbeddings(inputs, categories, embedding_width, embedding_dropout, sparse)
+            layers, inputs = [embeddings], embeddings.width
+        else:
+            _refuse_idle(embedding_width=embedding_width, embedding_dropout=embedding_dropout, sparse=sparse)
         for width in hidden:
             layers.append(nn.Linear(inputs, width, bias=not batch_norm))
             if batch_norm:
@@ -55,3 +72,14 @@ class MLP(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """Map inputs (N, *input_shape) to outputs (N, K)."""
         return self.layers(input)
+
+
+def _refuse_idle(**options: float | None) -> None:
+    """Refuse options of the embeddings, which have no effect where there are none."""
+    for name, value in options.items():
+        if value:
+            raise refuse(
+                f"model.{name}={typed(value)}",
+                "It is for embeddings of categories, and this data has none: it would have no effect.",
+                f"leave model.{name} as it is, or a table with categories and data.categories=embedding",
+            )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from lossbook.ranges import FLAG, FLAG_OR_NULL, Range, listed, number, or_null, whole
+from lossbook.ranges import FLAG, FLAG_OR_NULL, Range, listed, number, one_of, or_null, whole
 
 WIDTH = whole(1, 16_384, example=64)
 CHANNELS = whole(1, 4096, example=32)
 DROPOUT = number(0, 1, below=True, example=0.2)
 KEYS: dict[str, Range] = {
+    "model.strict": one_of("backbone", "all", "none"),
     "model.embedding_dim": or_null(WIDTH, "for the width that the targets or the loss ask for"),
 }
 """By dotted key of the config."""
@@ -20,7 +21,20 @@ CLASSES: dict[str, dict[str, Range]] = {
         "grid": whole(1, 64),
     },
     "lossbook.models.crnn.CRNN": {"channels": listed(CHANNELS, 3, 3), "hidden": WIDTH, "dropout": DROPOUT},
-    "lossbook.models.mlp.MLP": {"hidden": listed(WIDTH, 0, 100), "dropout": DROPOUT, "batch_norm": FLAG},
+    "lossbook.models.mlp.MLP": {
+        "hidden": listed(WIDTH, 0, 100),
+        "dropout": DROPOUT,
+        "batch_norm": FLAG,
+        "embedding_width": or_null(WIDTH, "for one that grows with the number of categories"),
+        "embedding_dropout": DROPOUT,
+        "sparse": FLAG_OR_NULL,
+    },
+    "lossbook.models.timm_net.TimmNet": {
+        "pretrained": FLAG,
+        "drop_rate": or_null(DROPOUT, "for the network's own"),
+        "drop_path_rate": or_null(DROPOUT, "for the network's own"),
+    },
+    "lossbook.models.timm_unet.TimmUNet": {"pretrained": FLAG, "width": whole(1, 1024, example=16)},
     "lossbook.models.unet.UNet": {"channels": listed(CHANNELS, 1, 16)},
 }
 """By class, and the name of its argument."""

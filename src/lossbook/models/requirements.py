@@ -54,11 +54,11 @@ def require_positive(model: str, key: str, widths: int | Sequence[int], *, empty
         raise refuse(f"model.{key}={shown}", f"The widths of {model}'s layers must be whole numbers >= 1.")
 
 
-def require_dropout(dropout: float) -> None:
-    """Check that a probability is in [0, 1).
+def require_dropout(dropout: float, key: str = "dropout") -> None:
+    """Check that a probability, ``key`` of the model, is in [0, 1).
 
     Raises:
         UserError: it is not.
     """
     if not 0 <= dropout < 1:
-        raise refuse(f"model.dropout={dropout}", "Dropout must be a probability in [0, 1).", "model.dropout=0.2")
+        raise refuse(f"model.{key}={dropout}", "Dropout must be a probability in [0, 1).", f"model.{key}=0.2")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lossbook.errors import Problem, typed
+from lossbook.models.input_kinds import may_embed
 from lossbook.optim.capabilities import CAPABILITIES, Capability, capability
 from lossbook.optim.rule_checks import group_problems, rule_problems
 
@@ -58,12 +59,16 @@ def one_process(trainer: Node) -> bool:
 def sparse_gradients(config: Node) -> bool | None:
     """Return whether the model's embeddings have sparse gradients; None for a user's model without ``sparse``.
 
-    If ``model.sparse`` is null they are sparse where the optimizer supports nothing else.
+    If ``model.sparse`` is null they are sparse where there are any and the optimizer supports nothing else.
     """
     model = config.get("model", {})
+    if model.get("sparse") is not None:
+        return bool(model["sparse"])
     if "sparse" in model:
-        wanted = capability(str(config["optim"].get("_target_"))).sparse == "only"
-        return wanted if model["sparse"] is None else bool(model["sparse"])
+        return (
+            may_embed(model, config.get("data", {}))
+            and capability(str(config["optim"].get("_target_"))).sparse == "only"
+        )
     return False if str(model.get("_target_", "")).startswith("lossbook.") else None
 
 
@@ -152,7 +157,7 @@ def _sparse(config: Node, can: Capability) -> Iterator[Problem]:
         yield Problem(
             f"optim={option} with model={_choice(config, 'model')}, which has no sparse gradients.",
             f"{_name(node)} only trains embeddings with sparse gradients.",
-            "optim=adam; or data=digit_tokens, where the loss takes classes",
+            "optim=adam; or data=digit_tokens, or a table with data.categories=embedding",
         )
     if not has:
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+from lossbook.models.layers import layers
 
 
 @dataclass(frozen=True)
@@ -50,34 +50,6 @@ def named_parameters(module: nn.Module, networks: Collection[str] = ("model",)) 
         NamedParameter(tuple(known), frozenset(_types(module, known)), _nearest_to_output(known, layer_of), parameter)
         for parameter, known in names.items()
     ]
-
-
-def layers(network: nn.Module) -> list[list[str]]:
-    """Return the names of the parameters, layer by layer, from the input to the output (in order of registration).
-
-    A layer is a child of a container (Sequential, ModuleList, ModuleDict) that is no container itself, or a module
-    without children outside of one; so a residual block or a transformer block is one layer. Modules with only vectors
-    (norms) belong to the previous layer.
-    """
-    found: list[list[str]] = []
-    for names, heavy in _blocks(network, "", inside=False):
-        if heavy or not found:
-            found.append(names)
-        else:
-            found[-1].extend(names)
-    return found
-
-
-def _blocks(module: nn.Module, prefix: str, inside: bool) -> Iterator[tuple[list[str], bool]]:
-    """Yield the names of each block's parameters, and whether one of them has two dimensions or more."""
-    container = isinstance(module, CONTAINERS)
-    whole = not container and (inside or not any(True for _ in module.children()))
-    own = list(module.named_parameters(recurse=whole))
-    if own:
-        yield [f"{prefix}{name}" for name, _ in own], any(parameter.ndim > 1 for _, parameter in own)
-    if not whole:
-        for name, child in module.named_children():
-            yield from _blocks(child, f"{prefix}{name}.", container)
 
 
 def _nearest_to_output(names: list[str], layer_of: dict[str, int]) -> int | None:

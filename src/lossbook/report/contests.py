@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lossbook.losses.rules import look_up
+from lossbook.report.cross_validation import fold_of
 from lossbook.report.runs import Run
-from lossbook.report.settings import Configured, leaves, value_of
+from lossbook.report.settings import FOLD, Configured, leaves, value_of
 
 # keys of the data that only affect training: validation samples do not depend on them
-OF_TRAINING = frozenset({"batch_size", "epochs", "augment", "num_workers", "download"})
+OF_TRAINING = frozenset(
+    {"batch_size", "epochs", "augment", "mixup", "cutmix", "sampling", "num_workers", "download", "cache", "cache_dir"}
+)
 # keys of the trainer that leave validation samples out
 OF_VALIDATION = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
 WITHIN_A_BATCH = ("val/loss", "val/top1")  # metrics that compare samples with the others of their batch
@@ -57,7 +60,7 @@ def contests(runs: Sequence[Run]) -> tuple[dict[Contest, list[Run]], list[Run]]:
         mode = run.mode or modes.get(run.primary or "")
         data = value_of(run, "data")
         if run.primary and mode in ("max", "min") and data:
-            found[Contest(run.primary, mode, data, _details(run.config, run.primary))].append(run)
+            found[Contest(run.primary, mode, data, _details(run, run.primary))].append(run)
         else:
             others.append(run)
     found = _by_content(found)
@@ -74,16 +77,19 @@ def contests(runs: Sequence[Run]) -> tuple[dict[Contest, list[Run]], list[Run]]:
 
 
 def _by_content(found: Mapping[Contest, Sequence[Run]]) -> dict[Contest, list[Run]]:
-    """Split the contests whose runs have different data fingerprints.
+    """Split the contests whose runs have different data fingerprints; folds have one each.
 
     A run without a fingerprint (of an earlier version, or of data without one) stays with the others if they have one
     fingerprint; if they have several, such runs form a contest of their own.
     """
     told: dict[Contest, list[Run]] = defaultdict(list)
     for contest, members in found.items():
-        contents = {run.fingerprint for run in members} - {None}
+        contents: dict[str, set[str]] = defaultdict(set)
         for run in members:
-            own = ((CONTENT, (run.fingerprint or "unknown")[:8]),) if len(contents) > 1 else ()
+            contents[fold_of(run)] |= {run.fingerprint} if run.fingerprint else set()
+        several = any(len(marks) > 1 for marks in contents.values())
+        for run in members:
+            own = ((CONTENT, (run.fingerprint or "unknown")[:8]),) if several else ()
             told[replace(contest, details=(*contest.details, *own))].append(run)
     return told
 
@@ -99,10 +105,11 @@ def place_of(run: Configured, known: Mapping[Contest, Sequence[Configured]]) -> 
 def _akin(run: Configured, other: Configured, contest: Contest) -> bool:
     """Return whether nothing known of a run's loss and data contradicts another run, which is in the contest."""
     stated = tuple(one for one in contest.details if one[0] != CONTENT)
-    if run.config.get("data") and _details(run.config, contest.primary) != stated:
+    if run.config.get("data") and _details(run, contest.primary) != stated:
         return False
     typed = [key for key in _dotted(run.overrides) if key.startswith("data.")]
     keys = [key for key in typed if key.rpartition(".")[2] not in OF_TRAINING or key in dict(contest.details)]
+    keys = [key for key in keys if not (key in FOLD and fold_of(run))]
     return all(value_of(run, key) in ("", value_of(other, key)) for key in ("loss", "data", *keys))
 
 
@@ -129,9 +136,10 @@ def batch(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(key, value) for key, value in _set(config, "data") if key == "data.batch_size"] if among else []
 
 
-def _details(config: Mapping[str, Any], primary: str) -> tuple[tuple[str, str], ...]:
-    """Return all values of a config that determine what this metric measures."""
-    found = dict(samples(config))
+def _details(run: Configured, primary: str) -> tuple[tuple[str, str], ...]:
+    """Return all values of a run's config that determine what this metric measures; folds measure it together."""
+    config = run.config
+    found = {key: value for key, value in samples(config) if not (key in FOLD and fold_of(run))}
     if primary in WITHIN_A_BATCH:
         found.update(batch(config))
     return (*sorted(found.items()), *(_criterion(config) if primary == "val/loss" else ()))

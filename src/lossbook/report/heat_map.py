@@ -140,7 +140,7 @@ def _cell(axes: Axes, y: int, x: int, row: Row, image: AxesImage) -> None:
     won = row.rank == 1
     axes.text(x, y - (0 if off is None else 0.13), shown(mean), fontweight="bold" if won else "normal", **style)
     below = [] if off is None else [f"± {shown(off, mean)}"]
-    below += [f"{row.seeds} seeds"] if row.lost else []
+    below += [f"{row.told_count} {row.unit}s"] if row.lost else []
     axes.text(x, y + 0.26, ", ".join(below), fontsize=8 if len(below) < 2 else 6, **style)
     if won:
         for color, line in (
@@ -160,7 +160,8 @@ def _empty(axes: Axes, y: int, x: int, word: str, color: str, hatch: str) -> Non
 def _caption(board: Board, beyond: int, refused: bool, empty: bool) -> str:
     deviations = any(row.result.deviation is not None for row in board.ranked)
     are = "are" if len(board.winners) > 1 else "is"
-    found = [f"The mean{' and deviation over seeds' if deviations else ''} of each pair; the best {are} framed."]
+    over = f" and deviation over {board.unit}s" if deviations else ""
+    found = [f"The mean{over} of each pair; the best {are} framed."]
     if beyond:
         found.append(f"The colour scale ends before the {beyond} furthest behind.")
     if any(row.rank is None for row in board.rows):

@@ -1,13 +1,14 @@
-"""Leaderboards: configurations ranked by the mean of their metric over seeds."""
+"""Leaderboards: configurations ranked by the mean of their metric over seeds or folds."""
 
 from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from lossbook.report.contests import Contest, batch, contests, titles
+from lossbook.report.cross_validation import fold_of, half_width, tested_over_trained
 from lossbook.report.names import labels
 from lossbook.report.ranks import Standing, places
 from lossbook.report.runs import Run
@@ -18,7 +19,7 @@ UNKNOWN = "\N{DAGGER}"  # marks runs without a data fingerprint
 
 @dataclass(frozen=True)
 class Spread:
-    """The values of several seeds: their mean, and their sample deviation (None for one seed)."""
+    """The values of several seeds or folds: their mean, and their sample deviation (None for one)."""
 
     values: tuple[float, ...]
 
@@ -58,9 +59,9 @@ class Row:
     Args:
         values: of the settings that varied, in the order of the leaderboard's keys.
         label: short, unique in the leaderboard.
-        runs: that gave a result, one per seed.
-        lost: runs of the seeds without a result: failed, pruned or unfinished.
-        rank: from 1, shared by ties; None if no seed gave a result.
+        runs: that gave a result, one per seed and fold.
+        lost: runs of the seeds and folds without a result: failed, pruned or unfinished.
+        rank: from 1, shared by ties; None if no run gave a result.
     """
 
     values: tuple[str, ...]
@@ -72,18 +73,59 @@ class Row:
     @property
     def result(self) -> Spread:
         """The metric of the ranking, on validation."""
-        return Spread(tuple(run.result for run in self.runs if run.result is not None))
+        return Spread(tuple(self.by_fold().values())) if self.folded else self._over_runs(lambda run: run.result)
 
     @property
     def tested(self) -> Spread:
         """The same metric on the test part."""
-        return Spread(tuple(run.tested for run in self.runs if run.tested is not None))
+        if self.folded:
+            return Spread(tuple(self.by_fold(tested=True).values()))
+        return self._over_runs(lambda run: run.tested)
+
+    def _over_runs(self, value: Callable[[Run], float | None]) -> Spread:
+        return Spread(tuple(found for run in self.runs if (found := value(run)) is not None))
+
+    @property
+    def folded(self) -> bool:
+        """Whether its runs are folds of a cross-validation."""
+        return any(map(fold_of, (*self.runs, *self.lost)))
+
+    @property
+    def unit(self) -> str:
+        """What is averaged over: ``seed`` or ``fold``."""
+        return "fold" if self.folded else "seed"
+
+    def by_fold(self, tested: bool = False) -> dict[str, float]:
+        """Return the metric of each fold, on validation or on the test part; a mean where it was run with more seeds.
+
+        By fold, in ascending order.
+        """
+        found: dict[str, list[float]] = defaultdict(list)
+        for run in sorted(self.runs, key=lambda run: (len(fold_of(run)), fold_of(run))):
+            if (value := run.tested if tested else run.result) is not None:
+                found[fold_of(run)].append(value)
+        return {fold: statistics.fmean(values) for fold, values in found.items()}
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the mean over folds, on the test part where it was tested; None without two folds."""
+        part, spread = ("test", self.tested) if self.tested.values else ("val", self.result)
+        if not self.folded or spread.mean is None:
+            return None
+        half = half_width(spread.values, tested_over_trained(self.runs, part))
+        return None if half is None else (spread.mean - half, spread.mean + half)
+
+    @property
+    def told_interval(self) -> str:
+        """The interval as ``0.9012 to 0.9245``, or empty."""
+        return "" if self.interval is None else " to ".join(shown(end, self.interval[1]) for end in self.interval)
 
     @property
     def told_test(self) -> str:
-        """The test metric, with the number of seeds if not all were tested."""
-        few = 0 < len(self.tested.values) < len(self.runs)
-        return f"{self.tested} ({len(self.tested.values)} of {len(self.runs)} seeds)" if few else str(self.tested)
+        """The test metric, with the number of seeds or folds if not all were tested."""
+        few = 0 < len(self.tested.values) < len(self.result.values)
+        of = f" ({len(self.tested.values)} of {len(self.result.values)} {self.unit}s)"
+        return f"{self.tested}{of if few else ''}"
 
     @property
     def loss(self) -> float | None:
@@ -111,9 +153,12 @@ class Row:
         return ", ".join(dict.fromkeys(run.ending for run in self.lost))
 
     @property
-    def seeds(self) -> str:
-        """How many seeds gave a result, as ``2 of 3`` if not all did."""
-        return f"{len(self.runs)} of {len(self.runs) + len(self.lost)}" if self.lost else str(len(self.runs))
+    def told_count(self) -> str:
+        """How many seeds or folds gave a result, as ``2 of 3`` if not all did."""
+        good, every = len(self.runs), len(self.runs) + len(self.lost)
+        if self.folded:
+            good, every = (len(set(map(fold_of, runs))) for runs in (self.runs, (*self.runs, *self.lost)))
+        return str(good) if good == every else f"{good} of {every}"
 
     @property
     def unknown(self) -> int:
@@ -136,7 +181,7 @@ class Board:
         keys: of the settings that vary within it.
         fixed: (key, value) of settings that vary among all runs but not within it.
         rows: ranked.
-        repeats: how many runs are ignored because a later one has the same settings and seed.
+        repeats: how many runs are ignored because a later one has the same settings, seed and fold.
     """
 
     contest: Contest
@@ -145,6 +190,11 @@ class Board:
     fixed: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
     repeats: int = 0
+
+    @property
+    def unit(self) -> str:
+        """What is averaged over: ``seed`` or ``fold``."""
+        return self.rows[0].unit
 
     @property
     def ranked(self) -> tuple[Row, ...]:
@@ -203,11 +253,11 @@ def _only(runs: Sequence[Run], key: str) -> str:
 
 
 def _latest(runs: Sequence[Run]) -> list[Run]:
-    """Return one run per seed, the last with a result or else the last: repeating a run is no second sample."""
-    by_seed: dict[str, Run] = {}
+    """Return a run per seed and fold, the last with a result or else the last: repeating a run is no second sample."""
+    latest: dict[tuple[str, str], Run] = {}
     for run in sorted(runs, key=lambda run: (run.counts, run.ended, run.number or 0)):
-        by_seed[value_of(run, "seed")] = run
-    kept = {id(run) for run in by_seed.values()}
+        latest[value_of(run, "seed"), fold_of(run)] = run
+    kept = {id(run) for run in latest.values()}
     return [run for run in runs if id(run) in kept]
 
 

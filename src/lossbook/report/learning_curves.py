@@ -145,12 +145,13 @@ def _shorter(curve: MeanCurve) -> bool:
 
 def _caption(curves: BoardCurves, colored: int, outside: int) -> str:
     seeds = {len(curve.row.runs) for curve in curves.drawn}
+    unit = curves.drawn[0].row.unit if curves.drawn else "seed"
     found = ["On validation; the legend gives the values at the best epoch, by which configurations are ranked."]
     bands = "" if len(curves.drawn) <= _BANDS else f", of the best {_BANDS}"
     if max(seeds, default=0) > 2:
-        found.append(f"Bands are the deviation over seeds{bands}.")
+        found.append(f"Bands are the deviation over {unit}s{bands}.")
     elif 2 in seeds:
-        found.append(f"Bands lie between the two seeds{bands}.")
+        found.append(f"Bands lie between the two {unit}s{bands}.")
     if len(curves.drawn) > colored:
         found.append(f"The best {colored} of {len(curves.drawn)} are coloured, the others grey.")
     if outside:

@@ -1,4 +1,4 @@
-"""The picture of a numeric setting: the metric against it, a dot per seed, a line through the means.
+"""The picture of a numeric setting: the metric against it, a dot per seed or fold, a line through the means.
 
 If the runs also differ in other settings, so that no three make a line, only the dots are drawn.
 """
@@ -101,7 +101,7 @@ def draw_parameter(board: Board, key: str, path: Path) -> str:
         axes.set_title(picture_title(board, 7), loc="left", pad=12)
         _legends(figure, ", ".join(short(one, others) for one in others))
     line = "other settings differ as well" if scattered else "the line goes through their means"
-    found = [f"Each dot is a seed, {line}; the best mean is marked."]
+    found = [f"Each dot is a {board.unit}, {line}; the best mean is marked."]
     if kept < len(means):
         found.append(f"The axis ends before the {len(means) - kept} furthest behind (arrows at the edge).")
     if any(row.lost for row in shown):

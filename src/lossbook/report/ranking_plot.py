@@ -1,4 +1,4 @@
-"""The picture of a leaderboard: a row per configuration with mean and deviation, a dot per seed."""
+"""The picture of a leaderboard: a row per configuration with mean and deviation, a dot per seed or fold."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def draw_ranking(board: Board, path: Path) -> str:
         for place, row in enumerate(rows):
             _row(axes, place, row, winner=row.rank == 1, beyond=board.contest.mode if place >= kept else "")
         for place, row in enumerate(lost, len(rows)):
-            _words(axes, place, f"{row.ending} ({row.seeds})", LOST)
+            _words(axes, place, f"{row.ending} ({row.told_count})", LOST)
         axes.set_ylim(len(rows) + len(lost) - 0.4, -0.6)
         names = [f"{row.rank}  {row.label}" for row in rows] + [row.label for row in lost]
         axes.set_yticks(range(len(names)), names)
@@ -66,7 +66,7 @@ def _row(axes: Axes, place: int, row: Row, winner: bool, beyond: str) -> None:
             mean, place, xerr=row.result.deviation, fmt="o", color=color, markersize=9, capsize=4, elinewidth=2.2,
             markeredgecolor=INK, markeredgewidth=0.6, zorder=3,
         )  # fmt: skip
-    few = f"  ({row.seeds} seeds)" if row.lost else ""
+    few = f"  ({row.told_count} {row.unit}s)" if row.lost else ""
     _words(axes, place, f"{row.result}{few}", LOST if beyond else INK, bold=winner)
 
 
@@ -80,7 +80,7 @@ def _caption(board: Board, drawn: int, kept: int) -> str:
     if any(row.result.deviation is not None for row in board.ranked):
         band = "the winner's deviation" if len(board.winners) == 1 else "the widest deviation of the winners"
         shaded = f", the shaded band {band}" if any(row.result.deviation for row in board.winners) else ""
-        found.append(f"Bars are the deviation over seeds, small dots the seeds{shaded}.")
+        found.append(f"Bars are the deviation over {board.unit}s, small dots the {board.unit}s{shaded}.")
     if kept < drawn:
         found.append(f"The axis ends before the {drawn - kept} furthest behind (red arrows).")
     if len(board.ranked) > drawn:

@@ -10,6 +10,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from lossbook.report.content import Picture, Report, counts, different_data, winner_of
+from lossbook.report.cross_validation import METHOD
 from lossbook.report.leaderboard import UNKNOWN, Board, Row, content_unknown
 from lossbook.report.markdown import escaped, few, link, megabytes, seconds, table
 from lossbook.report.ranks import rounded
@@ -73,21 +74,27 @@ def _section(board: Board, pictures: Sequence[Picture]) -> list[str]:
     header = ["rank", *([f"`{key}`" for key in board.keys] or ["configuration"])]
     header += [f"{board.contest.primary} ({board.contest.mode})", *(["test"] if tested else [])]
     on_gpu = any(row.gpu_memory is not None for row in rows)
-    header += ["seeds", "time", "memory", *(["GPU memory"] if on_gpu else [])]
+    header += [*(["95 % interval"] if board.unit == "fold" else []), f"{board.unit}s"]
+    header += ["time", "memory", *(["GPU memory"] if on_gpu else [])]
     parts.append(table(header, [_cells(board, row, tested, on_gpu) for row in rows]))
-    chose = (
-        "Mean ± sample deviation over seeds. Ranked by validation at each run's best epoch, a slightly optimistic value"
-    )
+    chose = f"Mean ± sample deviation over {board.unit}s. Ranked by validation at each run's best epoch,"
+    chose += " a slightly optimistic value"
     chose += "; the test value is of the same weights and was not used to choose them." if tested else "."
     chose += " Ties are ordered by val/loss." if _by_loss(rows) else ""
     more = f" The other {len(board.rows) - len(rows)} are in leaderboard.csv." if len(rows) < len(board.rows) else ""
+    if board.unit == "fold":
+        parts.append(
+            f"The interval is that of the {'test' if tested else 'validation'} mean by the {METHOD}: training parts of"
+            " folds overlap, so folds are not independent, and a plain interval would be too narrow."
+        )
     parts.append(f"{chose} Time is a run's mean, memory its largest peak.{more}")
     if unknown := sum(row.unknown for row in rows):
         parts.append(f"{UNKNOWN} {content_unknown(unknown)}")
     if board.repeats:
         are = "are" if board.repeats > 1 else "is"
+        same = "seed and fold" if board.unit == "fold" else "seed"
         runs = f"{board.repeats} run{'s' if board.repeats > 1 else ''}"
-        parts.append(f"{runs} with the same settings and the same seed as another {are} not counted.")
+        parts.append(f"{runs} with the same settings and the same {same} as another {are} not counted.")
     for one in pictures:
         parts += [f"![{escaped(f'{one.name}: {board.title}')}]({one.path.name})", one.caption]
     return parts
@@ -118,7 +125,8 @@ def _cells(board: Board, row: Row, tested: bool, on_gpu: bool) -> list[str]:
     values = [escaped(value) for value in (row.values if board.keys else [row.label])]
     results = [f"**{row.result}**" if row.rank == 1 else str(row.result), *([row.told_test] if tested else [])]
     memory = [megabytes(row.memory), *([megabytes(row.gpu_memory)] if on_gpu else [])]
-    return [str(row.rank or ""), *values, *results, row.seeds + row.mark, seconds(row.wall), *memory]
+    told = [*([row.told_interval] if row.folded else []), row.told_count + row.mark]
+    return [str(row.rank or ""), *values, *results, *told, seconds(row.wall), *memory]
 
 
 def _lost(report: Report) -> list[str]:

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 from lossbook.config.options import GROUPS
 from lossbook.errors import typed
 
-# seeds are averaged over; the others do not change the result
-_NO_SETTING = ("seed", "ckpt", "ckpt_lr", "trust", "logger")
-_NO_SUBSTANCE = (*_NO_SETTING, "experiment", "choices", "overrides")  # of a config
+# seeds and folds are averaged over; the others do not change the result
+_NO_SETTING = ("seed", "data.fold", "ckpt", "ckpt_lr", "trust", "logger")
+FOLD = ("data.fold", "data.source.fold")  # leaves of a config
+_NO_SUBSTANCE = (*_NO_SETTING, "augment", "experiment", "choices", "overrides")  # of a config
 _WORDS = ("loss.rules", "loss.accepts", "loss.primary", "model.takes", "model.gives")
 _LARGE = 1e6  # larger numbers get an exponent if that is shorter, as in %g
 _PLAIN = re.compile(r"(?!(?i:true|false|null|nan|inf)$)[A-Za-z_]\w*|-?\d+(\.\d+)?(e-?\d+)?")
@@ -30,7 +31,7 @@ class Configured(Protocol):
 
 
 def varied(runs: Sequence[Configured], named: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Return the keys with more than one value among these runs, except the seed.
+    """Return the keys with more than one value among these runs, except the seed and the fold.
 
     Candidates are the loss, the optimizer and all keys that any run was given on the command line, but not the default
     data and model of a loss.
@@ -113,8 +114,9 @@ def _without_recipe(runs: Sequence[Configured], keys: Sequence[str]) -> tuple[st
 
 
 def _substance(run: Configured) -> tuple[tuple[str, str], ...]:
-    """Return all values of a config, except seeds and how it was composed."""
-    return tuple(leaf for key, node in run.config.items() if key not in _NO_SUBSTANCE for leaf in leaves(node, key))
+    """Return all values of a config, except seeds, the fold, and how it was composed."""
+    every = (leaf for key, node in run.config.items() if key not in _NO_SUBSTANCE for leaf in leaves(node, key))
+    return tuple(leaf for leaf in every if leaf[0] not in FOLD)
 
 
 def leaves(node: Any, key: str) -> Iterator[tuple[str, str]]:

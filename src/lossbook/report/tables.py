@@ -10,13 +10,15 @@ from typing import Any
 
 from lossbook.files import write_whole
 from lossbook.report.content import Report
+from lossbook.report.cross_validation import fold_of
 from lossbook.report.settings import value_of
 
 
 def write_leaderboard(report: Report, path: Path) -> None:
     """Write a row per configuration; those with the same ``set`` are ranked against each other."""
     header = ["set", "rank", *report.keys, "metric", "mode", "mean", "deviation", "test_mean", "test_deviation"]
-    header += ["test_seeds", "val_loss", "seeds", "failed", "wall_time_s", "memory_mb", "gpu_memory_mb"]
+    header += ["interval_low", "interval_high", "test_seeds", "val_loss", "seeds", "failed"]
+    header += ["wall_time_s", "memory_mb", "gpu_memory_mb"]
     rows: list[list[Any]] = []
     for board in report.boards:
         for row in board.rows:
@@ -24,6 +26,7 @@ def write_leaderboard(report: Report, path: Path) -> None:
                 [
                     board.title, row.rank, *(board.value(row, key) for key in report.keys), board.contest.primary,
                     board.contest.mode, row.result.mean, row.result.deviation, row.tested.mean, row.tested.deviation,
+                    *(row.interval or (None, None)),
                     len(row.tested.values), row.loss, len(row.runs), len(row.lost), row.wall, row.memory,
                     row.gpu_memory,
                 ]
@@ -37,12 +40,12 @@ def write_runs(report: Report, path: Path) -> None:
         run.folder: board.title for board in report.boards for row in board.rows for run in (*row.runs, *row.lost)
     }  # fmt: skip
     metrics = sorted({tag for run in report.runs for tag in run.metrics})
-    header = ["set", "number", "name", *report.keys, "seed", "status", "message", "metric", "mode", *metrics]
+    header = ["set", "number", "name", *report.keys, "seed", "fold", "status", "message", "metric", "mode", *metrics]
     header += ["epochs", "steps", "wall_time_s", "memory_mb", "gpu_memory_mb", "folder"]
     rows = [
         [
             title.get(run.folder), run.number, run.name, *(value_of(run, key) for key in report.keys),
-            value_of(run, "seed"), run.status, run.message, run.primary, run.mode,
+            value_of(run, "seed"), fold_of(run), run.status, run.message, run.primary, run.mode,
             *(run.metrics.get(tag) for tag in metrics), run.epochs, run.steps, run.wall, run.memory, run.gpu_memory,
             run.folder,
         ]

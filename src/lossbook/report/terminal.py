@@ -62,11 +62,13 @@ def _table(board: Board, rows: Sequence[Row]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", justify="right")
     table.add_column("configuration", overflow="fold")  # the column that is wrapped
-    for name in (board.contest.primary, *(["test"] if tested else []), "seeds", "time", *sizes):
+    folds = ["95 %"] if board.unit == "fold" else []
+    for name in (board.contest.primary, *(["test"] if tested else []), *folds, f"{board.unit}s", "time", *sizes):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         cells = [str(row.rank or ""), escape(row.label), str(row.result), *([row.told_test] if tested else [])]
-        cells += [row.seeds + row.mark, seconds(row.wall), *([megabytes(row.memory)] if sized else [])]
+        cells += [*([row.told_interval] if row.folded else []), row.told_count + row.mark, seconds(row.wall)]
+        cells += [megabytes(row.memory)] if sized else []
         cells += [megabytes(row.gpu_memory)] if on_gpu else []
         table.add_row(*cells, style="bold" if row.rank == 1 else None)
     return table

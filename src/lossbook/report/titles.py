@@ -21,9 +21,10 @@ def metric_label(contest: Contest) -> str:
 
 
 def _seeds(board: Board) -> str:
-    counts = sorted({len(row.runs) for row in board.ranked})
+    counts = sorted({len(row.result.values) for row in board.ranked})
     if not counts:
         return "no run completed"
     if counts == [1]:
-        return "one seed"
-    return f"mean of {counts[0]} seeds" if len(counts) == 1 else f"mean of {counts[0]} to {counts[-1]} seeds"
+        return f"one {board.unit}"
+    most = "" if len(counts) == 1 else f" to {counts[-1]}"
+    return f"mean of {counts[0]}{most} {board.unit}s"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import takewhile
 
+from lossbook.report.cross_validation import METHOD, paired_chance, tested_over_trained
 from lossbook.report.leaderboard import Board, Row, shown
 from lossbook.report.ranks import rounded
 
@@ -27,7 +28,7 @@ def verdict(board: Board) -> str:
         return "No run gave a result."
     best, *tied = board.winners
     others = board.ranked[len(board.winners) :]
-    over = ", one seed" if best.seeds == "1" else f" over {best.seeds} seeds"
+    over = f", one {best.unit}" if best.told_count == "1" else f" over {best.told_count} {best.unit}s"
     won = f"{setting(board, best)}: {best.result}{over}"
     if tied:
         return f"{won}, level with {_names([row.label for row in tied])}.{_chance(board)}"
@@ -54,19 +55,21 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _chance(board: Board) -> str:
-    """Return what the seeds say about the winner's lead."""
+    """Return what the seeds or folds say about the winner's lead."""
     best, second, *_ = board.ranked
     others = board.ranked[len(board.winners) :]
-    fewest = min(len(row.runs) for row in (best, second))
-    if fewest == 1:
-        return " One seed cannot separate skill from luck: run several."
+    folded, units = best.folded and second.folded, f"{best.unit}s"
+    fewest = len(_differences(best, second)) if folded else min(len(row.runs) for row in (best, second))
+    if fewest < 2:
+        return f" One {best.unit} cannot separate skill from luck: run several."
     level = len(list(takewhile(lambda row: _as_good(board, row), others)))
     if second.rank == 1:
         many = f"; the next {level} after them cannot be distinguished from them" if level else ""
-        return f" Two seeds say little{many}: run more." if fewest == 2 else f" No clear win{many}."
+        return f" Two {units} say little{many}: run more." if fewest == 2 else f" No clear win{many}."
     if fewest == 2:
-        return " Two seeds say little: run more."
-    test = f"Welch's t-test over seeds: {_p(chance(best, second))}"
+        return f" Two {units} say little: run more."
+    name = f"paired, {METHOD}," if folded else "Welch's t-test"
+    test = f"{name} over {units}: {_p(chance(best, second))}"
     if chance(best, second) < _LEVEL:
         return f" This is significant ({test})."
     many = f"; the next {level} after the winner cannot be distinguished from it" if level > 1 else ""
@@ -87,10 +90,12 @@ def _as_good(board: Board, row: Row) -> bool:
 def chance(one: Row, other: Row) -> float:
     """Return the p-value of two configurations' means: two-sided t-test of Welch, 1947 (variances may differ).
 
-    1 if either has a single seed.
+    Folds are compared in pairs, by the test of ``cross_validation``. 1 if either has a single seed or fold.
     """
     from scipy.special import stdtr
 
+    if one.folded and other.folded:
+        return paired_chance(_differences(one, other), tested_over_trained(one.runs, "val"))
     counts = [len(row.runs) for row in (one, other)]
     if min(counts) < 2:
         return 1.0
@@ -99,6 +104,12 @@ def chance(one: Row, other: Row) -> float:
         return 1.0 if _ahead(one, other) == 0 else 0.0
     freedom = sum(errors) ** 2 / sum(error**2 / (count - 1) for error, count in zip(errors, counts, strict=True))
     return float(2 * stdtr(freedom, -_ahead(one, other) / math.sqrt(sum(errors))))
+
+
+def _differences(one: Row, other: Row) -> list[float]:
+    """Return what one is above the other on each fold that both have."""
+    first, second = one.by_fold(), other.by_fold()
+    return [first[fold] - second[fold] for fold in first if fold in second]
 
 
 def _p(value: float) -> str:

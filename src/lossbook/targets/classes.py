@@ -169,6 +169,7 @@ class ClassTarget(TargetKind):
     name = "class"
     promise = "one class index a sample, (N,) int64"
     views = True
+    mixing = "losses"
     class_axis = "index"
     encodings = {  # noqa: RUF012
         "index": Index,

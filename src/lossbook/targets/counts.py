@@ -73,6 +73,7 @@ class CountTarget(ValueTarget):
     """Counts: values that are whole and not negative."""
 
     name = "count"
+    mixing = ""  # half an object is none
     promise = "non-negative whole numbers a sample, (N, W)"
     encodings = {"plain": Numbers, "standardised": Standardised, "rates": Rates, "ranking": Ranking}  # noqa: RUF012
 

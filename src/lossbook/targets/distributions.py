@@ -54,6 +54,7 @@ class DistributionTarget(TargetKind):
 
     name = "distribution"
     promise = "probabilities over the classes, (N, C), rows sum to 1"
+    mixing = "losses"
     class_axis = "column"
     encodings = {"distribution": Distribution}  # noqa: RUF012
     roles = {"single": "target"}  # noqa: RUF012

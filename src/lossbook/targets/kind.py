@@ -5,7 +5,7 @@ Nothing here imports torch before it computes: whether choices fit together is c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lossbook.errors import UserError, refuse
@@ -32,6 +32,9 @@ class TargetKind:
         inputs: how many inputs make up a sample.
         views: whether the data may be given as several augmented views.
         bound_to_pixels: what in the target would no longer fit if augmentation moved pixels; empty for nothing.
+        moves: whether ``moved`` lets such a target follow the pixels.
+        mixing: what is taken of the targets of two samples whose inputs are mixed: the mean of their ``losses``, or of
+            their ``values``; empty where neither makes sense.
         class_axis: how classes stand in a target: by ``index``, a ``column`` each, or not at all (None).
         encodings: encodings by the name that contracts call them.
         roles: ways of forming a criterion's inputs -> the role of the encodings that they can be formed from.
@@ -43,6 +46,8 @@ class TargetKind:
     inputs: ClassVar[int] = 1
     views: ClassVar[bool] = False
     bound_to_pixels: ClassVar[str] = ""
+    moves: ClassVar[bool] = False
+    mixing: ClassVar[str] = ""
     class_axis: ClassVar[str | None] = None
     encodings: ClassVar[Mapping[str, type[Encoding]]] = {}
     roles: ClassVar[Mapping[str, str]] = {}
@@ -88,6 +93,16 @@ class TargetKind:
         """Return the target in the type that encodings take."""
         return target
 
+    def moved(self, target: Tensor, labels: Callable[[Tensor], Tensor], outside: int) -> Tensor:
+        """Return the target behind images whose pixels augmentation has moved; for kinds that say ``moves``.
+
+        Args:
+            target: of a batch.
+            labels: moves planes (N, 1, H, W) as the images were moved, with 0 where nothing was.
+            outside: what a place becomes that was not in the image.
+        """
+        raise NotImplementedError
+
     def statistics(self, target: Tensor, schema: Schema) -> dict[str, Any]:
         """Return the fields of the schema that are measured on the training part's targets."""
         return {}
@@ -132,13 +147,15 @@ class TargetKind:
         return None
 
 
-def refuse_at(wrong: Tensor, target: Tensor, where: str, rule: str, fix: str = "fix the data") -> UserError:
+def refuse_at(
+    wrong: Tensor, target: Tensor, where: str, rule: str, fix: str = "fix the data", what: str = "the target holds"
+) -> UserError:
     """Return the error that names the first wrong value of a target, and how many more there are."""
     first = tuple(int(i) for i in wrong.nonzero()[0])
     value = target[first].item()
     others = int(wrong.sum()) - 1
     more = f" (and {others} more)" if others else ""
-    return refuse(f"{_upper(where)}, sample {first[0]}: the target holds {value:g}{more}.", rule, fix)
+    return refuse(f"{_upper(where)}, sample {first[0]}: {what} {value:g}{more}.", rule, fix)
 
 
 def refuse_type(target: Tensor, where: str, what: str, rule: str, fix: str = "") -> UserError:

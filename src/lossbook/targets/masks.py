@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lossbook.errors import refuse
 from lossbook.targets.classes import Index, check_indices
 from lossbook.targets.drawing import masks_beside_images
 from lossbook.targets.encoding import Measure, Prediction
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
     from lossbook.data.schema import Schema
+
+
+IGNORED = -100  # of pixels without a class: torch's default ignore_index
 
 
 class MaskIndex(Index):
@@ -62,6 +67,7 @@ class MaskTarget(TargetKind):
     promise = "a class index a pixel, (N, H, W) int64"
     output = "dense"
     bound_to_pixels = "a class for each pixel"
+    moves = True
     class_axis = "index"
     encodings = {"index": MaskIndex, "one_hot": MaskOneHot}  # noqa: RUF012
     roles = {"single": "target"}  # noqa: RUF012
@@ -70,10 +76,22 @@ class MaskTarget(TargetKind):
         return "N", "H", "W"
 
     def check(self, batch: Batch, schema: Schema, where: str, ignore_index: int | None = None) -> None:
-        check_indices(batch["target"], schema, where, ignore_index)
+        target = batch["target"]
+        if ignore_index != IGNORED and not target.is_floating_point() and (target == IGNORED).any():
+            given = "no ignore_index" if ignore_index is None else f"ignore_index={ignore_index}"
+            raise refuse(
+                f"{where[:1].upper()}{where[1:]} has pixels without a class ({IGNORED}), and the loss has {given}.",
+                f"A loss must leave them out: cross_entropy, nll and dice do, with ignore_index={IGNORED}.",
+                "loss=cross_entropy, or data whose pixels all have a class: data.ignored=null data.resize=crop",
+            )
+        check_indices(target, schema, where, ignore_index)
 
     def prepared(self, target: Tensor) -> Tensor:
         return target.long()
+
+    def moved(self, target: Tensor, labels: Callable[[Tensor], Tensor], outside: int) -> Tensor:
+        # 0 stands for the outside, and float32 holds every class exactly
+        return labels((target.long() - outside)[:, None].float())[:, 0].round().long() + outside
 
     def picture(self, batch: Batch, prediction: Prediction, schema: Schema) -> Figure | None:
         if not is_image(batch["input"]):

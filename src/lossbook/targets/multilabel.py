@@ -140,6 +140,7 @@ class MultilabelTarget(TargetKind):
 
     name = "multilabel"
     promise = "a 0/1 vector a sample, (N, C)"
+    mixing = "losses"
     class_axis = "column"
     encodings = {  # noqa: RUF012
         "one_hot": MultiHot,

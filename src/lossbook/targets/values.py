@@ -116,6 +116,7 @@ class ValueTarget(TargetKind):
 
     name = "value"
     promise = "real values a sample, (N, W) float32"
+    mixing = "values"
     encodings = {"standardised": Standardised, "plain": Numbers, "ranking": Ranking}  # noqa: RUF012
     roles = {"single": "target", "pairs": "ranking"}  # noqa: RUF012
 

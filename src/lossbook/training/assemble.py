@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning as L
-from torch import nn
 
 from lossbook.build import build, of_kind
+from lossbook.config.other_class import left_over
 from lossbook.data.aligning import aligned
 from lossbook.data.digests import content, overlaps
 from lossbook.data.fitted import FittedData
+from lossbook.data.images.cached import cached_parts
+from lossbook.data.mixing import Mixing
 from lossbook.data.module import DataModule
 from lossbook.data.positive_class import with_positive
 from lossbook.data.schema import Schema
@@ -24,13 +26,16 @@ from lossbook.losses.bind import bind_terms
 from lossbook.losses.contract import SEVERAL, Contract
 from lossbook.losses.objective import Objective
 from lossbook.models.batch_norm import require_statistics
+from lossbook.models.category_embeddings import require_exact_indices
 from lossbook.optim.checks import sparse_gradients
 from lossbook.optim.make import OptimizerFactory
 from lossbook.optim.resume import Loading
 from lossbook.optim.schedules.make import scheduler_factory
 from lossbook.tasks.task import Task, heads_of, of_head
+from lossbook.training.build_model import build_model
 from lossbook.training.module import LossbookModule
-from lossbook.training.trial import require_module, try_batch
+from lossbook.training.normalisation import normalise_as_pretrained
+from lossbook.training.trial import try_batch
 from lossbook.training.turns import require_one_batch_a_step
 from lossbook.trust import Trust
 
@@ -45,6 +50,7 @@ class Assembly:
     fitted: FittedData
     groups: list[dict[str, Any]]  # of parameters, as OptimizerFactory plans them
     directions: Mapping[str, str | None]  # which value of each metric is best: max, min, or None for unknown
+    notes: tuple[str, ...] = ()  # on the network, for the user
 
 
 def assemble(
@@ -80,14 +86,31 @@ def assemble(
     if positive is not None and not any("f1" in objective.directions() for objective in heads.values()):
         rule = f"f1 alone depends on it, and loss={contract.name} has none: it would have no effect."
         raise refuse(f"data.positive_class={typed(positive)}", rule, "leave it out")
+    if not evaluating and data.preparing.mixing:
+        for _, objective in terms.values():
+            objective.require_own_terms("data.mixup and data.cutmix weigh the losses of two samples.")
+    data.ignore({name: objective.encoding.ignore_index for name, objective in heads.items()})
     in_memory = check_in_memory(data, heads)
     if not evaluating:
         for name, objective in heads.items():
             if (target := data.targets("train", name)) is not None:
                 objective.require_inputs(target)
+    require_exact_indices(schema.categories, config["trainer"].get("precision", "32-true"))
     wanted = {"sparse": sparse_gradients(config)} if "sparse" in config["model"] else {}
-    make_model = functools.partial(build_model, {**config["model"], **wanted}, schema, heads, trust)
+    notes: list[str] = []
+    make_model = functools.partial(
+        build_model,
+        {**config["model"], **wanted},
+        schema,
+        heads,
+        trust,
+        notes,
+        left_over=left_over(config),
+        from_checkpoint=config.get("ckpt") is not None,
+    )
     model = make_model()
+    fitted, more = normalise_as_pretrained(model, config["data"], data, fitted)
+    notes += more
     if not evaluating:
         require_statistics(model, schema.input_shape, data.fewest_inputs)
     offered = {"model": model, "terms": terms, "make_model": make_model}
@@ -106,7 +129,7 @@ def assemble(
     )
     try_batch(module, data, config)
     groups = [group for parts in task.optimizers.values() or (None,) for group in make_optimizer.plan(module, parts)]
-    return Assembly(data, task, module, fitted, groups, directions)
+    return Assembly(data, task, module, fitted, groups, directions, tuple(dict.fromkeys(notes)))
 
 
 def build_data(
@@ -116,6 +139,8 @@ def build_data(
     parts = load(node, trust, known, evaluating)
     inputs = content(parts)
     parts = replace(parts, notes=(*parts.notes, *overlaps(inputs)))
+    if not evaluating:  # which reads every image once
+        parts = cached_parts(parts, node.get("cache", "none"), node.get("cache_dir"))
     augment = [
         of_kind(build(each, key="data.augment", trust=trust), Callable, "data.augment", each)
         for each in node.get("augment") or ()
@@ -128,6 +153,8 @@ def build_data(
         limit=node.get("limit"),
         augment=augment,
         num_workers=node.get("num_workers", 0),
+        mixing=Mixing(node.get("mixup"), node.get("cutmix")),
+        sampling=node.get("sampling"),
         needed=("test",) if evaluating else PARTS,
         fixed=known is not None,
     )
@@ -154,29 +181,6 @@ def load(node: Mapping[str, Any], trust: Trust, known: FittedData | None = None,
             f"data.seed={known.seed}",
         )
     return aligned(parts, known)
-
-
-def build_model(node: Mapping[str, Any], schema: Schema, heads: Mapping[str, Objective], trust: Trust) -> nn.Module:
-    """Build a network, told the shape of its input and the size and kind of its output as far as it asks for them.
-
-    Args:
-        node: of the config, for the network.
-        schema: of the data.
-        heads: the objective of each head. Of several the network is told the sizes by name (``heads``), and the size of
-            them all together (``output_size``).
-        trust: what the config may build.
-    """
-    ours = {"embedding_dim", "gives", "takes"}
-    outputs = {objective.kind.output for objective in heads.values()}
-    offered = {
-        "input_shape": schema.input_shape,
-        "output_size": sum(objective.output_size for objective in heads.values()),
-        "heads": {name: objective.output_size for name, objective in heads.items()},
-        "vocabulary": schema.vocabulary,
-        "categories": schema.categories,
-    } | ({"output": outputs.pop()} if len(outputs) == 1 else {})
-    arguments = {key: value for key, value in node.items() if key not in ours}
-    return require_module(build(arguments, key="model", trust=trust, offered=offered), str(node.get("_target_")))
 
 
 def check_in_memory(data: DataModule, heads: Mapping[str, Objective]) -> bool:

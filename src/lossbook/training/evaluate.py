@@ -105,6 +105,9 @@ def _refuse_without_effect(on_top: Sequence[str], views: int) -> None:
     wrong = [argument for argument, key in keys.items() if key not in may_change and not key.startswith("data.")]
     rule = "A checkpoint is evaluated as it was trained; only data, and the trainer's device, may change."
     idle = {"data.epochs": "A test goes through its part once."}
+    idle |= dict.fromkeys(
+        ("data.mixup", "data.cutmix", "data.sampling"), "Only training batches are mixed and balanced."
+    )
     if views == 1:
         idle["data.augment"] = "Only training batches are augmented, and the two views of a sample."
     found = [Problem(argument, rule, f"remove {argument}") for argument in wrong]

@@ -11,6 +11,7 @@ import lightning as L
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 from torch import Tensor
 
+from lossbook.config.other_class import left_over
 from lossbook.data.positive_class import class_names
 from lossbook.errors import typed
 from lossbook.formatting import plural
@@ -19,7 +20,7 @@ from lossbook.training.assemble import Assembly
 from lossbook.training.callbacks.averaged_weights import AveragedWeights
 
 _MOST = 8  # classes that are listed
-_SAID = ("_target_", "gives", "takes", "embedding_dim")  # of a model: shown elsewhere, or by its output
+_SAID = ("_target_", "gives", "takes", "embedding_dim", "strict")  # of a model: shown elsewhere, or by its output
 
 
 def classes(objective: Objective) -> str:
@@ -54,9 +55,10 @@ def model(config: Mapping[str, Any], assembly: Assembly) -> str:
     """Return the network's class, its number of parameters, and its options."""
     network = getattr(assembly.module, "model", assembly.module)
     parameters = sum(p.numel() for p in assembly.module.parameters() if p.requires_grad)
-    node = {key: value for key, value in config["model"].items() if key not in _SAID}
-    if "arch" in node and node.get("weights") is None:
-        node["weights"] = "random"
+    unsaid = {*_SAID, *left_over(config)}
+    node = {key: value for key, value in config["model"].items() if key not in unsaid}
+    if {"arch", "name", "encoder"} & set(node) and node.get("weights") is None:
+        node["weights"] = "pretrained" if node.get("pretrained") else "random"
     shown = [f"{key} {_value(value)}" for key, value in node.items() if value and not isinstance(value, bool)]
     return ", ".join([f"{type(network).__name__}, {parameters:,} parameters", *shown])
 

@@ -83,7 +83,7 @@ def print_plan(
             _print_row(out, label, name, text, 8 + (width + 2 if name else 0), width)
     out.print(f"[dim]folder [/dim] {escape(str(folder))}")
     several = effective_batch.notes(trainer, assembly.module, terms, schema)
-    for note in (*assembly.data.notes, *assembly.task.notes, *notes(config), *several):
+    for note in (*assembly.data.notes, *assembly.notes, *assembly.task.notes, *notes(config), *several):
         _print_row(out, "note", "", note, 8, 0)
     for line in resumed:
         _print_row(out, "resume", "", line, 8, 0)

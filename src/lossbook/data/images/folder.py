@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +13,13 @@ import torch
 from lossbook.data.assignment import assign_parts
 from lossbook.data.fitted import FittedData
 from lossbook.data.images.listing import counts_in_words
+from lossbook.data.images.name_groups import groups_by_name
 from lossbook.data.images.opening import OpenedImages, open_images
 from lossbook.data.images.options import ImageOptions, NormaliseOption
 from lossbook.data.images.tree import Tree, read_tree
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Parts, Source
-from lossbook.data.split import FRACTIONS, SplitPlan
+from lossbook.data.split_options import split_plan
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import described_parts
 from lossbook.errors import refuse, typed
@@ -34,7 +34,7 @@ class ImageFolder(Source):
     Args:
         root: a folder with ``train``, ``test`` and perhaps ``val`` (otherwise 15 % of ``train``); or a folder of
             classes, which is split. Files that are skipped are counted in the notes.
-        image_size, channels, resize, normalise, grey_bits, on_bad, cache, cache_dir: see ``ImageOptions``.
+        image_size, channels, resize, normalise, grey_bits, on_bad: see ``ImageOptions``.
         split: file that assigns the images to parts (see ``split_table``), for a root without folders of parts.
         fractions: of train, val and test in a random split.
         group_pattern: a regular expression for the path of an image below the root; images for which its first group
@@ -52,8 +52,6 @@ class ImageFolder(Source):
     channels: int = 3
     resize: str = "crop"
     on_bad: str = "fail"
-    cache: str = "none"
-    cache_dir: str | None = None
     fractions: Sequence[float] | None = None
     group_pattern: str | None = None
     folds: int | None = None
@@ -84,7 +82,9 @@ class ImageFolder(Source):
         given = {part: place[rows][place[rows] >= 0] for part, rows in given.items()}
         samples = [tree.samples[row] for row in opened.rows]
         targets = np.array([sample.label for sample in samples])
-        plan = self._plan([sample.name for sample in samples], bool(given))
+        names = [sample.name for sample in samples]
+        groups = None if self.group_pattern is None else groups_by_name(str(self.group_pattern), names)
+        plan = split_plan(bool(given), self.fractions, self.folds, self.fold, groups, group_key="data.group_pattern")
         assignment = assign_parts(given, targets, self.seed, known, opened.digests, evaluating, plan)
         rows = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
         files = opened.files.with_targets(torch.from_numpy(targets))
@@ -107,32 +107,6 @@ class ImageFolder(Source):
             rule = f"{tree.root} already has folders of parts: {', '.join(found)}."
             raise refuse(f"data.split={self.split}", rule, "data.split=null, or a folder that holds only classes")
         return read_split(str(self.split), len(tree.samples), [sample.name for sample in tree.samples])
-
-    def _plan(self, names: Sequence[str], given: bool) -> SplitPlan:
-        """Return how the images are split, where neither folders nor a file say it."""
-        chosen = {key: getattr(self, key) for key in ("fractions", "group_pattern", "folds")}
-        chosen = {key: value for key, value in chosen.items() if value is not None}
-        if given and chosen:
-            said = " ".join(f"data.{key}={typed(value)}" for key, value in chosen.items())
-            rule = "The parts are given by folders or by data.split: a random split has no effect."
-            raise refuse(said, rule, f"leave {'it' if len(chosen) == 1 else 'them'} out, or a folder of classes alone")
-        fractions = FRACTIONS if self.fractions is None else tuple(map(float, self.fractions))
-        groups = None if self.group_pattern is None else _groups(str(self.group_pattern), names)
-        return SplitPlan(fractions, groups, None, self.folds, self.fold)  # type: ignore[arg-type]
-
-
-def _groups(pattern: str, names: Sequence[str]) -> np.ndarray:
-    """Return the group of each image, as the pattern finds it in the name."""
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        rule = f"This is no regular expression: {error}."
-        raise refuse(f"data.group_pattern={pattern}", rule, "data.group_pattern='patient(\\d+)'") from error
-    found = [compiled.search(name) for name in names]
-    if without := [name for name, match in zip(names, found, strict=True) if match is None]:
-        rule = f"It must match in the name of every image, and does not in {len(without):,}, such as {without[0]}."
-        raise refuse(f"data.group_pattern={pattern}", rule, "a pattern that matches in all names")
-    return np.array([match.group(min(1, compiled.groups)) or "" for match in found if match is not None])
 
 
 def _require_train_and_test(tree: Tree, given: Mapping[str, np.ndarray], split: str | None) -> None:

@@ -68,6 +68,7 @@ def read_tree(root: Path, known: Sequence[str] | None = None) -> Tree:
     _raise(problems)
     samples: list[Sample] = []
     every = tuple(known or next(iter(classes.values())))
+    empty: dict[str, Problem] = {}
     for part, names in classes.items():
         first: dict[str, Sample] = {}  # by real path
         for name in names:
@@ -85,8 +86,10 @@ def read_tree(root: Path, known: Sequence[str] | None = None) -> Tree:
                 else:
                     problems.append(_two_classes(root, before, sample))
             if not found:
-                problems.append(_no_image(root / prefix, here))
+                empty.setdefault(name, _no_image(root / prefix, here))
             skipped += here
+    present = {sample.label for sample in samples}  # a class that a part lacks is noted by the source
+    problems += [problem for name, problem in empty.items() if every.index(name) not in present]
     if None in parts:
         problems.extend(_parts_inside(root, samples))
     _raise(problems)
@@ -152,12 +155,17 @@ def _class_problems(
             f"data.root={inside}" if len(deeper) > 1 and first is None else f"{folder}/CLASS/IMAGE",
         )
     for part in others:
-        if different := sorted(set(classes[part]) ^ set(names)):
-            more = f" and {len(different) - _SHOWN} more" if len(different) > _SHOWN else ""
+        folder = root / parts[part]
+        if not classes[part]:
+            yield Problem(f"{folder} has no class folder", "Each class needs its own folder.", f"{folder}/CLASS/IMAGE")
+        if unknown := [name for name in classes[part] if name not in names]:
+            near = nearest(unknown[0], names)
+            more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
             yield Problem(
-                f"{root / parts[part]} and {parts[first]} differ in classes: {', '.join(different[:_SHOWN])}{more}",
-                "All parts must have the same class folders.",
-                "add or remove these folders",
+                f"{folder} has {', '.join(unknown[:_SHOWN])}{more}, which {parts[first]} lacks",
+                f"A class must have a folder in {parts[first]}: what it never sees a network cannot tell.",
+                (f"{_move(folder, unknown[0], near)}, or " if near else "")
+                + f"hide it: {_move(folder, unknown[0], '.' + unknown[0])}",
             )
 
 

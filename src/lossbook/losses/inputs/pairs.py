@@ -63,6 +63,15 @@ class Pairs:
         first, second = sides
         return Arguments(self._arguments(first, second, sign), len(sign), self.observed(sides, None), target)
 
+    @property
+    def own_terms(self) -> bool:
+        """Whether a sample has a loss of its own, as given pairs have."""
+        return isinstance(self.encoding, PairEmbedding)
+
+    def per_sample(self, losses: Tensor, arguments: Arguments, reduction: str) -> tuple[Tensor, Tensor]:
+        """Return the losses (N,) of given pairs, and their shares in the mean."""
+        return losses, torch.ones_like(losses)
+
     def observed(self, scores: Tensor | tuple[Tensor, ...], lengths: Tensor | None) -> Tensor:
         """Return embeddings as they are, and of given pairs their distances."""
         if not isinstance(scores, tuple):

@@ -20,6 +20,8 @@ class Sequence:
         criterion: its ``zero_infinity`` decides whether texts that do not fit are an error or counted.
     """
 
+    own_terms = True  # a sample has a loss of its own
+
     def __init__(self, encoding: Symbols, criterion: nn.Module) -> None:
         self.encoding = encoding
         self.zero_infinity = bool(getattr(criterion, "zero_infinity", False))
@@ -53,6 +55,11 @@ class Sequence:
         args = (scores.transpose(0, 1), encoded, lengths, target_lengths)
         metrics = {"skipped": misfits.float().mean()} if self.zero_infinity else {}
         return Arguments(args, len(target), self.observed(scores, lengths), target, metrics)
+
+    def per_sample(self, losses: Tensor, arguments: Arguments, reduction: str) -> tuple[Tensor, Tensor]:
+        """Return the losses (N,) of samples as CTC's mean takes them, over their lengths, and their shares."""
+        each = losses / arguments.args[3].clamp_min(1) if reduction == "mean" else losses
+        return each, torch.ones_like(each)
 
     def observed(self, scores: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the scores with a certain blank at every step beyond a sample's length."""

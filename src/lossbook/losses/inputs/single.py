@@ -21,6 +21,8 @@ class Single:
         criterion: asked for ``weight`` and ``ignore_index`` where its mean divides by the weights.
     """
 
+    own_terms = True  # a sample has a loss of its own
+
     def __init__(self, encoding: Encoding, mean_over: str, criterion: nn.Module) -> None:
         self.encoding = encoding
         self.mean_over = mean_over
@@ -46,17 +48,37 @@ class Single:
         """Return the scores as they are."""
         return scores
 
+    def per_sample(self, losses: Tensor, arguments: Arguments, reduction: str) -> tuple[Tensor, Tensor]:
+        """Return the losses of samples, each times its share of what the criterion's mean divides by, and the shares.
+
+        Args:
+            losses: (N, ...), not reduced.
+            arguments: that the criterion got.
+            reduction: that it usually does.
+        """
+        encoded = arguments.args[1]
+        rows = losses.reshape(len(losses), -1)
+        if self.mean_over == "weights" and not encoded.is_floating_point():
+            return rows.sum(1), self._weights(encoded).reshape(len(encoded), -1).sum(1)
+        if self.mean_over == "samples":
+            each = rows.mean(1) if reduction == "mean" else rows.sum(1)
+            return each, torch.ones_like(each)
+        elements = encoded[0].numel()
+        each = rows.sum(1) if reduction == "sum" else rows.mean(1) * elements
+        return each, torch.full_like(each, elements)
+
     def _count(self, encoded: Tensor) -> int | Tensor:
         if self.mean_over == "elements":
             return encoded.numel()
         if self.mean_over == "weights" and not encoded.is_floating_point():
-            return self._total_weight(encoded)
+            return self._weights(encoded).sum()
         return encoded.shape[0]
 
-    def _total_weight(self, index: Tensor) -> int | Tensor:
+    def _weights(self, index: Tensor) -> Tensor:
+        """The weight of the class of each sample or pixel, 0 or False where it is ignored."""
         weight: Tensor | None = getattr(self.criterion, "weight", None)
         ignore_index = getattr(self.criterion, "ignore_index", -100)
         if weight is None:
-            return (index != ignore_index).sum()
+            return index != ignore_index
         ignored = index == ignore_index
-        return torch.where(ignored, 0.0, weight[index.masked_fill(ignored, 0)]).sum()
+        return torch.where(ignored, 0.0, weight[index.masked_fill(ignored, 0)])

@@ -12,6 +12,7 @@ from lossbook.losses.inputs.arguments import Arguments
 from lossbook.losses.inputs.mining import forms_triplets, none_formed, triplets
 from lossbook.targets.embeddings import with_distances
 from lossbook.targets.encoding import Encoding
+from lossbook.targets.triplets import TripletEmbedding
 
 
 class Triplets:
@@ -38,6 +39,15 @@ class Triplets:
     def none_counted(self) -> UserError | None:
         """The error for an epoch without a triplet; None where the margin holds for all that there are."""
         return None if self._satisfied else none_formed("two samples of one class and one of another")
+
+    @property
+    def own_terms(self) -> bool:
+        """Whether a sample has a loss of its own, as given triplets have."""
+        return isinstance(self.encoding, TripletEmbedding)
+
+    def per_sample(self, losses: Tensor, arguments: Arguments, reduction: str) -> tuple[Tensor, Tensor]:
+        """Return the losses (N,) of given triplets, and their shares in the mean."""
+        return losses, torch.ones_like(losses)
 
     def observed(self, scores: Tensor | tuple[Tensor, ...], lengths: Tensor | None) -> Tensor:
         """Return embeddings as they are, and of given triplets the anchor's distances to the two others."""

@@ -14,6 +14,13 @@ EVERY = [
     augment.Affine(),
     augment.HorizontalFlip(),
     augment.PadCrop(2),
+    augment.PadCrop(0.2),
+    augment.ResizedCrop(),
+    augment.Erasing(1.0),
+    augment.ColorJitter(),
+    augment.GaussianBlur((0.1, 0.2), 1.0),
+    augment.RandAugment(),
+    augment.TrivialAugment(),
     augment.GaussianNoise(),
     augment.BrightnessContrast(),
 ]
@@ -88,34 +95,50 @@ def test_crop_takes_a_window_of_the_padded_image() -> None:
     assert {crop.numpy().tobytes() for crop in augment.PadCrop(1)(image.repeat(300, 1, 1, 1))} == windows
 
 
-def test_noise_has_its_deviation() -> None:
-    noise = augment.GaussianNoise(0.2)(torch.zeros(200, 100))
-    assert noise.std() == pytest.approx(0.2, rel=0.02)
-    assert noise.mean() == pytest.approx(0, abs=0.01)
+def test_a_fraction_pads_by_pixels_of_the_larger_side() -> None:
+    image = torch.rand(1, 4, 16)
+    torch.manual_seed(0)
+    expected = augment.PadCrop(2)(image.repeat(50, 1, 1, 1))
+    torch.manual_seed(0)
+    assert torch.equal(augment.PadCrop(0.125)(image.repeat(50, 1, 1, 1)), expected)
 
 
-def test_brightness_and_contrast_agree_with_torchvision() -> None:
-    images = torch.rand(20, 1, 6, 6)
-    module = augment.BrightnessContrast(0.5, 0.5)
-    torch.manual_seed(1)
-    brightness, contrast = torch.empty(20).uniform_(0.5, 1.5), torch.empty(20).uniform_(0.5, 1.5)
-    torch.manual_seed(1)
-    for image, changed, b, c in zip(images, module(images), brightness, contrast, strict=True):
-        expected = functional.adjust_contrast(functional.adjust_brightness(image, float(b)), float(c))
-        torch.testing.assert_close(changed, expected, atol=1e-5, rtol=1e-5)
+def test_a_resized_crop_of_everything_is_the_image() -> None:
+    images = torch.rand(5, 3, 6, 9)
+    torch.testing.assert_close(augment.ResizedCrop((1, 1), (1.5, 1.5))(images), images, atol=1e-5, rtol=1e-5)
 
 
-def test_each_sample_calls_a_transform_for_images_once_a_sample() -> None:
-    class Count(nn.Module):
-        calls = 0
+def test_a_resized_crop_shows_a_part_of_its_area_within_the_image() -> None:
+    ramp = torch.arange(64.0).expand(64, 64)
+    images = torch.stack([ramp, ramp.T]).repeat(2000, 1, 1, 1)
+    crops = augment.ResizedCrop((0.25, 0.5), (0.5, 2))(images)
+    assert crops.min() >= 0
+    assert crops.max() <= 63
+    width, height = ((crops[:, c].amax((1, 2)) - crops[:, c].amin((1, 2))) / 63 for c in (0, 1))
+    assert (width * height).min() > 0.25 * 0.9
+    assert (width * height).max() < 0.5 * 1.02
+    assert (width / height).max() < 2.1
+    assert crops[:, 0].amin((1, 2)).min() < 1  # reaches both ends
+    assert crops[:, 0].amax((1, 2)).max() > 62
 
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            assert image.shape == (1, 4, 4)
-            self.calls += 1
-            return image + self.calls
 
-    changed = augment.EachSample(Count())(torch.zeros(3, 1, 4, 4))
-    assert changed[:, 0, 0, 0].tolist() == [1, 2, 3]
+def test_labels_follow_their_images() -> None:
+    """Each label is drawn as an image of its own number: what an image shows after a move is its label."""
+    labels = torch.randint(1, 6, (200, 1, 12, 18)).float()
+    images = labels.expand(-1, 3, -1, -1) / 8
+    modules = [augment.HorizontalFlip(), augment.PadCrop(3), augment.Affine(30, (0.7, 1.4), 0.3), augment.ResizedCrop()]
+    for module in modules:
+        change = module.change(images)
+        moved = change.labels(labels)
+        assert set(moved.unique().tolist()) <= {0, 1, 2, 3, 4, 5}
+        assert bool((moved == 0).any()) == module.borders, module
+        near = (change.images[:, :1] * 8 - moved).abs()
+        # bilinear images blend neighbours; where they do not, both agree
+        assert (near < 0.5).float().mean() > (0.999 if type(module).__name__ in ("HorizontalFlip", "PadCrop") else 0.4)
+    flat = torch.full((50, 1, 12, 18), 3.0)
+    change = augment.Affine(30, (0.7, 1.4), 0.3).change(flat.expand(-1, 3, -1, -1) / 8)
+    inner = (change.images[:, :1] * 8 - 3).abs() < 1e-3
+    assert bool((change.labels(flat)[inner] == 3).all())
 
 
 @pytest.mark.parametrize(
@@ -127,6 +150,17 @@ def test_each_sample_calls_a_transform_for_images_once_a_sample() -> None:
         (augment.Affine, {"translate": 1.0}),
         (augment.HorizontalFlip, {"p": 1.5}),
         (augment.PadCrop, {"padding": 0}),
+        (augment.PadCrop, {"padding": 1.5}),
+        (augment.ResizedCrop, {"scale": [0.5, 2]}),
+        (augment.ResizedCrop, {"ratio": [2, 1]}),
+        (augment.Erasing, {"p": -1}),
+        (augment.Erasing, {"scale": [0, 1]}),
+        (augment.ColorJitter, {"hue": 0.6}),
+        (augment.ColorJitter, {"contrast": -1}),
+        (augment.GaussianBlur, {"sigma": [0, 1]}),
+        (augment.Grayscale, {"p": 2}),
+        (augment.RandAugment, {"n": 0}),
+        (augment.RandAugment, {"magnitude": 31}),
         (augment.GaussianNoise, {"std": 0}),
         (augment.BrightnessContrast, {"contrast": 2}),
     ],
