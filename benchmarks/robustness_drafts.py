@@ -103,4 +103,4 @@ def write(d: Draft, folder: Path) -> list[str]:
         **({} if d.delimiter is None else {"data.delimiter": d.delimiter}),
         **d.options,
     }
-    return ["data=csv", f"loss={LOSSES[d.target]}", *(f"{key}={value}" for key, value in options.items())]
+    return ["data=table", f"loss={LOSSES[d.target]}", *(f"{key}={value}" for key, value in options.items())]

@@ -31,7 +31,7 @@ BESIDE = {
     **{f"data={name}": ["data.root=x", *CLASSES] for name in FOLDERS},
     "data=scene_targets": ("loss=sum", "loss.terms={labels: {loss: bce_logits}, count: {loss: mse}}"),
     "data=celeba": ["data.root=x", "loss=bce_logits"],
-    "data=csv": ["data.root=x", "data.target_columns=[y]", *CLASSES],
+    **{f"data={name}": ["data.root=x", "data.target_columns=[y]", *CLASSES] for name in ("table", "csv")},
     "data=mask_folder": ["data.root=x"],
     "data=dataset": ["data.dataset._target_=torch.utils.data.TensorDataset", *CLASSES],
     "data=huggingface": ["data.name=x", "data.target_columns=[y]", *CLASSES],
@@ -55,10 +55,12 @@ GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "augment", "mode
 NAMES = [f"{group}={name}" for group in GROUPS for name in OPTIONS.names(group)]
 NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
+    *(f"{node}.{key}" for node in ("data", "data.source") for key in (
+        "columns", "delimiter", "encoding", "separator", "group_column", "time_column", "weight_column",
+    )),
     "data.split", "data.source.split", "data.class_names", "data.source.class_names",
     "model.weights", "data.cache_dir", "data.group_pattern", "data.source.group_pattern",
-    "data.folder", "data.source.folder", "data.columns", "data.source.columns",
-    "data.group_column", "data.source.group_column",
+    "data.folder", "data.source.folder",
     "data.subset", "data.source.subset", "data.image_column", "data.source.image_column", "data.splits",
     "data.source.splits", "data.variant", "data.source.variant", "data.val._target_", "data.source.val._target_",
     "data.test._target_",

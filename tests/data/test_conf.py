@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+import lossbook
 from lossbook.data.module import DataModule
 from lossbook.targets import KINDS
 
 FOLDER = Path(__file__).parents[2] / "conf" / "data"
-OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != "csv")  # another name of table
 OFFLINE = [name for name in OPTIONS if ": ???" not in (FOLDER / f"{name}.yaml").read_text()]
 
 
@@ -37,7 +38,7 @@ def test_the_promised_options_are_there() -> None:
     explicit = "digit_pairs digit_triplets digit_mixtures digit_tokens scene_targets"
     assert sorted(f"{offline} {explicit}".split()) == OFFLINE
     small = "mnist fashion_mnist kmnist emnist qmnist usps cifar10 cifar100 svhn stl10"
-    own = "image_folder mask_folder csv dataset huggingface pairs triplets"
+    own = "image_folder mask_folder table dataset huggingface pairs triplets"
     assert {*small.split(), *own.split()} <= set(OPTIONS) - set(OFFLINE)
 
 
@@ -45,7 +46,7 @@ def test_the_promised_options_are_there() -> None:
 def test_the_default_model_suits_the_data(name: str) -> None:
     (override,) = (entry for entry in read(name, root="x", target_columns=["y"])["defaults"] if entry != "_self_")
     models = {"mask": "unet", "text": "crnn", "tokens": "bag"}
-    table = name in ("breast_cancer", "diabetes", "csv", "dataset", "huggingface")
+    table = name in ("breast_cancer", "diabetes", "table", "dataset", "huggingface")
     config = read(name, root="x", target_columns=["y"])
     target, inputs = config["target"], config.get("inputs", "numbers")
     if isinstance(target, dict):
@@ -55,6 +56,12 @@ def test_the_default_model_suits_the_data(name: str) -> None:
     default = models.get(target) or models.get(inputs) or ("mlp" if table else images)
     assert override == {"override /model@_global_.model": default}
     assert target in KINDS
+
+
+def test_csv_is_another_name_of_table() -> None:
+    given = ("data.root=x", "data.target_columns=[y]")
+    new, old = (lossbook.compose(f"data={name}", *given) for name in ("table", "csv"))
+    assert (new.data, new.model) == (old.data, old.model)
 
 
 @pytest.mark.parametrize("name", OFFLINE)

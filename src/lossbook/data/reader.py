@@ -14,6 +14,7 @@ from lossbook.errors import Problem
 
 READERS = {  # kind -> the class; a checkpoint names the kind
     "array": "lossbook.data.array_reader.ArrayReader",
+    "table": "lossbook.data.tables.reader.TableReader",
     "image": "lossbook.data.images.reader.ImageReader",
     "vector": "lossbook.data.tuples.vectors.VectorReader",
 }
