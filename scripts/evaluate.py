@@ -1,4 +1,4 @@
-"""Print the metrics of a checkpoint: python scripts/evaluate.py ckpt=PATH, on other data with data=NAME."""
+"""Print and write the metrics of a checkpoint: python scripts/evaluate.py ckpt=PATH, on other data with data=NAME."""
 
 import sys
 
