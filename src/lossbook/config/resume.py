@@ -79,7 +79,7 @@ def _require_config(path: Path, saved: Mapping[str, Any]) -> None:
     odd += [
         f"lossbook.config.{key} must be a mapping."
         for key in GROUPS
-        if not isinstance(saved.get(key, {}), Mapping | None)
+        if key != "experiment" and not isinstance(saved.get(key, {}), Mapping | None)  # which is a name
     ]
     loss = saved.get("loss")
     criterion = () if isinstance(loss, Mapping) and loss.get("terms") else ("loss.criterion",)
