@@ -1,0 +1,42 @@
+"""Which heights and widths of images an exported network takes, and at which of them that is checked."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from lossbook.data.schema import Schema
+from lossbook.targets import KINDS
+
+STEP = 32  # pixels; the networks that halve images five times take multiples of it
+
+
+class Claim(Enum):
+    """The sizes of images that are claimed to work, beside that of training; the widest claim first."""
+
+    ANY = "any"
+    STEPS = f"in steps of {STEP}"
+    FIXED = "fixed"
+
+
+def free_axes(schema: Schema) -> tuple[int, ...]:
+    """Return the axes of a batch of inputs that may differ from training: height and width, or a line's width alone."""
+    if len(schema.input_shape) != 3 or schema.vocabulary is not None:
+        return ()
+    sequence = any(KINDS[one.target].output == "sequence" for one in schema.heads.values())
+    return (3,) if sequence else (2, 3)
+
+
+def probes(claim: Claim, shape: tuple[int, ...], axes: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return the heights and widths at which a claim is checked: larger than in training, and unlike each other.
+
+    Args:
+        claim: one of the sizes.
+        shape: of one input, (C, H, W).
+        axes: of a batch, those that are free.
+    """
+    if claim is Claim.FIXED:
+        return []
+    height, width = shape[1:]
+    added = {Claim.ANY: ((1, 7), (13, 2), (height, width)), Claim.STEPS: ((STEP, 0), (STEP, 2 * STEP))}[claim]
+    found = [(height + more * (2 in axes), width + wider * (3 in axes)) for more, wider in added]
+    return [size for size in dict.fromkeys(found) if size != (height, width)]
