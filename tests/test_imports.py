@@ -15,10 +15,11 @@ ROOT = Path(__file__).parents[1]
 # From top to bottom. A module may import from its own package and from lines below; neighbours in a line ignore each
 # other. A module that is listed by itself does not stand with its package.
 LAYERS = (
-    "scripts hydra_plugins",
+    "scripts",
+    "commands hydra_plugins",
     "search",
     "sweeps",
-    "report",
+    "report export",
     "training",
     "tasks config plots",
     "losses",

@@ -43,7 +43,9 @@ def largest_difference(network: RawNetwork, run: Run, batches: Iterable[Sequence
 def _expected(network: RawNetwork, expected: dict[str, Tensor], found: dict[str, Tensor]) -> dict[str, Tensor]:
     """The network's outputs; decisions are those that follow from the exported scores, which may tie by rounding."""
     again = network.decided(found)
-    return {name: again.get(name, value) if not value.is_floating_point() else value for name, value in expected.items()}
+    return {
+        name: again.get(name, value) if not value.is_floating_point() else value for name, value in expected.items()
+    }
 
 
 def _difference(expected: Tensor, found: Tensor) -> float:

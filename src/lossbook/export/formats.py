@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from lossbook.errors import UserError, nearest, refuse
+from lossbook.errors import UserError, refuse
 from lossbook.export.check import Run
 from lossbook.export.quiet import quiet
 from lossbook.export.trace import Graph
@@ -108,11 +108,8 @@ def format_of(name: str) -> Format:
     """Return a format by its name.
 
     Raises:
-        UserError: there is none of this name, or what it needs is not installed.
+        UserError: what it needs is not installed.
     """
-    if name not in FORMATS:
-        near = nearest(name, FORMATS) or next(iter(FORMATS))
-        raise refuse(f"format={name}", f"The formats are {', '.join(FORMATS)}.", f"format={near}")
     if name == Onnx.name:
         require_onnx()
     return FORMATS[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,7 +10,9 @@ from importlib.metadata import version
 from typing import Any
 
 from lossbook.data.fitted import FittedData
+from lossbook.data.schema import Schema
 from lossbook.errors import refuse
+from lossbook.export.sizes import Claim, is_image
 from lossbook.export.trace import Graph
 from lossbook.losses.bind import FOLLOWING, bind
 from lossbook.losses.contract import ACTIVATIONS, INPUTS, PROBABILITIES, Contract
@@ -17,7 +20,7 @@ from lossbook.losses.objective import Objective
 
 VERSION = 1
 _CRITERION = {"_target_": "torch.nn.MSELoss"}  # of a contract that only decodes: any will do
-BYTES, AS_GIVEN = "bytes divided by 255, not normalised", "as the reader gives them"
+_BYTES, _AS_GIVEN = "bytes divided by 255, not normalised", "as the reader gives them"
 
 
 @dataclass(frozen=True)
@@ -123,27 +126,25 @@ def describe(
     return Metadata(fitted, contracts, {name: one.output_size for name, (_, one) in heads.items()}, thresholds, about)
 
 
-def about(graph: Graph, values: str, claim: str, checked: Sequence[str]) -> dict[str, Any]:
+def about(graph: Graph, schema: Schema, claim: Claim | None, checked: Sequence[str]) -> dict[str, Any]:
     """Return what a file states of its inputs and outputs.
 
     Args:
         graph: that is written.
-        values: how inputs are scaled.
-        claim: which heights and widths it takes.
+        schema: of the data.
+        claim: which heights and widths it takes; None where inputs are no images.
         checked: the sizes of inputs at which it was compared with the checkpoint.
     """
     return {
         "inputs": {name: asdict(one) for name, one in graph.inputs.items()},
         "outputs": {name: asdict(one) for name, one in graph.outputs.items()},
-        "values": values,
-        "sizes": claim,
+        "values": _BYTES if is_image(schema) else _AS_GIVEN,
+        "sizes": None if claim is None else claim.value,
         "checked": list(checked),
     }
 
 
 def _options(objective: Objective) -> list[str]:
-    import inspect
-
     return list(inspect.signature(type(objective.encoding)).parameters)
 
 

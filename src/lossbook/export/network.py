@@ -77,6 +77,14 @@ class RawNetwork(nn.Module):
         values = self(*inputs)
         return dict(zip(self.outputs, values, strict=True))
 
+    def takes(self, inputs: Sequence[Tensor]) -> bool:
+        """Whether the network takes inputs of these sizes."""
+        try:
+            self.named(inputs)
+        except Exception:  # of torch or of the network's own code, of any class
+            return False
+        return True
+
     @torch.no_grad()
     def decided(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what follows from the outputs of networks, as ``forward`` names them."""

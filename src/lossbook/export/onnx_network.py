@@ -40,7 +40,9 @@ class OnnxNetwork:
             self._session: Any = session_of(path)
         except Exception as error:  # of onnxruntime's, of many classes
             first = str(error).strip().partition("\n")[0][:200]
-            raise refuse(f"ckpt={path}", f"onnxruntime cannot load it: {first}", "export the checkpoint again") from error
+            raise refuse(
+                f"ckpt={path}", f"onnxruntime cannot load it: {first}", "export the checkpoint again"
+            ) from error
         text = self._session.get_modelmeta().custom_metadata_map.get(ENTRY)
         if text is None:
             rule = "It has no metadata of Lossbook, which say how to read inputs, and what its outputs mean."

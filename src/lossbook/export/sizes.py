@@ -18,9 +18,14 @@ class Claim(Enum):
     FIXED = "fixed"
 
 
+def is_image(schema: Schema) -> bool:
+    """Whether inputs are images."""
+    return len(schema.input_shape) == 3 and schema.vocabulary is None
+
+
 def free_axes(schema: Schema) -> tuple[int, ...]:
     """Return the axes of a batch of inputs that may differ from training: height and width, or a line's width alone."""
-    if len(schema.input_shape) != 3 or schema.vocabulary is not None:
+    if not is_image(schema):
         return ()
     sequence = any(KINDS[one.target].output == "sequence" for one in schema.heads.values())
     return (3,) if sequence else (2, 3)

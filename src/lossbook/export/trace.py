@@ -57,7 +57,9 @@ def traced(network: RawNetwork, inputs: Sequence[Tensor], other: Sequence[Tensor
     """
     axes = [axis for axis in AXES if other is not None and inputs[0].shape[axis] != other[0].shape[axis]]
     # a Dim with a range would be fixed in silence where the code asks for that; DYNAMIC is an error then
-    free = [{0: Dim.DYNAMIC, **(dict.fromkeys(axes, Dim.DYNAMIC) if place == 0 else {})} for place in range(len(inputs))]
+    free = [
+        {0: Dim.DYNAMIC, **(dict.fromkeys(axes, Dim.DYNAMIC) if place == 0 else {})} for place in range(len(inputs))
+    ]
     try:
         with torch.no_grad(), quiet():
             program = torch.export.export(network, tuple(inputs), dynamic_shapes=tuple(free), strict=False)
