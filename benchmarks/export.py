@@ -73,8 +73,8 @@ def exported(model: nn.Module, form: str, folder: Path) -> str:
     try:
         written = write(
             folder / f"network{chosen.suffix}", chosen, network, schema, samples,
-            lambda graph, claim, checked: metadata.describe(
-                fitted, heads, {}, metadata.about(graph, metadata.BYTES, "", checked)
+            lambda graph, sizes, checked: metadata.describe(
+                fitted, heads, {}, metadata.about(graph, schema, sizes, checked)
             ).text(),
         )  # fmt: skip
     except UserError as error:
@@ -82,9 +82,9 @@ def exported(model: nn.Module, form: str, folder: Path) -> str:
     seconds = time.perf_counter() - start
     one = samples.batch(1, network.inputs)
     times = f"{median_ms(network, one):.1f} | {median_ms(written.run, one):.1f}"
-    claim = written.claim.value if written.claim else "-"
+    taken = written.sizes.value if written.sizes else "-"
     size = written.path.stat().st_size / 1e6
-    return f"| {claim} | {written.difference:.0e} | {size:.1f} | {times} | {seconds:.0f} |"
+    return f"| {taken} | {written.difference:.0e} | {size:.1f} | {times} | {seconds:.0f} |"
 
 
 def main() -> None:

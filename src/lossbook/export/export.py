@@ -15,7 +15,7 @@ from lossbook.errors import Problem, UserError, nearest, refuse
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from lossbook.export.sizes import Claim
+    from lossbook.export.sizes import ImageSizes
     from lossbook.export.trace import Graph
 
 SUFFIXES = {"onnx": ".onnx", "torch_export": ".pt2"}
@@ -65,14 +65,14 @@ def export(
     network = RawNetwork(checkpoint.task, fitted, checkpoint.thresholds)
     samples = samples_of(values["data"], fitted, Trust.of(values), max(BATCHES))
 
-    def describe(graph: Graph, claim: Claim | None, checked: Sequence[str]) -> str:
+    def describe(graph: Graph, sizes: ImageSizes | None, checked: Sequence[str]) -> str:
         return metadata.describe(
-            fitted, checkpoint.heads, checkpoint.thresholds, metadata.about(graph, fitted.schema, claim, checked)
+            fitted, checkpoint.heads, checkpoint.thresholds, metadata.about(graph, fitted.schema, sizes, checked)
         ).text()
 
     written = write(path, chosen, network, fitted.schema, samples, describe)
     print_written(written, network, samples)
-    sizes = None if written.claim is None else written.claim.value
+    sizes = None if written.sizes is None else written.sizes.value
     return {"output": str(path), "sizes": sizes, "difference": written.difference}
 
 

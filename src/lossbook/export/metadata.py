@@ -12,7 +12,7 @@ from typing import Any
 from lossbook.data.fitted import FittedData
 from lossbook.data.schema import Schema
 from lossbook.errors import refuse
-from lossbook.export.sizes import Claim, is_image
+from lossbook.export.sizes import ImageSizes, is_image
 from lossbook.export.trace import Graph
 from lossbook.losses.bind import FOLLOWING, bind
 from lossbook.losses.contract import ACTIVATIONS, INPUTS, PROBABILITIES, Contract
@@ -126,20 +126,20 @@ def describe(
     return Metadata(fitted, contracts, {name: one.output_size for name, (_, one) in heads.items()}, thresholds, about)
 
 
-def about(graph: Graph, schema: Schema, claim: Claim | None, checked: Sequence[str]) -> dict[str, Any]:
+def about(graph: Graph, schema: Schema, sizes: ImageSizes | None, checked: Sequence[str]) -> dict[str, Any]:
     """Return what a file states of its inputs and outputs.
 
     Args:
         graph: that is written.
         schema: of the data.
-        claim: which heights and widths it takes; None where inputs are no images.
+        sizes: which heights and widths it takes; None where inputs are no images.
         checked: the sizes of inputs at which it was compared with the checkpoint.
     """
     return {
         "inputs": {name: asdict(one) for name, one in graph.inputs.items()},
         "outputs": {name: asdict(one) for name, one in graph.outputs.items()},
         "values": _BYTES if is_image(schema) else _AS_GIVEN,
-        "sizes": None if claim is None else claim.value,
+        "sizes": None if sizes is None else sizes.value,
         "checked": list(checked),
     }
 

@@ -32,7 +32,10 @@ class RawNetwork(nn.Module):
         UserError: the task does not tell the outputs of its networks.
     """
 
-    def __init__(self, task: Task, fitted: FittedData, thresholds: Mapping[str, Tensor] | None = None) -> None:
+    factor: Tensor
+    offset: Tensor
+
+    def __init__(self, task: Task, fitted: FittedData, thresholds: Mapping[str, float] | None = None) -> None:
         super().__init__()
         run: Callable[[dict[str, Any]], Any] | None = getattr(task, "outputs", None)
         if run is None:
@@ -43,7 +46,7 @@ class RawNetwork(nn.Module):
         self.inputs = (INPUT, LENGTHS) if getattr(task, "takes_lengths", False) else (INPUT,)
         self.outputs: tuple[str, ...] = ()
         self._run = run
-        self._thresholds = {name: float(value) for name, value in (thresholds or {}).items()}
+        self._thresholds = dict(thresholds or {})
         self.normalises = fitted.normalise is not None
         if fitted.normalise is not None:
             mean, scale = torch.tensor(fitted.normalise)[:, :, None, None]
@@ -54,7 +57,7 @@ class RawNetwork(nn.Module):
         """Map inputs to the outputs that ``outputs`` names.
 
         Args:
-            input: (N, C, H, W) float32, bytes divided by 255 but not normalised; (N, F) float32; or tokens (N, L) int64.
+            input: (N, C, H, W) float32, of bytes divided by 255, not normalised; (N, F) float32; tokens (N, L) int64.
             input_lengths: (N,) int64, for networks that take them.
 
         Returns:

@@ -10,8 +10,8 @@ from lossbook.targets import KINDS
 STEP = 32  # pixels; the networks that halve images five times take multiples of it
 
 
-class Claim(Enum):
-    """The sizes of images that are claimed to work, beside that of training; the widest claim first."""
+class ImageSizes(Enum):
+    """The heights and widths that an exported network takes beside those of training."""
 
     ANY = "any"
     STEPS = f"in steps of {STEP}"
@@ -31,17 +31,17 @@ def free_axes(schema: Schema) -> tuple[int, ...]:
     return (3,) if sequence else (2, 3)
 
 
-def probes(claim: Claim, shape: tuple[int, ...], axes: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return the heights and widths at which a claim is checked: larger than in training, and unlike each other.
+def probes(sizes: ImageSizes, shape: tuple[int, ...], axes: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return the heights and widths at which that is checked: larger than in training, and unlike each other.
 
     Args:
-        claim: one of the sizes.
+        sizes: what is to be checked.
         shape: of one input, (C, H, W).
         axes: of a batch, those that are free.
     """
-    if claim is Claim.FIXED:
+    if sizes is ImageSizes.FIXED:
         return []
     height, width = shape[1:]
-    added = {Claim.ANY: ((1, 7), (13, 2), (height, width)), Claim.STEPS: ((STEP, 0), (STEP, 2 * STEP))}[claim]
+    added = {ImageSizes.ANY: ((1, 7), (13, 2), (height, width)), ImageSizes.STEPS: ((STEP, 0), (STEP, 2 * STEP))}[sizes]
     found = [(height + more * (2 in axes), width + wider * (3 in axes)) for more, wider in added]
     return [size for size in dict.fromkeys(found) if size != (height, width)]

@@ -10,7 +10,7 @@ from rich.table import Table
 from lossbook.export.latency import median_ms
 from lossbook.export.network import RawNetwork
 from lossbook.export.samples import Samples
-from lossbook.export.sizes import Claim
+from lossbook.export.sizes import ImageSizes
 from lossbook.export.trace import AXES
 from lossbook.export.write import BATCHES, Written
 from lossbook.training.summary import console
@@ -43,12 +43,13 @@ def print_written(written: Written, network: RawNetwork, samples: Samples) -> No
 def _takes(written: Written) -> str:
     first = next(iter(written.graph.inputs.values()))
     sizes = "samples of " + written.checked[0].partition(" x ")[2]
-    if written.claim is None:
+    if written.sizes is None:
         return f"any number of {sizes}"
-    if written.claim is Claim.FIXED:
+    if written.sizes is ImageSizes.FIXED:
         return f"any number of {sizes}; {written.fixed_by} takes no other height or width"
     free = " and ".join(f"{name}s" for name in AXES.values() if name in first.shape)
-    return f"any number of {sizes}, and larger {free}{'' if written.claim is Claim.ANY else ' ' + written.claim.value}"
+    steps = "" if written.sizes is ImageSizes.ANY else f" {written.sizes.value}"
+    return f"any number of {sizes}, and larger {free}{steps}"
 
 
 def _megabytes(size: int) -> str:

@@ -18,7 +18,7 @@ _DEPENDS = ("GuardOnDataDependentSymNode", "data-dependent", "Could not guard")
 
 
 @dataclass(frozen=True)
-class Sizes:
+class Spec:
     """The type and the sizes of an input or output.
 
     Args:
@@ -40,8 +40,8 @@ class Graph:
     """
 
     program: ExportedProgram
-    inputs: Mapping[str, Sizes]
-    outputs: Mapping[str, Sizes]
+    inputs: Mapping[str, Spec]
+    outputs: Mapping[str, Spec]
 
 
 def traced(network: RawNetwork, inputs: Sequence[Tensor], other: Sequence[Tensor] | None = None) -> Graph:
@@ -57,9 +57,7 @@ def traced(network: RawNetwork, inputs: Sequence[Tensor], other: Sequence[Tensor
     """
     axes = [axis for axis in AXES if other is not None and inputs[0].shape[axis] != other[0].shape[axis]]
     # a Dim with a range would be fixed in silence where the code asks for that; DYNAMIC is an error then
-    free = [
-        {0: Dim.DYNAMIC, **(dict.fromkeys(axes, Dim.DYNAMIC) if place == 0 else {})} for place in range(len(inputs))
-    ]
+    free = [dict.fromkeys([0, *axes], Dim.DYNAMIC), *({0: Dim.DYNAMIC} for _ in inputs[1:])]
     try:
         with torch.no_grad(), quiet():
             program = torch.export.export(network, tuple(inputs), dynamic_shapes=tuple(free), strict=False)
@@ -72,16 +70,16 @@ def traced(network: RawNetwork, inputs: Sequence[Tensor], other: Sequence[Tensor
     given = {name: (one, another) for name, one, another in zip(network.inputs, inputs, other or inputs, strict=True)}
     return Graph(
         program,
-        {name: _sizes(name, *pair, names) for name, pair in given.items()},
-        {name: _sizes(name, value, second[name], names) for name, value in first.items()},
+        {name: _spec(name, *pair, names) for name, pair in given.items()},
+        {name: _spec(name, value, second[name], names) for name, value in first.items()},
     )
 
 
-def _sizes(name: str, first: Tensor, second: Tensor, names: Mapping[tuple[int, int], str]) -> Sizes:
+def _spec(name: str, first: Tensor, second: Tensor, names: Mapping[tuple[int, int], str]) -> Spec:
     """What two examples tell: sizes that differ between them are free."""
     pairs = list(zip(first.shape, second.shape, strict=True))[1:]
     rest = (names.get(pair, f"{name}_{axis}") if pair[0] != pair[1] else pair[0] for axis, pair in enumerate(pairs, 1))
-    return Sizes(str(first.dtype).removeprefix("torch."), ("batch", *rest))
+    return Spec(str(first.dtype).removeprefix("torch."), ("batch", *rest))
 
 
 def _untraceable(network: RawNetwork, error: Exception) -> UserError:

@@ -16,11 +16,11 @@ from lossbook.export.check import Run, largest_difference
 from lossbook.export.formats import Format
 from lossbook.export.network import RawNetwork
 from lossbook.export.samples import Samples
-from lossbook.export.sizes import STEP, Claim, free_axes, probes
+from lossbook.export.sizes import STEP, ImageSizes, free_axes, probes
 from lossbook.export.trace import Graph, traced
 
 BATCHES = (1, 5)
-Describe = Callable[[Graph, "Claim | None", Sequence[str]], str]
+Describe = Callable[[Graph, "ImageSizes | None", Sequence[str]], str]
 """(graph, which heights and widths it takes, the sizes of inputs at which that was checked) -> the metadata as JSON."""
 
 
@@ -31,7 +31,7 @@ class Written:
     Args:
         path: of the file.
         form: its format.
-        claim: which heights and widths it takes; None where inputs are no images.
+        sizes: which heights and widths it takes; None where inputs are no images.
         fixed_by: what takes no other ones, where it takes none.
         graph: what it holds.
         checked: the sizes of the inputs on which it was compared with the checkpoint.
@@ -41,7 +41,7 @@ class Written:
 
     path: Path
     form: str
-    claim: Claim | None
+    sizes: ImageSizes | None
     fixed_by: str
     graph: Graph
     checked: tuple[str, ...]
@@ -72,10 +72,8 @@ def write(
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
-        said = error.strerror or str(error)
-        raise refuse(
-            f"output={path} could not be written: {said}.", "Nothing is left behind.", "output=FILE"
-        ) from error
+        given = f"output={path} could not be written: {error.strerror or error}."
+        raise refuse(given, "Nothing is left behind.", "output=FILE, where there is room") from error
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
@@ -85,31 +83,30 @@ def write(
 def _written(
     beside: Path, form: Format, network: RawNetwork, schema: Schema, samples: Samples, describe: Describe
 ) -> Written:
-    """The file with the widest claim that holds."""
+    """The file that takes the most sizes."""
 
-    def checked(graph: Graph, claim: Claim | None, more: Sequence[Sequence[Tensor]] = ()) -> Written:
+    def checked(graph: Graph, sizes: ImageSizes | None, more: Sequence[Sequence[Tensor]] = ()) -> Written:
         batches = [*usual, *more]
-        sizes = tuple(" x ".join(map(str, batch[0].shape)) for batch in batches)
-        form.write(beside, graph, describe(graph, claim, sizes))
+        shapes = tuple(" x ".join(map(str, batch[0].shape)) for batch in batches)
+        form.write(beside, graph, describe(graph, sizes, shapes))
         run = form.load(beside)
         difference = largest_difference(network, run, batches)
-        fixed_by = form.name if claims else "the network"
-        return Written(beside, form.name, claim, fixed_by, graph, sizes, difference, run)
+        return Written(beside, form.name, sizes, fixed_by, graph, shapes, difference, run)
 
-    shape, axes = schema.input_shape, free_axes(schema)
+    def resized(size: tuple[int, int]) -> Sequence[Tensor]:
+        return samples.batch(BATCHES[-1], network.inputs, size)
+
     usual = [samples.batch(size, network.inputs) for size in BATCHES]
-    claims = {
-        claim: batches
-        for claim in ((Claim.ANY, Claim.STEPS) if axes else ())
-        if all(
-            map(network.takes, batches := [samples.batch(2, network.inputs, to) for to in probes(claim, shape, axes)])
-        )
-    }
-    if claims:
-        larger = (shape[1] + STEP * (2 in axes), shape[2] + 2 * STEP)
+    shape, axes = schema.input_shape, free_axes(schema)
+    tried = (ImageSizes.ANY, ImageSizes.STEPS) if axes else ()
+    larger = {sizes: [*map(resized, probes(sizes, shape, axes))] for sizes in tried}
+    taken = {sizes: batches for sizes, batches in larger.items() if all(map(network.takes, batches))}
+    fixed_by = form.name if taken else "the network"
+    if taken:
+        other = resized((shape[1] + STEP * (2 in axes), shape[2] + 2 * STEP))
         with contextlib.suppress(UserError):
-            graph = traced(network, usual[-1], samples.batch(BATCHES[-1], network.inputs, larger))
-            for claim, batches in claims.items():
+            graph = traced(network, usual[-1], other)
+            for sizes, batches in taken.items():
                 with contextlib.suppress(UserError):
-                    return checked(graph, claim, batches)
-    return checked(traced(network, usual[-1]), Claim.FIXED if axes else None)
+                    return checked(graph, sizes, batches)
+    return checked(traced(network, usual[-1]), ImageSizes.FIXED if axes else None)
