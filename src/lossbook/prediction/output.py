@@ -175,7 +175,7 @@ class Output:
         if self._bad:
             listed = {
                 "name": [name for name, _ in self._bad],
-                "problem": [f"{one.given} {one.rule}" for _, one in self._bad],
+                "problem": [in_a_line(one) for _, one in self._bad],
                 "fix": [one.fix for _, one in self._bad],
             }
             pl.DataFrame(listed).write_csv(self._parts / "bad")
@@ -198,6 +198,11 @@ class Output:
     def _unwritten(self, error: OSError) -> UserError:
         what = f"{error.filename or self.path} could not be written: {error.strerror or error}."
         return refuse(what, "Nothing is left behind.", "output=PATH in a folder with room and write permission")
+
+
+def in_a_line(problem: Problem) -> str:
+    """Return what is wrong, and the rule."""
+    return f"{problem.given.rstrip('.')}. {problem.rule}"
 
 
 def _move(folder: Path, target: Path) -> None:

@@ -13,7 +13,7 @@ from lossbook.data.source import sample_count
 from lossbook.errors import Problem
 from lossbook.formatting import plural
 from lossbook.prediction.inputs import find_inputs
-from lossbook.prediction.output import Output
+from lossbook.prediction.output import Output, in_a_line
 from lossbook.prediction.predictor import nothing_read
 from lossbook.training.summary import console
 
@@ -82,6 +82,6 @@ def _progress(out: Console) -> Progress:
 def _print_bad(out: Console, bad: list[Problem], path: Path) -> None:
     out.print(f"\n[bold]{plural(len(bad), 'input')} could not be read[/bold]; all of them are in {escape(str(path))}")
     for problem in bad[:SHOWN]:
-        out.print(f"  {escape(problem.given)} {escape(problem.rule)}", soft_wrap=True)
+        out.print(f"  {escape(in_a_line(problem))}", soft_wrap=True)
     if len(bad) > SHOWN:
         out.print(f"  ... and {len(bad) - SHOWN:,} more")

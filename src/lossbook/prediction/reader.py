@@ -1,4 +1,4 @@
-"""How a checkpoint reads new inputs: as it says, or, of an earlier version, as can be told from what it was fitted to."""
+"""How a checkpoint reads new inputs; of an earlier version, as can be told from what it was fitted to."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def table_of(names: Sequence[str], heads: Mapping[str, Mapping[str, Any]]) -> pl
     columns: dict[str, Any] = {"name": pl.Series("name", list(names), dtype=pl.String)}
     for head, own in heads.items():
         for name, cells in own.items():
-            text = not isinstance(cells, np.ndarray) or cells.dtype == object
+            text = not isinstance(cells, np.ndarray) or cells.dtype.kind in "OU"
             title = f"{head}_{name}" if head else name
             columns[title] = pl.Series(title, list(cells), dtype=pl.String) if text else pl.Series(title, cells)
     return pl.DataFrame(columns)
@@ -99,17 +99,10 @@ def joined(chunks: Sequence[PredictionRows]) -> HeadPredictions:
     probabilities = (
         None if first.probabilities is None else np.concatenate([_present(one.probabilities) for one in chunks])
     )
-    return HeadPredictions(_stacked([one.values for one in chunks]), confidence, probabilities, _texts(columns))
+    values = np.concatenate([one.values for one in chunks])
+    return HeadPredictions(values, confidence, probabilities, columns)
 
 
 def _present(values: np.ndarray | None) -> np.ndarray:
     assert values is not None, "a loss trains probabilities for all samples, or for none"
     return values
-
-
-def _stacked(values: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate(values)
-
-
-def _texts(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return {name: cells.astype(object) if cells.dtype.kind == "U" else cells for name, cells in columns.items()}
