@@ -185,8 +185,8 @@ def test_an_exported_file_gives_the_same_table(say: Say, place: Path, tmp_path: 
     assert one.columns == other.columns
     assert one["prediction"].to_list() == other["prediction"].to_list()
     assert one["p_dog"].to_numpy() == pytest.approx(other["p_dog"].to_numpy(), abs=1e-4)
-    for given, said in ((["device=cuda"], "on the CPU"), (["optim.lr=1"], "as it was trained"), (["top_k=9"], "from 1 to 2")):
-        code, _, err = say("ckpt=net.onnx", photos, "output=no.csv", *given)
+    for given, said in (("device=cuda", "on the CPU"), ("optim.lr=1", "as it was trained"), ("top_k=9", "from 1 to 2")):
+        code, _, err = say("ckpt=net.onnx", photos, "output=no.csv", given)
         assert (code, said in err) == (1, True)
 
 
