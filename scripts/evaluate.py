@@ -1,27 +1,8 @@
 """Print and write the metrics of a checkpoint: python scripts/evaluate.py ckpt=PATH, on other data with data=NAME."""
 
-from __future__ import annotations
-
 import sys
-from pathlib import Path
-from typing import Any
 
-from lossbook.config.command import Request, command
-from lossbook.errors import refuse
-
-KEYS = {"output": None, "worst": 100}  # a new folder, or none; mistakes that are listed
-
-
-def job(request: Request) -> dict[str, Any]:
-    from lossbook.config.folders import evaluation_base
-    from lossbook.training.evaluate import evaluate
-
-    given = request.keys["output"]
-    if given not in (None, "none") and Path(given).exists():
-        raise refuse(f"output={given} exists.", "Nothing is overwritten.", "output=ANOTHER, or output=none")
-    output = evaluation_base() if given is None else None if given == "none" else Path(given)
-    return evaluate(request.config, request.options, output, request.keys["worst"])
-
+from lossbook.commands.evaluate import main
 
 if __name__ == "__main__":
-    sys.exit(command("evaluate", job, keys=KEYS))
+    sys.exit(main(sys.argv[1:]))

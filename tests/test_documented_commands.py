@@ -29,7 +29,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*
 OPTIONS = [file for file in sorted(CONF.rglob("*.yaml")) if file.parent.name not in ("conf", "help", "sweeper")]
 NAMED = ("loss", "data", "model", "optim", "experiment")  # groups whose commands name the option
 COMMAND = re.compile(r"(?:#|  ) +(?:\w+=\w+ )?(?:pip install -e \. && )?python scripts/(\w+)\.py(.*)")
-SCRIPTS = ("train", "evaluate", "find_lr", "explore", "search", "report")
+SCRIPTS = ("train", "evaluate", "find_lr", "explore", "search", "report", "predict")
 OWN = """import torch
 
 
@@ -82,6 +82,8 @@ def arguments(command: str) -> list[str]:
             one = "data.name=table.csv"
         elif key == "out":
             one = "out=drawn.png"
+        elif key == "input" and value != "-":
+            one = f"input={'new.csv' if table else 'photos'}"
         elif one == "...":
             filled += ["loss=cross_entropy,mse", "data=digits"]
             continue
@@ -156,6 +158,7 @@ def replace_work(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     for work in (
         "training.train.train", "training.evaluate.evaluate", "training.find_lr.find_lr", "training.explore.explore",
         "sweeps.sweep.run_sweep", "search.command._run", "report.report.report", "report.report.print_short",
+        "prediction.predict.predict",
     ):  # fmt: skip
         monkeypatch.setattr(f"lossbook.{work}", nothing)
     return done

@@ -15,10 +15,13 @@ ROOT = Path(__file__).parents[1]
 # From top to bottom. A module may import from its own package and from lines below; neighbours in a line ignore each
 # other. A module that is listed by itself does not stand with its package.
 LAYERS = (
-    "scripts hydra_plugins",
+    "scripts __main__",
+    "console",
+    "commands hydra_plugins",
     "search",
     "sweeps",
-    "report",
+    "prediction",
+    "report export",
     "training",
     "tasks config plots",
     "losses",
@@ -30,7 +33,7 @@ LAYERS = (
     "data.schema",
     "checkpoints records",
     "build",
-    "annotations collector exits files formatting naming orphans processes ranges renamed rng trust",
+    "annotations collector exits files formatting invocation naming orphans processes ranges renamed rng trust",
     "errors",
 )
 EXCEPTIONS = {  # (module, what it imports): why

@@ -32,6 +32,12 @@ def test_on_other_data(trained: tuple[Path, dict[str, float]]) -> None:
     assert 0 <= found["test/lrap"] <= 1
 
 
+def test_a_checkpoint_of_an_experiment(tmp_path: Path) -> None:
+    metrics = lossbook.train(lossbook.compose("experiment=two_heads", *SHORT), tmp_path)
+    found = lossbook.evaluate(lossbook.compose(f"ckpt={tmp_path / 'checkpoints/best.ckpt'}"))
+    assert found["test/labels_map"] == pytest.approx(metrics["test/labels_map"])
+
+
 def test_data_that_the_weights_do_not_fit_is_refused(tmp_path: Path) -> None:
     lossbook.train(lossbook.compose("loss=bce", "data=breast_cancer", *SHORT), tmp_path)
     table = tmp_path / "table.csv"

@@ -83,7 +83,7 @@ class CRNN(nn.Module):
         outputs = self.head(torch.cat([features, self.recurrent(features)[0]], 2))
         steps = outputs.shape[1]
         if input_lengths is None:
-            return outputs, torch.full((len(outputs),), steps, device=outputs.device)
+            return outputs, torch.full((outputs.shape[0],), steps, device=outputs.device)
         return outputs, (-(-input_lengths // STRIDE)).clamp(1, steps)
 
 
