@@ -23,8 +23,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 import lossbook
-from lossbook.data import image_folder
 from lossbook.data.fitted import FittedData
+from lossbook.data.images import folder as image_folder
 from lossbook.training import assemble
 
 EPOCHS = 20

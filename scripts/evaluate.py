@@ -1,18 +1,8 @@
-"""Print the metrics of a checkpoint: python scripts/evaluate.py ckpt=PATH, on other data with data=NAME."""
-
-from __future__ import annotations
+"""Print and write the metrics of a checkpoint: python scripts/evaluate.py ckpt=PATH, on other data with data=NAME."""
 
 import sys
-from typing import Any
 
-from lossbook.config.command import Request, command
-
-
-def job(request: Request) -> dict[str, Any]:
-    from lossbook.training.evaluate import evaluate
-
-    return evaluate(request.config, request.options)
-
+from lossbook.commands.evaluate import main
 
 if __name__ == "__main__":
-    sys.exit(command("evaluate", job))
+    sys.exit(main(sys.argv[1:]))

@@ -1,22 +1,8 @@
-"""Draw what an optimizer or a loss does; --help shows what else there is.
-
-python scripts/explore.py optim=sgd optim.momentum=0 out=docs/explore_sgd.png
-python scripts/explore.py loss=smooth_l1 out=docs/explore_smooth_l1.png
-"""
-
-from __future__ import annotations
+"""Draw what an optimizer or a loss does: python scripts/explore.py loss=smooth_l1; --help shows what else there is."""
 
 import sys
 
-from lossbook.config.command import Request, command
-from lossbook.training.explore import OPTIONS
-
-
-def job(request: Request) -> None:
-    from lossbook.training.explore import explore
-
-    explore(request.config, request.folder, request.keys, request.options)
-
+from lossbook.commands.explore import main
 
 if __name__ == "__main__":
-    sys.exit(command("explore", job, keys=OPTIONS))
+    sys.exit(main(sys.argv[1:]))

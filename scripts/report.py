@@ -1,54 +1,8 @@
-"""Report on runs: which one is best and by how much, with curves and tables; for sweeps, earlier runs, or all of them.
-
-    python scripts/report.py outputs/sweeps/2026-01-31_22-00-00     one sweep
-    python scripts/report.py outputs                                every run there is
-    python scripts/report.py RUN RUN SWEEP out=docs/compared        a selection, into a folder of your choice
-
-It writes README.md, leaderboard.csv, runs.csv and plots to DIR/report, or for several folders to
-outputs/reports/<date>_<time>. Runs are compared only if they watched the same metric on the same data.
-"""
-
-from __future__ import annotations
+"""Report on runs: python scripts/report.py outputs; --help shows what else there is."""
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
-from lossbook.errors import UserError, refuse
-from lossbook.exits import exit_code
-
-
-def main(arguments: Sequence[str]) -> int:
-    if {"-h", "--help"} & set(arguments):
-        print(f"usage: python scripts/report.py DIR [DIR...] [out=PATH]\n\n{(__doc__ or '').strip()}")
-        return 0
-    try:
-        folders, out = _read(arguments)
-        from lossbook.report.report import print_short, report
-
-        print_short(report(folders, out))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def _read(arguments: Sequence[str]) -> tuple[list[Path], Path | None]:
-    folders, out = [], None
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if key == "out" and equals:
-            if not value:
-                raise refuse(argument, "out needs a path.", "out=PATH")
-            out = Path(value)
-        elif (argument[:1] == "-" or equals) and not Path(argument).is_dir():
-            raise refuse(argument, "There is no such option.", "out=PATH, or --help")
-        else:
-            folders.append(Path(argument))
-    if not folders:
-        raise refuse("scripts/report.py", "At least one folder of runs is needed.", "python scripts/report.py outputs")
-    return folders, out
-
+from lossbook.commands.report import main
 
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: main(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

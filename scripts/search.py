@@ -1,10 +1,8 @@
 """Search for good values: python scripts/search.py 'optim.lr=interval(1e-4,1e-1)'; --help shows what else there is."""
 
-from __future__ import annotations
-
 import sys
 
-from lossbook.search.command import command  # completion finds scripts by "lossbook.config.command" in their text
+from lossbook.commands.search import main
 
 if __name__ == "__main__":
-    sys.exit(command())
+    sys.exit(main(sys.argv[1:]))

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 # From top to bottom. A module may import from its own package and from lines below; neighbours in a line ignore each
 # other. A module that is listed by itself does not stand with its package.
 LAYERS = (
-    "scripts",
+    "scripts __main__",
+    "console",
     "commands hydra_plugins",
     "search",
     "sweeps",
@@ -31,7 +32,7 @@ LAYERS = (
     "data.schema",
     "checkpoints records",
     "build",
-    "annotations collector exits files formatting naming orphans processes ranges renamed rng trust",
+    "annotations collector exits files formatting invocation naming orphans processes ranges renamed rng trust",
     "errors",
 )
 EXCEPTIONS = {  # (module, what it imports): why

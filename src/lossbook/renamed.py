@@ -12,7 +12,10 @@ _PREFIXES = {
     "lossbook.objectives.criteria.": "lossbook.losses.criteria.",
     "lossbook.objectives.metrics.": "lossbook.metrics.",
 }
-_CLASSES = {"lossbook.optim.schedules.decay.Step": "lossbook.optim.schedules.decay.StepDecay"}
+_CLASSES = {
+    "lossbook.data.image_folder.ImageFolder": "lossbook.data.images.folder.ImageFolder",
+    "lossbook.optim.schedules.decay.Step": "lossbook.optim.schedules.decay.StepDecay",
+}
 
 
 def use_current_names(config: Any, values: Any) -> None:

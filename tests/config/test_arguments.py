@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lossbook.config.arguments import belongs_to_hydra, config_dir, parse, split_ckpt
-from lossbook.errors import UserError
+from lossbook.config.arguments import belongs_to_hydra, config_dir, parse, quoted
 
 
 def test_values_are_read_by_hydras_grammar():
@@ -13,27 +12,28 @@ def test_values_are_read_by_hydras_grammar():
     assert values == [0.001, 1, "a b", "ctc", [1, "x"], None]
 
 
-@pytest.mark.parametrize(
-    ("given", "path"),
-    [
-        ("ckpt=a/last.ckpt", "a/last.ckpt"),
-        ("ckpt=a/epoch=3 (1).ckpt", "a/epoch=3 (1).ckpt"),  # Hydra's grammar would refuse it
-        ("ckpt='a b.ckpt'", "a b.ckpt"),
-        ("ckpt=null", None),
-    ],
-)
-def test_a_checkpoints_path_is_taken_as_it_stands(given: str, path: str | None):
-    assert split_ckpt(["optim.lr=1", given, "loss=ctc"]) == (path, ["optim.lr=1", "loss=ctc"])
+TEXTS = [
+    "a\\b",
+    "a\\'b",
+    "a\\",
+    "\\\\",
+    "it's",
+    'a"b',
+    "${b}",
+    "a,b",
+    "[x]",
+    "x=y",
+    "null",
+    "é ü",
+    "a\nb",
+    "'q'",
+    "a#b",
+]
 
 
-def test_the_last_checkpoint_counts_and_none_is_none():
-    assert split_ckpt(["ckpt=a", "ckpt=b"]) == ("b", [])
-    assert split_ckpt([]) == (None, [])
-
-
-def test_an_empty_path_is_refused():
-    with pytest.raises(UserError, match="ckpt needs a path"):
-        split_ckpt(["ckpt="])
+@pytest.mark.parametrize("text", TEXTS)
+def test_what_is_quoted_is_read_as_it_was(text: str) -> None:
+    assert parse([f"data.root={quoted(text)}"])[0].value() == text
 
 
 def test_what_speaks_of_hydra_itself():

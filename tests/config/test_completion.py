@@ -30,6 +30,12 @@ COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
 press python "$SCRIPT" loss=multil
 press python "$OTHER" loss=multil
 press python -m
+lossbook() { "$PYTHON" -m lossbook "$@"; }
+press lossbook ev
+press lossbook train optim=sgd optim.mom
+press lossbook find-lr find.st
+COMP_WORDBREAKS="$COMP_WORDBREAKS="
+press lossbook train loss=multil
 """
 
 
@@ -53,6 +59,10 @@ def test_the_tab_key_completes_groups_options_and_keys_of_our_scripts_alone(tmp_
         "<loss=multilabel_margin loss=multilabel_soft_margin>",
         "<>",
         "<>",
+        "<evaluate>",
+        "<optim.momentum=>",
+        "<find.steps=>",
+        "<multilabel_margin multilabel_soft_margin>",
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["other.py"]
 

@@ -125,7 +125,7 @@ def test_names_that_the_user_gives_are_vouched_for(saved: dict[str, Any], tmp_pa
 
 @pytest.mark.parametrize("written", [r"epoch\=3 a.ckpt", "'epoch=3 a.ckpt'", "epoch=3 a.ckpt"])
 def test_a_path_may_be_written_as_hydra_has_it(written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from lossbook.config.arguments import split_ckpt
+    from lossbook.config.paths import split_ckpt
 
     monkeypatch.chdir(tmp_path)
     Path("epoch=3 a.ckpt").touch()

@@ -34,3 +34,15 @@ def test_seed_moves_the_split() -> None:
 
 def test_levels_become_fractions() -> None:
     assert torch.equal(as_input(np.array([[[0, 4, 16]]], np.uint8)), torch.tensor([[[[0, 0.25, 1]]]]))
+
+
+def test_digits_brought_later_are_read_as_these() -> None:
+    parts = Digits().load()
+    inputs = parts.test["input"]  # type: ignore[index]
+    assert parts.reader is not None
+    for given in (inputs, inputs[:, 0].numpy()[..., None], [one[0].numpy() for one in inputs]):
+        found = parts.reader.objects(given)
+        assert len(found.names) == len(inputs)
+        assert torch.equal(found.part["input"], inputs)  # type: ignore[index]
+    wide = parts.reader.objects(np.ones((4, 8))).part["input"][0, 0]  # type: ignore[index]
+    assert wide.sum(1).tolist() == [0, 0, 8, 8, 8, 8, 0, 0]

@@ -24,7 +24,7 @@ def search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stand_in: Any, capsy
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["scripts/search.py", *arguments])
-        code = command()
+        code = command(arguments)
         out, err = capsys.readouterr()
         return code, out, err
 

@@ -15,7 +15,7 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score
 
 import lossbook
-from lossbook.data.image_folder import ImageFolder
+from lossbook.data.images.folder import ImageFolder
 from lossbook.errors import UserError
 
 ROWS = 240

@@ -256,7 +256,7 @@ def test_a_loss_that_is_nan_shows():
 def test_training_follows_what_is_cheap_alone():
     measures = objective(CLASS, "loss=cross_entropy").measures()
     assert list(Meter({"": measures}, train=True).metrics) == ["acc"]
-    assert list(Meter({"": measures}).metrics) == ["acc", "f1"]
+    assert list(Meter({"": measures}).metrics) == ["acc", "f1", "temperature"]
 
 
 def test_reset():

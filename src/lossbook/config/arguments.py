@@ -1,14 +1,11 @@
-"""Parse arguments of the command line in Hydra's grammar, and separate ``ckpt=PATH`` from them."""
+"""Parse arguments of the command line in Hydra's grammar."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
-
-from lossbook.errors import refuse
 
 
 def parse(arguments: Sequence[str]) -> list[Any]:
@@ -27,35 +24,15 @@ def _parsed(argument: str) -> Any:
     return OverridesParser.create().parse_overrides([argument])[0]
 
 
-def split_ckpt(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Separate ``ckpt=PATH`` from the other arguments; the path may contain ``=`` and blanks.
-
-    If there is no such file, ``\\=`` and other escapes of Hydra's grammar are resolved, and ``~`` is the home folder.
-
-    Returns:
-        The path (None if there is none, or ``null``), and the other arguments.
-    """
-    paths = [argument.removeprefix("ckpt=") for argument in arguments if argument.startswith("ckpt=")]
-    others = [argument for argument in arguments if not argument.startswith("ckpt=")]
-    if not paths or paths[-1] == "null":
-        return None, others
-    path = _meant(paths[-1])
-    if not path:
-        raise refuse("ckpt=", "ckpt needs a path.", "ckpt=outputs/<loss>-<optim>/<date>_<time>/checkpoints/last.ckpt")
-    return path, others
-
-
-def _meant(given: str) -> str:
-    """Return the first reading of the path that exists, else the last."""
-    path = unquoted(given)
-    readings = [path, re.sub(r"\\([\\()\[\]{}:=, \t'\"])", r"\1", path)]
-    readings += [os.path.expanduser(one) for one in readings]
-    return next((one for one in readings if "\0" not in one and os.path.lexists(one)), readings[-1])
-
-
 def quoted(text: str) -> str:
     """Quote a text for Hydra's grammar, whatever characters it contains."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    # a backslash is one, unless a quote follows
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text) + "'"
+
+
+def uninterpolated(text: str) -> str:
+    """Escape a text for OmegaConf, which would take ``${key}`` in it for the value of a key."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def unquoted(text: str) -> str:

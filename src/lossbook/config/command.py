@@ -13,13 +13,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lossbook.config import folders, sweep_keys
-from lossbook.config.arguments import belongs_to_hydra, parse, split_ckpt
+from lossbook.config.arguments import belongs_to_hydra, parse
 from lossbook.config.completion import candidates, installation
 from lossbook.config.flags import only_shows, read_flags
 from lossbook.config.options import GROUPS, Options, conf_folder
+from lossbook.config.paths import split_ckpt, verbatim
 from lossbook.config.script_keys import taken
 from lossbook.errors import UserError, refuse
 from lossbook.exits import exit_code, stopped_by
+from lossbook.invocation import as_typed
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -81,11 +83,11 @@ def _command(name: str, job: Job, sweeper: str | None, keys: Mapping[str, Any], 
                 print(script)
                 return 0
             print(*candidates(os.environ.get("COMP_LINE", ""), [*keys, *(sweep_keys.KEYS if sweeper else ())]))
-        return _run(name, job, sweeper, values, flags, given)
+        return _run(name, job, sweeper, values, flags, verbatim(given))
     except UserError as error:
         if stopped_by(error) or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
-        print(error, file=sys.stderr)
+        print(as_typed(str(error)), file=sys.stderr)
         return 1
 
 

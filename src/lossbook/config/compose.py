@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lossbook.config.arguments import split_ckpt
 from lossbook.config.composed import composed
 from lossbook.config.hydra_internals import Composes, reader
 from lossbook.config.options import conf_folder
+from lossbook.config.paths import split_ckpt, verbatim
 from lossbook.config.resume import resume
 from lossbook.errors import refuse
 from lossbook.processes import is_first
@@ -45,7 +45,7 @@ def composer(config_dir: str | Path | None = None) -> Callable[..., DictConfig]:
     composes = reader(folders)
 
     def compose_one(*overrides: str) -> DictConfig:
-        ckpt, others = split_ckpt(overrides)
+        ckpt, others = split_ckpt(verbatim(overrides))
         if ckpt is None and not folders[-1].is_dir():
             raise refuse(f"config_dir={config_dir}", "There is no such folder.", "give the path of a folder")
         return from_overrides(ckpt, others, folders, composes)

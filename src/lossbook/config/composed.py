@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossbook.config.arguments import belongs_to_hydra, parse
+from lossbook.config.arguments import belongs_to_hydra, parse, uninterpolated
 from lossbook.config.hydra_errors import in_words
 from lossbook.config.hydra_internals import Composes, nodes, with_hydra
 from lossbook.config.options import GROUPS, KEYS, Options
@@ -68,7 +68,7 @@ def in_order(values: Mapping[Any, Any]) -> DictConfig:
     from omegaconf import OmegaConf, flag_override
 
     # an interpolation on the command line is resolved where its value is used, and is text here
-    values = {**values, "overrides": [override.replace("${", r"\${") for override in values.get("overrides") or []]}
+    values = {**values, "overrides": list(map(uninterpolated, values.get("overrides") or []))}
     order = [*(key for key in KEYS if key in values), *(key for key in values if key not in KEYS)]
     config = OmegaConf.create({})
     with flag_override(config, "no_deepcopy_set_nodes", True):  # the nodes are moved, not copied

@@ -141,6 +141,11 @@ def sweep_base(outputs: Path = OUTPUTS) -> Path:
     return outputs / "sweeps" / _now()
 
 
+def evaluation_base(outputs: Path = OUTPUTS) -> Path:
+    """Return ``outputs/evaluations/<date>_<time>`` for an evaluation that starts now."""
+    return outputs / "evaluations" / _now()
+
+
 def _now() -> str:
     return datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
 

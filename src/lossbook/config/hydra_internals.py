@@ -8,12 +8,14 @@ from __future__ import annotations
 import pickle
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossbook.config.arguments import parse
 from lossbook.config.terms import clear_replaced
+from lossbook.invocation import as_typed
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -127,7 +129,9 @@ def run_hydra(
             if flags.help or flags.hydra_help:
                 show = hydra.app_help if flags.help else hydra.hydra_help
                 parser, _ = flags_parser()
-                show(**which, args_parser=parser, args=Namespace(**{**vars(flags), "overrides": list(overrides)}))
+                with redirect_stdout(StringIO()) as shown:
+                    show(**which, args_parser=parser, args=Namespace(**{**vars(flags), "overrides": list(overrides)}))
+                print(as_typed(shown.getvalue()), end="")
             elif flags.shell_completion:
                 hydra.shell_completion(**asked)
             elif flags.info:

@@ -22,6 +22,7 @@ from lossbook.config.hydra_internals import register, run_hydra
 from lossbook.config.options import Options
 from lossbook.config.sweep_keys import alone
 from lossbook.errors import UserError
+from lossbook.invocation import as_typed
 from lossbook.processes import started_again_as
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class _Jobs:
                 return None
             self.failed.append(f"#{hydra.job.num} ({' '.join(arguments)})")
             print(f"Job {self.failed[-1]} failed:", file=sys.stderr)
-            print(error if isinstance(error, UserError) else traceback.format_exc(), file=sys.stderr, flush=True)
+            said = as_typed(str(error)) if isinstance(error, UserError) else traceback.format_exc()
+            print(said, file=sys.stderr, flush=True)
             if os.getpid() != self.process:  # the launcher takes the error to the process that started it
                 raise
             return None

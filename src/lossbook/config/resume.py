@@ -79,8 +79,10 @@ def _require_config(path: Path, saved: Mapping[str, Any]) -> None:
     odd += [
         f"lossbook.config.{key} must be a mapping."
         for key in GROUPS
-        if key != "experiment" and not isinstance(saved.get(key, {}), Mapping | None)  # which is a name
+        if key != "experiment" and not isinstance(saved.get(key, {}), Mapping | None)
     ]
+    if not isinstance(saved.get("experiment"), str | Mapping | None):
+        odd.append("lossbook.config.experiment must be a name.")
     loss = saved.get("loss")
     criterion = () if isinstance(loss, Mapping) and loss.get("terms") else ("loss.criterion",)
     for key in (*criterion, "optim", "data.source", "model"):

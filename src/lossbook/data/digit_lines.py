@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lossbook.data.digits import CLASS_NAMES, INK, PARTS, Handwriting, as_input, generator, handwriting
+from lossbook.data.images.reader import ImageReader
 from lossbook.data.schema import Schema
 from lossbook.data.source import Parts, Source
 from lossbook.data.statistics import described_parts
@@ -81,4 +82,4 @@ class DigitLines(Source):
                 "target_lengths": torch.from_numpy(lines.lengths),
             }
         schema = Schema("text", (1, HEIGHT, WIDTH), 0, classes=10, class_names=CLASS_NAMES, alphabet=CLASS_NAMES)
-        return described_parts(schema, parts)
+        return described_parts(schema, parts, reader=ImageReader.of_shape(schema.input_shape))

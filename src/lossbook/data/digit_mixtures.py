@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lossbook.data.digits import CLASS_NAMES, INK, Handwriting, generator, handwriting
+from lossbook.data.images.reader import ImageReader
 from lossbook.data.schema import Schema
 from lossbook.data.source import Parts, Source
 from lossbook.data.statistics import described_parts
@@ -41,4 +42,4 @@ class DigitMixtures(Source):
             images, target = compose(source, SAMPLES[part], generator(self.seed, part))
             parts[part] = {"input": torch.from_numpy(images), "target": torch.from_numpy(target)}
         schema = Schema("distribution", (1, 8, 8), 0, classes=10, class_names=CLASS_NAMES)
-        return described_parts(schema, parts)
+        return described_parts(schema, parts, reader=ImageReader.of_shape(schema.input_shape))

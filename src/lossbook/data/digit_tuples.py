@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from lossbook.data.digits import PARTS, Handwriting, as_input, generator, handwriting
+from lossbook.data.images.reader import ImageReader
 from lossbook.data.schema import Schema
 from lossbook.data.source import Part, Parts, Source
 from lossbook.data.statistics import described_parts
 
+SHAPE = (1, 8, 8)
 SAMPLES = {"train": 4000, "val": 800, "test": 800}
 
 
@@ -75,7 +77,7 @@ class DigitPairs(Source):
         for part, source in handwriting(self.seed).items():
             first, second, same = pairs(source, SAMPLES[part], generator(self.seed, part))
             parts[part] = {"input": _images(source, first, second), "target": torch.from_numpy(same)}
-        return described_parts(Schema("pair", (1, 8, 8), 0), parts)
+        return described_parts(Schema("pair", SHAPE, 0), parts, reader=ImageReader.of_shape(SHAPE))
 
 
 @dataclass(frozen=True)
@@ -90,4 +92,4 @@ class DigitTriplets(Source):
             part: {"input": _images(source[part], *triplets(source[part], SAMPLES[part], generator(self.seed, part)))}
             for part in PARTS
         }
-        return described_parts(Schema("triplet", (1, 8, 8), 0), parts)
+        return described_parts(Schema("triplet", SHAPE, 0), parts, reader=ImageReader.of_shape(SHAPE))

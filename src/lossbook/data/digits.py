@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lossbook.data.images.reader import ImageReader
 from lossbook.data.schema import Schema
 from lossbook.data.sklearn_files import read_digits
 from lossbook.data.source import PARTS, Parts, Source
@@ -55,4 +56,4 @@ class Digits(Source):
             for name, part in handwriting(self.seed).items()
         }
         schema = Schema("class", (1, 8, 8), 0, classes=10, class_names=CLASS_NAMES)
-        return described_parts(schema, parts)
+        return described_parts(schema, parts, reader=ImageReader.of_shape(schema.input_shape))

@@ -69,6 +69,7 @@ class DataModule(lightning.LightningDataModule):
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
         self.notes = parts.notes
         self.preparing = Preparing(parts.normalise, augment or (), views)
+        self._rows, self._names = parts.rows, parts.names
         self._parts = {name: limited(getattr(parts, name), limit) for name in PARTS}
         self._resident: dict[tuple[str, torch.device], Columns] = {}
         self._galleries: dict[tuple[int, int, torch.device], PreparedLoader] = {}
@@ -86,6 +87,13 @@ class DataModule(lightning.LightningDataModule):
     def part(self, name: str) -> Part:
         """The part ``train``, ``val`` or ``test`` that is used, as its source gave it: not scaled, not augmented."""
         return self._parts[name]
+
+    def sample_name(self, part: str, index: int) -> str:
+        """What the user calls a sample of a part: its file, its row (from 1), or else its number (from 0)."""
+        if self._rows is None:
+            return str(index)
+        place = int(self._rows[part][index])
+        return f"row {place + 1}" if self._names is None else self._names[place]
 
     def targets(self, name: str, target: str = "") -> Tensor | None:
         """The targets (N, ...) of a part that is used, where they are in memory; None where they are not.

@@ -13,22 +13,33 @@ KEYS: dict[str, Range] = {
     "data.epochs": whole(1, COUNT, example=20),
     "data.seed": SEED,
     "data.num_workers": whole(0, 256),
-    "data.image_size": whole(1, 8192, example=64),
+    "data.image_size": either(whole(1, 8192, example=64), listed(whole(1, 8192, example=64), 2, 2)),
+    "data.channels": one_of(3, 1),
+    "data.resize": one_of("crop", "pad", "squash"),
+    "data.normalise": either(
+        one_of("imagenet", "measured", "none", None),
+        row(listed(number(-1000, 1000), 3, 3), listed(number(0, 1000, above=True), 3, 3)),
+        row(listed(number(-1000, 1000), 1, 1), listed(number(0, 1000, above=True), 1, 1)),
+    ),
     "data.grey_bits": or_null(whole(8, 16, example=12), "for 16"),
+    "data.on_bad": one_of("fail", "skip"),
+    "data.cache": one_of("none", "ram", "disk"),
+    "data.fractions": or_null(listed(number(0, 1, example=0.25), 3, 3), "for 70 / 15 / 15"),
+    "data.folds": or_null(whole(2, COUNT, example=5), "for no folds"),
+    "data.fold": whole(0, COUNT),
 }
 """By dotted key of the config."""
+_OF_IMAGES = (
+    "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "cache", "fractions", "folds", "fold",
+)  # fmt: skip
 _SEEDED = (
     "csv.Csv", "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
     "digit_tuples.DigitPairs", "digit_tuples.DigitTriplets", "scenes.SceneCounts", "scenes.SceneLabels",
     "scenes.SceneMasks", "scenes.SceneTargets", "tabular.BreastCancer", "tabular.Diabetes",
 )  # fmt: skip
 CLASSES: dict[str, dict[str, Range]] = {
-    "lossbook.data.image_folder.ImageFolder": {
-        "image_size": KEYS["data.image_size"],
-        "grey_bits": KEYS["data.grey_bits"],
-        "normalise": row(
-            listed(number(-1000, 1000), 3, 3), listed(number(0, 1000, above=True), 3, 3)
-        ),
+    "lossbook.data.images.folder.ImageFolder": {
+        **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES},
         "seed": SEED,
     },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},

@@ -13,7 +13,7 @@ from lossbook.data.source import Part
 from lossbook.errors import Problem
 
 READERS = {  # kind -> the class; a checkpoint names the kind
-    "image": "lossbook.data.image_reader.ImageReader",
+    "image": "lossbook.data.images.reader.ImageReader",
 }
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lossbook.data.digits import CLASS_NAMES, PARTS, Handwriting, as_input, generator, handwriting
+from lossbook.data.images.reader import ImageReader
 from lossbook.data.schema import Schema
 from lossbook.data.source import Parts, Source
 from lossbook.data.statistics import described_parts
@@ -81,7 +82,7 @@ def _load(seed: int, schema: Schema, **targets: Callable[[Scenes], Tensor]) -> P
     for part in PARTS:
         scenes = compose(source[part], SAMPLES[part], generator(seed, part))
         parts[part] = {"input": as_input(scenes.levels), **{name: made(scenes) for name, made in targets.items()}}
-    return described_parts(schema, parts)
+    return described_parts(schema, parts, reader=ImageReader.of_shape(schema.input_shape))
 
 
 @dataclass(frozen=True)

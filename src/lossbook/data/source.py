@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -55,6 +55,7 @@ class Parts:
         reader: reads inputs that a user brings later as these were read; None where nothing can.
         rows: part -> the place of each of its samples in the user's own data (a row of a file, a file of a folder), for
             data that may be changed under a checkpoint; None for data that is what it is.
+        names: of the samples in the user's own data, in its order: paths below its folder; None for rows of a file.
         notes: what the source found and decided that a user should know, a line each; printed at the start of a run.
     """
 
@@ -66,6 +67,7 @@ class Parts:
     features: Features | None = None
     reader: Reader | None = None
     rows: Mapping[str, np.ndarray] | None = None
+    names: Sequence[str] | None = None
     notes: tuple[str, ...] = ()
 
 

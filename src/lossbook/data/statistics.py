@@ -8,8 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from lossbook.data.reader import Reader
 from lossbook.data.schema import Schema, entry
-from lossbook.data.source import Normalise, Part, Parts, sample_count
+from lossbook.data.source import PARTS, Normalise, Part, Parts, sample_count
 from lossbook.targets import KINDS
 
 
@@ -41,8 +42,13 @@ def _described(schema: Schema, train: Part, name: str = "") -> Schema:
 
 
 def described_parts(
-    schema: Schema, parts: Mapping[str, Part], normalise: Normalise | None = None, notes: Sequence[str] = ()
+    schema: Schema,
+    parts: Mapping[str, Part],
+    normalise: Normalise | None = None,
+    notes: Sequence[str] = (),
+    reader: Reader | None = None,
 ) -> Parts:
     """Return ``Parts`` from ``train``, ``val`` and ``test`` and a schema that still lacks its statistics."""
     described = describe(schema, parts["train"])
-    return Parts(described, parts["train"], parts["val"], parts["test"], normalise, notes=tuple(notes))
+    train, val, test = (parts[name] for name in PARTS)
+    return Parts(described, train, val, test, normalise, reader=reader, notes=tuple(notes))

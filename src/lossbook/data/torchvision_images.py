@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lossbook.data.images.reader import ImageReader
 from lossbook.data.schema import Schema
 from lossbook.data.source import Parts, Source
 from lossbook.data.split import stratified_split
@@ -56,7 +57,8 @@ class TorchvisionImages(Source):
             "val": {"input": images[val], "target": labels[val]},
             "test": {"input": test_images[order], "target": test_labels[order]},
         }
-        return described_parts(schema, parts, channel_statistics(train_images))
+        reader = ImageReader.of_shape(schema.input_shape)
+        return described_parts(schema, parts, channel_statistics(train_images), reader=reader)
 
     def _read(self, train: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
         from torchvision import datasets  # imported here, since it takes a second and few datasets need it

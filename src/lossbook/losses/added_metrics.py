@@ -37,7 +37,7 @@ def measures_of(
         UserError: a name that is taken, a view that this loss does not have, or what is no metric.
     """
     own = {name: node for name, node in nodes.items() if node.get("head") in (None, head or None)}
-    taken = {*objective.directions(), *objective.encoding.measures()}
+    taken = {*objective.directions(), *objective.measures()}
     for name, node in own.items():
         if name in taken:
             raise refuse(f"metrics.{name}", f"{name} is measured already.", f"another name, such as {name}_2")

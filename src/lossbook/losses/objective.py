@@ -16,8 +16,9 @@ from lossbook.losses.inputs.arguments import Arguments
 from lossbook.losses.inputs.single import Single
 from lossbook.losses.result import LossResult
 from lossbook.losses.unrounded import unrounded
+from lossbook.metrics.temperature import Temperature
 from lossbook.targets import KINDS
-from lossbook.targets.encoding import Encoding, Measure, Prediction
+from lossbook.targets.encoding import TEMPERATURE, Encoding, Measure, Prediction
 
 _ACTIVATIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
     "none": lambda output, dim: output,
@@ -190,7 +191,19 @@ class Objective(nn.Module):
 
     def measures(self) -> dict[str, Measure]:
         """Return fresh metrics by name, the encoding's most telling first, those of the config last."""
-        return {**self.encoding.measures(), **self.more_measures()}
+        return {**self.encoding.measures(), **self._temperature(), **self.more_measures()}
+
+    def _temperature(self) -> dict[str, Measure]:
+        """What chooses the temperature of the probabilities, where the loss trains any; it logs nothing."""
+        probabilities = self.to_probabilities
+        if probabilities is None or not self.encoding.calibrates:
+            return {}
+
+        def view(scores: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+            exclusive = self.encoding.exclusive(probabilities(scores))
+            return exclusive.clamp_min(torch.finfo(exclusive.dtype).tiny).log(), target.long()
+
+        return {TEMPERATURE: Measure(Temperature(), view)}
 
     def require_inputs(self, target: Tensor) -> None:
         """Refuse targets (N, ...) of a training part of which no batch could form a pair or triplet."""

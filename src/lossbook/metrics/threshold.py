@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -31,6 +33,11 @@ class Thresholded(Metric):
         self.register_buffer("threshold", torch.tensor(torch.inf))
         self.add_state("scores", [], dist_reduce_fx="cat")
         self.add_state("targets", [], dist_reduce_fx="cat")
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        # a checkpoint of before this metric existed has chosen nothing
+        state_dict.setdefault(f"{prefix}threshold", torch.tensor(torch.inf))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def update(self, scores: Tensor, target: Tensor) -> None:
         """Add scores, and targets of the same first dimension."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossbook.config.arguments import config_dir
+from lossbook.invocation import as_typed
 from lossbook.records.sweep import SweepPlan
 from lossbook.report.leaderboard import Board
 from lossbook.report.runs import Run
@@ -116,4 +117,5 @@ def winner_of(board: Board, report: Report) -> Winner | None:
     plan = report.plans.get(run.folder.resolve().parent)
     own = config_dir(plan.command) if plan else None
     words = ["python", "scripts/train.py", *(["--config-dir", own] if own else []), *run.overrides]
-    return Winner(run.folder, checkpoint if checkpoint.exists() else None, shlex.join(words) if run.config else "")
+    command = as_typed(shlex.join(words)) if run.config else ""
+    return Winner(run.folder, checkpoint if checkpoint.exists() else None, command)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from lossbook.invocation import as_typed, words
 from lossbook.report.content import Picture, Report, counts, different_data, winner_of
 from lossbook.report.leaderboard import UNKNOWN, Board, Row, content_unknown
 from lossbook.report.markdown import escaped, few, link, megabytes, seconds, table
@@ -160,16 +161,17 @@ def _missing(jobs: Sequence[Run]) -> list[str]:
 
 
 def _made(report: Report) -> list[str]:
-    commands = [[_script(plan.command[0]), *plan.command[1:]] for plan in report.plans.values() if plan.command]
+    commands = [[*_script(plan.command[0]), *plan.command[1:]] for plan in report.plans.values() if plan.command]
     own = list(report.folders) == [report.out.parent] and report.out.name == "report"  # the default
-    words = [*map(str, report.folders), *([] if own else [f"out={report.out}"])]
-    commands.append(["scripts/report.py", *words])
-    return ["## How it was made", "\n".join(f"    python {shlex.join(one)}" for one in commands), f"{MARK} metrics."]
+    given = [*map(str, report.folders), *([] if own else [f"out={report.out}"])]
+    commands.append([*as_typed("python scripts/report.py").split(), *given])
+    return ["## How it was made", "\n".join(f"    {shlex.join(one)}" for one in commands), f"{MARK} metrics."]
 
 
-def _script(path: str) -> str:
-    """Return a script as one types it: ``scripts/train.py``, wherever the repository was."""
+def _script(path: str) -> list[str]:
+    """Return a script as one types it: ``python scripts/train.py``, wherever the repository was."""
     script = Path(path)
-    if not script.is_absolute():
-        return path
-    return f"scripts/{script.name}" if script.parent.name == "scripts" else script.name
+    if script.is_absolute() and script.parent.name == "scripts":
+        return ["python", f"scripts/{script.name}"]
+    typed = words(path)
+    return ["python", script.name] if typed[0] == "python" and script.is_absolute() else typed

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.config import command as scripts
-from lossbook.config.arguments import belongs_to_hydra, split_ckpt, unquoted
+from lossbook.config.arguments import belongs_to_hydra, unquoted
 from lossbook.config.flags import only_shows, read_flags
 from lossbook.config.folders import OUTPUTS, claim, discarding, missing, sweep_base
 from lossbook.config.options import Options, conf_folder
+from lossbook.config.paths import split_ckpt, verbatim
 from lossbook.config.script_keys import taken
 from lossbook.errors import UserError, nearest, refuse
 from lossbook.exits import exit_code, stopped_by
+from lossbook.invocation import as_typed
 from lossbook.search.space import overrides
 
 OPTIONS: dict[str, Any] = {
@@ -34,29 +36,29 @@ _LEAST = {"search.trials": 1, "search.workers": 1, "search.seed": 0}
 _FOLDER = "hydra.sweep.dir="
 
 
-def command() -> int:
-    """Run the search that ``sys.argv`` asks for; return the exit code.
+def command(arguments: Sequence[str]) -> int:
+    """Run the search that the arguments ask for; return the exit code.
 
     User errors are printed without a traceback unless HYDRA_FULL_ERROR=1 is set.
     """
-    return exit_code(_command)
+    return exit_code(lambda: _command(arguments))
 
 
-def _command() -> int:
+def _command(arguments: Sequence[str]) -> int:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # the user's own code
-    typed = list(sys.argv)
+    typed = [sys.argv[0], *arguments]
     try:
-        how, others = taken(sys.argv[1:], OPTIONS)
+        how, others = taken(arguments, OPTIONS)
         _check(how)
         flags, given = read_flags(others)
         if only_shows(flags):
             return _show(flags, others, given)
-        return _search(typed, how, flags, given)
+        return _search(typed, how, flags, verbatim(given))
     except UserError as error:
         if stopped_by(error) or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
-        print(error, file=sys.stderr)
+        print(as_typed(str(error)), file=sys.stderr)
         return 1
 
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from lossbook.errors import refuse
 from lossbook.formatting import duration, line, metric, plural
+from lossbook.invocation import as_typed
 from lossbook.report.ranks import rounded
 from lossbook.search.plan import SearchPlan
 from lossbook.search.trials import Trial, ranked
@@ -119,7 +120,7 @@ class SearchPrinter:
             self.out.print(f"[dim]note    [/dim] other processes are still training {plural(elsewhere, 'trial')}")
         if interrupted or any(trial.status == "interrupted" for trial in trials):
             command = ["python", "scripts/search.py", f"search.resume={self.folder}"]
-            self.out.print(f"[dim]go on   [/dim] {escape(shlex.join(command))}")
+            self.out.print(f"[dim]go on   [/dim] {escape(as_typed(shlex.join(command)))}")
         elif not elsewhere and sum(trial.counts for trial in trials) < total:
             failed = sum(trial.status == "failed" for trial in trials)
             again = f"; {failed} of them failed, which only a new search (another folder) tries again" if failed else ""
@@ -155,7 +156,7 @@ class SearchPrinter:
 def best_command(plan: SearchPlan, trial: Trial) -> str:
     """Return the shell command that reproduces a trial."""
     flags = ["--config-dir", plan.folders[0]] if plan.folders else []
-    command = shlex.join(["python", "scripts/train.py", *flags, *plan.overrides(trial.values)])
+    command = as_typed(shlex.join(["python", "scripts/train.py", *flags, *plan.overrides(trial.values)]))
     return command if trial.threads is None else f"OMP_NUM_THREADS={trial.threads} {command}"
 
 

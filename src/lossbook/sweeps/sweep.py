@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from lossbook.errors import UserError, refuse
 from lossbook.formatting import duration, plural
+from lossbook.invocation import words
 from lossbook.records.sweep import SweepJob, SweepPlan
 from lossbook.report.report import print_short, report
 from lossbook.sweeps.job_state import JobState, is_due, state_now
@@ -50,7 +51,7 @@ def run_sweep(sweep: Path, plan: SweepPlan, launch: Launch, retry: bool, how: st
             _report(out, sweep)
         if any(is_running(sweep / str(job.number)) for job in due):
             out.print("[dim]note   [/dim] jobs that a launcher sent elsewhere train on; end them there (scancel, kill)")
-        out.print(f"[dim]go on  [/dim] python {escape(_resuming(sweep, plan))}")
+        out.print(f"[dim]go on  [/dim] {escape(_resuming(sweep, plan))}")
         raise
     _end(out, sweep, plan, time.monotonic() - began)
 
@@ -94,11 +95,11 @@ def _end(out: Console, sweep: Path, plan: SweepPlan, seconds: float) -> None:
     if failed:
         given = f"{len(failed)} of {plural(len(endings), 'job')} failed: {_numbers(failed)}."
         rule = "The output of each is in its output.txt, the messages are in the report."
-        raise refuse(given, rule, f"python {_resuming(sweep, plan)} sweep.retry=true")
+        raise refuse(given, rule, f"{_resuming(sweep, plan)} sweep.retry=true")
     open_still = [job for job, ending in endings.items() if ending.status not in ("completed", "pruned")]
     if open_still:
         given = f"{plural(len(open_still), 'job')} of {len(endings)} have not ended: {_numbers(open_still)}."
-        raise refuse(given, "Another process is running them, or was killed.", f"python {_resuming(sweep, plan)}")
+        raise refuse(given, "Another process is running them, or was killed.", _resuming(sweep, plan))
 
 
 def _report(out: Console, sweep: Path) -> None:
@@ -131,7 +132,7 @@ def _by_reason(jobs: Sequence[SweepJob]) -> dict[str, str]:
 
 
 def _resuming(sweep: Path, plan: SweepPlan) -> str:
-    return f"{shlex.quote(plan.command[0])} {shlex.quote(f'sweep.resume={sweep}')}"
+    return shlex.join([*words(plan.command[0]), f"sweep.resume={sweep}"])
 
 
 def _numbers(jobs: Sequence[SweepJob]) -> str:

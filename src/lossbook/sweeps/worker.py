@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from lossbook.invocation import module_folder
 from lossbook.orphans import STARTED_BY
 from lossbook.processes import LAUNCHED
 from lossbook.records.progress import remove_progress
@@ -73,7 +74,7 @@ class Worker:
             for end in (take, tell):
                 theirs.callback(os.close, end)
             self._process = subprocess.Popen(
-                [sys.executable, "-u", "-c", _CODE, str(Path(self.script).absolute().parent), str(take), str(tell)],
+                [sys.executable, "-u", "-c", _CODE, module_folder(self.script), str(take), str(tell)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # each job prints into its own output.txt
                 pass_fds=[take, tell],

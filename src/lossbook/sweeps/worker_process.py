@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lossbook.errors import Pruned, UserError
+from lossbook.invocation import as_typed, words
 from lossbook.orphans import end_with_parent
 from lossbook.processes import started_again_as
 from lossbook.records.progress import remove_progress, write_progress
@@ -115,7 +116,7 @@ def _run(
     arguments = [*(f"--config-dir={one}" for one in folders[:1]), *alone(own)]
     write_progress(folder, 0, None)
     with _output(folder / OUTPUT), started_again_as(arguments, script):
-        print(f"$ {shlex.join(['python', script, *arguments])}", flush=True)
+        print(f"$ {shlex.join([*words(script), *arguments])}", flush=True)
         several = False
         try:
             config = resume(str(last), own[1:], where) if goes_on else composed(own, where, _reader(*where))
@@ -123,7 +124,7 @@ def _run(
             callbacks = [Heartbeat(folder), *([] if pruning is None else [_pruning(pruning)])]
             train(config, folder, name=name or None, callbacks=callbacks)
         except UserError as error:
-            print(described(error), file=sys.stderr, flush=True)
+            print(as_typed(described(error)), file=sys.stderr, flush=True)
             return _failed(folder, described(error)), several
         except Pruned:
             return state_of(folder), several

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 from lossbook.data.positive_class import class_names
 from lossbook.targets.drawing import captioned_images
 from lossbook.targets.embeddings import Embedding
-from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, squash
+from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, calibrated, squash
 from lossbook.targets.kind import Batch, TargetKind, class_counts, is_image, most_frequent, refuse_at, refuse_type
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
+    from torchmetrics import Metric
 
     from lossbook.data.schema import Schema
 
 
 class ClassEncoding(Encoding):
     """What all encodings of a class share: the decision is the class of the highest score."""
+
+    calibrates = True
 
     @property
     def width(self) -> int:
@@ -36,11 +39,11 @@ class ClassEncoding(Encoding):
         decision = self.decide(scores)
         if probabilities is None:
             return Prediction(decision)
-        each = self._of_each(probabilities(scores))
+        each = calibrated(self.exclusive(probabilities(scores)), thresholds)
         return Prediction(decision, each, each.gather(1, decision.unsqueeze(1)).squeeze(1))
 
-    def _of_each(self, probability: Tensor) -> Tensor:
-        """The probability of every class, where outputs are fewer."""
+    def exclusive(self, probability: Tensor) -> Tensor:
+        """Return the probability of every class (N, C), where outputs are fewer, too."""
         return probability
 
     def measures(self) -> dict[str, Measure]:
@@ -110,7 +113,7 @@ class OneHot(ClassEncoding):
     def decide(self, scores: Tensor) -> Tensor:
         return (scores[:, 0] > self.threshold).long() if self.single else super().decide(scores)
 
-    def _of_each(self, probability: Tensor) -> Tensor:
+    def exclusive(self, probability: Tensor) -> Tensor:
         return _both(probability) if self.single else probability
 
     def measures(self) -> dict[str, Measure]:
@@ -196,6 +199,24 @@ class ClassTarget(TargetKind):
             for said, true in zip(decision.tolist(), target.tolist(), strict=True)
         ]
         return captioned_images(images, captions, (decision != target).tolist())
+
+    def written(self, decision: Tensor, schema: Schema) -> list[str]:
+        names = class_names(schema)
+        return [names[index] if 0 <= index < len(names) else str(index) for index in decision.tolist()]
+
+    def confusion(self, schema: Schema, ignore_index: int | None = None) -> Metric | None:
+        from torchmetrics.classification import MulticlassConfusionMatrix
+
+        assert schema.classes
+        return MulticlassConfusionMatrix(schema.classes, ignore_index=ignore_index, validate_args=False)
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """The confidence of a wrong decision; 1 where there is none."""
+        decision = prediction.decision
+        if decision.shape != target.shape:  # an embedding decides nothing
+            return None
+        wrong = ((decision != target) & (target >= 0)).float()
+        return wrong if prediction.confidence is None else wrong * prediction.confidence.float()
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return most_frequent(target, schema.class_names) if metric == "acc" and target is not None else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lossbook.data.positive_class import class_names
 from lossbook.targets.classes import ClassEncoding, finite_log
-from lossbook.targets.encoding import Measure
+from lossbook.targets.encoding import Measure, Prediction
 from lossbook.targets.kind import Batch, TargetKind, refuse_at
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class Distribution(ClassEncoding):
     Args:
         log_target: give log-probabilities, for a criterion that takes its target so.
     """
+
+    calibrates = False  # the target has no one right class
 
     def __init__(self, schema: Schema, log_target: bool = False) -> None:
         super().__init__(schema)
@@ -67,6 +70,17 @@ class DistributionTarget(TargetKind):
         wrong = (sums - 1).abs() > 1e-3
         if wrong.any():
             raise refuse_at(wrong, sums, where, "The probabilities of a sample sum to 1.", "divide each row by its sum")
+
+    def written(self, decision: Tensor, schema: Schema) -> list[str]:
+        """The most probable class of a target, and of a decision as it is."""
+        names = class_names(schema)
+        return [names[index] for index in (decision.argmax(1) if decision.ndim > 1 else decision).tolist()]
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """The total variation distance: half the sum of the absolute differences."""
+        if prediction.probability is None:
+            return (prediction.decision != target.argmax(1)).float()
+        return (prediction.probability - target).abs().sum(1) / 2
 
 
 KIND = DistributionTarget()

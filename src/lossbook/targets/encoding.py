@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from lossbook.data.schema import Schema
 
+TEMPERATURE = "temperature"  # among the thresholds: that of the probabilities
 Probabilities = Callable[["Tensor"], "Tensor"]  # scores -> probabilities of the same shape
 
 
@@ -73,6 +74,7 @@ class Encoding(ABC):
     """
 
     role: ClassVar[str] = "target"  # what inputs are formed from it: a target, an embedding, or a ranking
+    calibrates: ClassVar[bool] = False  # whether its probabilities are brought to a temperature that validation chooses
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -111,6 +113,10 @@ class Encoding(ABC):
         """
         return Prediction(self.decide(scores))
 
+    def exclusive(self, probability: Tensor) -> Tensor:
+        """Return probabilities that exclude each other, in the last dimension, for a temperature to be chosen."""
+        raise NotImplementedError
+
     def compared(self, decision: Tensor, target: Tensor) -> tuple[Any, ...]:
         """Return a decision and a target as metrics of libraries take them."""
         return decision, target
@@ -135,6 +141,13 @@ class Encoding(ABC):
     def for_each_class(self, weights: Tensor) -> Tensor:
         """Return weights of classes (C,) in the shape that a criterion takes them in beside this encoding."""
         return weights
+
+
+def calibrated(probability: Tensor, thresholds: Mapping[str, Tensor] | None, dim: int = 1) -> Tensor:
+    """Return probabilities that sum to 1 along ``dim`` at the temperature that validation chose, if it chose one."""
+    from lossbook.metrics.temperature import tempered
+
+    return tempered(probability, (thresholds or {}).get(TEMPERATURE), dim)
 
 
 def squash(scores: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from lossbook.errors import UserError, refuse
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
+    from torchmetrics import Metric
 
     from lossbook.data.schema import Schema
     from lossbook.targets.encoding import Encoding, Prediction
@@ -105,6 +106,21 @@ class TargetKind:
             prediction: for them.
             schema: of the data.
         """
+        return None
+
+    def written(self, decision: Tensor, schema: Schema) -> list[str]:
+        """Return decisions, or targets, in words: one string a sample, empty where a sample has no short name."""
+        return [""] * len(decision)
+
+    def confusion(self, schema: Schema, ignore_index: int | None = None) -> Metric | None:
+        """Return a metric over decisions and targets that gives a confusion matrix; None where there are no classes.
+
+        (C, C) of classes; (L, 2, 2) of labels.
+        """
+        return None
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """Return how wrong each prediction is, (N,) >= 0, 0 where it is right; None where that cannot be said."""
         return None
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:

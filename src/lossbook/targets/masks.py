@@ -12,12 +12,15 @@ from lossbook.targets.kind import Batch, TargetKind, class_counts, is_image
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
+    from torchmetrics import Metric
 
     from lossbook.data.schema import Schema
 
 
 class MaskIndex(Index):
     """The class indices as they are, (N, H, W) int64, for scores (N, C, H, W)."""
+
+    calibrates = False  # pixels are many, and not independent
 
     def measures(self) -> dict[str, Measure]:
         from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
@@ -76,6 +79,18 @@ class MaskTarget(TargetKind):
         if not is_image(batch["input"]):
             return None
         return masks_beside_images(batch["input"], batch["target"], prediction.decision, schema.classes or 1)
+
+    def confusion(self, schema: Schema, ignore_index: int | None = None) -> Metric | None:
+        from torchmetrics.classification import MulticlassConfusionMatrix
+
+        assert schema.classes
+        return MulticlassConfusionMatrix(schema.classes, ignore_index=ignore_index, validate_args=False)
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """The share of wrong pixels."""
+        counted = (target >= 0) & (target < (schema.classes or 0))
+        wrong = ((prediction.decision != target) & counted).flatten(1).sum(1)
+        return wrong / counted.flatten(1).sum(1).clamp_min(1)
 
     def statistics(self, target: Tensor, schema: Schema) -> dict[str, Any]:
         return {"class_counts": class_counts(target, schema.classes)}

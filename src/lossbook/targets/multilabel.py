@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lossbook.targets.drawing import captioned_images
-from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, squash
+from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, calibrated, squash
 from lossbook.targets.kind import Batch, TargetKind, is_image, most_frequent, refuse_at
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
+    from torchmetrics import Metric
 
     from lossbook.data.schema import Schema
 
@@ -23,6 +24,8 @@ class MultiHot(Encoding):
         threshold: the score above which a label counts as present.
         negative: what stands for an absent label: 0, or -1 for margins.
     """
+
+    calibrates = True
 
     def __init__(self, schema: Schema, threshold: float = 0.0, negative: int = 0) -> None:
         super().__init__(schema)
@@ -44,7 +47,16 @@ class MultiHot(Encoding):
     def predict(
         self, scores: Tensor, probabilities: Probabilities | None = None, thresholds: Mapping[str, Tensor] | None = None
     ) -> Prediction:
-        return Prediction(self.decide(scores), None if probabilities is None else probabilities(scores))
+        if probabilities is None:
+            return Prediction(self.decide(scores))
+        each = calibrated(self.exclusive(probabilities(scores)), thresholds, dim=-1)
+        return Prediction(self.decide(scores), each[..., 1])
+
+    def exclusive(self, probability: Tensor) -> Tensor:
+        """Return the probabilities (N, C, 2) that a label is absent, and that it is present."""
+        import torch
+
+        return torch.stack([1 - probability, probability], dim=-1)
 
     def measures(self) -> dict[str, Measure]:
         from torchmetrics.classification import MultilabelExactMatch, MultilabelF1Score
@@ -153,17 +165,26 @@ class MultilabelTarget(TargetKind):
         images, target = batch["input"], batch["target"].long()
         if not is_image(images):
             return None
-        names = schema.class_names or tuple(map(str, range(target.shape[1])))
-        rows = zip(prediction.decision.tolist(), target.tolist(), strict=True)
-        captions, wrong = [], []
-        for said, true in rows:
-            labels = [
-                " ".join(name for name, there in zip(names, row, strict=True) if there) or "none"
-                for row in (said, true)
-            ]
-            wrong.append(said != true)
-            captions.append(f"{labels[0]}, not {labels[1]}" if said != true else labels[0])
+        captions = [
+            f"{said or 'none'}, not {true or 'none'}" if said != true else said or "none"
+            for said, true in zip(self.written(prediction.decision, schema), self.written(target, schema), strict=True)
+        ]
+        wrong = (prediction.decision != target).any(1).tolist()
         return captioned_images(images, captions, wrong)
+
+    def written(self, decision: Tensor, schema: Schema) -> list[str]:
+        names = schema.class_names or tuple(map(str, range(decision.shape[1])))
+        return [" ".join(name for name, there in zip(names, row, strict=True) if there) for row in decision.tolist()]
+
+    def confusion(self, schema: Schema, ignore_index: int | None = None) -> Metric | None:
+        from torchmetrics.classification import MultilabelConfusionMatrix
+
+        assert schema.classes
+        return MultilabelConfusionMatrix(schema.classes, validate_args=False)
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """The number of wrong labels."""
+        return (prediction.decision != target).sum(1).float()
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return most_frequent(target) if metric == "acc" and target is not None else None

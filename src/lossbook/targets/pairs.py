@@ -52,6 +52,14 @@ class PairTarget(TargetKind):
         if wrong.any():
             raise refuse_at(wrong, target, where, "A pair's target is 1 (same) or 0 (different).")
 
+    def written(self, decision: Tensor, schema: Schema) -> list[str]:
+        return ["same" if same else "different" for same in decision.tolist()]
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """1 for a pair that is told wrongly; None without a threshold that tells."""
+        decision = prediction.decision
+        return None if decision.is_floating_point() else (decision != target.long()).float()
+
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return most_frequent(target) if metric == "pair_acc" and target is not None else None
 

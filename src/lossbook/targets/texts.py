@@ -148,6 +148,17 @@ class TextTarget(TargetKind):
         ]
         return captioned_images(batch["input"], captions, [one != other for one, other in zip(said, true, strict=True)])
 
+    def written(self, decision: Tensor, schema: Schema) -> list[str]:
+        return texts(decision, schema)
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """The edit distance in characters."""
+        import torch
+        from torchmetrics.functional.text import edit_distance
+
+        said, true = texts(prediction.decision, schema), texts(target, schema)
+        return torch.as_tensor(edit_distance(said, true, reduction="none")).float() if said else torch.zeros(0)
+
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return (0.0, "not one text read correctly") if metric == "acc" else None
 

@@ -140,6 +140,16 @@ class ValueTarget(TargetKind):
             return None
         return predicted_over_true(batch["target"], prediction.decision, schema.column_names)
 
+    def written(self, decision: Tensor, schema: Schema) -> list[str]:
+        return [" ".join(f"{value:.6g}" for value in row) for row in decision.tolist()]
+
+    def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
+        """The largest error of a sample's columns, each in standard deviations of the training part."""
+        if prediction.decision.shape != target.shape:  # a score that only ranks
+            return None
+        scale = on_device(schema.scale or 1.0, target)
+        return ((prediction.decision - target).abs() / scale).amax(1)
+
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         if metric != "mae" or target is None or not len(target) or target.ndim < 2 or target.shape[1] != 1:
             return None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lossbook.collector import paused_collector
 from lossbook.config.check import check
+from lossbook.config.folders import claim
 from lossbook.config.options import Options
 from lossbook.config.resolve import plain
 from lossbook.config.resume import whose_config
@@ -17,16 +20,21 @@ if TYPE_CHECKING:
 
     from lossbook.data.fitted import FittedData
 
+WORST = 100  # mistakes that are listed in a file
 # Keys of a checkpoint's config that may be overridden, beside the values of data and of a test's trainer.
 MAY_CHANGE = ("data", "seed", "trust", "trainer", "model.weights")  # model.weights: the checkpoint's replace them
 
 
-def evaluate(config: DictConfig, options: Options | None = None) -> dict[str, float]:
-    """Test the weights of ``config.ckpt``. Nothing is written.
+def evaluate(
+    config: DictConfig, options: Options | None = None, output: Path | None = None, worst: int = WORST
+) -> dict[str, float]:
+    """Test the weights of ``config.ckpt``, and print metrics, a table of the classes, and the worst mistakes.
 
     Args:
         config: from ``lossbook.compose("ckpt=PATH", ...)``.
         options: that could have been chosen, for errors; None: those of our ``conf``.
+        output: folder for the tables and pictures; a number is added where it exists. None: nothing is written.
+        worst: number of mistakes that are listed there.
 
     Returns:
         The metrics of the test part by tag (``test/acc``).
@@ -40,11 +48,14 @@ def evaluate(config: DictConfig, options: Options | None = None) -> dict[str, fl
     with paused_collector():
         from lossbook.checkpoints.read import ENTRY, read
         from lossbook.data.fitted import known_data
+        from lossbook.data.source import sample_count
         from lossbook.training.assemble import assemble
         from lossbook.training.checkpoint_fits import load_weights
+        from lossbook.training.details import Details
+        from lossbook.training.details_files import print_details, write_details
         from lossbook.training.fit import quiet, raise_ctrl_c
         from lossbook.training.processes import launching
-        from lossbook.training.summary import print_metrics, print_scored
+        from lossbook.training.summary import console, print_metrics, print_scored
         from lossbook.training.trainer import test_trainer
         from lossbook.trust import Trust
 
@@ -60,12 +71,20 @@ def evaluate(config: DictConfig, options: Options | None = None) -> dict[str, fl
     load_weights(assembly.module, values)
     with quiet(), launching(), raise_ctrl_c():
         trainer = test_trainer(values["trainer"])
+        details = Details(worst)
+        if trainer.world_size == 1:  # the tables are of all samples
+            trainer.callbacks.append(details)  # type: ignore[attr-defined]
         if trainer.is_global_zero:
             print_scored(values, assembly, known)
         trainer.test(assembly.module, datamodule=assembly.data, verbose=False)
     metrics = {tag: float(value) for tag, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
         print_metrics(metrics, assembly.module.primary, assembly.task.hints())
+        name_of = functools.partial(assembly.data.sample_name, "test")
+        print_details(console(), details.found(), name_of, sample_count(assembly.data.part("test")))
+        if output is not None:
+            for file in write_details(claim(output), metrics, details.found(), name_of):
+                console().print(f"written      {file}")
     return metrics
 
 

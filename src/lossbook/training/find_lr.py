@@ -15,6 +15,7 @@ from lossbook.config.folders import OUTPUTS, claim, run_base
 from lossbook.config.options import Options
 from lossbook.config.resolve import plain
 from lossbook.errors import Problem, UserError
+from lossbook.invocation import as_typed
 from lossbook.optim.capabilities import capability
 from lossbook.optim.checks import one_process
 
@@ -107,7 +108,7 @@ def next_command(overrides: Sequence[str], lr: float, config_dir: str | None = N
     """Return the command that trains with ``lr`` and all other overrides."""
     kept = [one for one in overrides if one.lstrip("+~").partition("=")[0] != "optim.lr"]
     flags = [] if config_dir is None else ["--config-dir", config_dir]
-    return shlex.join(["python", "scripts/train.py", *flags, *kept, f"optim.lr={lr:g}"])
+    return as_typed(shlex.join(["python", "scripts/train.py", *flags, *kept, f"optim.lr={lr:g}"]))
 
 
 def _problems(values: Mapping[str, Any]) -> list[Problem]:

@@ -70,6 +70,7 @@ class LossbookModule(L.LightningModule):
         self.test_meter.choose_thresholds(False)
         self.automatic_optimization = not task.optimizers
         self.on_step: Callable[[Step], None] | None = None  # sees each evaluation of a training batch
+        self.on_tested: Callable[[dict[str, Any], Step], None] | None = None  # sees each test batch
         self._losses: list[Tensor] = []
         self._evaluated = -1  # number of the batch whose metrics are taken
         self._repeats = Repeats() if repeats else None
@@ -137,7 +138,10 @@ class LossbookModule(L.LightningModule):
         self.val_meter.add(self._effective.logged(self, self.task.step(batch)))
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        self.test_meter.add(self._effective.logged(self, self.task.step(batch)))
+        step = self.task.step(batch)
+        self.test_meter.add(self._effective.logged(self, step))
+        if self.on_tested is not None:
+            self.on_tested(batch, step)
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Prediction]:
         return self.task.predict(batch, self.test_meter.thresholds())

@@ -18,6 +18,7 @@ from rich.table import Table
 from lossbook.config.options import Options, conf_folder
 from lossbook.data.fitted import FittedData, changes
 from lossbook.data.source import sample_count
+from lossbook.invocation import as_typed
 from lossbook.losses.contract import Contract, Term
 from lossbook.optim.checks import notes
 from lossbook.training import effective_batch, plan
@@ -125,7 +126,7 @@ def print_interrupted(last: Path | None, folder: Path) -> None:
     out = console()
     out.print()
     if last is not None:
-        out.print(f"go on        python scripts/train.py ckpt={last}")
+        out.print(as_typed(f"go on        python scripts/train.py ckpt={last}"))
     else:
         out.print(f"no checkpoint was written; {folder} holds the config")
 

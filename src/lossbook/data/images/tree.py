@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lossbook.data.image_listing import AGAIN, counts_in_words, folders_in, images_in
+from lossbook.data.images.listing import AGAIN, counts_in_words, folders_in, images_in
 from lossbook.data.part_names import PART_NAMES
 from lossbook.errors import Problem, UserError, nearest, refuse
 

@@ -12,7 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from lossbook.data.image_folder import ImageFiles, ImageFolder
+from lossbook.data.assignment import assign_parts
+from lossbook.data.images.files import ImageFiles
+from lossbook.data.images.folder import ImageFolder
+from lossbook.data.images.reader import ImageReader
 from lossbook.data.split import stratified_split
 from lossbook.errors import UserError
 
@@ -105,7 +108,7 @@ def test_a_part_that_is_missing_is_told_and_the_fix_works(tmp_path: Path) -> Non
 )
 def test_options_out_of_range_are_refused(tmp_path: Path, option: str, value: Any) -> None:
     paint(tmp_path, 6)
-    with pytest.raises(UserError, match=f"data.(source.)?{option}="):
+    with pytest.raises(UserError, match=f"data.{option}="):
         ImageFolder(str(tmp_path), **{option: value}).load()
 
 
@@ -234,3 +237,94 @@ def test_grey_bits_without_effect_are_refused(tmp_path: Path) -> None:
     paint(tmp_path, 6)
     with pytest.raises(UserError, match=r"data.grey_bits=12 has no effect"):
         ImageFolder(str(tmp_path), grey_bits=12).load()
+
+
+def test_broken_files_can_be_left_out(tmp_path: Path) -> None:
+    paint(tmp_path / "train", 20)
+    paint(tmp_path / "test", 20)
+    whole = ImageFolder(str(tmp_path)).load()
+    (tmp_path / "train" / "red" / "3.png").write_bytes(b"no image")
+    data = (tmp_path / "test" / "blue" / "4.png").read_bytes()
+    middle = data.index(b"IDAT") + 8
+    (tmp_path / "test" / "blue" / "4.png").write_bytes(data[:middle] + b"\xff\xff\xff\xff" + data[middle + 4 :])
+    parts = ImageFolder(str(tmp_path), on_bad="skip").load()
+    assert [len(part) for part in (parts.train, parts.val, parts.test)] == [33, 6, 39]
+    notes = "\n".join(parts.notes)
+    assert "2 of 80 images are left out (data.on_bad=skip)" in notes
+    assert f"{tmp_path}/train/red/3.png" in notes
+    assert f"{tmp_path}/test/blue/4.png" in notes
+    for part in (parts.train, parts.val, parts.test):
+        for row in range(len(part)):
+            assert COLOURS[part.paths[row].parent.name] == tuple(part[row]["input"][:, 8, 8].tolist())
+    kept = {place for rows in parts.rows.values() for place in rows.tolist()}
+    assert len(kept) == 78
+    assert kept < {place for rows in whole.rows.values() for place in rows.tolist()}
+
+
+def test_nothing_left_is_refused(tmp_path: Path) -> None:
+    paint(tmp_path, 3)
+    for path in tmp_path.rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match="none of 6 images can be used"):
+        ImageFolder(str(tmp_path), on_bad="skip").load()
+
+
+def test_channels_are_measured_on_the_training_part_alone(tmp_path: Path) -> None:
+    for part, level in (("train", 51), ("val", 255), ("test", 255)):
+        for name in ("a", "b"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(3):
+                levels = np.zeros((4, 4, 3), np.uint8)
+                levels[:2], levels[..., 2] = level, 10
+                Image.fromarray(levels).save(tmp_path / part / name / f"{number}.png")
+    parts = ImageFolder(str(tmp_path), 4, normalise="measured").load()
+    mean, scale = parts.normalise
+    np.testing.assert_allclose(mean, [0.1, 0.1, 10 / 255])
+    np.testing.assert_allclose(scale, [0.1, 0.1, 1 / 255])
+    assert "channels measured on the 6 training images: mean 0.100, 0.100, 0.039" in "\n".join(parts.notes)
+    assert ImageFolder(str(tmp_path), 4, normalise="measured", channels=1).load().normalise[0] == pytest.approx(
+        [(0.886 * 51 + 0.114 * 10 + 0.114 * 10) / 2 / 255], abs=0.005
+    )
+    assert ImageFolder(str(tmp_path), 4, normalise="none").load().normalise is None
+
+
+def test_greys_of_any_height_and_width(tmp_path: Path) -> None:
+    paint(tmp_path, 20)
+    parts = ImageFolder(str(tmp_path), [6, 9], channels=1, resize="pad").load()
+    assert parts.schema.input_shape == (1, 6, 9)
+    assert parts.train[0]["input"].shape == (1, 6, 9)
+    assert parts.reader == ImageReader(1, (6, 9), 16, "pad")
+    new = parts.reader.files(parts.test.paths, [path.name for path in parts.test.paths])
+    for row in range(len(parts.test)):
+        assert torch.equal(new.part[row]["input"], parts.test[row]["input"])
+
+
+def test_random_splits_have_no_effect_on_given_parts(tmp_path: Path) -> None:
+    paint(tmp_path / "train", 6)
+    paint(tmp_path / "test", 6)
+    for option in ({"fractions": [0.8, 0.1, 0.1]}, {"folds": 3}, {"group_pattern": "x"}):
+        with pytest.raises(UserError, match=f"data.{next(iter(option))}=.*\n.*has no effect"):
+            ImageFolder(str(tmp_path), **option).load()
+
+
+def test_groups_are_found_in_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lossbook.data.images import folder
+
+    paint(tmp_path, 20)
+    plans = []
+
+    def remember(*given: Any) -> Any:
+        plans.append(given[-1])
+        return assign_parts(*given[:-1])
+
+    monkeypatch.setattr(folder, "assign_parts", remember)
+    ImageFolder(str(tmp_path), group_pattern=r"(\d)\.png", fractions=[0.5, 0.25, 0.25]).load()
+    ImageFolder(str(tmp_path), group_pattern="blue|red", folds=4, fold=2).load()
+    assert plans[0].groups.tolist() == [path.stem[-1] for path in sorted(tmp_path.rglob("*.png"))]
+    assert plans[0].fractions == (0.5, 0.25, 0.25)
+    assert plans[1].groups.tolist() == ["blue"] * 20 + ["red"] * 20
+    assert (plans[1].folds, plans[1].fold) == (4, 2)
+    with pytest.raises(UserError, match=r"does not in 20, such as red/0.png"):
+        ImageFolder(str(tmp_path), group_pattern="blue").load()
+    with pytest.raises(UserError, match="no regular expression"):
+        ImageFolder(str(tmp_path), group_pattern="(").load()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lossbook.data import image_decoding, image_scan
-from lossbook.data.image_scan import DEEP, largest_grey, scan
+from lossbook.data.images import decoding as image_decoding
+from lossbook.data.images import scan as image_scan
+from lossbook.data.images.scan import DEEP, largest_grey, scan
 from lossbook.errors import UserError
 
 
@@ -73,7 +74,7 @@ def test_faults_are_told_with_the_first_twenty_files_of_each_in_few_lines(tmp_pa
 
 
 def test_faults_of_many_kinds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lossbook.data.image_decoding.LARGEST", 3)
+    monkeypatch.setattr("lossbook.data.images.decoding.LARGEST", 3)
     for number in range(9):
         Image.new("L", (4 + number, 4)).save(tmp_path / f"{number}.png")  # "has 16 pixels", "has 20 pixels", ...
     with pytest.raises(UserError, match="otherwise broken: 4 more") as refusal:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lossbook.data.image_listing import counts_in_words, readable
+from lossbook.data.images.listing import counts_in_words, readable
 
 
 def test_what_pillow_opens_without_drawing_is_no_image() -> None:

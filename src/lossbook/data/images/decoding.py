@@ -1,4 +1,4 @@
-"""Decoding image files: what their headers say, and their pixels as 8-bit RGB."""
+"""Decoding images: what their headers say, and their pixels in the format of a set."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossbook.data.image_listing import DOCUMENTS
+from lossbook.data.images.format import ImageFormat
+from lossbook.data.images.listing import DOCUMENTS
 from lossbook.errors import UserError, refuse
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageFile import ImageFile
 
 LARGEST = 178_956_970  # pixels, twice Pillow's warning limit: a small file with more may be a decompression bomb
 ORIENTATION = 0x0112  # tag of EXIF and TIFF
+SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange width and height
 FIX = "repair or convert the file, or remove it"
 
 
@@ -67,21 +68,42 @@ def regular(path: Path) -> os.stat_result:
     return status
 
 
-def decode(path: Path, size: int, grey_bits: int) -> np.ndarray:
-    """Decode an image to (size, size, 3) uint8: upright, cropped to a square, scaled, transparency on white."""
+def decode(path: Path, form: ImageFormat) -> np.ndarray:
+    """Decode an image to (channels, height, width) uint8: upright, resized, transparency on white."""
     from PIL import Image
 
     with own_limit(), Image.open(path) as file:
         require_pixels(file)
-        bits = (stated_bits(file) or grey_bits) if has_deep_greys(file) else None
-        file.load()  # before the orientation is applied: Pillow applies that of TIFF by itself
-        image = _turned(file)
-        side = min(image.size)
-        left, top = ((length - side) // 2 for length in image.size)
-        square = image.crop((left, top, left + side, top + side))
-        if bits is not None:
-            square = _shallow(square, file, bits)
-        return np.array(_on_white(square).resize((size, size), Image.Resampling.BILINEAR))
+        return _upright(file, form)
+
+
+def pixels_of(image: Image, form: ImageFormat) -> np.ndarray:
+    """Bring an image of Pillow's to the format exactly as a file of it is, (channels, height, width) uint8."""
+    require_pixels(image)
+    return _upright(image, form)
+
+
+def _upright(image: Image, form: ImageFormat) -> np.ndarray:
+    bits = (stated_bits(image) or form.grey_bits) if has_deep_greys(image) else None
+    size = _decode_smaller(image, form) if image.format == "JPEG" else None
+    image.load()  # before the orientation is applied: Pillow applies that of TIFF by itself
+    used, box = form.cropped(_turned(image), size)
+    if bits is not None:
+        used = _shallow(used, image, bits)
+    return form.pixels(_on_white(used), box)
+
+
+def _decode_smaller(file: Any, form: ImageFormat) -> tuple[int, int]:
+    """Have a JPEG decoded at a half, a quarter or an eighth of its size where that is enough.
+
+    Returns:
+        Its width and height before, upright.
+    """
+    sideways = _orientation(file) in SIDEWAYS
+    whole = file.size[::-1] if sideways else file.size
+    if size := form.draft_size(*whole):
+        file.draft(None, size[::-1] if sideways else size)
+    return whole
 
 
 @contextmanager
@@ -96,7 +118,7 @@ def own_limit() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def require_pixels(file: ImageFile) -> None:
+def require_pixels(file: Image) -> None:
     """Refuse what the header shows to be unusable: too many pixels, 32-bit pixels, and documents."""
     pixels = file.width * file.height
     if pixels > LARGEST:
@@ -111,35 +133,32 @@ def require_pixels(file: ImageFile) -> None:
         )
 
 
-def has_deep_greys(file: ImageFile) -> bool:
+def has_deep_greys(file: Image) -> bool:
     """Return whether the image is greyscale with more than 8 and at most 16 bits."""
     return file.mode.startswith("I;16") or (file.mode == "I" and file.format in ("PNG", "PPM"))
 
 
-def stated_bits(file: ImageFile) -> int | None:
+def stated_bits(file: Image) -> int | None:
     """Return the bits that a greyscale image uses by its header; None where 16 may hold fewer, as cameras write.
 
     sBIT of PNG and MaxSampleValue of TIFF do not say it: both leave white at 65,535. Call it before ``load``.
     """
-    arguments = file.tile[0][3]
+    tile = getattr(file, "tile", None)  # not of an image in memory
+    arguments = tile[0][3] if tile else None
     if file.format == "PPM" and isinstance(arguments, tuple) and arguments[1] < 65535:  # Pillow scales these to 16
         return 16
     return 12 if tag(file, 258) == (12,) else None
 
 
-def tag(file: ImageFile, number: int) -> Any:
+def tag(file: Image, number: int) -> Any:
     """Return a tag of a TIFF file; None where it is not set, or the file is of another format."""
     return getattr(file, "tag_v2", {}).get(number)
 
 
-def _turned(file: ImageFile) -> Image:
+def _turned(image: Image) -> Image:
     """Apply the EXIF orientation, as viewers do."""
     from PIL.Image import Transpose
 
-    try:
-        orientation = file.getexif().get(ORIENTATION)
-    except Exception:  # a damaged block, which viewers ignore as well; the scan notes it
-        return file
     turns = {
         2: Transpose.FLIP_LEFT_RIGHT,
         3: Transpose.ROTATE_180,
@@ -149,10 +168,19 @@ def _turned(file: ImageFile) -> Image:
         7: Transpose.TRANSVERSE,
         8: Transpose.ROTATE_90,
     }
-    return file.transpose(turns[orientation]) if orientation in turns else file
+    orientation = _orientation(image)
+    return image.transpose(turns[orientation]) if orientation in turns else image
 
 
-def _shallow(image: Image, file: ImageFile, bits: int) -> Image:
+def _orientation(image: Image) -> Any:
+    """Return the EXIF orientation; None without one."""
+    try:
+        return image.getexif().get(ORIENTATION)
+    except Exception:  # a damaged block, which viewers ignore as well; the scan notes it
+        return None
+
+
+def _shallow(image: Image, file: Image, bits: int) -> Image:
     """Keep the upper 8 of ``bits`` bits; Pillow by itself would clip at 255, and so turn nearly all pixels white."""
     from PIL import Image
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from lossbook.data.image_decoding import (
-    FIX,
+from lossbook.data.images.decoding import (
     ORIENTATION,
     ImageError,
     as_image_error,
@@ -25,7 +24,7 @@ from lossbook.data.image_decoding import (
     tag,
     unusable,
 )
-from lossbook.errors import refuse
+from lossbook.errors import UserError, refuse
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -44,18 +43,22 @@ class Scan:
     Args:
         digests: (N,) uint64, of the contents.
         modified: (N,) int64, modification times in nanoseconds.
+        sizes: (N,) int64, in bytes.
         deep: rows of 16-bit greyscale images that may use fewer bits.
         kinds: how many images need special treatment, by kind.
+        bad: what cannot be read, by row, and why; only where such files are to be left out.
     """
 
     digests: np.ndarray
     modified: np.ndarray
+    sizes: np.ndarray
     deep: Sequence[int] = ()
     kinds: Mapping[str, int] = field(default_factory=dict)
+    bad: Mapping[int, Exception] = field(default_factory=dict)
 
     def rows(self, chosen: np.ndarray) -> Scan:
-        """Return the digests and times of some of the files, in this order."""
-        return Scan(self.digests[chosen], self.modified[chosen])
+        """Return the digests, times and sizes of some of the files, in this order."""
+        return Scan(self.digests[chosen], self.modified[chosen], self.sizes[chosen])
 
     def require_same(self, row: int, path: Path, modified: int) -> None:
         """Refuse a file whose content has changed since the scan."""
@@ -66,31 +69,43 @@ class Scan:
                 raise ImageError("has changed", "Data must not change during a run.", "start the run again")
 
 
-def scan(paths: Sequence[Path]) -> Scan:
+def scan(paths: Sequence[Path], skip: bool = False) -> Scan:
     """Read all files, check their headers and compute digests of their contents.
 
+    Args:
+        paths: of the files.
+        skip: list files that cannot be read in ``bad``, and decode all, since a header does not tell everything.
+
     Raises:
-        UserError: files are missing, broken or of an unsupported kind; the first twenty are named.
+        UserError: files are missing, broken or of an unsupported kind; the first twenty are named. Not with ``skip``.
     """
-    digests, modified = np.zeros(len(paths), np.uint64), np.zeros(len(paths), np.int64)
+    digests, modified, sizes = np.zeros(len(paths), np.uint64), *np.zeros((2, len(paths)), np.int64)
     deep: list[int] = []
     kinds: Counter[str] = Counter()
-    bad: list[tuple[Path, Exception]] = []
+    bad: dict[int, Exception] = {}
     with own_limit():
         for row, path in enumerate(paths):
             try:
-                digests[row], modified[row], found = _read(path)
+                digests[row], modified[row], sizes[row], found = _read(path, skip)
             except Exception as error:  # decoders raise errors of all kinds
-                bad.append((path, error))
+                bad[row] = error
                 continue
             kinds.update(found)
             if DEEP in found:
                 deep.append(row)
+    if bad and not skip:
+        raise bad_files(paths, bad)
+    return Scan(digests, modified, sizes, deep, kinds, bad)
+
+
+def bad_files(paths: Sequence[Path], bad: Mapping[int, Exception]) -> UserError:
+    """Return the error for files that cannot be read."""
     if len(bad) == 1:
-        raise unusable(*bad[0]) from bad[0][1]
-    if bad:
-        raise refuse(f"{len(bad):,} of {len(paths):,} images cannot be used", "\n  ".join(_by_fault(bad)), FIX)
-    return Scan(digests, modified, deep, kinds)
+        ((row, error),) = bad.items()
+        wrong = as_image_error(error)
+        return refuse(f"{paths[row]} {wrong.fault}", wrong.why, f"{wrong.fix}, or data.on_bad=skip")
+    fix = "repair, convert or remove them, or data.on_bad=skip"
+    return refuse(f"{len(bad):,} of {len(paths):,} images cannot be used", "\n  ".join(faults(paths, bad)), fix)
 
 
 def largest_grey(paths: Sequence[Path]) -> tuple[int, int]:
@@ -108,16 +123,16 @@ def largest_grey(paths: Sequence[Path]) -> tuple[int, int]:
     return largest, len(looked_at)
 
 
-def _by_fault(bad: Sequence[tuple[Path, Exception]]) -> Iterator[str]:
+def faults(paths: Sequence[Path], bad: Mapping[int, Exception]) -> Iterator[str]:
     """Yield a line for each fault, the most frequent first, with the files that have it."""
     files: dict[str, list[Path]] = {}
-    for path, error in bad:
-        files.setdefault(_in_short(error), []).append(path)
-    faults = sorted(files.items(), key=lambda pair: -len(pair[1]))
-    for fault, paths in faults[:_FAULTS]:
-        more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
-        yield f"{fault}: {', '.join(map(str, paths[:_SHOWN]))}{more}"
-    if rest := sum(len(paths) for _, paths in faults[_FAULTS:]):
+    for row, error in bad.items():
+        files.setdefault(_in_short(error), []).append(paths[row])
+    by_count = sorted(files.items(), key=lambda pair: -len(pair[1]))
+    for fault, named in by_count[:_FAULTS]:
+        more = f" and {len(named) - _SHOWN:,} more" if len(named) > _SHOWN else ""
+        yield f"{fault}: {', '.join(map(str, named[:_SHOWN]))}{more}"
+    if rest := sum(len(named) for _, named in by_count[_FAULTS:]):
         yield f"otherwise broken: {rest:,} more"
 
 
@@ -126,8 +141,8 @@ def _in_short(error: Exception) -> str:
     return f"{bad.fault} ({bad.why})" if bad.fault.startswith("cannot") else bad.fault
 
 
-def _read(path: Path) -> tuple[int, int, list[str]]:
-    """Return the digest of a file, its modification time, and the kinds of special treatment that it needs."""
+def _read(path: Path, decode: bool) -> tuple[int, int, int, list[str]]:
+    """Return the digest of a file, its modification time, its size, and the kinds of special treatment it needs."""
     from PIL import Image
 
     status = regular(path)
@@ -138,9 +153,10 @@ def _read(path: Path) -> tuple[int, int, list[str]]:
             require_pixels(file)
             whole = not isinstance(source, BytesIO) or _whole(file, source.getvalue(), source.tell())
             kinds = list(_kinds(file))
-            if not whole:
+            if decode or not whole:
+                file.draft(None, (1, 1))  # a JPEG at an eighth of its size, which reads all of its data as well
                 file.load()  # raises where pixels are missing
-            return content, status.st_mtime_ns, kinds
+            return content, status.st_mtime_ns, status.st_size, kinds
 
 
 def _digest(stream: BinaryIO) -> int:

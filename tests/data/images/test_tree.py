@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lossbook.data.image_tree import read_tree
+from lossbook.data.images.tree import read_tree
 from lossbook.errors import UserError
 
 

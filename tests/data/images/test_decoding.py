@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps, PngImagePlugin
+from sklearn.datasets import load_sample_image
 
-from lossbook.data import image_decoding
-from lossbook.data.image_files import ImageFiles
+from lossbook.data.images import decoding as image_decoding
+from lossbook.data.images.files import ImageFiles
+from lossbook.data.images.format import ImageFormat
 from lossbook.errors import UserError
 
 BLACK, WHITE = [0, 0, 0], [255, 255, 255]
@@ -21,7 +23,7 @@ BLACK, WHITE = [0, 0, 0], [255, 255, 255]
 
 def pixels(path: Path, size: int, **options: Any) -> np.ndarray:
     """The image as (size, size, 3)."""
-    image = ImageFiles([path], torch.tensor([0]), size, **options)[0]["input"]
+    image = ImageFiles([path], ImageFormat(size=(size, size), **options))[0]["input"]
     assert image.dtype == torch.uint8
     return image.permute(1, 2, 0).numpy()
 
@@ -251,3 +253,28 @@ def test_documents_are_not_drawn(tmp_path: Path) -> None:
     (tmp_path / "page.eps").rename(tmp_path / "page.png")
     with pytest.raises(UserError, match=r"page.png is of the kind EPS"):  # else Ghostscript would be run
         pixels(tmp_path / "page.png", 4)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
+def test_photographs_are_decoded_smaller_without_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: int, resize: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(load_sample_image("china.jpg")).save(path, exif=exif, quality=95)
+    form = ImageFormat(3, (64, 48), resize)
+    found = image_decoding.decode(path, form).astype(int)
+    monkeypatch.setattr(ImageFormat, "draft_size", lambda *_: None)
+    whole = image_decoding.decode(path, form).astype(int)
+    assert 0 < np.abs(found - whole).mean() < 2  # levels of 255
+    assert np.abs(found - whole).max() <= 30
+
+
+def test_a_quarter_of_the_size_is_decoded_where_that_is_enough(tmp_path: Path) -> None:
+    Image.new("RGB", (800, 400)).save(tmp_path / "photo.jpg")
+    for size, decoded in ((200, (800, 400)), (100, (400, 200)), (50, (200, 100)), (8, (100, 50))):
+        with Image.open(tmp_path / "photo.jpg") as file:
+            image_decoding.pixels_of(file, ImageFormat(size=(size, size)))
+            assert file.size == decoded
