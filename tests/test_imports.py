@@ -20,6 +20,7 @@ LAYERS = (
     "commands hydra_plugins",
     "search",
     "sweeps",
+    "prediction",
     "report export",
     "training",
     "tasks config plots",

@@ -14,6 +14,7 @@ from lossbook.invocation import command_file
 COMMANDS = {
     "train": "train a network, or sweep over many (-m)",
     "evaluate": "print the metrics of a checkpoint, on its own data or on other data",
+    "predict": "let a checkpoint predict for new files or tables, into predictions.csv",
     "export": "write a trained network to a file that runs without Lossbook",
     "search": "search for good values of hyperparameters",
     "report": "compare runs and sweeps: leaderboards, curves, tables",

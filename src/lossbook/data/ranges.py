@@ -33,13 +33,17 @@ _OF_IMAGES = (
     "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "cache", "fractions", "folds", "fold",
 )  # fmt: skip
 _SEEDED = (
-    "csv.Csv", "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
+    "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
     "digit_tuples.DigitPairs", "digit_tuples.DigitTriplets", "scenes.SceneCounts", "scenes.SceneLabels",
     "scenes.SceneMasks", "scenes.SceneTargets", "tabular.BreastCancer", "tabular.Diabetes",
 )  # fmt: skip
 CLASSES: dict[str, dict[str, Range]] = {
     "lossbook.data.images.folder.ImageFolder": {
         **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES},
+        "seed": SEED,
+    },
+    "lossbook.data.tables.source.TableSource": {
+        **{key: KEYS[f"data.{key}"] for key in ("on_bad", "fractions", "folds", "fold")},
         "seed": SEED,
     },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from lossbook.data.csv_text import read_text
+from lossbook.data.tables.text import read_text
 from lossbook.data.part_names import PART_OF, part_of
 from lossbook.errors import refuse
 

@@ -33,7 +33,7 @@ class Temperature(Thresholded):
             super().update(scores, target)
 
     def compute(self) -> dict[str, Tensor]:
-        if self.choose and self.scores:
+        if self.choose and len(self.scores):  # a list, or a tensor where several processes were gathered
             logs, target = dim_zero_cat(self.scores).flatten(0, -2), dim_zero_cat(self.targets).flatten()
             counted = (target >= 0) & (target < logs.shape[1])
             self.threshold = best_temperature(logs[counted], target[counted]).to(self.threshold.dtype)

@@ -19,9 +19,10 @@ class Fault:
 
     Args:
         path: of the file.
-        lines: line numbers of the cells, one or more, ascending.
+        lines: line numbers of the cells, or rows, one or more, ascending.
         what: what the first cell holds: ``size is 'tall'``.
         rule, fix: as in ``Problem``.
+        unit: what ``lines`` counts: ``line`` of a text, from 1, or ``row`` of another table, from 0.
     """
 
     path: Path
@@ -29,6 +30,7 @@ class Fault:
     what: str
     rule: str
     fix: str
+    unit: str = "line"
 
 
 def faults_error(faults: Sequence[Fault]) -> UserError:
@@ -38,18 +40,18 @@ def faults_error(faults: Sequence[Fault]) -> UserError:
         if left == 0:
             break
         first, *others = fault.lines[:left]
-        more = f"; likewise {_lines(others)}" if others else ""
+        more = f"; likewise {_lines(others, fault.unit)}" if others else ""
         rest = len(fault.lines) - len(others) - 1
         more += f" and {rest:,} more" if rest else ""
-        problems.append(Problem(f"{fault.path} line {first}: {fault.what}{more}", fault.rule, fault.fix))
+        problems.append(Problem(f"{fault.path} {fault.unit} {first}: {fault.what}{more}", fault.rule, fault.fix))
         left -= len(others) + 1
     if rest := sum(len(fault.lines) for fault in faults[len(problems) :]):
         problems.append(Problem(f"{rest:,} more cell{'s' * (rest > 1)}", f"Only the first {TOLD} mistakes are shown."))
     return UserError(*problems)
 
 
-def _lines(numbers: Sequence[int]) -> str:
-    return f"{'lines' if len(numbers) > 1 else 'line'} {', '.join(map(str, numbers))}"
+def _lines(numbers: Sequence[int], unit: str) -> str:
+    return f"{unit}{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
 def shortened(notes: Iterable[str], most: int = 5) -> list[str]:

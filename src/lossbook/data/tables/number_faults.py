@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 
-import numpy as np
-
-from lossbook.data.csv_faults import Fault, quoted
-from lossbook.data.csv_numbers import MISSING, is_number
-from lossbook.data.csv_table import Table
+from lossbook.data.tables.numbers import MISSING
 
 _PLAINLY = "write it as 1234.5"
 _LOOKS = (  # pattern, what such a cell is or has, and the fix
@@ -28,28 +23,7 @@ _LOOKS = (  # pattern, what such a cell is or has, and the fix
 )
 
 
-def faults(table: Table, column: str, cells: Sequence[str], fix: str) -> Iterator[Fault]:
-    """Yield the cells of a column that are not finite numbers, one fault for each kind of mistake.
-
-    Args:
-        table: the one that has the column.
-        column: its name.
-        cells: its text.
-        fix: for text that does not look like a number at all.
-    """
-    kinds: dict[tuple[str, str], list[int]] = {}
-    for row, cell in enumerate(cells):
-        if cell in MISSING or not is_number(cell):
-            kinds.setdefault(_looks(cell, fix), []).append(row)
-        elif not np.isfinite(float(cell)):
-            kinds.setdefault(("Numbers must be below 1.8e308.", "correct it, or delete the row"), []).append(row)
-    for (rule, fix), rows in kinds.items():
-        cell = cells[rows[0]]
-        what = f"{quoted(column)[1:-1]} is {quoted(cell) if cell else 'empty'}"
-        yield Fault(table.path, [table.lines[row] for row in rows], what, rule, fix)
-
-
-def _looks(cell: str, fix: str) -> tuple[str, str]:
+def looks(cell: str, fix: str) -> tuple[str, str]:
     """Return the rule that a cell other than a number breaks, and the fix."""
     if not cell:
         return "Every cell needs a value.", "fill it in or delete the row"
