@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lossbook.config.compose import compose
+    from lossbook.prediction.predictor import load
     from lossbook.training.evaluate import evaluate
     from lossbook.training.train import train
 
-__all__ = ["compose", "evaluate", "train"]
+__all__ = ["compose", "evaluate", "load", "train"]
 
 _WHERE = {
     "compose": "lossbook.config.compose",
     "evaluate": "lossbook.training.evaluate",
+    "load": "lossbook.prediction.predictor",
     "train": "lossbook.training.train",
 }
 

@@ -30,6 +30,22 @@ def require_file(path: Path) -> None:
     raise refuse(f"ckpt={path} {what}.", "ckpt must be a checkpoint file.", fix)
 
 
+def checkpoint_in(path: Path) -> Path:
+    """Return the checkpoint of a run's folder, the best before the last; another path as it is.
+
+    Raises:
+        UserError: the folder holds none.
+    """
+    if not path.is_dir():
+        return path
+    places = [path / folder / name for folder in ("checkpoints", "") for name in ("best.ckpt", "last.ckpt")]
+    found = next((one for one in places if one.is_file()), None)
+    if found is None:
+        rule = "This folder holds no checkpoints/best.ckpt."
+        raise refuse(f"ckpt={path}", rule, "the folder of a run that was trained, or a checkpoint file")
+    return found
+
+
 def require_whole(path: Path) -> None:
     """Check every record of the archive against its checksum, which torch does not; about 2 ms a megabyte.
 

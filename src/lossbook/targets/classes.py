@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lossbook.data.positive_class import class_names
 from lossbook.targets.drawing import captioned_images
 from lossbook.targets.embeddings import Embedding
 from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, calibrated, squash
 from lossbook.targets.kind import Batch, TargetKind, class_counts, is_image, most_frequent, refuse_at, refuse_type
+from lossbook.targets.rows import PredictionRows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -169,6 +172,7 @@ class ClassTarget(TargetKind):
     name = "class"
     promise = "one class index a sample, (N,) int64"
     views = True
+    ranks_classes = True
     class_axis = "index"
     encodings = {  # noqa: RUF012
         "index": Index,
@@ -218,8 +222,29 @@ class ClassTarget(TargetKind):
         wrong = ((decision != target) & (target >= 0)).float()
         return wrong if prediction.confidence is None else wrong * prediction.confidence.float()
 
+    def rows(self, prediction: Prediction, schema: Schema, most: int | None = None) -> PredictionRows:
+        return class_rows(prediction, schema, most)
+
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return most_frequent(target, schema.class_names) if metric == "acc" and target is not None else None
+
+
+def class_rows(prediction: Prediction, schema: Schema, most: int | None = None) -> PredictionRows:
+    """Return the name of each sample's class, and the probability of each class; see ``TargetKind.rows``."""
+    names = np.array(class_names(schema), dtype=object)
+    values = names[prediction.decision.numpy()]
+    columns: dict[str, Any] = {"prediction": values}
+    if prediction.probability is None or prediction.confidence is None:
+        return PredictionRows(values, columns)
+    probability, confidence = prediction.probability.float(), prediction.confidence.float().numpy()
+    columns["confidence"] = confidence
+    if most is None:
+        columns |= {f"p_{name}": column for name, column in zip(names, probability.numpy().T, strict=True)}
+    else:
+        first = probability.topk(most, dim=1)
+        for place, (share, index) in enumerate(zip(first.values.T, first.indices.T, strict=True), 1):
+            columns |= {f"top_{place}": names[index.numpy()], f"p_top_{place}": share.numpy()}
+    return PredictionRows(values, columns, confidence, probability.numpy())
 
 
 def check_indices(target: Tensor, schema: Schema, where: str, ignore_index: int | None) -> None:

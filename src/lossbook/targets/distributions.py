@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lossbook.data.positive_class import class_names
-from lossbook.targets.classes import ClassEncoding, finite_log
+from lossbook.targets.classes import ClassEncoding, class_rows, finite_log
 from lossbook.targets.encoding import Measure, Prediction
 from lossbook.targets.kind import Batch, TargetKind, refuse_at
+from lossbook.targets.rows import PredictionRows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,12 +55,16 @@ class DistributionTarget(TargetKind):
 
     name = "distribution"
     promise = "probabilities over the classes, (N, C), rows sum to 1"
+    ranks_classes = True
     class_axis = "column"
     encodings = {"distribution": Distribution}  # noqa: RUF012
     roles = {"single": "target"}  # noqa: RUF012
 
     def shape(self, schema: Schema) -> tuple[str | int, ...]:
         return "N", schema.classes or "C"
+
+    def rows(self, prediction: Prediction, schema: Schema, most: int | None = None) -> PredictionRows:
+        return class_rows(prediction, schema, most)
 
     def check(self, batch: Batch, schema: Schema, where: str, ignore_index: int | None = None) -> None:
         target = batch["target"]

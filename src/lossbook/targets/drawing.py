@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL.Image import Image as PilImage
     from torch import Tensor
 
 _SIDE = 1.3  # inches of an image
@@ -52,6 +55,24 @@ def masks_beside_images(images: Tensor, targets: Tensor, decisions: Tensor, clas
                 axes.set_title(title, fontsize=9)
             axes.set_axis_off()
     return figure
+
+
+def palette_image(mask: np.ndarray) -> PilImage:
+    """Return a mask (H, W) of class indices as an image: with a colour each up to 256 classes, of 16 bits beyond."""
+    from PIL import Image
+
+    if mask.size and mask.max() > 255:
+        return Image.fromarray(mask.astype(np.uint16))
+    image = Image.fromarray(mask.astype(np.uint8))
+    image.putpalette([level for index in range(256) for level in _colour(index)])
+    return image
+
+
+def _colour(index: int) -> tuple[int, int, int]:
+    """Return the colour of a class as Pascal VOC gives it: the bits of the index spread over the three channels."""
+    bits = [(index >> bit) & 1 for bit in range(8)]
+    red, green, blue = (sum(bits[bit] << (7 - bit // 3) for bit in range(channel, 8, 3)) for channel in range(3))
+    return red, green, blue
 
 
 def predicted_over_true(targets: Tensor, decisions: Tensor, names: Sequence[str] = ()) -> Figure:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lossbook.errors import refuse
 from lossbook.targets.encoding import Encoding, Measure
+from lossbook.targets.rows import PredictionRows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,6 +59,11 @@ class Embedding(Encoding):
                 Verification(self.distance), lambda scores, target: (scores, target), hint=BALANCED
             )
         return measures
+
+
+def embedding_rows(embeddings: Tensor) -> PredictionRows:
+    """Return embeddings (N, D), on the CPU, as they are written down: in files beside the table."""
+    return PredictionRows(embeddings.float().numpy(), vectors=True)
 
 
 def with_distances(first: Tensor, *others: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lossbook.data.schema import Schema
     from lossbook.targets.encoding import Encoding, Prediction
+    from lossbook.targets.rows import PredictionRows
 
 Batch = Mapping[str, Any]
 
@@ -32,6 +33,7 @@ class TargetKind:
         inputs: how many inputs make up a sample.
         views: whether the data may be given as several augmented views.
         bound_to_pixels: what in the target would no longer fit if augmentation moved pixels; empty for nothing.
+        ranks_classes: whether the most probable classes of a sample can be listed.
         class_axis: how classes stand in a target: by ``index``, a ``column`` each, or not at all (None).
         encodings: encodings by the name that contracts call them.
         roles: ways of forming a criterion's inputs -> the role of the encodings that they can be formed from.
@@ -43,6 +45,7 @@ class TargetKind:
     inputs: ClassVar[int] = 1
     views: ClassVar[bool] = False
     bound_to_pixels: ClassVar[str] = ""
+    ranks_classes: ClassVar[bool] = False
     class_axis: ClassVar[str | None] = None
     encodings: ClassVar[Mapping[str, type[Encoding]]] = {}
     roles: ClassVar[Mapping[str, str]] = {}
@@ -122,6 +125,16 @@ class TargetKind:
     def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
         """Return how wrong each prediction is, (N,) >= 0, 0 where it is right; None where that cannot be said."""
         return None
+
+    def rows(self, prediction: Prediction, schema: Schema, most: int | None = None) -> PredictionRows:
+        """Return predictions of a batch as they are written down.
+
+        Args:
+            prediction: on the CPU; embeddings, of whatever kind, are written by ``embeddings.embedding_rows``.
+            schema: of the data.
+            most: list so many of the most probable classes in place of all; only where ``ranks_classes``.
+        """
+        raise NotImplementedError(f"predictions of the kind '{self.name}'")
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         """Return what a metric is without looking at any input, and how it comes about; None where that is unknown.

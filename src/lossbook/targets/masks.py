@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lossbook.targets.classes import Index, check_indices
-from lossbook.targets.drawing import masks_beside_images
+from lossbook.targets.drawing import masks_beside_images, palette_image
 from lossbook.targets.encoding import Measure, Prediction
 from lossbook.targets.kind import Batch, TargetKind, class_counts, is_image
+from lossbook.targets.rows import PredictionRows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,6 +92,17 @@ class MaskTarget(TargetKind):
         counted = (target >= 0) & (target < (schema.classes or 0))
         wrong = ((prediction.decision != target) & counted).flatten(1).sum(1)
         return wrong / counted.flatten(1).sum(1).clamp_min(1)
+
+    def rows(self, prediction: Prediction, schema: Schema, most: int | None = None) -> PredictionRows:
+        masks = prediction.decision.numpy()
+        images = [palette_image(mask) for mask in masks]
+        if prediction.probability is None or prediction.confidence is None:
+            return PredictionRows(masks, images=images)
+        confidence = prediction.confidence.float()
+        mean = confidence.flatten(1).mean(dim=1).numpy()
+        return PredictionRows(
+            masks, {"confidence": mean}, confidence.numpy(), prediction.probability.float().numpy(), images
+        )
 
     def statistics(self, target: Tensor, schema: Schema) -> dict[str, Any]:
         return {"class_counts": class_counts(target, schema.classes)}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from lossbook.data.positive_class import class_names
 from lossbook.targets.drawing import captioned_images
 from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities, calibrated, squash
 from lossbook.targets.kind import Batch, TargetKind, is_image, most_frequent, refuse_at
+from lossbook.targets.rows import PredictionRows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -185,6 +187,18 @@ class MultilabelTarget(TargetKind):
     def mistakes(self, prediction: Prediction, target: Tensor, schema: Schema) -> Tensor | None:
         """The number of wrong labels."""
         return (prediction.decision != target).sum(1).float()
+
+    def rows(self, prediction: Prediction, schema: Schema, most: int | None = None) -> PredictionRows:
+        names = class_names(schema)
+        labels = prediction.decision.numpy()
+        columns: dict[str, Any] = {
+            "prediction": [" ".join(name for name, there in zip(names, row, strict=True) if there) for row in labels]
+        }
+        if prediction.probability is None:
+            return PredictionRows(labels, columns)
+        probability = prediction.probability.float().numpy()
+        columns |= {f"p_{name}": column for name, column in zip(names, probability.T, strict=True)}
+        return PredictionRows(labels, columns, None, probability)
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return most_frequent(target) if metric == "acc" and target is not None else None

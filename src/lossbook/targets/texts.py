@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lossbook.errors import refuse
 from lossbook.targets.drawing import captioned_images
 from lossbook.targets.encoding import Encoding, Measure, Prediction, Probabilities
 from lossbook.targets.kind import Batch, TargetKind, is_image, refuse_at, refuse_batch, refuse_type
+from lossbook.targets.rows import PredictionRows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -158,6 +161,14 @@ class TextTarget(TargetKind):
 
         said, true = texts(prediction.decision, schema), texts(target, schema)
         return torch.as_tensor(edit_distance(said, true, reduction="none")).float() if said else torch.zeros(0)
+
+    def rows(self, prediction: Prediction, schema: Schema, most: int | None = None) -> PredictionRows:
+        read = np.array([*texts(prediction.decision, schema), ""], dtype=object)[:-1]  # an array of texts, if empty
+        columns: dict[str, Any] = {"prediction": read}
+        confidence = None if prediction.confidence is None else prediction.confidence.float().numpy()
+        return PredictionRows(
+            read, columns if confidence is None else {**columns, "confidence": confidence}, confidence
+        )
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         return (0.0, "not one text read correctly") if metric == "acc" else None

@@ -8,6 +8,7 @@ from lossbook.errors import refuse
 from lossbook.targets.drawing import predicted_over_true
 from lossbook.targets.encoding import Encoding, Measure, Prediction, on_device
 from lossbook.targets.kind import Batch, TargetKind, refuse_at
+from lossbook.targets.rows import PredictionRows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,6 +150,15 @@ class ValueTarget(TargetKind):
             return None
         scale = on_device(schema.scale or 1.0, target)
         return ((prediction.decision - target).abs() / scale).amax(1)
+
+    def rows(self, prediction: Prediction, schema: Schema, most: int | None = None) -> PredictionRows:
+        values = prediction.decision.float().numpy()
+        width = values.shape[1]
+        names = schema.column_names if len(schema.column_names) == width else [str(place + 1) for place in range(width)]
+        columns = {"prediction": values[:, 0]}
+        if width > 1:
+            columns = {f"prediction_{name}": column for name, column in zip(names, values.T, strict=True)}
+        return PredictionRows(values, columns)
 
     def chance(self, metric: str, target: Tensor | None, schema: Schema) -> tuple[float, str] | None:
         if metric != "mae" or target is None or not len(target) or target.ndim < 2 or target.shape[1] != 1:
