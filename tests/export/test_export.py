@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 import torch
+from PIL import Image
+from polars.testing import assert_frame_equal
 
 import lossbook
+from lossbook.commands.export import main as command_export
+from lossbook.commands.predict import main as command_predict
 from lossbook.config.resolve import plain
 from lossbook.errors import UserError
 from lossbook.export.checkpoint import trained
 from lossbook.export.export import export
 from lossbook.export.formats import FILE, FORMATS
-from lossbook.export.network import RawNetwork, embeds
 from lossbook.export.onnx_network import OnnxNetwork
 from lossbook.export.samples import samples_of
+from lossbook.prediction.network import CheckpointNetwork, decided
 from lossbook.trust import OWN_CONFIG
 
 SHORT = ("data.limit=64", "data.batch_size=32", "trainer=cpu", "trainer.max_epochs=1", "logger=none")
@@ -47,7 +54,7 @@ CASES = [  # loss and data, model, heights and widths by format; "": no images
     (("loss=triplet_margin", "data=digit_triplets"), "cnn", "any", "any"),
     (("loss=cosine_embedding", "data=digit_pairs"), "cnn", "any", "any"),
     (("experiment=two_heads",), "cnn", "any", "any"),
-    (("loss=sum", "loss.terms={cross_entropy: 1.0, multi_margin: 0.5}"), "cnn", "any", "any"),
+    (("loss=sum",), "unet", "any", "in steps of 32"),  # cross_entropy and dice on masks
     (("loss=cross_entropy", "callbacks=ema"), "cnn", "any", "any"),
 ]
 
@@ -92,27 +99,46 @@ def test_every_kind_of_target_and_model(
 
 def _predicts_as_the_checkpoint(ckpt: Path, file: Path) -> None:
     values = plain(composed(ckpt))
-    checkpoint, onnx = trained(values), OnnxNetwork(file)
-    network = RawNetwork(checkpoint.task, checkpoint.fitted, checkpoint.thresholds)
+    checkpoint, onnx = CheckpointNetwork(values, "cpu"), OnnxNetwork(file)
     samples = samples_of(values["data"], checkpoint.fitted, OWN_CONFIG, 12)
-    batch = {"input": samples.input, "input_lengths": samples.lengths}
-    expected = network.named(samples.batch(len(samples.input), network.inputs))
-    thresholds = {name: torch.tensor(value) for name, value in checkpoint.thresholds.items()}
-    for head, (output, lengths) in onnx.outputs(batch).items():
-        before = f"{head}_" if head else ""
-        torch.testing.assert_close(output, expected[f"{before}output"], rtol=1e-4, atol=1e-4)
-        assert (lengths is None) == (f"{before}lengths" not in expected)
-        if embeds(onnx.heads[head]):
-            continue
-        own = {name.removeprefix(before): value for name, value in onnx.thresholds.items()}
-        theirs = {name.removeprefix(before): value for name, value in thresholds.items()}
-        found = onnx.heads[head].predict(output, lengths, own)
-        said = network.heads[head].predict(expected[f"{before}output"], expected.get(f"{before}lengths"), theirs)
-        torch.testing.assert_close(found.decision.double(), said.decision.double(), rtol=1e-4, atol=1e-4)
-        if said.probability is not None:
-            torch.testing.assert_close(found.probability, said.probability, rtol=1e-4, atol=1e-4)
-            if f"{before}probability" in expected:
-                torch.testing.assert_close(expected[f"{before}probability"], said.probability, rtol=1e-4, atol=1e-4)
+    batch = {"input": samples.input}
+    assert onnx.fitted == replace(checkpoint.fitted, known=None)
+    assert onnx.thresholds.keys() == checkpoint.thresholds.keys()
+    expected = decided(checkpoint, batch)
+    for head, found in decided(onnx, batch).items():
+        _close(found.decision, expected[head].decision)
+        _close(found.probability, expected[head].probability)
+        _close(found.confidence, expected[head].confidence)
+
+
+def _close(found: torch.Tensor | None, expected: torch.Tensor | None) -> None:
+    assert (found is None) == (expected is None)
+    if found is not None and expected is not None:
+        torch.testing.assert_close(found.double(), expected.double(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_command_gives_the_table_of_the_checkpoint(tmp_path: Path, train: Train) -> None:
+    photos = tmp_path / "photos"
+    for name in ("a, cat", "dog"):
+        (photos / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = np.random.default_rng(number).integers(0, 256, (9, 8, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(photos / name / f"{number}.png")
+    ckpt = train("loss=cross_entropy", "data=image_folder", f"data.root={photos}", "data.image_size=8")
+    table = tmp_path / "table.csv"
+    rows = (f"{row * row % 11},{'xyz'[row % 3]},{row % 2 or ''},{row % 7}\n" for row in range(60))
+    table.write_text("a,b,c,y\n" + "".join(rows))
+    other = train("loss=mse", "data=table", f"data.root={table}", "data.target_columns=[y]", "data.target=value")
+    for path, inputs in ((ckpt, photos), (other, table)):
+        assert command_export([f"ckpt={path.parents[1]}"]) == 0
+        tables = []
+        for suffix in (".ckpt", ".onnx"):
+            output = tmp_path / f"{inputs.name}{suffix}.parquet"
+            assert command_predict([f"ckpt={path.with_suffix(suffix)}", f"input={inputs}", f"output={output}"]) == 0
+            tables.append(pl.read_parquet(output))
+        assert_frame_equal(*tables, abs_tol=1e-4, rel_tol=1e-4)
+        assert len(tables[0]) in (24, 60)
 
 
 def test_averaged_weights_are_those_of_an_evaluation(train: Train) -> None:
