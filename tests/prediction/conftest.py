@@ -20,7 +20,7 @@ def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     def run(*arguments: str) -> Path:
         if arguments not in made:
             made[arguments] = tmp_path_factory.mktemp("run")
-            lossbook.train(lossbook.compose(*arguments, *SHORT), made[arguments])
+            lossbook.train(lossbook.compose(*SHORT, *arguments), made[arguments])
         return made[arguments]
 
     return run

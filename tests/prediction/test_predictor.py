@@ -11,20 +11,22 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, jaccard_score, mean_absolute_error
 from torch.utils.data import default_collate
+from torchmetrics.functional.text import char_error_rate
 
 import lossbook
 from lossbook.config.resolve import plain
 from lossbook.data.module import limited
+from lossbook.data.reader import NewInputs
 from lossbook.errors import UserError
 from lossbook.prediction.predictor import Predictor
-from lossbook.prediction.result import Predictions
+from lossbook.prediction.result import Predictions, joined
 from lossbook.training.assemble import load
 from lossbook.trust import Trust
 
 Run = Callable[..., Path]
 
 
-def tested(run: Path) -> tuple[dict[str, float], dict[str, Any]]:
+def metrics_and_samples(run: Path) -> tuple[dict[str, float], dict[str, Any]]:
     """The metrics of a run's best checkpoint, and the samples that they are of, as the source gives them."""
     config = lossbook.compose(f"ckpt={run}/checkpoints/best.ckpt", "trainer=cpu")
     values = plain(config)
@@ -40,7 +42,7 @@ def index(predictor: Predictor, found: Predictions) -> np.ndarray:
 
 def test_classes(run_of: Run) -> None:
     run = run_of("loss=cross_entropy", "data=digits")
-    metrics, samples = tested(run)
+    metrics, samples = metrics_and_samples(run)
     predictor = lossbook.load(run)
     found = predictor.predict(samples["input"], batch_size=7)
     said, true = index(predictor, found), samples["target"].numpy()
@@ -58,7 +60,7 @@ def test_classes(run_of: Run) -> None:
 
 def test_labels(run_of: Run) -> None:
     run = run_of("loss=bce_logits", "data=scene_labels")
-    metrics, samples = tested(run)
+    metrics, samples = metrics_and_samples(run)
     found = lossbook.load(run).predict(samples["input"])
     true = samples["target"].numpy()
     assert (found.predictions == true).all(1).mean() == pytest.approx(metrics["test/acc"], abs=1e-6)
@@ -68,7 +70,7 @@ def test_labels(run_of: Run) -> None:
 
 def test_labels_at_the_threshold_of_the_checkpoint(run_of: Run) -> None:
     run = run_of("loss=multilabel_margin", "data=scene_labels")
-    metrics, samples = tested(run)
+    metrics, samples = metrics_and_samples(run)
     found = lossbook.load(run).predict(samples["input"])
     score = f1_score(samples["target"].numpy(), found.predictions, average="macro", zero_division=0)
     assert score == pytest.approx(metrics["test/f1"], abs=1e-6)
@@ -78,7 +80,7 @@ def test_labels_at_the_threshold_of_the_checkpoint(run_of: Run) -> None:
 
 def test_counts(run_of: Run) -> None:
     run = run_of("loss=poisson_nll", "data=scene_counts")
-    metrics, samples = tested(run)
+    metrics, samples = metrics_and_samples(run)
     found = lossbook.load(run).predict(samples["input"])
     assert mean_absolute_error(samples["target"], found.predictions) == pytest.approx(metrics["test/mae"], rel=1e-5)
     assert found.table()["prediction"].to_numpy() == pytest.approx(found.predictions[:, 0])
@@ -86,7 +88,7 @@ def test_counts(run_of: Run) -> None:
 
 def test_distributions(run_of: Run) -> None:
     run = run_of("loss=kl_div", "data=digit_mixtures")
-    metrics, samples = tested(run)
+    metrics, samples = metrics_and_samples(run)
     predictor = lossbook.load(run)
     found = predictor.predict(samples["input"])
     true = samples["target"].argmax(1).numpy()
@@ -101,7 +103,7 @@ def test_distributions(run_of: Run) -> None:
 
 def test_masks(run_of: Run) -> None:
     run = run_of("loss=cross_entropy", "data=scene_masks", "data.limit=48")
-    metrics, samples = tested(run)
+    metrics, samples = metrics_and_samples(run)
     found = lossbook.load(run).predict(samples["input"])
     true, said = samples["target"].numpy().ravel(), found.predictions.ravel()
     assert accuracy_score(true, said) == pytest.approx(metrics["test/acc"], abs=1e-6)
@@ -110,17 +112,25 @@ def test_masks(run_of: Run) -> None:
 
 
 def test_texts(run_of: Run) -> None:
-    run = run_of("loss=ctc", "data=digit_lines")
-    metrics, samples = tested(run)
-    found = lossbook.load(run).predict(samples["input"])
+    """Of lines whose length is known; one that is read from a file is as wide as the network's inputs."""
+    run = run_of("loss=ctc", "data=digit_lines", "trainer.max_epochs=3")
+    metrics, samples = metrics_and_samples(run)
+    predictor = lossbook.load(run)
+    part = {key: column for key, column in samples.items() if key in ("input", "input_lengths")}
+    chunks = [
+        rows[""] for _, rows, _ in predictor.rows(NewInputs([*map(str, range(len(part["input"])))], part), 32, 0, None)
+    ]
+    read = joined(chunks).predictions
     true = ["".join(str(symbol) for symbol in row if symbol >= 0) for row in samples["target"].tolist()]
-    assert np.mean(found.predictions == np.array(true, dtype=object)) == pytest.approx(metrics["test/acc"], abs=1e-6)
+    assert float(char_error_rate(read.tolist(), true)) == pytest.approx(metrics["test/cer"], rel=1e-5)
+    assert np.mean(read == np.array(true, dtype=object)) == pytest.approx(metrics["test/acc"], abs=1e-6)
+    found = predictor.predict(samples["input"][:3])
     assert found.table().columns == ["name", "prediction", "confidence"]
 
 
 def test_pairs(run_of: Run) -> None:
     run = run_of("loss=cosine_embedding", "data=digit_pairs")
-    metrics, samples = tested(run)
+    metrics, samples = metrics_and_samples(run)
     predictor = lossbook.load(run)
     first, second = (torch.from_numpy(predictor.predict(side).predictions) for side in samples["input"])
     sides = [torch.nn.functional.normalize(side, dim=1) for side in (first, second)]
@@ -131,7 +141,7 @@ def test_pairs(run_of: Run) -> None:
 
 def test_triplets(run_of: Run) -> None:
     run = run_of("loss=triplet_margin", "data=digit_triplets")
-    metrics, samples = tested(run)
+    metrics, samples = metrics_and_samples(run)
     predictor = lossbook.load(run)
     anchor, same, other = (torch.from_numpy(predictor.predict(side).predictions) for side in samples["input"])
     right = ((anchor - same).norm(dim=1) < (anchor - other).norm(dim=1)).float().mean()
@@ -140,7 +150,7 @@ def test_triplets(run_of: Run) -> None:
 
 def test_several_heads(run_of: Run) -> None:
     run = run_of("experiment=two_heads")
-    metrics, samples = tested(run)
+    metrics, samples = metrics_and_samples(run)
     found = lossbook.load(run).predict(samples["input"])
     for head, rows in found.heads.items():
         assert any(name.startswith(f"{head}_") for name in found.table().columns)

@@ -172,7 +172,6 @@ class ClassTarget(TargetKind):
     name = "class"
     promise = "one class index a sample, (N,) int64"
     views = True
-    ranks_classes = True
     class_axis = "index"
     encodings = {  # noqa: RUF012
         "index": Index,
@@ -183,6 +182,7 @@ class ClassTarget(TargetKind):
         "embedding": Embedding,
     }
     roles = dict.fromkeys(("pairs", "triplets", "views", "embeddings"), "embedding") | {"single": "target"}
+    ranks_classes = True
 
     def check(self, batch: Batch, schema: Schema, where: str, ignore_index: int | None = None) -> None:
         check_indices(batch["target"], schema, where, ignore_index)

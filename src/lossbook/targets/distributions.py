@@ -55,10 +55,10 @@ class DistributionTarget(TargetKind):
 
     name = "distribution"
     promise = "probabilities over the classes, (N, C), rows sum to 1"
-    ranks_classes = True
     class_axis = "column"
     encodings = {"distribution": Distribution}  # noqa: RUF012
     roles = {"single": "target"}  # noqa: RUF012
+    ranks_classes = True
 
     def shape(self, schema: Schema) -> tuple[str | int, ...]:
         return "N", schema.classes or "C"

@@ -33,10 +33,10 @@ class TargetKind:
         inputs: how many inputs make up a sample.
         views: whether the data may be given as several augmented views.
         bound_to_pixels: what in the target would no longer fit if augmentation moved pixels; empty for nothing.
-        ranks_classes: whether the most probable classes of a sample can be listed.
         class_axis: how classes stand in a target: by ``index``, a ``column`` each, or not at all (None).
         encodings: encodings by the name that contracts call them.
         roles: ways of forming a criterion's inputs -> the role of the encodings that they can be formed from.
+        ranks_classes: whether the most probable classes of a sample can be listed.
     """
 
     name: ClassVar[str]
@@ -45,10 +45,10 @@ class TargetKind:
     inputs: ClassVar[int] = 1
     views: ClassVar[bool] = False
     bound_to_pixels: ClassVar[str] = ""
-    ranks_classes: ClassVar[bool] = False
     class_axis: ClassVar[str | None] = None
     encodings: ClassVar[Mapping[str, type[Encoding]]] = {}
     roles: ClassVar[Mapping[str, str]] = {}
+    ranks_classes: ClassVar[bool] = False
 
     def shape(self, schema: Schema) -> tuple[str | int, ...] | None:
         """Return the sizes of a batch's target, a letter for each size that is free; None where there is no target."""

@@ -101,7 +101,7 @@ class TableReader(Reader):
                 continue
             tables.append(table)
             called.append(name)
-        prefixes = [""] if len(paths) == 1 else [f"{name}:" for name in called]
+        prefixes = [f"{name}:" if len(paths) > 1 else "" for name in called]
         return self.rows(tables, prefixes, bad)
 
     def objects(self, inputs: Any) -> NewInputs:
