@@ -28,7 +28,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*
 OPTIONS = [file for file in sorted(CONF.rglob("*.yaml")) if file.parent.name not in ("conf", "help", "sweeper")]
 NAMED = ("loss", "data", "model", "optim", "experiment")  # groups whose commands name the option
 COMMAND = re.compile(r"(?:#|  ) +(?:\w+=\w+ )?(?:pip install -e \. && )?python scripts/(\w+)\.py(.*)")
-SCRIPTS = ("train", "evaluate", "find_lr", "explore", "search", "report")
+SCRIPTS = ("train", "evaluate", "find_lr", "explore", "search", "report", "predict")
 DOWNLOADS = ("data=mnist", "data=fashion_mnist", "data=cifar10", "data=cifar100")
 CHECKPOINT = "outputs/{}/checkpoints/{}.ckpt"
 SWEPT = "loss=cross_entropy,mse,triplet_margin data=digits optim=adam,sgd seed=0,1,2"
@@ -67,6 +67,8 @@ def arguments(command: str) -> list[str]:
             one = f"data.root={'table.csv' if 'data=csv' in given else 'photos'}"
         elif key == "out":
             one = "out=drawn.png"
+        elif key == "input" and value != "-":
+            one = f"input={'new.csv' if table else 'photos'}"
         elif one == "...":
             filled += ["loss=cross_entropy,mse", "data=digits"]
             continue
@@ -130,6 +132,7 @@ def replace_work(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     for work in (
         "training.train.train", "training.evaluate.evaluate", "training.find_lr.find_lr", "training.explore.explore",
         "sweeps.sweep.run_sweep", "search.command._run", "report.report.report", "report.report.print_short",
+        "prediction.predict.predict",
     ):  # fmt: skip
         monkeypatch.setattr(f"lossbook.{work}", nothing)
     return done

@@ -18,7 +18,7 @@ eval "$(python "$SCRIPT" -sc install=bash)"
 complete -p python
 press() {  # what readline hands over
     COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
-    _lossbook_complete; echo "<${COMPREPLY[*]}>"
+    if [[ "$1" == lossbook ]]; then _lossbook_command; else _lossbook_complete; fi; echo "<${COMPREPLY[*]}>"
 }
 press python "$SCRIPT" loss=multil
 press python "$SCRIPT" opt

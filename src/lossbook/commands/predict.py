@@ -33,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         ckpt, others = split_ckpt(arguments)
         path = None if ckpt is None else checkpoint_in(Path(ckpt))
+        _refuse_overrides(others)
     except UserError as error:
         print(as_typed(str(error)), file=sys.stderr)
         return 1
@@ -44,20 +45,24 @@ def main(arguments: Sequence[str]) -> int:
 def _job(request: Request) -> dict[str, int]:
     from lossbook.config.resolve import plain
 
-    values, options = plain(request.config), _checked(request.keys)
+    values = plain(request.config)
     if values.get("ckpt") is None:
         raise refuse("ckpt is not given.", "Predictions need a trained network.", "ckpt=RUN, a run's folder")
-    from lossbook.checkpoints.read import ENTRY, read
+    options = _checked(request.keys)
     from lossbook.prediction.predict import predict
     from lossbook.prediction.predictor import of_config
 
-    before = len(read(values["ckpt"])[ENTRY]["config"].get("overrides") or ())
-    for argument in values["overrides"][before:]:
-        if argument.lstrip("+").partition("=")[0] != "trust":
-            near = nearest(argument.lstrip("+").partition("=")[0], KEYS)
+    return predict(of_config(values, options["device"]), options["input"], options["output"], options)
+
+
+def _refuse_overrides(arguments: Sequence[str]) -> None:
+    """Refuse arguments that would change the config of a checkpoint, but for ``+trust=[...]``."""
+    for argument in arguments:
+        key, equals, _ = argument.lstrip("+~").partition("=")
+        if equals and not key.startswith("-") and key not in (*KEYS, "trust", "query", "install", "uninstall"):
+            near = nearest(key, KEYS)
             rule = "A network predicts as it was trained: nothing of its config can change."
             raise refuse(argument, rule, f"{near}=..." if near else "leave it out")
-    return predict(of_config(values, options["device"]), options["input"], options["output"], options)
 
 
 def _exported(path: Path, others: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from lossbook.checkpoints.file import another, require_file, require_whole
-from lossbook.config.arguments import parse
+from lossbook.config.arguments import parse, uninterpolated
 from lossbook.config.composed import composed, in_order
 from lossbook.config.hydra_errors import in_words
 from lossbook.config.hydra_internals import apply_overrides, refuse_several_values
@@ -46,7 +46,7 @@ def resume(ckpt: str, overrides: Sequence[str], folders: Sequence[Path]) -> Dict
     with whose_config(ckpt):
         _require_config(path, saved)
         config = restore(saved, overrides, folders)
-        config.ckpt = ckpt
+        config.ckpt = uninterpolated(ckpt)
         values = plain(config)
         Trust.of(values).check_names(values)  # reports all of them
     return config

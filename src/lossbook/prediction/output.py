@@ -171,7 +171,7 @@ class Output:
             self._flush(folder, last=True)
         table = self._parts / "table"
         if self.path.suffix.lower() == ".parquet":
-            pl.scan_parquet(sorted(self._parts.glob("*.parquet"))).sink_parquet(table)
+            pl.scan_parquet(sorted(self._parts.glob("*.parquet")), glob=False).sink_parquet(table)
         if self._bad:
             listed = {
                 "name": [name for name, _ in self._bad],
@@ -182,8 +182,8 @@ class Output:
             os.replace(self._parts / "bad", self.bad_path)
         elif self.overwrite:
             self.bad_path.unlink(missing_ok=True)  # of the predictions that are replaced
-        for name, folder in self._folders.items():
-            _move(folder, self.path.with_name(name))
+        for beside, written in self._folders.items():
+            _move(written, self.path.with_name(beside))
         self._require_free(self.path)  # another process may have written it meanwhile
         os.replace(table, self.path)
 

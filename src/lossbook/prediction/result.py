@@ -30,7 +30,7 @@ class HeadPredictions:
     predictions: np.ndarray
     confidence: np.ndarray | None
     probabilities: np.ndarray | None
-    columns: Mapping[str, Sequence[Any]]
+    columns: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

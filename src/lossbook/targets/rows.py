@@ -26,7 +26,7 @@ class PredictionRows:
     """
 
     values: np.ndarray
-    columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
     confidence: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     images: Sequence[Image] = ()
