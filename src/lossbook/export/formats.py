@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -84,11 +85,13 @@ class TorchExport(Format):
     name, suffix = "torch_export", ".pt2"
 
     def write(self, path: Path, graph: Graph, text: str) -> None:
+        content = io.BytesIO()  # writing to a full disk, torch would raise a RuntimeError
         try:
             with quiet():
-                torch.export.save(graph.program, path, extra_files={FILE: text})
+                torch.export.save(graph.program, content, extra_files={FILE: text})
         except Exception as error:
             raise _unwritable(self.name, "onnx", error) from error
+        path.write_bytes(content.getbuffer())
 
     def load(self, path: Path) -> Run:
         with quiet():

@@ -42,6 +42,6 @@ def probes(sizes: ImageSizes, shape: tuple[int, ...], axes: tuple[int, ...]) -> 
     if sizes is ImageSizes.FIXED:
         return []
     height, width = shape[1:]
-    added = {ImageSizes.ANY: ((1, 7), (13, 2), (height, width)), ImageSizes.STEPS: ((STEP, 0), (STEP, 2 * STEP))}[sizes]
+    added = {ImageSizes.ANY: ((1, 7), (13, 2), (height, width)), ImageSizes.STEPS: ((STEP, STEP), (0, 2 * STEP))}[sizes]
     found = [(height + more * (2 in axes), width + wider * (3 in axes)) for more, wider in added]
     return [size for size in dict.fromkeys(found) if size != (height, width)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -10,10 +11,12 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from lossbook.errors import UserError, refuse
+from lossbook.export.deadline import Deadline
 from lossbook.export.network import RawNetwork
 from lossbook.export.quiet import quiet
 
 AXES = {2: "height", 3: "width"}
+LONGEST = 60.0  # seconds that tracing for free heights and widths may take; windows of attention take minutes
 _DEPENDS = ("GuardOnDataDependentSymNode", "data-dependent", "Could not guard")
 
 
@@ -53,13 +56,14 @@ def traced(network: RawNetwork, inputs: Sequence[Tensor], other: Sequence[Tensor
         other: an example in which the first one has other sizes, where these are to be free.
 
     Raises:
-        UserError: its code depends on the number of samples or on their values, or cannot be traced at all.
+        UserError: its code depends on the number of samples or on their values, tracing it for free sizes takes too
+            long, or it cannot be traced at all.
     """
     axes = [axis for axis in AXES if other is not None and inputs[0].shape[axis] != other[0].shape[axis]]
     # a Dim with a range would be fixed in silence where the code asks for that; DYNAMIC is an error then
     free = [dict.fromkeys([0, *axes], Dim.DYNAMIC), *({0: Dim.DYNAMIC} for _ in inputs[1:])]
     try:
-        with torch.no_grad(), quiet():
+        with torch.no_grad(), quiet(), nullcontext() if other is None else Deadline(LONGEST):
             program = torch.export.export(network, tuple(inputs), dynamic_shapes=tuple(free), strict=False)
     except UserError:
         raise
