@@ -49,7 +49,8 @@ GROUPS = ("loss", "optim", "param_groups", "scheduler", "data", "augment", "mode
 NAMES = [f"{group}={name}" for group in GROUPS for name in OPTIONS.names(group)]
 NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
-    "data.split", "data.source.split", "model.weights", "data.group_pattern", "data.source.group_pattern",
+    "data.split", "data.source.split", "model.weights", "data.cache_dir",
+    "data.group_pattern", "data.source.group_pattern",
     "scheduler._target_", "trainer.max_time",
     "trainer.devices",  # a number, a list of them, or auto: what there is decides
 }  # fmt: skip

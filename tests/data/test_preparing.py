@@ -6,6 +6,7 @@ from torch import nn
 from torchvision.transforms import v2
 
 from lossbook.data.augment import EachSample, GaussianNoise, HorizontalFlip, PadCrop
+from lossbook.data.augment.change import Geometric
 from lossbook.data.batch_order import BatchOrder
 from lossbook.data.preparing import PreparedLoader, Preparing, moved
 from lossbook.data.tensor_loader import TensorLoader
@@ -123,3 +124,18 @@ def test_masks_follow_their_images_and_are_ignored_outside() -> None:
     preparing.outside["target"] = 255
     assert 255 in preparing.training(given)["target"]
     assert preparing.evaluation(given)["target"] is given["target"]
+
+
+@pytest.mark.parametrize("made", [HorizontalFlip(), PadCrop(3)])
+def test_what_moves_pixels_alone_is_given_bytes(made: Geometric) -> None:
+    images = torch.randint(0, 256, (9, 3, 8, 8), dtype=torch.uint8)
+    preparing = Preparing(((0.5,) * 3, (0.2,) * 3), [made, GaussianNoise(1e-9)])
+    found, floats = [], []
+    for given in (images, images.float() / 255):
+        torch.manual_seed(0)
+        found.append(preparing.training({"input": given})["input"])
+        torch.manual_seed(0)
+        floats.append(made(given))
+    torch.testing.assert_close(*found)
+    assert floats[0].dtype == torch.uint8
+    assert torch.equal(floats[0].float() / 255, floats[1])

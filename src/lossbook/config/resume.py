@@ -207,9 +207,11 @@ def _placeless(node: Any) -> Any:
 
 
 def _offline(node: Any) -> Any:
-    """Turn downloads off; only the user may ask for one, by an override."""
+    """Turn downloads off, and caches in a folder that is named; only the user may ask for them, by an override."""
     if not isinstance(node, Mapping):
         return node
+    if node.get("cache_dir") is not None:
+        node = {**node, "cache": "none", "cache_dir": None}
     asks = {key for key, value in node.items() if key == "download" and value not in (None, "${data.download}")}
     return {key: False if key in asks else _offline(value) for key, value in node.items()}
 

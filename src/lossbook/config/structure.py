@@ -20,7 +20,8 @@ _TAKES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "data": {
         "target": (str, dict), "inputs": (str,), "views": (int,), "epochs": (int,), "batch_size": (int, str),
         "limit": (int, None), "seed": (int,), "augment": (list, None), "mixup": _LIMIT, "cutmix": _LIMIT,
-        "sampling": ("balanced", None), "num_workers": (int,), "source": (dict,),
+        "sampling": ("balanced", None), "num_workers": (int, "auto"), "source": (dict,), "cache": (str,),
+        "cache_dir": (str, None),
         "positive_class": (str, int, float, bool, None),
     },
     "model": {"gives": (list, None), "takes": (list, None), "embedding_dim": (int, None)},

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lossbook.data.fitted import FittedData
+from lossbook.data.images.files import ImageFiles
 from lossbook.data.schema import Schema, entry
 from lossbook.data.source import PARTS, Part, Parts, sample_count
 from lossbook.errors import Problem, UserError, nearest
@@ -100,6 +101,8 @@ def _renumbered(part: Part, key: str, kind: str, numbers: Sequence[int]) -> Part
     if isinstance(part, Mapping):
         target = part.get(key)
         return {**part, key: _moved(target, kind, numbers)} if isinstance(target, Tensor) else part
+    if isinstance(part, ImageFiles) and part.targets is not None:
+        return part.with_targets(_moved(part.targets, kind, numbers))
     return _Renumbered(part, key, kind, numbers)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from lossbook.data.batch_cache import BatchCache
 from lossbook.data.batch_order import BatchOrder
 from lossbook.data.loader_position import EpochReceiver, Position
 from lossbook.errors import UserError
@@ -16,6 +17,8 @@ from lossbook.errors import UserError
 
 class DatasetLoader:
     """Batches of a map-style dataset whose samples are dicts, read by worker processes.
+
+    What a ``BatchCache`` holds is not read again: its batches are made in this process.
 
     Args:
         dataset: of dicts.
@@ -42,7 +45,9 @@ class DatasetLoader:
         self.position = Position(order)
         self.sampler = EpochReceiver(self.position)
         self._batches = _Batches(order)
-        self._loader = DataLoader(
+        self._cache = dataset if isinstance(dataset, BatchCache) else None
+        self._make_loader = functools.partial(
+            DataLoader,
             _Numbered(dataset),
             batch_sampler=self._batches,
             num_workers=num_workers,
@@ -51,6 +56,7 @@ class DatasetLoader:
             pin_memory=pin_memory,
             generator=torch.Generator(),  # DataLoader draws a seed for its workers; not from the numbers of the run
         )
+        self._loader: DataLoader[Any] | None = None
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -58,12 +64,32 @@ class DatasetLoader:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         # a generator: nothing happens before the first batch is asked for, when epoch and position are known
         self._batches.start, self._batches.epoch = self.position.start(), self.position.epoch
-        for batch in self._loader:
+        for batch in self._kept() if self._is_kept() else self._read():
             if isinstance(batch, UserError):
                 raise batch
             self.position.batches += 1  # batches handed out; the workers are ahead of it
             # torch's collating and pinning make lists of the tuples of pairs and triplets
             yield {key: tuple(column) if isinstance(column, list) else column for key, column in batch.items()}
+
+    def _is_kept(self) -> bool:
+        return self._cache is not None and self._cache.holds(self.order.indices(self.position.epoch))
+
+    def _kept(self) -> Iterator[dict[str, Any]]:
+        """Yield the batches of an epoch from the cache."""
+        assert self._cache is not None
+        self._loader = None  # ends its workers
+        for rows in self._batches:
+            index = torch.tensor(rows)
+            yield {**self._cache.batch(index), "index": index}
+
+    def _read(self) -> Iterator[dict[str, Any] | UserError]:
+        """Yield the batches of an epoch, read by the workers, and fill the cache with them."""
+        if self._loader is None:
+            self._loader = self._make_loader()
+        for batch in self._loader:
+            if self._cache is not None and not isinstance(batch, UserError):
+                self._cache.keep(batch["index"], batch)
+            yield batch
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and position, and what they are counted in."""

@@ -20,7 +20,7 @@ def option_problems(batch_size: Any, views: Any, limit: Any, num_workers: Any, i
     given = {"batch_size": batch_size, "views": views, "limit": limit, "num_workers": num_workers}
     found = [KEYS[f"data.{key}"](f"data.{key}", value) for key, value in given.items()]
     yield from (problem for problem in found if problem is not None)
-    if in_memory and num_workers and found[-1] is None:
+    if in_memory and isinstance(num_workers, int) and num_workers and found[-1] is None:
         yield Problem(
             f"data.num_workers={num_workers}",
             "This data is held in memory and indexed a batch at a time: workers have no effect.",

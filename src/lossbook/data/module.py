@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
+from lossbook.data.batch_cache import BatchCache
 from lossbook.data.batch_order import BatchOrder
 from lossbook.data.collating import Collate
 from lossbook.data.dataset_loader import DatasetLoader
@@ -21,6 +23,7 @@ from lossbook.data.schema import Schema, entry
 from lossbook.data.source import PARTS, Columns, Part, Parts, sample_count
 from lossbook.data.statistics import describe
 from lossbook.data.tensor_loader import TensorLoader
+from lossbook.data.workers import AUTO, worker_count
 from lossbook.errors import UserError, refuse
 from lossbook.targets import KINDS
 
@@ -39,7 +42,7 @@ class DataModule(lightning.LightningDataModule):
         views: 1; or 2 augmented inputs of a sample, in every part, with ``clean`` beside them in validation and test.
         limit: at most so many samples of each part, or None.
         augment: modules of ``lossbook.data.augment``, or others that augment each sample on its own.
-        num_workers: reading processes, for data that is not in memory.
+        num_workers: reading processes, for data that is not in memory; or ``auto``, see ``worker_count``.
         mixing: of training batches.
         sampling: ``balanced`` for training epochs in which each class is equally frequent, or None.
         needed: the parts that must not be empty.
@@ -58,7 +61,7 @@ class DataModule(lightning.LightningDataModule):
         views: int = 1,
         limit: int | None = None,
         augment: Sequence[nn.Module] | None = None,
-        num_workers: int = 0,
+        num_workers: int | str = 0,
         mixing: Mixing = Mixing(),  # noqa: B008  (frozen)
         sampling: str | None = None,
         needed: Sequence[str] = PARTS,
@@ -73,12 +76,18 @@ class DataModule(lightning.LightningDataModule):
         ]
         if problems:
             raise UserError(*problems)
-        self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
+        self.batch_size, self.seed = batch_size, seed
         self._rows, self._names = parts.rows, parts.names
-        self.notes = (*parts.notes, *([_MIXED] if mixing else []))
         following = {entry(name): kind for name, one in parts.schema.heads.items() if (kind := KINDS[one.target]).moves}
         self.preparing = Preparing(parts.normalise, augment or (), views, following, mixing)
         self._parts = {name: limited(getattr(parts, name), limit) for name in PARTS}
+        self.num_workers = worker_count(num_workers, self._parts["train"])
+        chosen = f"data.num_workers={num_workers}: {self.num_workers or 'no'} processes read the data"
+        self.notes = (
+            *parts.notes,
+            *([_MIXED] if mixing else []),
+            *([chosen] if num_workers == AUTO and not in_memory else []),
+        )
         self._resident: dict[tuple[str, torch.device], Columns] = {}
         self._galleries: dict[tuple[int, int, torch.device], PreparedLoader] = {}
         for name in needed:
@@ -268,6 +277,8 @@ def limited(part: Part, limit: int | None) -> Part:
             key: tuple(tensor[:limit] for tensor in column) if isinstance(column, tuple) else column[:limit]
             for key, column in part.items()
         }
+    if isinstance(part, BatchCache):  # of which torch's Subset knows nothing
+        return part.rows(np.arange(limit))
     subset: Dataset[dict[str, Any]] = Subset(part, range(limit))
     for known in ("targets", "digests"):
         if (values := getattr(part, known, None)) is not None:

@@ -94,8 +94,8 @@ class Preparing:
         return tuple(map(function, column)) if isinstance(column, tuple) else function(column)
 
     def _augmented(self, images: Tensor) -> Tensor:
-        images = _scaled(images)
         for module in self.augment:
+            images = images if getattr(module, "keeps_values", False) else _scaled(images)
             given, images = images.shape, module(images)
             require_shape(module, given, images)
         return self._finished(images)

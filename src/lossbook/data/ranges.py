@@ -12,7 +12,7 @@ KEYS: dict[str, Range] = {
     "data.limit": or_null(whole(1, COUNT), "for all samples"),
     "data.epochs": whole(1, COUNT, example=20),
     "data.seed": SEED,
-    "data.num_workers": whole(0, 256),
+    "data.num_workers": either(whole(0, 256), one_of("auto")),
     "data.image_size": either(whole(1, 8192, example=64), listed(whole(1, 8192, example=64), 2, 2)),
     "data.channels": one_of(3, 1),
     "data.resize": one_of("crop", "pad", "squash"),
@@ -33,7 +33,7 @@ KEYS: dict[str, Range] = {
 }
 """By dotted key of the config."""
 _OF_IMAGES = (
-    "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "cache", "fractions", "folds", "fold",
+    "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "fractions", "folds", "fold",
 )  # fmt: skip
 _SHARE = number(0, 1, example=0.5)
 _SEEDED = (

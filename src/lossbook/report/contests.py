@@ -12,7 +12,9 @@ from lossbook.report.runs import Run
 from lossbook.report.settings import Configured, leaves, value_of
 
 # keys of the data that only affect training: validation samples do not depend on them
-OF_TRAINING = frozenset({"batch_size", "epochs", "augment", "mixup", "cutmix", "sampling", "num_workers", "download"})
+OF_TRAINING = frozenset(
+    {"batch_size", "epochs", "augment", "mixup", "cutmix", "sampling", "num_workers", "download", "cache", "cache_dir"}
+)
 # keys of the trainer that leave validation samples out
 OF_VALIDATION = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
 WITHIN_A_BATCH = ("val/loss", "val/top1")  # metrics that compare samples with the others of their batch

@@ -14,6 +14,7 @@ from lossbook.config.other_class import left_over
 from lossbook.data.aligning import aligned
 from lossbook.data.digests import content, overlaps
 from lossbook.data.fitted import FittedData
+from lossbook.data.images.cached import cached_parts
 from lossbook.data.mixing import Mixing
 from lossbook.data.module import DataModule
 from lossbook.data.positive_class import with_positive
@@ -138,6 +139,8 @@ def build_data(
     parts = load(node, trust, known, evaluating)
     inputs = content(parts)
     parts = replace(parts, notes=(*parts.notes, *overlaps(inputs)))
+    if not evaluating:  # which reads every image once
+        parts = cached_parts(parts, node.get("cache", "none"), node.get("cache_dir"))
     augment = [
         of_kind(build(each, key="data.augment", trust=trust), Callable, "data.augment", each)
         for each in node.get("augment") or ()

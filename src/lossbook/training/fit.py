@@ -29,6 +29,7 @@ from lossbook.training.callbacks.checkpoints import Checkpoints
 from lossbook.training.callbacks.optimizer_averages import OptimizerAverages
 from lossbook.training.callbacks.record import Attempt, Record
 from lossbook.training.callbacks.stages import Stages
+from lossbook.training.freed_memory import keep_freed_memory
 from lossbook.training.learning_checks import Movement, notes
 from lossbook.training.lightning_internals import reduce_step_overhead
 from lossbook.training.loggers import TensorBoard
@@ -153,6 +154,8 @@ def fit(trainer: L.Trainer, assembly: Assembly, ckpt: str | None) -> Outcome:
     """Train from scratch or from a checkpoint, then test the best weights (the last ones where none were kept)."""
     module, data = assembly.module, assembly.data
     reduce_step_overhead(trainer, module)
+    if trainer.strategy.root_device.type == "cpu":
+        keep_freed_memory()
     with quiet(), raise_ctrl_c():
         try:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt, weights_only=True if ckpt else None)

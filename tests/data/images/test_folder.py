@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -12,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 
-from lossbook.data.assignment import assign_parts
 from lossbook.data.images.files import ImageFiles
 from lossbook.data.images.folder import ImageFolder
 from lossbook.data.images.reader import ImageReader
@@ -302,29 +302,23 @@ def test_greys_of_any_height_and_width(tmp_path: Path) -> None:
 def test_random_splits_have_no_effect_on_given_parts(tmp_path: Path) -> None:
     paint(tmp_path / "train", 6)
     paint(tmp_path / "test", 6)
-    for option in ({"fractions": [0.8, 0.1, 0.1]}, {"folds": 3}, {"group_pattern": "x"}):
-        with pytest.raises(UserError, match=f"data.{next(iter(option))}=.*\n.*has no effect"):
+    for option in ({"fractions": [0.8, 0.1, 0.1]}, {"folds": 3}):
+        with pytest.raises(UserError, match=f"data.{next(iter(option))}=.*\n.*nothing is left to divide"):
             ImageFolder(str(tmp_path), **option).load()
 
 
-def test_groups_are_found_in_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lossbook.data.images import folder
-
-    paint(tmp_path, 20)
-    plans = []
-
-    def remember(*given: Any) -> Any:
-        plans.append(given[-1])
-        return assign_parts(*given[:-1])
-
-    monkeypatch.setattr(folder, "assign_parts", remember)
-    ImageFolder(str(tmp_path), group_pattern=r"(\d)\.png", fractions=[0.5, 0.25, 0.25]).load()
-    ImageFolder(str(tmp_path), group_pattern="blue|red", folds=4, fold=2).load()
-    assert plans[0].groups.tolist() == [path.stem[-1] for path in sorted(tmp_path.rglob("*.png"))]
-    assert plans[0].fractions == (0.5, 0.25, 0.25)
-    assert plans[1].groups.tolist() == ["blue"] * 20 + ["red"] * 20
-    assert (plans[1].folds, plans[1].fold) == (4, 2)
-    with pytest.raises(UserError, match=r"does not in 20, such as red/0.png"):
+def test_groups_are_found_in_names(tmp_path: Path) -> None:
+    paint(tmp_path, 40)
+    parts = ImageFolder(str(tmp_path), group_pattern=r"(\d)\.png", fractions=[0.5, 0.25, 0.25]).load()
+    groups = [{path.stem[-1] for path in part.paths} for part in (parts.train, parts.val, parts.test)]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 10
+    with pytest.raises(UserError, match=r"does not in 40, such as red/0.png"):
         ImageFolder(str(tmp_path), group_pattern="blue").load()
     with pytest.raises(UserError, match="no regular expression"):
         ImageFolder(str(tmp_path), group_pattern="(").load()
+
+
+def test_folds_are_each_once_the_test_part(tmp_path: Path) -> None:
+    paint(tmp_path, 20)
+    tests = [ImageFolder(str(tmp_path), folds=4, fold=fold).load().test.paths for fold in range(4)]
+    assert sorted(itertools.chain(*tests)) == sorted(tmp_path.rglob("*.png"))

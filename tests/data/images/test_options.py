@@ -34,8 +34,6 @@ def test_normalisation() -> None:
         {"resize": None},
         {"grey_bits": 7},
         {"on_bad": "ignore"},
-        {"cache": True},
-        {"cache_dir": "x"},
         {"normalise": "mine"},
         {"normalise": [[0.5], [0.5]]},
         {"normalise": [[0, 0, 0], [1, 1, 0]]},

@@ -32,10 +32,12 @@ class Geometric(nn.Module, ABC):
 
     Attributes:
         borders: whether places may appear that were not in the image; they are black, and their label is ignored.
+        keeps_values: whether values are moved and never mixed, so that bytes may be given as well, which is faster.
     """
 
     geometric = True
     borders = True
+    keeps_values = False
 
     @abstractmethod
     def change(self, images: Tensor) -> Change:

@@ -58,6 +58,7 @@ class HorizontalFlip(Geometric):
     """Left and right change places, with probability ``p``."""
 
     borders = False
+    keeps_values = True
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
@@ -65,10 +66,13 @@ class HorizontalFlip(Geometric):
         self.p = p
 
     def change(self, images: Tensor) -> Change:
-        flip = (torch.rand(len(images), device=images.device) < self.p)[:, None, None, None]
+        flip = torch.rand(len(images), device=images.device) < self.p
 
         def flipped(planes: Tensor) -> Tensor:
-            return torch.where(flip, planes.flip(-1), planes)
+            if planes.is_cuda:
+                return torch.where(flip[:, None, None, None], planes.flip(-1), planes)
+            both = planes, planes.flip(-1)  # on the CPU whole images are copied five times faster than chosen pixels
+            return torch.stack([both[side][row] for row, side in enumerate(flip.tolist())])
 
         return Change(flipped(images), flipped)
 
@@ -79,6 +83,8 @@ class PadCrop(Geometric):
     Args:
         padding: a number of pixels; or, below 1, a fraction of the larger side.
     """
+
+    keeps_values = True
 
     def __init__(self, padding: float = 4) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from lossbook.data.images.options import ImageOptions, NormaliseOption
 from lossbook.data.images.tree import Tree, read_tree
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Parts, Source
-from lossbook.data.split import FRACTIONS, SplitPlan
+from lossbook.data.split_options import split_plan
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import described_parts
 from lossbook.errors import refuse, typed
@@ -34,7 +34,7 @@ class ImageFolder(Source):
     Args:
         root: a folder with ``train``, ``test`` and perhaps ``val`` (otherwise 15 % of ``train``); or a folder of
             classes, which is split. Files that are skipped are counted in the notes.
-        image_size, channels, resize, normalise, grey_bits, on_bad, cache, cache_dir: see ``ImageOptions``.
+        image_size, channels, resize, normalise, grey_bits, on_bad: see ``ImageOptions``.
         split: file that assigns the images to parts (see ``split_table``), for a root without folders of parts.
         fractions: of train, val and test in a random split.
         group_pattern: a regular expression for the path of an image below the root; images for which its first group
@@ -52,8 +52,6 @@ class ImageFolder(Source):
     channels: int = 3
     resize: str = "crop"
     on_bad: str = "fail"
-    cache: str = "none"
-    cache_dir: str | None = None
     fractions: Sequence[float] | None = None
     group_pattern: str | None = None
     folds: int | None = None
@@ -84,7 +82,8 @@ class ImageFolder(Source):
         given = {part: place[rows][place[rows] >= 0] for part, rows in given.items()}
         samples = [tree.samples[row] for row in opened.rows]
         targets = np.array([sample.label for sample in samples])
-        plan = self._plan([sample.name for sample in samples], bool(given))
+        groups = None if self.group_pattern is None else _groups(self.group_pattern, [one.name for one in samples])
+        plan = split_plan(bool(given), self.fractions, self.folds, self.fold, groups, group_key="data.group_pattern")
         assignment = assign_parts(given, targets, self.seed, known, opened.digests, evaluating, plan)
         rows = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
         files = opened.files.with_targets(torch.from_numpy(targets))
@@ -108,23 +107,11 @@ class ImageFolder(Source):
             raise refuse(f"data.split={self.split}", rule, "data.split=null, or a folder that holds only classes")
         return read_split(str(self.split), len(tree.samples), [sample.name for sample in tree.samples])
 
-    def _plan(self, names: Sequence[str], given: bool) -> SplitPlan:
-        """Return how the images are split, where neither folders nor a file say it."""
-        chosen = {key: getattr(self, key) for key in ("fractions", "group_pattern", "folds")}
-        chosen = {key: value for key, value in chosen.items() if value is not None}
-        if given and chosen:
-            said = " ".join(f"data.{key}={typed(value)}" for key, value in chosen.items())
-            rule = "The parts are given by folders or by data.split: a random split has no effect."
-            raise refuse(said, rule, f"leave {'it' if len(chosen) == 1 else 'them'} out, or a folder of classes alone")
-        fractions = FRACTIONS if self.fractions is None else tuple(map(float, self.fractions))
-        groups = None if self.group_pattern is None else _groups(str(self.group_pattern), names)
-        return SplitPlan(fractions, groups, None, self.folds, self.fold)  # type: ignore[arg-type]
-
 
 def _groups(pattern: str, names: Sequence[str]) -> np.ndarray:
     """Return the group of each image, as the pattern finds it in the name."""
     try:
-        compiled = re.compile(pattern)
+        compiled = re.compile(str(pattern))
     except re.error as error:
         rule = f"This is no regular expression: {error}."
         raise refuse(f"data.group_pattern={pattern}", rule, "data.group_pattern='patient(\\d+)'") from error

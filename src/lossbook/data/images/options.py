@@ -16,7 +16,6 @@ NormaliseOption: TypeAlias = "str | Sequence[Sequence[float]] | None"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 NORMALISE = ("imagenet", "measured", "none")
 ON_BAD = ("fail", "skip")
-CACHES = ("none", "ram", "disk")
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,6 @@ class ImageOptions:
         grey_bits: bits that 16-bit greys actually use, 8 to 16, such as 12 for 0 to 4095. None: 16, refused where all
             images would come out dark.
         on_bad: ``fail`` refuses files that cannot be read, ``skip`` leaves them out.
-        cache: ``disk`` or ``ram`` keeps decoded images from the first epoch on; ``none`` decodes them in each.
-        cache_dir: folder of the cache on disk; None for one in the user's cache folder.
     """
 
     image_size: int | Sequence[int] = 64
@@ -42,8 +39,6 @@ class ImageOptions:
     normalise: NormaliseOption = "imagenet"
     grey_bits: int | None = None
     on_bad: str = "fail"
-    cache: str = "none"
-    cache_dir: str | None = None
 
     def checked(self) -> ImageFormat:
         """Return the format of images, with 16 bits for greys.
@@ -68,13 +63,10 @@ class ImageOptions:
         if bits is not None and (type(bits) is not int or not 8 <= bits <= 16):
             rule = "data.grey_bits must be a whole number from 8 to 16."
             yield Problem(f"data.grey_bits={typed(bits)}", rule, "data.grey_bits=12")
-        for key, allowed in (("resize", RESIZES), ("on_bad", ON_BAD), ("cache", CACHES)):
+        for key, allowed in (("resize", RESIZES), ("on_bad", ON_BAD)):
             if getattr(self, key) not in allowed:
                 rule = f"data.{key} must be {', '.join(allowed[:-1])} or {allowed[-1]}."
                 yield Problem(f"data.{key}={typed(getattr(self, key))}", rule, f"data.{key}={allowed[0]}")
-        if self.cache_dir is not None and self.cache != "disk" and self.cache in CACHES:
-            rule = "A folder is used by the cache on disk alone."
-            yield Problem(f"data.cache_dir={typed(self.cache_dir)} data.cache={self.cache}", rule, "data.cache=disk")
         if self.normalise is not None and self.normalise not in NORMALISE and self.channels in (1, 3):
             try:
                 self._given_statistics()

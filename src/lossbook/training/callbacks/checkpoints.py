@@ -31,7 +31,8 @@ _STATE = entries(
     {"last_figures": _METRICS, "best_by_loss": flag},  # older checkpoints have neither
 )
 TIE_BREAKER = "val/loss"
-NOT_MEASURED = ("data.epochs", "data.download", "data.num_workers")  # may change without effect on validation
+# may change without effect on validation
+NOT_MEASURED = ("data.epochs", "data.download", "data.num_workers", "data.cache", "data.cache_dir")
 
 # When a checkpoint may be written, under Lightning 2.6:
 #
