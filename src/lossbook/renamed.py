@@ -13,6 +13,7 @@ _PREFIXES = {
     "lossbook.objectives.metrics.": "lossbook.metrics.",
 }
 _CLASSES = {
+    "lossbook.data.csv.Csv": "lossbook.data.tables.source.TableSource",
     "lossbook.data.image_folder.ImageFolder": "lossbook.data.images.folder.ImageFolder",
     "lossbook.optim.schedules.decay.Step": "lossbook.optim.schedules.decay.StepDecay",
 }

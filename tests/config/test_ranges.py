@@ -28,7 +28,7 @@ CLASSES = ["loss=cross_entropy"]
 # what an option needs beside it
 BESIDE = {
     "data=scene_targets": ("loss=sum", "loss.terms={labels: {loss: bce_logits}, count: {loss: mse}}"),
-    "data=csv": ["data.root=x", "data.target_columns=[y]", *CLASSES],
+    **{f"data={name}": ["data.root=x", "data.target_columns=[y]", *CLASSES] for name in ("table", "csv")},
     **{f"data={name}": ["data.root=x", *CLASSES] for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")},
     "data=image_folder": ["data.root=x", *CLASSES],
     "data=diabetes": ["loss=mse"],
@@ -51,6 +51,10 @@ NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
     "data.split", "data.source.split", "model.weights", "data.cache_dir",
     "data.group_pattern", "data.source.group_pattern",
+    "data.split", "data.source.split", "model.weights", "data.group_pattern", "data.source.group_pattern",
+    *(f"{node}.{key}" for node in ("data", "data.source") for key in (
+        "columns", "delimiter", "encoding", "separator", "group_column", "time_column", "weight_column",
+    )),
     "scheduler._target_", "trainer.max_time",
     "trainer.devices",  # a number, a list of them, or auto: what there is decides
 }  # fmt: skip

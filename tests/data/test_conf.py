@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+import lossbook
 from lossbook.data.module import DataModule
 from lossbook.targets import KINDS
 
 FOLDER = Path(__file__).parents[2] / "conf" / "data"
-OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != "csv")  # another name of table
 OFFLINE = [name for name in OPTIONS if "root: ???" not in (FOLDER / f"{name}.yaml").read_text()]
 
 
@@ -32,7 +33,7 @@ def test_the_promised_options_are_there() -> None:
     offline = "digits digit_views breast_cancer diabetes scene_labels scene_counts scene_masks digit_lines"
     explicit = "digit_pairs digit_triplets digit_mixtures digit_tokens scene_targets"
     assert sorted(f"{offline} {explicit}".split()) == OFFLINE
-    online = {"mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder", "csv"}
+    online = {"mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder", "table"}
     assert online == set(OPTIONS) - set(OFFLINE)
 
 
@@ -40,7 +41,7 @@ def test_the_promised_options_are_there() -> None:
 def test_the_default_model_suits_the_data(name: str) -> None:
     (override,) = (entry for entry in read(name, root="x", target_columns=["y"])["defaults"] if entry != "_self_")
     models = {"mask": "unet", "text": "crnn", "tokens": "bag"}
-    table = name in ("breast_cancer", "diabetes", "csv")
+    table = name in ("breast_cancer", "diabetes", "table")
     config = read(name, root="x", target_columns=["y"])
     target, inputs = config["target"], config.get("inputs", "numbers")
     if isinstance(target, dict):
@@ -50,6 +51,12 @@ def test_the_default_model_suits_the_data(name: str) -> None:
     default = models.get(target) or models.get(inputs) or ("mlp" if table else images)
     assert override == {"override /model@_global_.model": default}
     assert target in KINDS
+
+
+def test_csv_is_another_name_of_table() -> None:
+    given = ("data.root=x", "data.target_columns=[y]")
+    new, old = (lossbook.compose(f"data={name}", *given) for name in ("table", "csv"))
+    assert (new.data, new.model) == (old.data, old.model)
 
 
 @pytest.mark.parametrize("name", OFFLINE)

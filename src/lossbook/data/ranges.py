@@ -25,6 +25,9 @@ KEYS: dict[str, Range] = {
     "data.mixup": or_null(number(0, 1000, above=True, example=0.2)),
     "data.cutmix": or_null(number(0, 1000, above=True, example=1.0)),
     "data.grey_bits": or_null(whole(8, 16, example=12), "for 16"),
+    "data.categories": one_of("onehot", "embedding"),
+    "data.missing": one_of("impute", "fail"),
+    "data.decimal": one_of(None, "point", "comma"),
     "data.on_bad": one_of("fail", "skip"),
     "data.cache": one_of("none", "ram", "disk"),
     "data.fractions": or_null(listed(number(0, 1, example=0.25), 3, 3), "for 70 / 15 / 15"),
@@ -36,14 +39,19 @@ _OF_IMAGES = (
     "image_size", "channels", "resize", "normalise", "grey_bits", "on_bad", "fractions", "folds", "fold",
 )  # fmt: skip
 _SHARE = number(0, 1, example=0.5)
+_OF_TABLES = ("categories", "missing", "decimal", "on_bad", "fractions", "folds", "fold")
 _SEEDED = (
-    "csv.Csv", "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
+    "digit_lines.DigitLines", "digits.Digits", "digit_mixtures.DigitMixtures", "digit_tokens.DigitTokens",
     "digit_tuples.DigitPairs", "digit_tuples.DigitTriplets", "scenes.SceneCounts", "scenes.SceneLabels",
     "scenes.SceneMasks", "scenes.SceneTargets", "tabular.BreastCancer", "tabular.Diabetes",
 )  # fmt: skip
 CLASSES: dict[str, dict[str, Range]] = {
     "lossbook.data.images.folder.ImageFolder": {
         **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES},
+        "seed": SEED,
+    },
+    "lossbook.data.tables.source.TableSource": {
+        **{key: KEYS[f"data.{key}"] for key in _OF_TABLES},
         "seed": SEED,
     },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},

@@ -13,6 +13,7 @@ from lossbook.data.source import Part
 from lossbook.errors import Problem
 
 READERS = {  # kind -> the class; a checkpoint names the kind
+    "table": "lossbook.data.tables.reader.TableReader",
     "image": "lossbook.data.images.reader.ImageReader",
 }
 

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from lossbook.data.csv_text import read_text
 from lossbook.data.part_names import PART_OF, part_of
+from lossbook.data.tables.text import read_text
 from lossbook.errors import refuse
 
 _SHOWN = 20  # mistakes of one kind that are named

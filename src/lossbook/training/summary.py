@@ -169,9 +169,19 @@ def console(width: int | None = None) -> Console:
 
 
 def _print_row(out: Console, label: str, name: str, text: str, indent: int, width: int) -> None:
-    """Print a line of the plan; on a narrow terminal it is wrapped between words and indented."""
+    """Print a line of the plan; on a narrow terminal it is wrapped between words and indented.
+
+    A text of several lines is a table, whose lines stay.
+    """
     room = max(24, out.width - indent) if out.is_terminal else sys.maxsize
-    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    lines = []
+    for line in text.splitlines() or [""]:
+        further = " " * 18 if line.startswith(" ") else ""
+        wrapped = textwrap.wrap(
+            line, room, subsequent_indent=further, replace_whitespace=False, break_long_words=False,
+            break_on_hyphens=False,
+        )  # fmt: skip
+        lines += wrapped or [""]
     shown = f"[bold]{escape(name):<{width}}[/bold]  " if name else ""
     out.print(f"[dim]{escape(label):<7}[/dim] {shown}{escape(lines[0])}")
     for line in lines[1:]:

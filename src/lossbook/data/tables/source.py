@@ -1,0 +1,365 @@
+"""A user's own table: a file of text or Parquet, or a folder with one for each part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from lossbook.data.assignment import assign_parts
+from lossbook.data.digests import input_digests
+from lossbook.data.fitted import FittedData
+from lossbook.data.scale import mean_and_scale
+from lossbook.data.schema import Schema
+from lossbook.data.source import PARTS, Parts, Source
+from lossbook.data.split import FRACTIONS, SplitPlan, value_strata
+from lossbook.data.split_table import read_split
+from lossbook.data.statistics import describe
+from lossbook.data.tables.bad_rows import BadRows
+from lossbook.data.tables.choosing import Chosen, choose_columns, column_names, require_columns
+from lossbook.data.tables.classes import absent_classes
+from lossbook.data.tables.columns import TableColumn, fitted_column
+from lossbook.data.tables.described import columns_table
+from lossbook.data.tables.extremes import lost_differences, outliers, unfit_targets
+from lossbook.data.tables.faults import Fault, faults_error, listed, shortened
+from lossbook.data.tables.files import WHOLE, read_tables
+from lossbook.data.tables.inputs import cells_of, check_cells, written
+from lossbook.data.tables.known import known_columns, known_reader
+from lossbook.data.tables.leaks import leak
+from lossbook.data.tables.reader import TableReader
+from lossbook.data.tables.splitting import group_codes, times, weights
+from lossbook.data.tables.table import Dialect, Table
+from lossbook.data.tables.targets import Targets, read_targets, require_separator
+from lossbook.errors import UserError, refuse, typed
+
+KINDS = ("class", "multilabel", "value", "count")
+
+
+@dataclass(frozen=True)
+class TableSource(Source):
+    """Columns of numbers, booleans, categories and dates, and targets of one kind.
+
+    Args:
+        root: a file (CSV, TSV or Parquet, also gzipped); or a folder with one for ``train``, ``val`` and ``test``.
+        target: ``class`` (one column of class names), ``multilabel`` (columns of 0 and 1, or one that lists labels),
+            ``value`` (numbers) or ``count`` (whole numbers >= 0).
+        target_columns: name or names of the target columns.
+        feature_columns: names of the features; None for all others that can be read.
+        columns: name -> ``number``, ``boolean``, ``category``, ``date`` or ``leave_out``, if not as inferred.
+        categories: ``onehot`` for an input a category, ``embedding`` for one with its code.
+        missing: ``impute`` medians, with an input that says so, or ``fail``.
+        separator: of the labels in one column (multilabel).
+        delimiter, encoding, decimal: of text; None to find them.
+        group_column, time_column: that divide the rows into parts.
+        weight_column: of sample weights.
+        fractions, folds, fold: of parts; see ``SplitPlan``.
+        split: file that assigns the rows to parts (see ``split_table``), for a single file.
+        on_bad: ``fail`` or ``skip`` for rows that cannot be read.
+        seed: of the split, or of the order of samples within given parts.
+    """
+
+    root: str
+    target: str
+    target_columns: str | Sequence[str]
+    feature_columns: str | Sequence[str] | None = None
+    columns: Mapping[str, str] | None = None
+    categories: str = "onehot"
+    missing: str = "impute"
+    separator: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    decimal: str | None = None
+    group_column: str | None = None
+    time_column: str | None = None
+    weight_column: str | None = None
+    fractions: Sequence[float] | None = None
+    folds: int | None = None
+    fold: int = 0
+    split: str | None = None
+    on_bad: str = "fail"
+    seed: int = 0
+
+    def load(self) -> Parts:
+        return self._load(None, False)
+
+    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
+        return self._load(known, evaluating)
+
+    def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
+        self._require_options()
+        found = read_tables(
+            self.root, Dialect(self.delimiter, self.encoding, self.decimal, self.on_bad == "skip"), evaluating
+        )
+        tables = list(found.values())
+        notes = [note for table in tables for note in table.notes]
+        if WHOLE not in found and "val" not in found and not evaluating:
+            notes.append("without a file for val, 15 % of the training rows validate")
+        bad = BadRows(tables)
+        reader = None
+        if known is None:
+            chosen = choose_columns(
+                tables[0], self.target, self.target_columns, self.feature_columns, self.columns, self.others(tables[0])
+            )
+        else:
+            reader = known_reader(known, self.root)
+            chosen, said = known_columns(self, tables[0], reader, known, evaluating)
+            notes += said
+        kinds = {name: (kind.name, kind.form) for name, kind in chosen.features.items()}
+        require_separator(self.separator, self.target, chosen.targets)
+        targets = read_targets(
+            tables, chosen.targets, self.target, bad, None if known is None else known.schema, self.separator
+        )
+        notes += targets.notes
+        missing = check_cells(tables, kinds, self.missing if reader is None else reader.missing, bad)
+        plan, weight = self._plan(tables, bad, self.split is not None or WHOLE not in found, evaluating)
+        kept, said = bad.settle(self.on_bad)
+        notes += said
+        y = np.concatenate(targets.values)
+        places, given = _places(found, kept)
+        if self.split is not None:
+            given = self._split(found, len(y), places)
+        if not places.size:
+            raise refuse(f"{self.root} has no rows that can be read", "Each part needs one.", "add rows")
+        plan = replace(
+            plan,
+            groups=None if plan.groups is None else plan.groups[places],
+            times=None if plan.times is None else plan.times[places],
+        )
+        matrix = digests = None
+        if reader is not None:
+            matrix, said = written(reader.columns, tables, places)
+            notes += said
+            digests = input_digests({"input": torch.from_numpy(matrix)})
+        strata = _strata(y[places], self.target)
+        assignment = assign_parts(given, strata, self.seed, known, digests, evaluating, plan)
+        del strata
+        notes += assignment.notes
+        local = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
+        rows = {part: places[chosen_rows] for part, chosen_rows in local.items()}
+        if not evaluating and len(rows["train"]):
+            notes += check_targets(tables[0], chosen.targets, self.target, y[rows["train"]])
+        if reader is None:
+            columns, said = self._fitted(tables, chosen, rows["train"], y)
+            reader = TableReader(columns, self.missing, self.delimiter, self.encoding, self.decimal)
+            notes.insert(0, columns_table(self.root, len(y), chosen, columns, missing))
+            notes += said
+        order = np.concatenate([rows[part] for part in PARTS])
+        if matrix is None:
+            matrix, said = written(reader.columns, tables, order)
+            notes += said
+        else:
+            matrix = _reordered(matrix, np.concatenate([local[part] for part in PARTS]))
+        notes += shortened(_far(tables, reader, order, matrix))
+        if self.target in ("value", "count"):
+            notes += shortened(_far_targets(tables, chosen.targets, order, y, rows["train"], known))
+        if self.target == "class":
+            notes += absent_classes(targets.schema.class_names, {p: y[r] for p, r in rows.items() if len(r)})
+        parts = _parts(self._schema(targets, reader), rows, matrix, y, weight)
+        return replace(parts, features=reader.features, reader=reader, rows=rows, notes=tuple(notes))
+
+    def _require_options(self) -> None:
+        if self.target not in KINDS:
+            rule = f"The target of a table must be one of {', '.join(KINDS)}."
+            raise refuse(f"data.target={self.target}", rule, "data.target=class")
+        allowed = {
+            "categories": ("onehot", "embedding"), "missing": ("impute", "fail"), "on_bad": ("fail", "skip")
+        }  # fmt: skip
+        for key, words in allowed.items():
+            if getattr(self, key) not in words:
+                rule = f"It is {' or '.join(words)}."
+                raise refuse(f"data.{key}={typed(getattr(self, key))}", rule, f"data.{key}={words[0]}")
+
+    def others(self, table: Table) -> list[str]:
+        """Return the names of the columns of groups, times and weights."""
+        names = []
+        for key in ("group_column", "time_column", "weight_column"):
+            if getattr(self, key) is not None:
+                (name,) = column_names(f"data.{key}", [getattr(self, key)])
+                require_columns(table, [name])
+                names.append(name)
+        return list(dict.fromkeys(names))
+
+    def _plan(
+        self, tables: Sequence[Table], bad: BadRows, given: bool, evaluating: bool
+    ) -> tuple[SplitPlan, np.ndarray | None]:
+        """Return how the rows are divided, with groups and times of all of them, and their weights."""
+        options = {key: getattr(self, key) for key in ("fractions", "folds", "group_column", "time_column")}
+        options = {key: value for key, value in options.items() if value is not None}
+        if given and options:
+            said = " ".join(f"data.{key}={typed(value)}" for key, value in options.items())
+            rule = "The parts are given by files or by data.split: a random split has no effect."
+            raise refuse(said, rule, f"leave {'it' if len(options) == 1 else 'them'} out, or a single file")
+        groups = moments = weight = None
+        if self.group_column is not None and not evaluating:
+            groups = group_codes(tables, str(self.group_column).strip(), bad)
+        if self.time_column is not None and not evaluating:
+            moments = times(tables, str(self.time_column).strip(), bad)
+        if self.weight_column is not None:
+            weight = weights(tables, str(self.weight_column).strip(), bad)
+        first, second, third = FRACTIONS if self.fractions is None else map(float, self.fractions)
+        return SplitPlan((first, second, third), groups, moments, self.folds, self.fold), weight
+
+    def _split(self, found: Mapping[str, Table], count: int, places: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the rows of each part as ``data.split`` gives them, as places among those that are kept."""
+        if WHOLE not in found:
+            rule = f"{self.root} already has one file per part."
+            raise refuse(f"data.split={self.split}", rule, "data.split=null, or data.root=FILE")
+        given = read_split(str(self.split), count)
+        if len(places) == count:
+            return given
+        rank = np.full(count, -1)
+        rank[places] = np.arange(len(places))
+        return {part: rank[rows][rank[rows] >= 0] for part, rows in given.items()}
+
+    def _fitted(
+        self, tables: Sequence[Table], chosen: Chosen, train: np.ndarray, y: np.ndarray
+    ) -> tuple[tuple[TableColumn, ...], list[str]]:
+        """Return how the columns are read, and notes on those that are suspicious."""
+        columns, notes, problems, leaks, constant = [], [], [], [], []
+        embedding = self.categories == "embedding"
+        for name, kind in chosen.features.items():
+            cells = cells_of(tables, name, kind.name, kind.form)
+            column = fitted_column(name, kind.name, cells, train, kind.form, embedding and kind.name == "category")
+            columns.append(column)
+            if kind.hint:
+                notes.append(f"column {name}: {kind.hint}")
+            if kind.name == "number" and cells.numbers is not None and not cells.missing.any():
+                problems += filter(None, [lost_differences(tables[0], name, cells.numbers[train, 0])])
+            if kind.name == "category" and (note := _rare(column, cells.texts)):
+                notes.append(note)
+            if _is_constant(column, cells, train):
+                constant.append(name)
+            elif note := leak(name, cells, train, chosen.targets, y[train]):
+                leaks.append(note)
+        if problems:
+            raise UserError(*problems)
+        if not any(column.width for column in columns):
+            given = f"{tables[0].path} has no value in its features in the training part"
+            raise refuse(given, "A network needs an input.", "name others with data.feature_columns")
+        if embedding and not any(column.embedded for column in columns):
+            rule = "No column of this table is a category: it would have no effect."
+            raise refuse("data.categories=embedding", rule, "data.categories=onehot")
+        if constant:
+            notes.append(f"features that are constant in the training part: {listed(constant)}")
+        return tuple(columns), [*shortened(notes), *shortened(leaks)]
+
+    def _schema(self, targets: Targets, reader: TableReader) -> Schema:
+        return replace(targets.schema, input_shape=(reader.width,), categories=reader.categories)
+
+
+def check_targets(table: Table, names: Sequence[str], kind: str, train: np.ndarray) -> list[str]:
+    """Check the targets of the training part.
+
+    Raises:
+        UserError: nothing can be learned from them.
+    """
+    if kind == "class":
+        if len(np.unique(train)) < 2:
+            rule = "Classification needs at least two classes in the training part."
+            raise refuse(f"{table.path}: the training part holds one class", rule, "add rows, or another data.seed")
+        return []
+    if problems := list(unfit_targets(table, names, train, kind)):
+        raise UserError(*problems)
+    return []
+
+
+def _places(found: Mapping[str, Table], kept: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the places of the rows that are kept, over all tables in turn, and of each given part among them."""
+    starts = np.cumsum([0, *(table.count for table in found.values())])
+    places = np.concatenate([rows + start for rows, start in zip(kept, starts, strict=False)])
+    ends = np.cumsum([len(rows) for rows in kept])
+    own = np.split(np.arange(len(places)), ends[:-1])
+    return places, {} if WHOLE in found else dict(zip(found, own, strict=True))
+
+
+def _strata(target: np.ndarray, kind: str) -> np.ndarray:
+    """Return strata (N,): the class; the decile of the first value or count; or the number of labels."""
+    if kind == "class":
+        return target
+    return target.sum(1) if kind == "multilabel" else value_strata(target[:, 0])
+
+
+def _reordered(matrix: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return the rows of a matrix in an order, in its own memory, a column at a time."""
+    for column in matrix.T:
+        column[: len(order)] = column[order]
+    return matrix[: len(order)]
+
+
+def _parts(
+    schema: Schema, rows: Mapping[str, np.ndarray], matrix: np.ndarray, y: np.ndarray, weight: np.ndarray | None
+) -> Parts:
+    """Return the parts: slices of the matrix, whose rows are in their order, and copies of the rest."""
+    parts, start = {}, 0
+    for part in PARTS:
+        chosen = rows[part]
+        target = y[chosen] if schema.target == "class" else y[chosen].astype(np.float32)
+        parts[part] = {
+            "input": torch.from_numpy(matrix[start : start + len(chosen)]),
+            "target": torch.from_numpy(target),
+            **({} if weight is None else {"weight": torch.from_numpy(weight[chosen])}),
+        }
+        start += len(chosen)
+    return Parts(describe(schema, parts["train"]), **parts)
+
+
+def _rare(column: TableColumn, texts: Any) -> str:
+    """Return a note on the categories of a column that are not kept; empty where all are."""
+    if texts is None or (more := texts.n_unique() - texts.is_null().any() - len(column.categories)) <= 0:
+        return ""
+    return f"column {column.name}: {len(column.categories):,} categories; {more:,} rare ones, or ones that the training part lacks, are read as none"
+
+
+def _is_constant(column: TableColumn, cells: Any, train: np.ndarray) -> bool:
+    if column.indicator:
+        return False
+    if column.kind == "category":
+        return len(column.categories) < 2
+    return bool(np.ptp(cells.numbers[train, 0]) == 0)
+
+
+def _far(tables: Sequence[Table], reader: TableReader, order: np.ndarray, matrix: np.ndarray) -> list[str]:
+    """Return notes on numbers far outside the range of the training part.
+
+    Raises:
+        UserError: some are so far outside that they must be in another unit.
+    """
+    faults: list[Fault] = []
+    notes: list[str] = []
+    start = 0
+    for column in reader.columns:
+        if column.kind == "number":
+            wrong, said = outliers(tables, column.name, order, matrix[:, start], column.mean[0], column.scale[0])
+            faults += wrong
+            notes += said
+        start += column.width
+    if faults:
+        raise faults_error(faults)
+    return notes
+
+
+def _far_targets(
+    tables: Sequence[Table],
+    names: Sequence[str],
+    order: np.ndarray,
+    y: np.ndarray,
+    train: np.ndarray,
+    known: FittedData | None,
+) -> list[str]:
+    if known is None:
+        mean, scale = mean_and_scale(y[train])
+    else:
+        mean, scale = np.array(known.schema.mean), np.array(known.schema.scale)
+    faults: list[Fault] = []
+    notes: list[str] = []
+    for number, name in enumerate(names):
+        deviations = (y[order, number] - mean[number]) / scale[number]
+        wrong, said = outliers(tables, name, order, deviations, mean[number], scale[number])
+        faults += wrong
+        notes += said
+    if faults:
+        raise faults_error(faults)
+    return notes
