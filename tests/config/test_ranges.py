@@ -51,7 +51,6 @@ NO_NUMBERS = {  # texts, paths, names and nodes whose default is null
     "ckpt", "data.augment", "data.feature_columns", "data.source.feature_columns", "data.positive_class",
     "data.split", "data.source.split", "model.weights", "data.cache_dir",
     "data.group_pattern", "data.source.group_pattern",
-    "data.split", "data.source.split", "model.weights", "data.group_pattern", "data.source.group_pattern",
     *(f"{node}.{key}" for node in ("data", "data.source") for key in (
         "columns", "delimiter", "encoding", "separator", "group_column", "time_column", "weight_column",
     )),

@@ -33,9 +33,10 @@ def _described(schema: Schema, train: Part, name: str = "") -> Schema:
     kind = KINDS[schema.target]
     if isinstance(train, Mapping):
         target = train.get(entry(name))
-    else:  # a dataset out of memory offers the classes of its samples at most
-        known = None if name or schema.target != "class" else getattr(train, "targets", None)
-        target = None if known is None else torch.as_tensor(known)
+    else:  # a dataset out of memory offers the targets of its samples at most
+        known = None if name else getattr(train, "targets", None)
+        listed = schema.target == "class" and known is not None
+        target = torch.as_tensor(known) if listed or isinstance(known, Tensor) else None
         if target is None:
             return replace(schema, class_counts=())
     return replace(schema, **kind.statistics(target, schema)) if isinstance(target, Tensor) else schema
