@@ -32,6 +32,7 @@ BESIDE = {
     "data=scene_targets": ("loss=sum", "loss.terms={labels: {loss: bce_logits}, count: {loss: mse}}"),
     "data=celeba": ["data.root=x", "loss=bce_logits"],
     **{f"data={name}": ["data.root=x", "data.target_columns=[y]", *CLASSES] for name in ("table", "csv")},
+    "data=image_table": ["data.root=x", "data.image_column=x", "data.target_columns=[y]", *CLASSES],
     "data=mask_folder": ["data.root=x"],
     "data=dataset": ["data.dataset._target_=torch.utils.data.TensorDataset", *CLASSES],
     "data=huggingface": ["data.name=x", "data.target_columns=[y]", *CLASSES],

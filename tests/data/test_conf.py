@@ -38,7 +38,7 @@ def test_the_promised_options_are_there() -> None:
     explicit = "digit_pairs digit_triplets digit_mixtures digit_tokens scene_targets"
     assert sorted(f"{offline} {explicit}".split()) == OFFLINE
     small = "mnist fashion_mnist kmnist emnist qmnist usps cifar10 cifar100 svhn stl10"
-    own = "image_folder mask_folder table dataset huggingface pairs triplets"
+    own = "image_folder image_table mask_folder table dataset huggingface pairs triplets"
     assert {*small.split(), *own.split()} <= set(OPTIONS) - set(OFFLINE)
 
 

@@ -68,6 +68,10 @@ CLASSES: dict[str, dict[str, Range]] = {
         **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES},
         "seed": SEED,
     },
+    "lossbook.data.images.table.ImageTable": {
+        **{key: KEYS[f"data.{key}"] for key in (*_OF_IMAGES, "decimal")},
+        "seed": SEED,
+    },
     "lossbook.data.tables.source.TableSource": {
         **{key: KEYS[f"data.{key}"] for key in _OF_TABLES},
         "seed": SEED,

@@ -115,7 +115,7 @@ class TableSource(Source):
         kept, said = bad.settle(self.on_bad)
         notes += said
         y = np.concatenate(targets.values)
-        places, given = _places(found, kept)
+        places, given = rows_of_parts(found, kept)
         if self.split is not None:
             given = self._split(found, len(y), places)
         if not places.size:
@@ -130,7 +130,7 @@ class TableSource(Source):
             matrix, said = written(reader.columns, tables, places)
             notes += said
             digests = input_digests({"input": torch.from_numpy(matrix)})
-        strata = _strata(y[places], self.target)
+        strata = strata_of(y[places], self.target)
         assignment = assign_parts(given, strata, self.seed, known, digests, evaluating, plan)
         del strata
         notes += assignment.notes
@@ -234,7 +234,7 @@ def check_targets(table: Table, names: Sequence[str], kind: str, train: np.ndarr
     return []
 
 
-def _places(found: Mapping[str, Table], kept: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def rows_of_parts(found: Mapping[str, Table], kept: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the places of the rows that are kept, over all tables in turn, and of each given part among them."""
     starts = np.cumsum([0, *(table.count for table in found.values())])
     places = np.concatenate([rows + start for rows, start in zip(kept, starts, strict=False)])
@@ -243,7 +243,7 @@ def _places(found: Mapping[str, Table], kept: Sequence[np.ndarray]) -> tuple[np.
     return places, {} if WHOLE in found else dict(zip(found, own, strict=True))
 
 
-def _strata(target: np.ndarray, kind: str) -> np.ndarray:
+def strata_of(target: np.ndarray, kind: str) -> np.ndarray:
     """Return strata (N,): the class; the decile of the first value or count; or the number of labels."""
     if kind == "class":
         return target
