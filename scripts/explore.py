@@ -1,4 +1,4 @@
-"""Draw what an optimizer, a loss or an augmentation does: python scripts/explore.py loss=smooth_l1; --help says more."""
+"""Draw what an optimizer, a loss or an augmentation does: python scripts/explore.py loss=smooth_l1 (or --help)."""
 
 import sys
 
