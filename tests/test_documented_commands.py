@@ -28,8 +28,11 @@ CONF = ROOT / "conf"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
 OPTIONS = [file for file in sorted(CONF.rglob("*.yaml")) if file.parent.name not in ("conf", "help", "sweeper")]
 NAMED = ("loss", "data", "model", "optim", "experiment")  # groups whose commands name the option
-COMMAND = re.compile(r"(?:#|  ) +(?:\w+=\w+ )?(?:pip install -e \. && )?python scripts/(\w+)\.py(.*)")
-SCRIPTS = ("train", "evaluate", "find_lr", "explore", "search", "report", "predict")
+COMMAND = re.compile(
+    r"(?:#|  ) +(?:\w+=\w+ )?(?:pip install -e \. && )?(?:python scripts/(?P<script>\w+)\.py|lossbook (?P<name>[\w-]+))"
+    r"(?P<rest>.*)"
+)
+SCRIPTS = ("train", "evaluate", "find_lr", "explore", "search", "report", "predict", "export")
 OWN = """import torch
 
 
@@ -42,8 +45,16 @@ NewPhotos = Photos
 """  # my.py, of which commands take a Dataset
 CHECKPOINT = "outputs/{}/checkpoints/{}.ckpt"
 ROOTS = {
-    "data=csv": "table.csv", "data=mask_folder": "masked", "data=pairs": "pairs.csv", "data=triplets": "triplets.csv",
-}  # fmt: skip
+    "data=csv": "table.csv",
+    "data=table": "table.csv",
+    "data=image_table": "listed.csv",
+    "data=mask_folder": "masked",
+    "data=pairs": "pairs.csv",
+    "data=triplets": "triplets.csv",
+    "experiment=titanic": "titanic.csv",
+    "experiment=segment": "masked",
+    "experiment=regress_from_images": "listed.csv",
+}
 SWEPT = "loss=cross_entropy,mse,triplet_margin data=digits optim=adam,sgd seed=0,1,2"
 
 
@@ -53,8 +64,10 @@ def commands(file: Path) -> Iterator[str]:
     if file.suffix == ".yaml" and file.parent.name != "help":
         lines = [line for line in lines if line.startswith("#")]
     for line in lines:
-        if (found := COMMAND.match(line)) and found[1] in SCRIPTS:
-            yield f"{found[1]} {re.split('  +|#', found[2])[0].strip()}".strip()
+        if found := COMMAND.match(line):
+            script = found["script"] or found["name"].replace("-", "_")
+            if script in SCRIPTS:
+                yield f"{script} {re.split('  +|#', found['rest'])[0].strip()}".strip()
 
 
 def documented() -> list[str]:
@@ -65,7 +78,8 @@ def documented() -> list[str]:
 def arguments(command: str) -> list[str]:
     """The arguments of a command, with files that exist for those that it leaves open."""
     script, *given = shlex.split(command)
-    table = any("new.csv" in one for one in given)
+    moved = script == "export" and any(one.startswith("data.root=") for one in given)
+    table = moved or any("new.csv" in one for one in given)
     swept = "readme" if "seed=1,2,3" not in command else "help"
     filled = []
     for one in given:
@@ -77,7 +91,8 @@ def arguments(command: str) -> list[str]:
         elif key == "search.resume":
             one = "search.resume=outputs/searches/DATE_TIME"
         elif key == "data.root" and value in ("FILE", "PATH", "DIR"):
-            one = f"data.root={next((ROOTS[option] for option in given if option in ROOTS), 'photos')}"
+            found = next((ROOTS[option] for option in given if option in ROOTS), "table.csv" if table else "photos")
+            one = f"data.root={found}"
         elif one == "data.name=FILE":
             one = "data.name=table.csv"
         elif key == "out":
@@ -128,6 +143,11 @@ def place(tmp_path_factory: pytest.TempPathFactory, write_blocks: Callable[[Path
     (folder / "new.csv").write_text("\n".join(["x,z,y,price", *others]) + "\n")
     parts = [f"{row},{('train', 'val', 'test')[max(0, row % 6 - 3)]}" for row in range(60)]
     (folder / "parts.csv").write_text("\n".join(["row,part", *parts]) + "\n")
+    ages = enumerate(random.uniform(0, 80, 60))
+    passengers = [f"{age:.1f},{'mf'[n % 3 > 0]},{n % 2},{n % 4},{('no', 'yes')[n % 2]}" for n, age in ages]
+    (folder / "titanic.csv").write_text("\n".join(["age,sex,survived,pclass,alive", *passengers]) + "\n")
+    listed = [f"{name},{name.split('/')[1]},{number}" for number, name in enumerate(names)]
+    (folder / "listed.csv").write_text("\n".join(["path,label,age", *listed]) + "\n")
     (folder / "my.py").write_text(OWN)
     for page in PAGES:
         write_blocks(page, folder)
@@ -158,7 +178,7 @@ def replace_work(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     for work in (
         "training.train.train", "training.evaluate.evaluate", "training.find_lr.find_lr", "training.explore.explore",
         "sweeps.sweep.run_sweep", "search.command._run", "report.report.report", "report.report.print_short",
-        "prediction.predict.predict",
+        "prediction.predict.predict", "export.export.export",
     ):  # fmt: skip
         monkeypatch.setattr(f"lossbook.{work}", nothing)
     return done
@@ -198,12 +218,15 @@ def test_a_documented_command_runs(
     find_kinds: Callable[[Path], None],
 ) -> None:
     find_kinds(place)
-    if "data.download=true" in command:
+    if "data.download=true" in command or "pretrained=true" in command:
         pytest.skip("needs a download")
     if "trainer=gpu" in command or "trainer.devices=4" in command or "submitit" in command:
         pytest.skip("needs a machine with more than one processor")
     script, given = command.split()[0], arguments(command)
     monkeypatch.chdir(place)
+    if "model.weights=backbone.safetensors" in given:
+        timm, files = pytest.importorskip("timm"), pytest.importorskip("safetensors.torch")
+        files.save_file(timm.create_model("resnet18").state_dict(), "backbone.safetensors")
     keys = {one.partition("=")[0] for one in given}
     if script in ("train", "search", "find_lr") and not keys & {"ckpt", "sweep.resume", "search.resume", "--help"}:
         given.append("trainer.accelerator=cpu")

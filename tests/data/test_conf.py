@@ -44,10 +44,12 @@ def test_the_promised_options_are_there() -> None:
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_the_default_model_suits_the_data(name: str) -> None:
-    (override,) = (entry for entry in read(name, root="x", target_columns=["y"])["defaults"] if entry != "_self_")
+    (override,) = (
+        entry for entry in read(name, root="x", target_columns=["y"], image_column="x")["defaults"] if entry != "_self_"
+    )
     models = {"mask": "unet", "text": "crnn", "tokens": "bag"}
     table = name in ("breast_cancer", "diabetes", "table", "dataset", "huggingface")
-    config = read(name, root="x", target_columns=["y"])
+    config = read(name, root="x", target_columns=["y"], image_column="x")
     target, inputs = config["target"], config.get("inputs", "numbers")
     if isinstance(target, dict):
         assert {KINDS[kind].output for kind in target.values()} == {"vector"}
@@ -82,7 +84,7 @@ def test_offline_data_keeps_its_promises(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(OPTIONS) - {*OFFLINE, "dataset", "huggingface"}))
 def test_other_options_name_arguments_that_exist(name: str) -> None:
-    config = read(name, root="x", target_columns=["y"])
+    config = read(name, root="x", target_columns=["y"], image_column="x")
     source = build(config["source"])
     assert source.root == "x"
     assert source.seed == config["seed"] == 0

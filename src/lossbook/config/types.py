@@ -22,6 +22,8 @@ _PRECISIONS = {16: "16-mixed", 32: "32-true", 64: "64-true"}
 _TYPES: dict[str, Any] = {
     "trainer.devices": list,
     "data.target": (str, Mapping),
+    "data.image_size": list,
+    "data.normalise": list,
     **{f"loss.primary.{kind}": (str, Mapping) for kind in (*KINDS, SEVERAL)},
 }
 OPEN = ("loss.terms", "metrics")
