@@ -49,7 +49,6 @@ def test_the_default_model_suits_the_data(name: str) -> None:
     )
     models = {"mask": "unet", "text": "crnn", "tokens": "bag"}
     table = name in ("breast_cancer", "diabetes", "table", "dataset", "huggingface")
-    config = read(name, root="x", target_columns=["y"], image_column="x")
     target, inputs = config["target"], config.get("inputs", "numbers")
     if isinstance(target, dict):
         assert {KINDS[kind].output for kind in target.values()} == {"vector"}
