@@ -44,9 +44,8 @@ def test_the_promised_options_are_there() -> None:
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_the_default_model_suits_the_data(name: str) -> None:
-    (override,) = (
-        entry for entry in read(name, root="x", target_columns=["y"], image_column="x")["defaults"] if entry != "_self_"
-    )
+    config = read(name, root="x", target_columns=["y"], image_column="x")
+    (override,) = (entry for entry in config["defaults"] if entry != "_self_")
     models = {"mask": "unet", "text": "crnn", "tokens": "bag"}
     table = name in ("breast_cancer", "diabetes", "table", "dataset", "huggingface")
     target, inputs = config["target"], config.get("inputs", "numbers")

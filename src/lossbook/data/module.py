@@ -109,11 +109,11 @@ class DataModule(lightning.LightningDataModule):
         return self._parts[name]
 
     def sample_name(self, part: str, index: int) -> str:
-        """What the user calls a sample of a part: its file, its row (from 1), or else its number (from 0)."""
+        """What the user calls a sample of a part: its file, its row, or else its number (both from 0)."""
         if self._rows is None:
             return str(index)
         place = int(self._rows[part][index])
-        return f"row {place + 1}" if self._names is None else self._names[place]
+        return f"row {place}" if self._names is None else self._names[place]
 
     def targets(self, name: str, target: str = "") -> Tensor | None:
         """The targets (N, ...) of a part that is used, where they are in memory; None where they are not.
