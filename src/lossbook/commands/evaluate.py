@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lossbook.config.command import Request, command
+from lossbook.commands.on_checkpoint import command_on_checkpoint
+from lossbook.config.command import Request
 from lossbook.errors import refuse
 
 _KEYS = {"output": None, "worst": 100}  # a new folder, or none; mistakes that are listed
@@ -15,7 +16,7 @@ _KEYS = {"output": None, "worst": 100}  # a new folder, or none; mistakes that a
 
 def main(arguments: Sequence[str]) -> int:
     """Evaluate the checkpoint that the arguments name; return the exit code."""
-    return command("evaluate", _job, keys=_KEYS, arguments=arguments)
+    return command_on_checkpoint("evaluate", _job, _KEYS, arguments)
 
 
 def _job(request: Request) -> dict[str, Any]:

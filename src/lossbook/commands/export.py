@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lossbook.checkpoints.file import checkpoint_in
-from lossbook.config.command import Request, command
-from lossbook.config.paths import meant, split_ckpt
-from lossbook.errors import UserError
-from lossbook.invocation import as_typed
+from lossbook.commands.on_checkpoint import command_on_checkpoint
+from lossbook.config.command import Request
+from lossbook.config.paths import meant
 
 KEYS: dict[str, Any] = {"format": "onnx", "output": None, "overwrite": False}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Export the checkpoint that the arguments name; return the exit code."""
-    try:
-        ckpt, others = split_ckpt(arguments)
-        named = [] if ckpt is None else [f"ckpt={checkpoint_in(Path(ckpt))}"]
-    except UserError as error:
-        print(as_typed(str(error)), file=sys.stderr)
-        return 1
-    return command("export", _job, keys=KEYS, arguments=[*others, *named])
+    return command_on_checkpoint("export", _job, KEYS, arguments)
 
 
 def _job(request: Request) -> dict[str, Any]:
