@@ -109,6 +109,7 @@ class ImageTable(Source):
         plan = split_plan(
             bool(given), self.fractions, self.folds, self.fold,
             None if groups is None else groups[readable], None if moments is None else moments[readable],
+            evaluating=evaluating,
         )  # fmt: skip
         y = np.concatenate(targets.values)[readable]
         strata = strata_of(y, self.target)

@@ -14,7 +14,8 @@ from lossbook.data.fitted import FittedData
 from lossbook.data.scale import mean_and_scale
 from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, Parts, Source
-from lossbook.data.split import FRACTIONS, SplitPlan, value_strata
+from lossbook.data.split import value_strata
+from lossbook.data.split_options import split_plan
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import describe
 from lossbook.data.tables.bad_rows import BadRows
@@ -111,7 +112,7 @@ class TableSource(Source):
         )
         notes += targets.notes
         missing = check_cells(tables, kinds, self.missing if reader is None else reader.missing, bad)
-        plan, weight = self._plan(tables, bad, self.split is not None or WHOLE not in found, evaluating)
+        groups, moments, weight = self._dividing(tables, bad, evaluating)
         kept, said = bad.settle(self.on_bad)
         notes += said
         y = np.concatenate(targets.values)
@@ -120,11 +121,10 @@ class TableSource(Source):
             given = self._split(found, len(y), places)
         if not places.size:
             raise refuse(f"{self.root} has no rows that can be read", "Each part needs one.", "add rows")
-        plan = replace(
-            plan,
-            groups=None if plan.groups is None else plan.groups[places],
-            times=None if plan.times is None else plan.times[places],
-        )
+        plan = split_plan(
+            bool(given), self.fractions, self.folds, self.fold, _of(groups, places), _of(moments, places),
+            evaluating=evaluating,
+        )  # fmt: skip
         matrix = digests = None
         if reader is not None:
             matrix, said = written(reader.columns, tables, places)
@@ -182,16 +182,10 @@ class TableSource(Source):
                 names.append(name)
         return list(dict.fromkeys(names))
 
-    def _plan(
-        self, tables: Sequence[Table], bad: BadRows, given: bool, evaluating: bool
-    ) -> tuple[SplitPlan, np.ndarray | None]:
-        """Return how the rows are divided, with groups and times of all of them, and their weights."""
-        options = {key: getattr(self, key) for key in ("fractions", "folds", "group_column", "time_column")}
-        options = {key: value for key, value in options.items() if value is not None}
-        if given and options:
-            said = " ".join(f"data.{key}={typed(value)}" for key, value in options.items())
-            rule = "The parts are given by files or by data.split: a random split has no effect."
-            raise refuse(said, rule, f"leave {'it' if len(options) == 1 else 'them'} out, or a single file")
+    def _dividing(
+        self, tables: Sequence[Table], bad: BadRows, evaluating: bool
+    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+        """Return groups, times and weights of all rows, (N,) each; None where no column has them."""
         groups = moments = weight = None
         if self.group_column is not None and not evaluating:
             groups = group_codes(tables, str(self.group_column).strip(), bad)
@@ -199,8 +193,7 @@ class TableSource(Source):
             moments = times(tables, str(self.time_column).strip(), bad)
         if self.weight_column is not None:
             weight = weights(tables, str(self.weight_column).strip(), bad)
-        first, second, third = FRACTIONS if self.fractions is None else map(float, self.fractions)
-        return SplitPlan((first, second, third), groups, moments, self.folds, self.fold), weight
+        return groups, moments, weight
 
     def _split(self, found: Mapping[str, Table], count: int, places: np.ndarray) -> dict[str, np.ndarray]:
         """Return the rows of each part as ``data.split`` gives them, as places among those that are kept."""
@@ -232,6 +225,10 @@ def check_targets(table: Table, names: Sequence[str], kind: str, train: np.ndarr
     if problems := list(unfit_targets(table, names, train, kind)):
         raise UserError(*problems)
     return []
+
+
+def _of(values: np.ndarray | None, places: np.ndarray) -> np.ndarray | None:
+    return None if values is None else values[places]
 
 
 def rows_of_parts(found: Mapping[str, Table], kept: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
