@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -149,8 +150,13 @@ def trained(kind: str, folder: Path) -> Trained:
     target = {"values": "value", "ranking": "value"}.get(kind, kind if kind in NUMBERS else "class")
     data = ["data=csv", f"data.root={made.write(folder)}", f"data.target={target}"]
     data.append(f"data.target_columns=[{','.join(made.targets)}]")
-    with contextlib.redirect_stdout(sys.stderr):
-        lossbook.train(lossbook.compose(*KINDS[kind], *data, *SHORT), folder / "run")
+    # apart: reading a table starts polars' threads, for which processes forked later from this one would wait forever
+    if not (child := os.fork()):
+        with contextlib.redirect_stdout(sys.stderr):
+            lossbook.train(lossbook.compose(*KINDS[kind], *data, *SHORT), folder / "run")
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        raise RuntimeError(f"no checkpoint on {kind}")
     return Trained(made, folder)
 
 
