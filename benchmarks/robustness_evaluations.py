@@ -350,10 +350,10 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...], tuple[str, ...]]] = {
     "a table of parts that is wrong": (lambda s, r, of: setattr(s, "split", ["train"] * 7), REFUSED, ALL),
     "with tabs": (_marked("\t", "tab"), TRAINED, ALL),
     "with semicolons": (_marked(";", "semicolon"), TRAINED, ALL),
-    "with semicolons, unsaid": (_written(mark=";"), REFUSED, ALL),
+    "with semicolons, unsaid": (_written(mark=";"), EITHER, ALL),
     "quoted": (_cells(None, lambda cell: f'"{cell}"'), TRAINED, CLASSES),
     "with a BOM": (_written(encoding="utf-8-sig"), TRAINED, ALL),
-    "in UTF-16": (_written(encoding="utf-16"), REFUSED, ALL),
+    "in UTF-16": (_written(encoding="utf-16"), EITHER, ALL),
     "with \\r\\n": (_written(end="\r\n"), TRAINED, ALL),
     "missing": (_written(missing=True), REFUSED, ALL),
     **{

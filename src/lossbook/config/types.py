@@ -22,8 +22,7 @@ _PRECISIONS = {16: "16-mixed", 32: "32-true", 64: "64-true"}
 _TYPES: dict[str, Any] = {
     "trainer.devices": list,
     "data.target": (str, Mapping),
-    "data.image_size": list,
-    "data.normalise": list,
+    **{f"{node}.{key}": list for node in ("data", "data.source") for key in ("image_size", "normalise")},
     **{f"loss.primary.{kind}": (str, Mapping) for kind in (*KINDS, SEVERAL)},
 }
 OPEN = ("loss.terms", "metrics")
