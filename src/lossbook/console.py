@@ -19,8 +19,8 @@ COMMANDS = {
     "search": "search for good values of hyperparameters",
     "report": "compare runs and sweeps: leaderboards, curves, tables",
     "find-lr": "find a learning rate",
-    "explore": "draw what an optimizer or a loss does",
-    "pairings": "print which loss takes which data, what optimizers can do, what metrics mean",
+    "explore": "draw what an optimizer, a loss or an augmentation does",
+    "pairings": "print tables of losses, optimizers, metrics and data",
 }
 
 

@@ -16,7 +16,7 @@ from lossbook.checkpoints.read import read
 from lossbook.config.check import check
 from lossbook.config.resolve import plain
 from lossbook.errors import UserError
-from lossbook.tasks.task import loss_names, of_head
+from lossbook.tasks.task import loss_names, of_head, thresholds_of
 from lossbook.training.assemble import Assembly, assemble
 from lossbook.trust import OWN_CONFIG
 
@@ -206,3 +206,10 @@ def test_the_batch_of_a_head_has_its_target() -> None:
     own = of_head(batch, "digit")
     assert (own["target"], own["target_lengths"], own["input"], own["index"]) == (1, 2, 0, 4)
     assert of_head(batch, "") is batch
+
+
+def test_thresholds_belong_to_a_head() -> None:
+    chosen = {"labels_f1": 0.5, "labels_temperature": 1.5, "kind_temperature": 2.0}
+    assert thresholds_of(chosen, "labels") == {"f1": 0.5, "temperature": 1.5}
+    assert thresholds_of(chosen, "kind") == {"temperature": 2.0}
+    assert thresholds_of({"f1": 0.5}, "") == {"f1": 0.5}

@@ -26,8 +26,12 @@ def _job(request: Request) -> dict[str, Any]:
     given = request.keys["output"]
     if given not in (None, "none") and Path(given).exists():
         raise refuse(f"output={given} exists.", "Nothing is overwritten.", "output=ANOTHER, or output=none")
+    worst = request.keys["worst"]
+    if worst < 1 or (given == "none" and worst != _KEYS["worst"]):
+        rule = "It is the number of mistakes that are listed in output." + (" Nothing is written." if worst > 0 else "")
+        raise refuse(f"worst={worst}", rule, "worst=100" if worst < 1 else "leave it out, or output=DIR")
     output = evaluation_base() if given is None else None if given == "none" else Path(given)
-    return evaluate(request.config, request.options, output, request.keys["worst"])
+    return evaluate(request.config, request.options, output, worst)
 
 
 if __name__ == "__main__":  # as the other processes of a test on several devices are started

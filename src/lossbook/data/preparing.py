@@ -14,9 +14,9 @@ from lossbook.data.mixing import Mixing
 from lossbook.data.same_shape import require_shape
 from lossbook.data.tensor_loader import TensorLoader
 from lossbook.targets.kind import TargetKind
+from lossbook.targets.masks import IGNORED
 
 Batch = dict[str, Any]
-IGNORED = -100  # torch's ignore_index
 PIECE = 2**23  # bytes augmented at once on a processor, few enough for memory to be used again, and not fetched anew
 EVALUATION_SEED = 20260  # of the views in validation and test, so that their losses can be compared between epochs
 

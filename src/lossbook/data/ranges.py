@@ -77,7 +77,7 @@ CLASSES: dict[str, dict[str, Range]] = {
         "seed": SEED,
     },
     "lossbook.data.masks.source.MaskFolder": {
-        **{key: KEYS[f"data.{key}"] for key in (*_OF_IMAGES, "ignored", "values") if key != "cache"},
+        **{key: KEYS[f"data.{key}"] for key in (*_OF_IMAGES, "ignored", "values")},
         "seed": SEED,
     },
     "lossbook.data.datasets.source.OwnDataset": {key: KEYS[f"data.{key}"] for key in _OF_DATASETS},
@@ -88,7 +88,7 @@ CLASSES: dict[str, dict[str, Range]] = {
         key: KEYS[f"data.{key}"] for key in ("image_size", "resize", "normalise", "fractions", "seed")
     },
     "lossbook.data.tuples.source.TupleTable": {
-        **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES if key != "cache"},
+        **{key: KEYS[f"data.{key}"] for key in _OF_IMAGES},
         "seed": SEED,
     },
     "lossbook.data.torchvision_images.TorchvisionImages": {"validation": whole(1, COUNT, example=5000), "seed": SEED},

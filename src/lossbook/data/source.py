@@ -96,6 +96,20 @@ class Source(ABC):
         return self.load()
 
 
+class OwnSource(Source):
+    """A user's own data, which may be other data, or have changed, when a checkpoint meets it again."""
+
+    def load(self) -> Parts:
+        return self._load(None, False)
+
+    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
+        return self._load(known, evaluating)
+
+    @abstractmethod
+    def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
+        """Load the set anew, or as the checkpoint knows it; arguments as in ``load_known``."""
+
+
 _OURS = "a class derived from lossbook.data.source.Source"
 
 

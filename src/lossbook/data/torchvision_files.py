@@ -15,12 +15,12 @@ from lossbook.data.datasets.parts import dataset_parts
 from lossbook.data.fitted import FittedData
 from lossbook.data.images.decoding import unusable
 from lossbook.data.images.options import NormaliseOption
-from lossbook.data.source import Parts, Source
+from lossbook.data.source import OwnSource, Parts
 from lossbook.data.torchvision_sets import IN_FILES, NamedSet, class_names_of, facts_of, labels_of, open_set
 
 
 @dataclass(frozen=True)
-class TorchvisionFiles(Source):
+class TorchvisionFiles(OwnSource):
     """A set of torchvision with its official parts; without a validation part, 15 % of the training part are it.
 
     Args:
@@ -42,12 +42,6 @@ class TorchvisionFiles(Source):
     normalise: NormaliseOption = "imagenet"
     fractions: Sequence[float] | None = None
     seed: int = 0
-
-    def load(self) -> Parts:
-        return self._load(None, False)
-
-    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
-        return self._load(known, evaluating)
 
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
         facts = facts_of(self.name, IN_FILES)

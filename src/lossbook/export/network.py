@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lossbook.data.fitted import FittedData
 from lossbook.errors import refuse
 from lossbook.losses.objective import Objective
-from lossbook.tasks.task import Task
+from lossbook.tasks.task import Task, thresholds_of
 
 INPUT, LENGTHS = "input", "input_lengths"
 
@@ -108,7 +108,7 @@ class RawNetwork(nn.Module):
             return found
         if embeds(objective):
             return {**found, "prediction": objective.activate(output)}
-        own = {name.removeprefix(f"{head}_"): torch.tensor(value) for name, value in self._thresholds.items()}
+        own = {name: torch.tensor(value) for name, value in thresholds_of(self._thresholds, head).items()}
         said = objective.predict(output, lengths, own)
         found["prediction"] = said.decision
         if said.probability is not None:

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lossbook.data.mixing import PARTNER, SHARE
 from lossbook.data.schema import Schema
 from lossbook.errors import UserError, refuse
+from lossbook.losses.activations import ACTIVATIONS, PROBABILITIES
 from lossbook.losses.inputs.arguments import Arguments
 from lossbook.losses.inputs.single import Single
 from lossbook.losses.result import LossResult
@@ -28,22 +28,6 @@ from lossbook.losses.unrounded import unrounded
 from lossbook.metrics.temperature import Temperature
 from lossbook.targets import KINDS
 from lossbook.targets.encoding import TEMPERATURE, Encoding, Measure, Prediction
-
-_ACTIVATIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
-    "none": lambda output, dim: output,
-    "sigmoid": lambda output, dim: output.sigmoid(),
-    "softmax": lambda output, dim: output.softmax(dim),
-    "log_softmax": lambda output, dim: output.log_softmax(dim),
-    "softplus": lambda output, dim: F.softplus(output),
-    "normalise": lambda output, dim: F.normalize(output, dim=dim),
-}
-
-_PROBABILITIES: dict[str, Callable[[Tensor, int], Tensor]] = {
-    "identity": lambda scores, dim: scores,
-    "exp": lambda scores, dim: scores.exp(),
-    "sigmoid": lambda scores, dim: scores.sigmoid(),
-    "softmax": lambda scores, dim: scores.softmax(dim),
-}
 
 _WEIGHTS = "A batch holds sample weights ('weight')."
 
@@ -221,7 +205,7 @@ class Objective(nn.Module):
     def activate(self, output: Tensor) -> Tensor:
         """The criterion's input from the model's raw output, in float32 at least: few losses know less."""
         output = output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
-        return self.encoding.placed(_ACTIVATIONS[self.activation](output, self._class_dim(output)))
+        return self.encoding.placed(ACTIVATIONS[self.activation](output, self._class_dim(output)))
 
     def predict(
         self,
@@ -242,7 +226,7 @@ class Objective(nn.Module):
     @property
     def to_probabilities(self) -> Callable[[Tensor], Tensor] | None:
         """Turns scores into probabilities; None where the loss trains none."""
-        function = _PROBABILITIES.get(self.probabilities)
+        function = PROBABILITIES.get(self.probabilities)
         return None if function is None else lambda scores: function(scores, self._class_dim(scores))
 
     def _class_dim(self, output: Tensor) -> int:

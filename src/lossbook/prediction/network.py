@@ -14,6 +14,7 @@ from lossbook.errors import refuse
 from lossbook.export.checkpoint import trained
 from lossbook.losses.objective import Objective
 from lossbook.targets.encoding import Prediction
+from lossbook.tasks.task import thresholds_of
 from lossbook.training.fit import quiet
 from lossbook.training.trainer import test_trainer
 
@@ -100,8 +101,7 @@ def decided(network: Network, batch: Mapping[str, Any]) -> dict[str, Prediction]
             if objective.encoding.role == "embedding":
                 found[head] = _on_cpu(Prediction(objective.activate(output)))
                 continue
-            own = {name.removeprefix(f"{head}_"): value for name, value in network.thresholds.items()}
-            found[head] = _on_cpu(objective.predict(output, lengths, own))
+            found[head] = _on_cpu(objective.predict(output, lengths, thresholds_of(network.thresholds, head)))
     return found
 
 

@@ -176,7 +176,7 @@ class MultilabelTarget(TargetKind):
         return captioned_images(images, captions, wrong)
 
     def written(self, decision: Tensor, schema: Schema) -> list[str]:
-        names = schema.class_names or tuple(map(str, range(decision.shape[1])))
+        names = class_names(schema)
         return [" ".join(name for name, there in zip(names, row, strict=True) if there) for row in decision.tolist()]
 
     def confusion(self, schema: Schema, ignore_index: int | None = None) -> Metric | None:
@@ -192,9 +192,7 @@ class MultilabelTarget(TargetKind):
     def rows(self, prediction: Prediction, schema: Schema, most: int | None = None) -> PredictionRows:
         names = class_names(schema)
         labels = prediction.decision.numpy()
-        columns: dict[str, Any] = {
-            "prediction": [" ".join(name for name, there in zip(names, row, strict=True) if there) for row in labels]
-        }
+        columns: dict[str, Any] = {"prediction": self.written(prediction.decision, schema)}
         if prediction.probability is None:
             return PredictionRows(labels, columns)
         probability = prediction.probability.float().numpy()

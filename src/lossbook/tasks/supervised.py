@@ -16,7 +16,7 @@ from lossbook.losses.criteria.gather import gather
 from lossbook.losses.objective import Objective
 from lossbook.targets.encoding import Prediction
 from lossbook.tasks.step import Observation, Step
-from lossbook.tasks.task import Batch, Task, of_head
+from lossbook.tasks.task import Batch, Task, of_head, thresholds_of
 
 Output: TypeAlias = "Tensor | tuple[Tensor, ...]"
 Outputs: TypeAlias = "dict[str, tuple[Output, Tensor | None]]"  # by head: the model's output, and lengths of sequences
@@ -78,8 +78,7 @@ class Supervised(Task):
     def predict(self, batch: Batch, thresholds: Mapping[str, Tensor] | None = None) -> dict[str, Prediction]:
         found = {}
         for head, (output, lengths) in self.outputs(batch).items():
-            own = {name.removeprefix(f"{head}_"): value for name, value in (thresholds or {}).items()}
-            found[head] = self.heads[head].predict(output, lengths, own)
+            found[head] = self.heads[head].predict(output, lengths, thresholds_of(thresholds or {}, head))
         return found
 
     @torch.no_grad()

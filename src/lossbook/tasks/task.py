@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 from torchmetrics import Metric
@@ -17,6 +17,7 @@ from lossbook.targets.encoding import Measure, Prediction
 from lossbook.tasks.step import Step
 
 Batch: TypeAlias = dict[str, Any]
+Value = TypeVar("Value")
 Direction: TypeAlias = "str | None"  # max, min, or None where nobody says which value is best
 
 
@@ -151,6 +152,12 @@ def loss_names(terms: Collection[str]) -> dict[str, str]:
     if len(terms) == 1:
         return dict.fromkeys(("loss",), next(iter(terms)))
     return {f"loss_{term or 'supervised'}": term for term in terms}
+
+
+def thresholds_of(thresholds: Mapping[str, Value], head: str) -> dict[str, Value]:
+    """Return the thresholds of one head's metrics, by the metric's name alone."""
+    prefix = of(head, "")
+    return {name.removeprefix(prefix): value for name, value in thresholds.items() if name.startswith(prefix)}
 
 
 def of_head(batch: Batch, head: str) -> Batch:

@@ -16,6 +16,7 @@ from lossbook.losses.objective import Objective
 from lossbook.metrics.per_class import Row, class_rows, label_rows
 from lossbook.targets.encoding import TEMPERATURE, Prediction
 from lossbook.tasks.step import Step
+from lossbook.tasks.task import thresholds_of
 from lossbook.training.module import LossbookModule
 
 BINS = 15  # of the calibration error, as Guo et al. 2017 have it
@@ -75,7 +76,7 @@ class Details(L.Callback):
         assert isinstance(pl_module, LossbookModule)
         thresholds = pl_module.test_meter.thresholds()
         self._heads = {
-            head: _Collected(objective, _of_head(thresholds, head), self.worst)
+            head: _Collected(objective, thresholds_of(thresholds, head), self.worst)
             for head, objective in pl_module.task.heads.items()
         }
         pl_module.on_tested = self._add
@@ -162,9 +163,3 @@ class _Collected:
             dense = self.objective.kind.output == "dense"
             rows = label_rows(matrix, names) if matrix.ndim == 3 else class_rows(matrix, names, dense)
         return HeadDetails(names, matrix, rows, self.mistakes, self.wrong, calibration)
-
-
-def _of_head(thresholds: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
-    if not head:
-        return dict(thresholds)
-    return {name.removeprefix(f"{head}_"): value for name, value in thresholds.items() if name.startswith(f"{head}_")}

@@ -80,6 +80,8 @@ def evaluate(
     metrics = {tag: float(value) for tag, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
         print_metrics(metrics, assembly.module.primary, assembly.task.hints())
+        if trainer.world_size > 1:
+            console().print("note         classes and mistakes are listed by one process alone: trainer.devices=1")
         name_of = functools.partial(assembly.data.sample_name, "test")
         print_details(console(), details.found(), name_of, sample_count(assembly.data.part("test")))
         if output is not None:

@@ -10,11 +10,11 @@ from lossbook.data.datasets.options import DatasetOptions
 from lossbook.data.datasets.parts import dataset_parts
 from lossbook.data.fitted import FittedData
 from lossbook.data.images.options import NormaliseOption
-from lossbook.data.source import Parts, Source
+from lossbook.data.source import OwnSource, Parts
 
 
 @dataclass(frozen=True)
-class OwnDataset(Source):
+class OwnDataset(OwnSource):
     """A map-style Dataset that returns ``(input, target)``, or dicts.
 
     Args:
@@ -40,12 +40,6 @@ class OwnDataset(Source):
     num_workers: int | str = 0
     input_key: str = "input"
     target_key: str = "target"
-
-    def load(self) -> Parts:
-        return self._load(None, False)
-
-    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
-        return self._load(known, evaluating)
 
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
         options = DatasetOptions(**{name: getattr(self, name) for name in DatasetOptions.__dataclass_fields__})

@@ -17,7 +17,7 @@ from lossbook.data.fitted import FittedData
 from lossbook.data.huggingface.columns import TableItems, choose_columns, held
 from lossbook.data.huggingface.loading import as_parts, load_splits
 from lossbook.data.images.options import NormaliseOption
-from lossbook.data.source import PARTS, Parts, Source
+from lossbook.data.source import PARTS, OwnSource, Parts
 from lossbook.data.tabular import feature_statistics, standardise
 from lossbook.errors import nearest, refuse, typed
 
@@ -25,7 +25,7 @@ _KINDS = ("class", "multilabel", "value", "count", "distribution", "mask", "none
 
 
 @dataclass(frozen=True)
-class HuggingFace(Source):
+class HuggingFace(OwnSource):
     """A set of ``datasets``.
 
     Args:
@@ -57,12 +57,6 @@ class HuggingFace(Source):
     folds: int | None = None
     fold: int = 0
     seed: int = 0
-
-    def load(self) -> Parts:
-        return self._load(None, False)
-
-    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
-        return self._load(known, evaluating)
 
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
         if self.target not in _KINDS:

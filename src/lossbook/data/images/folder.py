@@ -18,7 +18,7 @@ from lossbook.data.images.opening import OpenedImages, open_images
 from lossbook.data.images.options import ImageOptions, NormaliseOption
 from lossbook.data.images.tree import Tree, read_tree
 from lossbook.data.schema import Schema
-from lossbook.data.source import PARTS, Parts, Source
+from lossbook.data.source import PARTS, OwnSource, Parts
 from lossbook.data.split_options import split_plan
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import described_parts
@@ -28,7 +28,7 @@ _CLASSES_SHOWN = 8
 
 
 @dataclass(frozen=True)
-class ImageFolder(Source):
+class ImageFolder(OwnSource):
     """Classes from folders: ``root/CLASS/*.png``, or ``root/train/CLASS/*.png`` and likewise ``test`` and ``val``.
 
     Args:
@@ -57,14 +57,8 @@ class ImageFolder(Source):
     folds: int | None = None
     fold: int = 0
 
-    def load(self) -> Parts:
-        return self._load(None, False)
-
-    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
-        return self._load(known, evaluating)
-
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
-        options = ImageOptions(**{name: getattr(self, name) for name in ImageOptions.__dataclass_fields__})
+        options = ImageOptions.of(self)
         options.checked()
         if not os.path.isdir(os.path.expanduser(str(self.root))):
             raise refuse(

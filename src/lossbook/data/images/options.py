@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from lossbook.data.images.format import LUMA, RESIZES, ImageFormat, as_size
@@ -39,6 +39,11 @@ class ImageOptions:
     normalise: NormaliseOption = "imagenet"
     grey_bits: int | None = None
     on_bad: str = "fail"
+
+    @classmethod
+    def of(cls, source: object) -> ImageOptions:
+        """Return the options of a source, which has attributes of their names."""
+        return cls(**{field.name: getattr(source, field.name) for field in fields(cls)})
 
     def checked(self) -> ImageFormat:
         """Return the format of images, with 16 bits for greys.

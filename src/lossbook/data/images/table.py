@@ -14,7 +14,7 @@ from lossbook.data.assignment import assign_parts
 from lossbook.data.fitted import FittedData
 from lossbook.data.images.opening import open_images
 from lossbook.data.images.options import ImageOptions, NormaliseOption
-from lossbook.data.source import PARTS, Parts, Source
+from lossbook.data.source import PARTS, OwnSource, Parts
 from lossbook.data.split_options import split_plan
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import described_parts
@@ -30,7 +30,7 @@ from lossbook.errors import refuse, typed
 
 
 @dataclass(frozen=True)
-class ImageTable(Source):
+class ImageTable(OwnSource):
     """Images from files, and targets of one kind from the columns of a table.
 
     Args:
@@ -70,14 +70,8 @@ class ImageTable(Source):
     split: str | None = None
     seed: int = 0
 
-    def load(self) -> Parts:
-        return self._load(None, False)
-
-    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
-        return self._load(known, evaluating)
-
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
-        options = ImageOptions(**{name: getattr(self, name) for name in ImageOptions.__dataclass_fields__})
+        options = ImageOptions.of(self)
         options.checked()
         if self.target not in KINDS:
             rule = f"The target of a table must be one of {', '.join(KINDS)}."

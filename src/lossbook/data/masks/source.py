@@ -21,18 +21,17 @@ from lossbook.data.masks.files import MaskedImages
 from lossbook.data.masks.pairing import MaskedImage, Pairing, alone_in_words, read_pairing
 from lossbook.data.masks.scan import MaskScan, scan_masks
 from lossbook.data.schema import Schema
-from lossbook.data.source import PARTS, Parts, Source
+from lossbook.data.source import PARTS, OwnSource, Parts
 from lossbook.data.split_options import split_plan
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import described_parts
 from lossbook.errors import refuse, typed
 
-_OF_IMAGES = ("image_size", "channels", "resize", "normalise", "grey_bits", "on_bad")
 _CLASSES_SHOWN = 8
 
 
 @dataclass(frozen=True)
-class MaskFolder(Source):
+class MaskFolder(OwnSource):
     """A class a pixel, from masks beside the images; see ``pairing`` for how files are named.
 
     Args:
@@ -66,14 +65,8 @@ class MaskFolder(Source):
     fold: int = 0
     seed: int = 0
 
-    def load(self) -> Parts:
-        return self._load(None, False)
-
-    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
-        return self._load(known, evaluating)
-
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
-        options = ImageOptions(**{name: getattr(self, name) for name in _OF_IMAGES})
+        options = ImageOptions.of(self)
         options.checked()
         root = Path(os.path.expanduser(str(self.root)))
         if not root.is_dir():

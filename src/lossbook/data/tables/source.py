@@ -13,7 +13,7 @@ from lossbook.data.digests import input_digests
 from lossbook.data.fitted import FittedData
 from lossbook.data.scale import mean_and_scale
 from lossbook.data.schema import Schema
-from lossbook.data.source import PARTS, Parts, Source
+from lossbook.data.source import PARTS, OwnSource, Parts
 from lossbook.data.split import value_strata
 from lossbook.data.split_options import split_plan
 from lossbook.data.split_table import read_split
@@ -37,7 +37,7 @@ KINDS = ("class", "multilabel", "value", "count")
 
 
 @dataclass(frozen=True)
-class TableSource(Source):
+class TableSource(OwnSource):
     """Columns of numbers, booleans, categories and dates, and targets of one kind.
 
     Args:
@@ -79,12 +79,6 @@ class TableSource(Source):
     split: str | None = None
     on_bad: str = "fail"
     seed: int = 0
-
-    def load(self) -> Parts:
-        return self._load(None, False)
-
-    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
-        return self._load(known, evaluating)
 
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
         self._require_options()

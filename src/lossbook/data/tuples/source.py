@@ -13,7 +13,7 @@ from lossbook.data.fitted import FittedData
 from lossbook.data.images.options import ImageOptions, NormaliseOption
 from lossbook.data.part_names import part_of
 from lossbook.data.schema import Schema
-from lossbook.data.source import PARTS, Parts, Source
+from lossbook.data.source import PARTS, OwnSource, Parts
 from lossbook.data.split_options import split_plan
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import described_parts
@@ -26,7 +26,7 @@ _OF_IMAGES = ("image_size", "channels", "resize", "normalise", "grey_bits")
 
 
 @dataclass(frozen=True)
-class TupleTable(Source):
+class TupleTable(OwnSource):
     """Pairs or triplets of images, of vectors in .npy files, or of columns of numbers.
 
     Args:
@@ -60,14 +60,8 @@ class TupleTable(Source):
     fold: int = 0
     seed: int = 0
 
-    def load(self) -> Parts:
-        return self._load(None, False)
-
-    def load_known(self, known: FittedData, evaluating: bool) -> Parts:
-        return self._load(known, evaluating)
-
     def _load(self, known: FittedData | None, evaluating: bool) -> Parts:
-        options = ImageOptions(**{name: getattr(self, name) for name in (*_OF_IMAGES, "on_bad")})
+        options = ImageOptions.of(self)
         options.checked()
         columns = COLUMNS[self.target] if self.columns is None else self.columns
         inputs = len(COLUMNS[self.target])
