@@ -1,9 +1,10 @@
-"""No test leaves anything to the next: Lightning sets variables of the environment, scripts add to sys.path. And one
-schema, contract and objective a call, for the tests of losses, targets and metrics."""
+"""No test leaves anything to the next: Lightning sets variables of the environment, scripts add to sys.path, commands
+configure logging. And one schema, contract and objective a call, for the tests of losses, targets and metrics."""
 
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import re
 import signal
@@ -36,6 +37,8 @@ settings.load_profile("lossbook")
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
     environment, path = os.environ.copy(), list(sys.path)
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores Ctrl-C for what runs in the background
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one; what a test starts inherits that
@@ -46,6 +49,10 @@ def _nothing_stays() -> Iterator[None]:
         del os.environ[name]
     os.environ.update(environment)
     sys.path[:] = path
+    root.setLevel(level)
+    for handler in root.handlers[:]:
+        if handler not in handlers:
+            root.removeHandler(handler)
 
 
 SCHEMAS = {

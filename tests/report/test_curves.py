@@ -41,6 +41,7 @@ def test_points_come_from_event_files_wherever_they_lie(tmp_path: Path, events: 
 def test_a_resumed_run_has_several_files_and_the_later_value_counts(
     tmp_path: Path, events: Callable[..., None], purge: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)  # as a command does
     events(tmp_path, {TAG: {9: 0.1, 19: 0.2, 29: 0.3}}, suffix=".a")
     events(tmp_path, {TAG: {29: 0.5, 39: 0.6}}, purge=purge, suffix=".b")
     assert rounded(read(tmp_path, [TAG])[TAG]) == {9: 0.1, 19: 0.2, 29: 0.5, 39: 0.6}

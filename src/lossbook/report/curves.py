@@ -63,7 +63,7 @@ def _events(folder: Path, tags: Sequence[str]) -> dict[str, Points]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence TensorBoard's warning about repeated steps: a resumed run repeats steps on purpose."""
+    """Silence what TensorBoard says of a resumed run, which has several files and repeats steps on purpose."""
     logger = logging.getLogger("tensorboard")
     logger.addFilter(_is_unexpected)
     try:
@@ -73,7 +73,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith("Detected out of order event.step")
+    message = record.getMessage()
+    return record.levelno > logging.INFO and not message.startswith("Detected out of order event.step")
 
 
 def _rows(path: Path, tags: Sequence[str]) -> dict[str, Points]:
