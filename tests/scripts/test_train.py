@@ -108,14 +108,7 @@ def test_a_signal_to_all_processes_of_a_run_leaves_its_workers_until_it_is_saved
     data = ["data=image_folder", "data.root=photos", "data.num_workers=2", "data.cache=none", "data.batch_size=2"]
     trainer = ["trainer=cpu", "trainer.max_epochs=500", "hydra.run.dir=run"]
     run = subprocess.Popen(
-        [
-            sys.executable,
-            str(ROOT / "scripts" / "train.py"),
-            *given,
-            "trainer=cpu",
-            "trainer.max_epochs=500",
-            "hydra.run.dir=run",
-        ],
+        [sys.executable, str(ROOT / "scripts" / "train.py"), *data, *trainer],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         text=True,
