@@ -18,32 +18,80 @@ _NO_LEAVE = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EIO}
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Call ``write(file)`` with a buffer, and write its content to ``path`` in one step.
+    """Call ``write(file)`` with a file beside ``path``, and put that in its place in one step.
 
     Raises:
         UserError: the disk is full, the folder cannot be written, ...; the previous file at ``path`` is untouched.
     """
-    memory = io.BytesIO()  # writing to a full disk, torch would raise a RuntimeError
-    write(memory)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = _Beside(path.with_name(f".{path.name}.{os.getpid()}.part"))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
-            file.write(memory.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        write(beside)  # type: ignore[arg-type]
+        beside.sync()
+        os.replace(beside.path, path)
         _sync_folder(path.parent)
     except OSError as error:
+        if not beside.finished:  # of what was to be written, not of writing
+            raise
         kept = f"{path} is unchanged." if path.exists() else "No file is left behind."
         raise refuse(
             f"{path} could not be written: {error.strerror or error}.",
-            f"{memory.getbuffer().nbytes / 1e6:.1f} MB must fit there. {kept}",
+            f"{beside.size / 1e6:.1f} MB must fit there. {kept}",
             "free disk space or choose another folder (hydra.run.dir=PATH), then resume with ckpt=PATH.",
         ) from error
     finally:
         with contextlib.suppress(OSError):  # the folder is gone; the error above says so
-            beside.unlink(missing_ok=True)
+            beside.close()
+            beside.path.unlink(missing_ok=True)
+
+
+class _Beside(io.RawIOBase):
+    """A new file, whose errors are kept until ``sync``: torch would raise a RuntimeError instead of them.
+
+    Args:
+        path: of the file; its folder is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.size, self.finished = path, 0, False
+        self._file: BinaryIO | None = None
+        self._error: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write bytes; after an error only count them."""
+        count = memoryview(data).nbytes
+        self.size += count
+        if self._error is None:
+            try:
+                self._opened().write(data)
+            except OSError as error:
+                self._error = error
+        return count
+
+    def sync(self) -> None:
+        """Bring everything to the disk.
+
+        Raises:
+            OSError: that did not succeed, now or before.
+        """
+        self.finished = True
+        if self._error is not None:
+            raise self._error
+        self._opened().flush()
+        os.fsync(self._opened().fileno())
+
+    def close(self) -> None:
+        super().close()
+        if self._file is not None:
+            self._file.close()
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, "wb")  # noqa: SIM115  (``close`` closes it)
+        return self._file
 
 
 def remove_parts(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -93,14 +92,14 @@ def given_parts(parts: Mapping[str, np.ndarray], strata: np.ndarray, seed: int, 
 def _contradictions(rows: Rows, plan: SplitPlan) -> Iterator[str]:
     """Yield notes on given parts that are not what groups and times ask for."""
     if plan.groups is not None:
-        parts_of: dict[Any, list[str]] = {}
-        for name, places in rows.items():
-            for group in np.unique(plan.groups[places]).tolist():
-                parts_of.setdefault(group, []).append(name)
-        shared = [f"{group} ({', '.join(names)})" for group, names in parts_of.items() if len(names) > 1]
-        if shared:
+        held = {name: np.unique(plan.groups[places]) for name, places in rows.items()}
+        groups, first, counts = np.unique(np.concatenate(list(held.values())), return_index=True, return_counts=True)
+        shared = groups[counts > 1][np.argsort(first[counts > 1])]
+        if len(shared):
+            names = [", ".join(name for name, own in held.items() if group in own) for group in shared[:_SHOWN]]
+            said = ", ".join(f"{group} ({parts})" for group, parts in zip(shared.tolist(), names, strict=False))
             more = f" and {len(shared) - _SHOWN:,} more" if len(shared) > _SHOWN else ""
-            yield f"groups in more than one of the given parts: {', '.join(shared[:_SHOWN])}{more}"
+            yield f"groups in more than one of the given parts: {said}{more}"
     if plan.times is not None:
         for name, later in (("train", "val"), ("train", "test"), ("val", "test")):
             before, after = (plan.times[rows.get(part, np.arange(0))] for part in (name, later))
@@ -218,9 +217,7 @@ def _recognised(known: KnownSamples, digests: np.ndarray) -> tuple[Rows, np.ndar
     (a table of a few categories), matches mean little: the data is then either the checkpoint's, if nearly all of its
     samples and few others are there, or entirely new.
     """
-    old, new = _with_occurrence(known.digests), _with_occurrence(digests)
-    place = {key: position for position, key in enumerate(zip(*new, strict=True))}
-    found = np.array([place.get(key, -1) for key in zip(*old, strict=True)], dtype=np.int64)
+    found = _found(known.digests, digests)
     there = found >= 0
     if not _mostly_unique(known.digests):
         others = len(digests) - there.sum()
@@ -238,13 +235,16 @@ def _mostly_unique(digests: np.ndarray) -> bool:
     return bool((counts == 1).sum() >= UNIQUE * len(digests))
 
 
-def _with_occurrence(digests: np.ndarray) -> tuple[list[int], list[int]]:
-    """Return each digest, and how many equal ones come before it."""
-    order = np.argsort(digests, kind="stable")
-    _, starts, counts = np.unique(digests[order], return_index=True, return_counts=True)
-    earlier = np.empty(len(digests), np.int64)
-    earlier[order] = np.arange(len(digests)) - np.repeat(starts, counts)
-    return digests.tolist(), earlier.tolist()
+def _found(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Return the position of each old digest among the new ones, -1 for none; equal ones in turn."""
+    by_old, by_new = np.argsort(old, kind="stable"), np.argsort(new, kind="stable")
+    old, new = old[by_old], new[by_new]
+    earlier = np.arange(len(old)) - np.searchsorted(old, old)  # equal ones that come before
+    place = np.searchsorted(new, old) + earlier
+    there = place < np.searchsorted(new, old, side="right")
+    found = np.full(len(old), -1)
+    found[by_old[there]] = by_new[place[there]]
+    return found
 
 
 def _generator(seed: int) -> np.random.Generator:

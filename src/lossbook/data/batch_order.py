@@ -70,12 +70,13 @@ def balanced(classes: Tensor, number: int, generator: torch.Generator) -> Tensor
         number: of indices.
         generator: of the random numbers.
     """
-    every = classes[classes >= 0].unique()
-    share, rest = divmod(number, len(every))
-    more = torch.randperm(len(every), generator=generator) < rest
+    by_class = classes.argsort(stable=True)
+    every, counts = classes[by_class].unique_consecutive(return_counts=True)
+    members = [own for one, own in zip(every, by_class.split(counts.tolist()), strict=True) if one >= 0]
+    share, rest = divmod(number, len(members))
+    more = torch.randperm(len(members), generator=generator) < rest
     drawn = []
-    for one, extra in zip(every, more.tolist(), strict=True):
-        own = (classes == one).nonzero().squeeze(1)
+    for own, extra in zip(members, more.tolist(), strict=True):
         times, some = divmod(share + extra, len(own))
         drawn += [own.repeat(times), own[torch.randperm(len(own), generator=generator)[:some]]]
     return torch.cat(drawn)[torch.randperm(number, generator=generator)]

@@ -36,14 +36,16 @@ def content(parts: Parts) -> dict[str, np.ndarray | None]:
 
 def sample_digests(part: Part, inputs: np.ndarray) -> np.ndarray:
     """Return digests of inputs, targets and lengths together, (N,) uint64, given those of the inputs."""
-    digests = inputs
+    digests = inputs.copy()
     if isinstance(part, Mapping):
         others = [part[key] for key in sorted(part) if key != "input"]
     else:
         targets = getattr(part, "targets", None)
         others = [] if targets is None else [torch.as_tensor(targets)]
     for column in others:
-        digests = _mixed(digests * _GOLDEN + _column_digests(column))
+        digests *= _GOLDEN
+        digests += _column_digests(column)
+        _mixed(digests)
     return digests
 
 
@@ -59,19 +61,30 @@ def fingerprint(parts: Parts, inputs: Mapping[str, np.ndarray | None]) -> str | 
         if known is None:
             return None
         digests = sample_digests(getattr(parts, name), known)
+        digests.sort()
         digest.update(f"{name} {len(digests)};".encode())
-        digest.update(np.sort(digests).astype("<u8").tobytes())
+        digest.update(memoryview(digests.astype("<u8", copy=False)).cast("B"))
     return digest.hexdigest()
 
 
 def overlaps(inputs: Mapping[str, np.ndarray | None]) -> list[str]:
     """Return a line for each two parts that have inputs in common: such samples do not test generalisation."""
     found = []
+    in_order = {part: None if digests is None else np.sort(digests) for part, digests in inputs.items()}
     for part, earlier in (("val", "train"), ("test", "train"), ("test", "val")):
-        own, other = inputs[part], inputs[earlier]
-        if own is not None and other is not None and (same := int(np.isin(own, other).sum())):
+        own, other = in_order[part], in_order[earlier]
+        if own is not None and other is not None and (same := _count_shared(own, other)):
             found.append(f"{same:,} of {len(own):,} {part} samples have an input that is also in the {earlier} part")
     return found
+
+
+def _count_shared(own: np.ndarray, other: np.ndarray) -> int:
+    """Return how many of the one array's values the other has, too; both are sorted."""
+    if not len(own) or not len(other):
+        return 0
+    place = np.searchsorted(other, own)
+    place[place == len(other)] = 0
+    return int((other[place] == own).sum())
 
 
 def _described(schema: Schema) -> str:
@@ -101,14 +114,18 @@ def _column_digests(column: Tensor | tuple[Tensor, ...]) -> np.ndarray:
             block = np.pad(block, ((0, 0), (0, 8 * words - size)))
         mixed = _mixed(block.view("<u8").astype(np.uint64, copy=False) + places)
         digests[start : start + step] = mixed.sum(1, dtype=np.uint64)
-    return _mixed(digests + np.uint64(size))
+    digests += np.uint64(size)
+    return _mixed(digests)
 
 
 def _mixed(words: np.ndarray) -> np.ndarray:
     """Mix the bits of each word in place (the finaliser of splitmix64, Steele et al. 2014)."""
-    words ^= words >> np.uint64(30)
-    words *= np.uint64(0xBF58476D1CE4E5B9)
-    words ^= words >> np.uint64(27)
-    words *= np.uint64(0x94D049BB133111EB)
-    words ^= words >> np.uint64(31)
+    flat = words.reshape(-1)
+    for start in range(0, len(flat), _CHUNK // 8):
+        block = flat[start : start + _CHUNK // 8]
+        block ^= block >> np.uint64(30)
+        block *= np.uint64(0xBF58476D1CE4E5B9)
+        block ^= block >> np.uint64(27)
+        block *= np.uint64(0x94D049BB133111EB)
+        block ^= block >> np.uint64(31)
     return words

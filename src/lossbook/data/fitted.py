@@ -79,8 +79,8 @@ class FittedData:
             before: what the checkpoint knew that the run goes on from.
         """
         samples = {name: sample_count(getattr(parts, name)) for name in PARTS}
-        known = _known_samples(parts, inputs, None if before is None else before.known)
         mark = fingerprint(parts, inputs)
+        known = _known_samples(parts, inputs, None if before is None else before.known)
         return cls(parts.schema, parts.normalise, parts.features, samples, mark, seed, known, parts.reader)
 
     def state(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class FittedData:
         reader = None if self.reader is None else self.reader.state()
         known = None
         if self.known is not None:
-            places = {name: torch.from_numpy(rows.astype(np.int64)) for name, rows in self.known.parts.items()}
+            places = {name: torch.from_numpy(np.asarray(rows, np.int64)) for name, rows in self.known.parts.items()}
             digests, earlier = (
                 torch.from_numpy(known.view(np.int64)) for known in (self.known.digests, self.known.earlier)
             )
@@ -158,14 +158,24 @@ def _known_samples(
 ) -> KnownSamples | None:
     if parts.rows is None or any(digests is None for digests in inputs.values()):
         return before
-    places = np.concatenate([parts.rows[name] for name in PARTS])
-    order = np.argsort(places, kind="stable")
-    rank = np.empty(len(places), np.int64)
-    rank[order] = np.arange(len(places))
-    every = np.concatenate([inputs[name] for name in PARTS])[order]
-    ends = np.cumsum([len(parts.rows[name]) for name in PARTS])
+    ranks = _ranks(parts.rows)
+    every = np.empty(sum(map(len, ranks.values())), np.uint64)
+    for name, own in ranks.items():
+        every[own] = inputs[name]
     earlier = np.zeros(0, np.uint64) if before is None else np.setdiff1d(before.trained_on(), every)
-    return KnownSamples(every, dict(zip(PARTS, np.split(rank, ends[:-1]), strict=True)), earlier)
+    return KnownSamples(every, ranks, earlier)
+
+
+def _ranks(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the places of the samples of each part among those that are in any part."""
+    count = 1 + max((int(own.max()) for own in rows.values() if len(own)), default=-1)
+    if sum(map(len, rows.values())) == count:
+        return {name: rows[name] for name in PARTS}
+    used = np.zeros(count, bool)
+    for own in rows.values():
+        used[own] = True
+    rank = np.cumsum(used) - 1
+    return {name: rank[rows[name]] for name in PARTS}
 
 
 def _read(state: Mapping[str, Any]) -> FittedData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,21 +42,29 @@ def group_split(
     sizes = np.bincount(group)
     shuffled = random.permutation(len(names))
     order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
-    totals = np.bincount(stratum)
-    lacking = np.outer(fractions, totals)  # samples of each stratum that a part still lacks
-    lacking_at_all = np.array(fractions) * len(group)
+    totals = np.bincount(stratum).tolist()
+    lacking = np.outer(fractions, totals).tolist()  # samples of each stratum that a part still lacks
+    lacking_at_all = (np.array(fractions) * len(group)).tolist()
     part = np.empty(len(names), dtype=np.int64)
-    empty = np.ones(len(fractions), dtype=bool)
-    for turn, chosen in enumerate(order):
-        here = slice(starts[chosen], starts[chosen + 1])
-        place, number = cells[here] % count, members[here]
-        # what the squared lack falls by: in each stratum over its size, and over all strata together
-        gain = ((2 * lacking[:, place] - number) * number / totals[place]).sum(1)
-        gain += (2 * lacking_at_all - sizes[chosen]) * sizes[chosen] / len(group)
-        if empty.sum() == len(order) - turn:  # the last groups go to parts that have none
-            gain[~empty] = -np.inf
-        part[chosen] = best = int(np.argmax(gain))
-        empty[best] = False
-        lacking[best, place] -= number
-        lacking_at_all[best] -= sizes[chosen]
+    empty = set(range(len(fractions)))
+    places, numbers, starts, sizes = (one.tolist() for one in (cells % count, members, starts, sizes))
+    for turn, chosen in enumerate(order.tolist()):  # numbers of Python: most groups are of few strata
+        size = sizes[chosen]
+        held = [(places[cell], numbers[cell]) for cell in range(starts[chosen], starts[chosen + 1])]
+        most, best = -math.inf, 0
+        # the last groups go to parts that have none
+        for place in sorted(empty) if len(empty) == len(names) - turn else range(len(fractions)):
+            lacks = lacking[place]
+            # what the squared lack falls by: in each stratum over its size, and over all strata together
+            gain = 0.0
+            for one, number in held:  # one after another: sum() rounds differently from Python 3.12 on
+                gain += (2 * lacks[one] - number) * number / totals[one]
+            gain += (2 * lacking_at_all[place] - size) * size / len(group)
+            if gain > most:
+                most, best = gain, place
+        part[chosen] = best
+        empty.discard(best)
+        for one, number in held:
+            lacking[best][one] -= number
+        lacking_at_all[best] -= size
     return part[group]

@@ -16,7 +16,7 @@ from lossbook.data.tables.numbers import MISSING, as_numbers, decimal_of
 KINDS = ("number", "boolean", "category", "date")
 MOST = {"onehot": 100, "embedding": 10_000}  # categories of a column; rarer ones are read like unseen ones
 TRUE, FALSE = ("true", "yes", "y", "t", "on"), ("false", "no", "n", "f", "off")
-_BLOCK = 1 << 18  # rows standardised at once
+BLOCK = 1 << 18  # rows worked on at once, where a whole column would need memory several times
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,12 @@ class Cells:
     texts: pl.Series | None
     bad: np.ndarray
 
+    def of(self, rows: np.ndarray) -> Cells:
+        """Return the cells of these rows."""
+        numbers = None if self.numbers is None else self.numbers.take(rows, 0)
+        texts = None if self.texts is None else self.texts.gather(rows)
+        return Cells(numbers, texts, self.bad.take(rows))
+
     @property
     def missing(self) -> np.ndarray:
         """(N,) whether a cell is missing."""
@@ -97,7 +103,7 @@ def present(column: pl.Series) -> pl.Series:
     """Return a column with null for what is missing: NaN, empty texts, and texts such as NA."""
     if column.dtype == pl.String:
         return column.set(column.is_in(list(MISSING)), None)
-    return column.fill_nan(None) if column.dtype.is_float() else column
+    return column.fill_nan(None) if column.dtype.is_float() and column.is_nan().any() else column
 
 
 def as_texts(column: pl.Series) -> pl.Series:
@@ -117,6 +123,8 @@ def read_cells(column: pl.Series, kind: str, decimal: str | None = None, form: s
         decimal: sign of numbers in texts.
         form: of dates in texts.
     """
+    if len(column) > BLOCK and kind != "category" and _cell_by_cell(column, kind):
+        return _in_blocks(column, kind)
     given = present(column)
     if kind == "category":
         return Cells(None, as_texts(given), np.zeros(len(given), bool))
@@ -130,6 +138,21 @@ def read_cells(column: pl.Series, kind: str, decimal: str | None = None, form: s
     if np.isinf(numbers).any():
         numbers = np.where(np.isinf(numbers), np.nan, numbers)
     return Cells(numbers[:, None], None, bad)
+
+
+def _cell_by_cell(column: pl.Series, kind: str) -> bool:
+    """Return whether each cell can be read without the others; texts show format and decimal sign together."""
+    return column.dtype != pl.String and (kind != "date" or column.dtype.is_temporal())
+
+
+def _in_blocks(column: pl.Series, kind: str) -> Cells:
+    numbers = np.empty((len(column), len(FIELDS) if kind == "date" else 1))
+    bad = np.empty(len(column), bool)
+    for start in range(0, len(column), BLOCK):
+        here = slice(start, start + BLOCK)
+        cells = read_cells(column[here], kind)
+        numbers[here], bad[here] = cells.numbers, cells.bad
+    return Cells(numbers, None, bad)
 
 
 def _numbers(given: pl.Series, decimal: str | None) -> pl.Series:
@@ -155,24 +178,23 @@ def _booleans(given: pl.Series) -> pl.Series:
     return given.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Float64)
 
 
-def fitted_column(name: str, kind: str, cells: Cells, rows: np.ndarray, form: str, embedded: bool) -> TableColumn:
+def fitted_column(name: str, kind: str, cells: Cells, form: str, embedded: bool) -> TableColumn:
     """Return how a column is read, by its cells in the training part.
 
     Args:
         name, kind, form: of the column.
-        cells: of all rows.
-        rows: of the training part.
+        cells: of the training part.
         embedded: of categories.
     """
-    missing = cells.missing[rows]
+    missing = cells.missing
     column = TableColumn(name, kind, indicator=bool(missing.any()), form=form, embedded=embedded)
     if cells.texts is not None:
-        counts = Counter(dict(cells.texts.gather(rows).drop_nulls().value_counts().iter_rows()))
+        counts = Counter(dict(cells.texts.drop_nulls().value_counts().iter_rows()))
         most = MOST["embedding" if embedded else "onehot"]
         kept = sorted(counts, key=lambda one: (-counts[one], one))[:most]
         return replace(column, categories=tuple(sorted(kept)))
     assert cells.numbers is not None
-    values = cells.numbers[rows]
+    values = cells.numbers
     if missing.any():
         values = values[~missing]
     if not len(values):
@@ -208,12 +230,14 @@ def write_inputs(column: TableColumn, cells: Cells, rows: np.ndarray, out: np.nd
     mean, scale = np.array(column.mean), np.array(column.scale)
     fill = np.array(column.fill or column.mean)
     some = missing.any()
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        values = cells.numbers[block]
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        values = cells.numbers.take(block, 0)
         if some:
             values = np.where(missing[block, None], fill, values)
-        out[start : start + len(block), : len(mean)] = (values - mean) / scale
+        values -= mean
+        values /= scale
+        out[start : start + len(block), : len(mean)] = values
     return Counter()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from lossbook.data.scale import NEGLIGIBLE, mean_and_scale
-from lossbook.data.tables.columns import TableColumn
+from lossbook.data.tables.columns import BLOCK, TableColumn
 from lossbook.data.tables.faults import Fault, faults_error, quoted, shortened
 from lossbook.data.tables.table import Table, located, shown
 from lossbook.errors import Problem
@@ -119,9 +119,13 @@ def far_features(
     Raises:
         UserError: some are so far outside that they must be in another unit.
     """
+    largest = np.zeros(inputs.shape[1])
+    step = max(1, BLOCK // inputs.shape[1])
+    for start in range(0, len(inputs), step):
+        np.maximum(largest, np.abs(inputs[start : start + step]).max(0), out=largest)
     found, start = [], 0
     for column in columns:
-        if column.kind == "number":
+        if column.kind == "number" and not largest[start] <= FAR:
             found.append(outliers(tables, column.name, rows, inputs[:, start], column.mean[0], column.scale[0]))
         start += column.width
     return _notes(found)
@@ -140,16 +144,18 @@ def far_targets(
     Args:
         tables, rows: as in ``far_features``.
         names: of the W columns.
-        values: (M, W) of the rows.
+        values: (N, W) of all rows of the tables.
         mean, scale: (W,) of the training part.
 
     Raises:
         UserError: some are so far outside that they must be in another unit.
     """
-    return _notes(
-        outliers(tables, name, rows, (values[:, number] - mean[number]) / scale[number], mean[number], scale[number])
-        for number, name in enumerate(names)
-    )
+    found = []
+    for name, column, center, unit in zip(names, values.T, mean, scale, strict=True):
+        blocks = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+        if not all(np.abs((column[block] - center) / unit).max() <= FAR for block in blocks):
+            found.append(outliers(tables, name, rows, (column[rows] - center) / unit, center, unit))
+    return _notes(found)
 
 
 def _notes(found: Iterable[tuple[list[Fault], list[str]]]) -> list[str]:

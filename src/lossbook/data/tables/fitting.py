@@ -38,15 +38,18 @@ def fitted_columns(
     problems: list[Problem] = []
     for name, kind in chosen.features.items():
         cells = cells_of(tables, name, kind.name, kind.form)
-        column = fitted_column(name, kind.name, cells, train, kind.form, embedding and kind.name == "category")
+        own = cells.of(train)
+        column = fitted_column(name, kind.name, own, kind.form, embedding and kind.name == "category")
         columns.append(column)
         if kind.hint:
             notes.append(f"column {shown(name)}: {kind.hint}")
         notes += _rare(column, cells)
-        if kind.name == "number" and cells.numbers is not None:
-            numbers = cells.numbers[train, 0]
-            problems += filter(None, [lost_differences(tables[0], name, numbers[~np.isnan(numbers)])])
-        if _is_constant(column, cells, train):
+        if kind.name == "number" and own.numbers is not None:
+            numbers = own.numbers[:, 0]
+            if column.indicator:
+                numbers = numbers[~np.isnan(numbers)]
+            problems += filter(None, [lost_differences(tables[0], name, numbers)])
+        if _is_constant(column, own):
             constant.append(name)
         elif note := leak(name, cells, train, chosen.targets, y):
             leaks.append(note)
@@ -72,7 +75,7 @@ def _rare(column: TableColumn, cells: Cells) -> list[str]:
     return [f"{kept}; {more:,} that are rare, or that the training part lacks, are read as none"] if more else []
 
 
-def _is_constant(column: TableColumn, cells: Cells, train: np.ndarray) -> bool:
+def _is_constant(column: TableColumn, train: Cells) -> bool:
     if column.indicator:
         return False
-    return len(column.categories) < 2 if cells.numbers is None else bool(np.ptp(cells.numbers[train, 0]) == 0)
+    return len(column.categories) < 2 if train.numbers is None else bool(np.ptp(train.numbers[:, 0]) == 0)

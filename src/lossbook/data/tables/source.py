@@ -12,7 +12,6 @@ from lossbook.data.assignment import assign_parts
 from lossbook.data.digests import input_digests
 from lossbook.data.fitted import FittedData
 from lossbook.data.scale import mean_and_scale
-from lossbook.data.schema import Schema
 from lossbook.data.source import PARTS, OwnSource, Parts
 from lossbook.data.split import value_strata
 from lossbook.data.split_options import split_plan
@@ -30,7 +29,7 @@ from lossbook.data.tables.known import known_columns, known_reader
 from lossbook.data.tables.reader import TableReader
 from lossbook.data.tables.splitting import group_codes, times, weights
 from lossbook.data.tables.table import Dialect, Table
-from lossbook.data.tables.targets import Targets, read_targets, require_separator
+from lossbook.data.tables.targets import read_targets, require_separator
 from lossbook.errors import UserError, refuse, typed
 
 KINDS = ("class", "multilabel", "value", "count")
@@ -104,12 +103,14 @@ class TableSource(OwnSource):
         targets = read_targets(
             tables, chosen.targets, self.target, bad, None if known is None else known.schema, self.separator
         )
+        schema = targets.schema
+        y = targets.values[0] if len(tables) == 1 else np.concatenate(targets.values)
         notes += targets.notes
+        del targets
         missing = check_cells(tables, kinds, self.missing if reader is None else reader.missing, bad)
         groups, moments, weight = self._dividing(tables, bad, evaluating)
         kept, said = bad.settle(self.on_bad)
         notes += said
-        y = np.concatenate(targets.values)
         places, given = rows_of_parts(found, kept)
         if self.split is not None:
             given = self._split(found, len(y), places)
@@ -126,10 +127,12 @@ class TableSource(OwnSource):
             digests = input_digests({"input": torch.from_numpy(matrix)})
         strata = strata_of(y[places], self.target)
         assignment = assign_parts(given, strata, self.seed, known, digests, evaluating, plan)
-        del strata
         notes += assignment.notes
-        local = {part: assignment.rows.get(part, np.arange(0)) for part in PARTS}
-        rows = {part: places[chosen_rows] for part, chosen_rows in local.items()}
+        order, rows = _one_after_another(assignment.rows)
+        if matrix is not None:
+            matrix = _reordered(matrix, order)
+        order[:] = places[order]
+        del bad, kept, strata, plan, groups, moments, given, places, assignment, digests  # as large as columns
         if not evaluating and len(rows["train"]):
             notes += check_targets(tables[0], chosen.targets, self.target, y[rows["train"]])
         if reader is None:
@@ -139,20 +142,24 @@ class TableSource(OwnSource):
             reader = TableReader(columns, self.missing, self.delimiter, self.encoding, self.decimal)
             notes.insert(0, columns_table(self.root, len(y), chosen, columns, missing))
             notes += said
-        order = np.concatenate([rows[part] for part in PARTS])
-        if matrix is None:
-            matrix, said = written(reader.columns, tables, order)
-            notes += said
-        else:
-            matrix = _reordered(matrix, np.concatenate([local[part] for part in PARTS]))
-        notes += far_features(tables, reader.columns, order, matrix)
+        said = []
         if self.target in ("value", "count"):
             by = (known.schema.mean, known.schema.scale) if known else mean_and_scale(y[rows["train"]])
-            notes += far_targets(tables, chosen.targets, order, y[order], *by)
+            said = far_targets(tables, chosen.targets, order, y, *by)
         if self.target == "class":
-            notes += absent_classes(targets.schema.class_names, {p: y[r] for p, r in rows.items() if len(r)})
-        parts = _parts(self._schema(targets, reader), rows, matrix, y, weight)
-        return replace(parts, features=reader.features, reader=reader, rows=rows, notes=tuple(notes))
+            said = absent_classes(schema.class_names, {p: y[r] for p, r in rows.items() if len(r)})
+        parts = _beside_inputs(self.target, rows, y, weight)
+        schema = replace(schema, input_shape=(reader.width,), categories=reader.categories)
+        schema = describe(schema, {**parts["train"], "input": parts["train"]["target"]})
+        del y, weight
+        if matrix is None:  # last, since nothing else is as large
+            matrix, unseen = written(reader.columns, tables, order)
+            notes += unseen
+        notes += [*far_features(tables, reader.columns, order, matrix), *said]
+        inputs = torch.from_numpy(matrix).split([len(rows[part]) for part in PARTS])
+        train, val, test = ({"input": own, **parts[part]} for part, own in zip(PARTS, inputs, strict=True))
+        features = reader.features
+        return Parts(schema, train, val, test, features=features, reader=reader, rows=rows, notes=tuple(notes))
 
     def _require_options(self) -> None:
         if self.target not in KINDS:
@@ -201,9 +208,6 @@ class TableSource(OwnSource):
         rank[places] = np.arange(len(places))
         return {part: rank[rows][rank[rows] >= 0] for part, rows in given.items()}
 
-    def _schema(self, targets: Targets, reader: TableReader) -> Schema:
-        return replace(targets.schema, input_shape=(reader.width,), categories=reader.categories)
-
 
 def check_targets(table: Table, names: Sequence[str], kind: str, train: np.ndarray) -> list[str]:
     """Check the targets of the training part.
@@ -248,19 +252,22 @@ def _reordered(matrix: np.ndarray, order: np.ndarray) -> np.ndarray:
     return matrix[: len(order)]
 
 
-def _parts(
-    schema: Schema, rows: Mapping[str, np.ndarray], matrix: np.ndarray, y: np.ndarray, weight: np.ndarray | None
-) -> Parts:
-    """Return the parts: slices of the matrix, whose rows are in their order, and copies of the rest."""
-    parts: dict[str, dict[str, torch.Tensor]] = {}
-    start = 0
-    for part in PARTS:
-        chosen = rows[part]
-        target = y[chosen] if schema.target == "class" else y[chosen].astype(np.float32)
-        parts[part] = {
-            "input": torch.from_numpy(matrix[start : start + len(chosen)]),
-            "target": torch.from_numpy(target),
+def _one_after_another(given: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the rows of all parts in turn, as an array of their own, and the slice of each part."""
+    rows = [given.get(part, np.arange(0)) for part in PARTS]
+    order = np.concatenate(rows)
+    return order, dict(zip(PARTS, np.split(order, np.cumsum([len(own) for own in rows])[:-1]), strict=True))
+
+
+def _beside_inputs(
+    kind: str, rows: Mapping[str, np.ndarray], y: np.ndarray, weight: np.ndarray | None
+) -> dict[str, dict[str, torch.Tensor]]:
+    """Return what the rows of each part have beside their inputs: targets, and weights where there are any."""
+    y = y if kind == "class" else y.astype(np.float32)
+    return {
+        part: {
+            "target": torch.from_numpy(y[chosen]),
             **({} if weight is None else {"weight": torch.from_numpy(weight[chosen])}),
         }
-        start += len(chosen)
-    return Parts(describe(schema, parts["train"]), parts["train"], parts["val"], parts["test"])
+        for part, chosen in rows.items()
+    }
