@@ -4,11 +4,10 @@
     python benchmarks/tables.py FOLDER --tables mpg tips --seeds 5 --overrides model.dropout=0.1
 
 The tables are those of https://github.com/mwaskom/seaborn-data. Each command gives the kind and column of the target
-alone (titanic also leaves out ``alive``, which repeats it). Printed are means over data.seed of the test metric, accuracy
-or root mean squared error, each with its standard error; the validation metric of the checkpoint that was tested; and by
-how much the network is better on the same parts, with the standard error of that. Choose options by validation (better:
-by the validation part of a folder of tables without the test rows), and look at the test metric once. The boosting reads
-categories as such, the linear model the network's own inputs.
+alone (titanic also leaves out ``alive``, which repeats it). It prints accuracies or root mean squared errors, as means
+over data.seed with standard errors: ``val`` is of the checkpoint that is tested, and ``over`` says by how much it is better
+than another model on the same parts. Options are chosen by validation alone. The boosting reads categories as such, the
+linear model the network's own inputs.
 """
 
 from __future__ import annotations
