@@ -5,8 +5,8 @@
 
 The tables are those of https://github.com/mwaskom/seaborn-data. Each command gives the kind and column of the target
 alone (titanic also leaves out ``alive``, which repeats it). It prints accuracies or root mean squared errors, as means
-over data.seed with standard errors: ``val`` is of the checkpoint that is tested, and ``over`` says by how much it is better
-than another model on the same parts. Options are chosen by validation alone. The boosting reads categories as such, the
+over data.seed with standard errors. ``val`` is of the checkpoint that is tested; ``over`` is how much better it is than
+another model on the same parts. Options are chosen by validation alone. The boosting reads categories as such, the
 linear model the network's own inputs.
 """
 
