@@ -7,7 +7,7 @@ from typing import Any
 from lossbook.ranges import COUNT, Range, either, is_whole, listed, number, one_of, or_null, row, whole
 
 SEED = whole(0, 2**32 - 1)  # numpy's largest
-BATCH_SIZE = either(whole(1, COUNT, example=64), one_of("all"))
+BATCH_SIZE = either(whole(1, COUNT, example=64), one_of("all", "auto"))
 _SIZE = either(whole(1, 8192, example=64), listed(whole(1, 8192, example=64), 2, 2))
 
 
