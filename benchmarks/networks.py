@@ -3,10 +3,11 @@
     python benchmarks/networks.py                        # all, about 25 minutes on one core
     python benchmarks/networks.py resnet18 swin_t        # these alone
 
-Each has random weights, and is trained for an epoch on a few drawn images of 3 x 224 x 224 in two classes. It prints a
-line a network: seconds of training, rows of predictions, the largest difference of each export from the checkpoint on
-the data, and of the probabilities that the ONNX file predicts from the checkpoint's; then what becomes of images of
-1 x 28 x 28. A network trains on these, or is refused in words and trains on them resized (``data.image_size=224``).
+Each has random weights (of a file, so that outputs depend on the image from the start), and is trained for an epoch on
+a few drawn images of 3 x 224 x 224 in two classes. It prints a line a network: seconds of training, rows of
+predictions, the largest difference of each export from the checkpoint on the data, and of the probabilities that the
+ONNX file predicts from the checkpoint's; then what becomes of images of 1 x 28 x 28. A network trains on these, or is
+refused in words and trains on them resized (``data.image_size=224``).
 Exits with 1 if anything fails.
 """
 
@@ -28,10 +29,13 @@ os.environ["COLUMNS"] = "1000"  # lines of output stay whole
 
 import numpy as np
 import polars as pl
-from export import TIMM, TORCHVISION
+import torch
+from export import TIMM, TORCHVISION, telling
 from PIL import Image
 
 from lossbook import console
+from lossbook.models.timm_net import TimmNet
+from lossbook.models.torchvision_net import TorchvisionNet
 
 KEYS = {"torchvision": "arch", "timm": "name"}
 NETWORKS = {
@@ -43,7 +47,7 @@ IMAGES = 4  # of each class in each part
 TOLERANCE = 1e-4
 
 
-class Failed(Exception):
+class FailureError(Exception):
     """A command that failed, or gave something wrong."""
 
 
@@ -58,6 +62,16 @@ def draw(root: Path, channels: int, side: int) -> None:
                 pixels = generator.integers(0, 128, (side, side, channels), dtype=np.uint8)
                 pixels[:: side // 7, :: side // 7 if name == "dots" else 1] += 127
                 Image.fromarray(pixels.squeeze()).save(folder / f"{number}.png")
+
+
+def weights(library: str, name: str, data: Path, path: Path) -> None:
+    """Write random weights of a network, whose outputs depend on the image."""
+    torch.manual_seed(0)
+    shape, width = (3, 224, 224), len(CLASSES)
+    net = TimmNet(shape, width, name=name) if library == "timm" else TorchvisionNet(shape, width, arch=name)
+    files = sorted((data / "train").rglob("*.png"))
+    images = torch.stack([torch.from_numpy(np.array(Image.open(one))).permute(2, 0, 1) for one in files]) / 255
+    torch.save(telling(net, (images - 0.45) / 0.225).state_dict(), path)  # about data.normalise=imagenet
 
 
 def said(*arguments: str) -> tuple[int, str]:
@@ -76,7 +90,7 @@ def run(*arguments: str) -> str:
     """Run a command that must succeed; return what it printed."""
     code, printed = said(*arguments)
     if code:
-        raise Failed(f"lossbook {' '.join(arguments)}\n{printed}")
+        raise FailureError(f"lossbook {' '.join(arguments)}\n{printed}")
     return printed
 
 
@@ -98,30 +112,34 @@ def exported(ckpt: Path, form: str, output: Path) -> float:
     printed = run("export", f"ckpt={ckpt}", f"format={form}", f"output={output}")
     found = re.search(r"differs by (\S+)", printed)
     if found is None or not float(found[1]) <= TOLERANCE:
-        raise Failed(f"format={form} states no difference within {TOLERANCE:g}:\n{printed}")
+        raise FailureError(f"format={form} states no difference within {TOLERANCE:g}:\n{printed}")
     return float(found[1])
 
 
 def apart(table: pl.DataFrame, other: pl.DataFrame) -> float:
     """Return the largest difference between the probabilities of two tables of the same samples."""
     if table.columns != other.columns or not table["name"].equals(other["name"]):
-        raise Failed(f"the tables differ: {table}\n{other}")
+        raise FailureError(f"the tables differ: {table}\n{other}")
     numbers = [name for name in table.columns if name == "confidence" or name.startswith("p_")]
     largest = float(np.abs(table.select(numbers).to_numpy() - other.select(numbers).to_numpy()).max())
     margin = np.abs(np.diff(table.select(numbers[1:]).to_numpy())).squeeze()
     if not largest <= TOLERANCE or (table["prediction"] != other["prediction"]).filter(margin > TOLERANCE).any():
-        raise Failed(f"predictions of the ONNX file differ by {largest:g}:\n{table}\n{other}")
+        raise FailureError(f"predictions of the ONNX file differ by {largest:g}:\n{table}\n{other}")
     return largest
 
 
 def colours(library: str, name: str, data: Path, folder: Path) -> str:
     """Take a network through all commands on 3 x 224 x 224, and return its row."""
+    weights(library, name, data, folder / "weights.pt")
+    given = ("data.image_size=224", f"model.weights={folder / 'weights.pt'}", "model.strict=all", "optim.lr=1e-5")
     start = time.perf_counter()
-    run(*training(library, name, data, folder / "run", "data.image_size=224"))
+    run(*training(library, name, data, folder / "run", *given))
     seconds = time.perf_counter() - start
     table = predicted(folder / "run", data, folder / "predictions.csv")
     if len(table) != len(CLASSES) * IMAGES:
-        raise Failed(f"{len(table)} rows of predictions")
+        raise FailureError(f"{len(table)} rows of predictions")
+    if float(table["p_dots"].max() - table["p_dots"].min()) < 10 * TOLERANCE:  # type: ignore[operator]
+        raise FailureError(f"all images are the same to it, which compares nothing:\n{table}")
     onnx = exported(folder / "run", "onnx", folder / "network.onnx")
     program = exported(folder / "run", "torch_export", folder / "network.pt2")
     difference = apart(table, predicted(folder / "network.onnx", data, folder / "of_onnx.csv"))
@@ -137,7 +155,7 @@ def greys(library: str, name: str, data: Path, folder: Path) -> str:
         if code == 0:
             predicted(folder / f"run{side}", data, folder / f"{side}.csv")
         elif code != 1 or "Traceback" in printed or (folder / f"run{side}").exists():
-            raise Failed(f"neither trained nor refused on 1 x {side} x {side}:\n{printed}")
+            raise FailureError(f"neither trained nor refused on 1 x {side} x {side}:\n{printed}")
         return code, printed
 
     code, printed = attempt(28)
@@ -146,7 +164,7 @@ def greys(library: str, name: str, data: Path, folder: Path) -> str:
     words = " ".join(printed.split())
     code, printed = attempt(224)
     if code:
-        raise Failed(f"refused at both sizes:\n{words}\n{printed}")
+        raise FailureError(f"refused at both sizes:\n{words}\n{printed}")
     return f"trains at data.image_size=224; at 28: {words}"
 
 
@@ -167,7 +185,7 @@ def main(names: Sequence[str]) -> int:
                 try:
                     row += colours(library, name, root / "colours", Path(folder))
                     row += f" | {greys(library, name, root / 'greys', Path(folder))} |"
-                except Failed as error:
+                except FailureError as error:
                     failures += 1
                     row += f"| failed: {error}"
             print(row, flush=True)
