@@ -62,7 +62,8 @@ def networks(names: list[str]) -> Iterator[tuple[str, nn.Module]]:
 def telling(model: nn.Module, images: torch.Tensor) -> nn.Module:
     """Have a network of random weights give outputs that depend on its input: otherwise any export would seem right.
 
-    Parameters near zero, of heads and layer scales, are drawn anew; statistics of batch norm are those of the images.
+    Parameters near zero, of heads and layer scales, are drawn anew; statistics of batch norm are those of the images;
+    the output layer is scaled for outputs that differ between them by about one.
     """
     for parameter in model.parameters():
         if float(parameter.detach().abs().max()) < 1e-4:
@@ -74,7 +75,8 @@ def telling(model: nn.Module, images: torch.Tensor) -> nn.Module:
         one.momentum = 1.0
         one.train()
     with torch.no_grad():
-        model(images)
+        output = [one for one in model.modules() if isinstance(one, (nn.Linear, nn.Conv2d))][-1]
+        output.weight /= model(images).std(0).mean()
     for one, momentum in zip(norms, momenta, strict=True):
         one.momentum = momentum
     return model.eval()

@@ -15,7 +15,6 @@ from lossbook.export.trace import AXES
 from lossbook.export.write import BATCHES, Written
 from lossbook.training.summary import console
 
-
 FLOAT32 = ("32-true", "32")
 
 
