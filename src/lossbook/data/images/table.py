@@ -58,7 +58,7 @@ class ImageTable(OwnSource):
     delimiter: str | None = None
     encoding: str | None = None
     decimal: str | None = None
-    image_size: int | Sequence[int] = 64
+    image_size: int | Sequence[int] | None = None
     channels: int = 3
     resize: str = "crop"
     normalise: NormaliseOption = "imagenet"
@@ -95,7 +95,7 @@ class ImageTable(OwnSource):
             moments = times(tables, str(self.time_column).strip(), bad)
         kept, said = bad.settle(self.on_bad)
         places, given = rows_of_parts(found, kept)
-        opened = open_images([self._path(paths[row]) for row in places], options, known is not None)
+        opened = open_images([self._path(paths[row]) for row in places], options, known)
         readable = places[opened.rows]
         rank = np.full(sum(table.count for table in tables), -1)
         rank[readable] = np.arange(len(readable))
