@@ -15,7 +15,7 @@ from lossbook.export.trace import AXES
 from lossbook.export.write import BATCHES, Written
 from lossbook.training.summary import console
 
-FLOAT32 = ("32-true", "32")
+_SINGLE = ("32-true", "32")
 
 
 def print_written(written: Written, network: RawNetwork, samples: Samples, precision: str) -> None:
@@ -31,7 +31,7 @@ def print_written(written: Written, network: RawNetwork, samples: Samples, preci
     _row(out, "file", str(written.path))
     _row(out, "takes", _takes(written))
     _row(out, "checked", f"on {samples.origin}, as {', '.join(written.checked)}: differs by {written.difference:.1e}")
-    if precision not in FLOAT32:
+    if precision not in _SINGLE:
         said = f"float32; evaluate and predict run the checkpoint in {precision}, and differ from the file by rounding"
         _row(out, "numbers", said)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
