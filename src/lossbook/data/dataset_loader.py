@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from lossbook.data.loader_position import EpochReceiver, Position
 from lossbook.errors import UserError
 
 _AHEAD = 2  # batches that are made before they are asked for
+_LAST_SECONDS = 60
 
 
 class DatasetLoader:
@@ -61,6 +63,7 @@ class DatasetLoader:
             num_workers=num_workers,
             collate_fn=functools.partial(_collated, collate),
             persistent_workers=num_workers > 0,
+            worker_init_fn=_outlive_stop_signals,
             pin_memory=pin_memory,
             generator=torch.Generator(),  # DataLoader draws a seed for its workers; not from the numbers of the run
         )
@@ -120,6 +123,15 @@ class DatasetLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where ``state`` was saved, once, and only if the epoch is still the same."""
         self.position.load_state_dict(state)
+
+
+def _outlive_stop_signals(_: int) -> None:
+    """Leave it to the run to end this worker: Ctrl-C and a cluster's SIGTERM reach all processes of a run, which is
+    saved before it stops. A run that does not end its worker within a minute has no use for it any more.
+    """
+    if hasattr(signal, "alarm"):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: signal.alarm(_LAST_SECONDS))
 
 
 class _Batches(Sampler[list[int]]):

@@ -42,7 +42,7 @@ KEYS: dict[str, Range] = {
     "data.missing": one_of("impute", "fail"),
     "data.decimal": one_of(None, "point", "comma"),
     "data.on_bad": one_of("fail", "skip"),
-    "data.cache": one_of("none", "ram", "disk"),
+    "data.cache": one_of("auto", "none", "ram", "disk"),
     "data.fractions": or_null(listed(number(0, 1, example=0.25), 3, 3), "for 70 / 15 / 15"),
     "data.folds": or_null(whole(2, COUNT, example=5), "for no folds"),
     "data.fold": whole(0, COUNT),

@@ -44,6 +44,11 @@ class ImageFormat:
         """Channels, height, width."""
         return (self.channels, *self.size)
 
+    @property
+    def bytes(self) -> int:
+        """Of an image."""
+        return math.prod(self.shape)
+
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return left, top, right and bottom of what is used of an image."""
         if self.resize != "crop":
