@@ -57,6 +57,11 @@ def read_tables(root: object, dialect: Dialect, evaluating: bool = False) -> dic
     return tables
 
 
+def is_table(path: Path) -> bool:
+    """Return whether a file has the name of a table."""
+    return path.name.lower().removesuffix(".gz").endswith(SUFFIXES)
+
+
 def part_files(folder: Path) -> dict[str, Path]:
     """Return the file of each part, which may have any of the part's names (``Train.csv``, ``valid.parquet``)."""
     found: dict[str, Path] = {}
