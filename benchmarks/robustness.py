@@ -217,9 +217,13 @@ def _warm() -> None:
 
     torch.set_num_threads(1)
     for module in (
+        "lossbook.config.compose",
+        "lossbook.models.mlp",
         "lossbook.training.assemble",
+        "lossbook.training.callbacks.progress",
         "lossbook.training.fit",
         "lossbook.training.summary",
+        "lossbook.training.train",
         "sklearn.datasets",
         "PIL.Image",
     ):

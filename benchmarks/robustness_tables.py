@@ -232,7 +232,7 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
             "decimal commas": lambda row, cell: f'"{row},{row % 7}"',
             "spaced thousands": lambda row, cell: f"{row % 9 + 1} {row * 37 % 1000:03d}",
             "percentages": lambda row, cell: f"{row} %",
-            "thousands and no fraction": lambda row, cell: f'"{row % 9 + 1},{row * 37 % 1000:03d},{row * 91 % 1000:03d}"',
+            "thousands and no fraction": lambda row, cell: f'"{row % 9 + 1},{row * 37 % 1000:03d},000"',
             "apostrophes": lambda row, cell: f"{row % 9 + 1}'{row * 37 % 1000:03d}.25",
             "nothing": lambda row, cell: "",
             "quoted lines": lambda row, cell: f'"first\n{row % 3}"',

@@ -11,7 +11,7 @@ import polars as pl
 
 from lossbook.data.scale import mean_and_scale
 from lossbook.data.tables.dates import FIELDS, as_dates, date_numbers
-from lossbook.data.tables.numbers import MISSING, as_numbers, decimal_of
+from lossbook.data.tables.numbers import MISSING, read_numbers
 
 KINDS = ("number", "boolean", "category", "date")
 MOST = {"onehot": 100, "embedding": 10_000}  # categories of a column; rarer ones are read like unseen ones
@@ -96,7 +96,8 @@ class Cells:
 def present(column: pl.Series) -> pl.Series:
     """Return a column with null for what is missing: NaN, empty texts, and texts such as NA."""
     if column.dtype == pl.String:
-        return column.set(column.is_in(list(MISSING)), None)
+        missing = column.is_in(list(MISSING))
+        return column.set(missing, None) if missing.any() else column
     return column.fill_nan(None) if column.dtype.is_float() else column
 
 
@@ -125,17 +126,19 @@ def read_cells(column: pl.Series, kind: str, decimal: str | None = None, form: s
         bad = (dates.is_null() & given.is_not_null()).to_numpy()
         return Cells(date_numbers(dates), None, bad)
     found = _booleans(given) if kind == "boolean" else _numbers(given, decimal)
-    numbers = found.fill_null(float("nan")).to_numpy() + 0.0  # no negative zero
-    bad = (found.is_null() & given.is_not_null()).to_numpy() | np.isinf(numbers)
-    if np.isinf(numbers).any():
-        numbers = np.where(np.isinf(numbers), np.nan, numbers)
+    numbers = found.to_numpy() + 0.0  # NaN where null; no negative zero
+    bad = np.isinf(numbers)
+    if bad.any():
+        numbers = np.where(bad, np.nan, numbers)
+    if found.null_count() > given.null_count():
+        bad |= (found.is_null() & given.is_not_null()).to_numpy()
     return Cells(numbers[:, None], None, bad)
 
 
 def _numbers(given: pl.Series, decimal: str | None) -> pl.Series:
     kind = given.dtype
     if kind == pl.String:
-        return as_numbers(given, decimal_of(given, decimal))
+        return read_numbers(given, decimal)[0]
     if isinstance(kind, pl.Duration):
         return given.dt.total_microseconds().cast(pl.Float64) / 1e6
     if isinstance(kind, pl.Time):

@@ -14,7 +14,7 @@ from lossbook.data.tables.columns import FALSE, KINDS, TRUE, as_texts, present
 from lossbook.data.tables.dates import ambiguous, date_format
 from lossbook.data.tables.faults import listed, quoted
 from lossbook.data.tables.number_faults import looks
-from lossbook.data.tables.numbers import as_numbers, decimal_of, share
+from lossbook.data.tables.numbers import as_numbers, read_numbers, share
 from lossbook.data.tables.table import Table, shown
 from lossbook.errors import nearest, refuse, typed
 
@@ -114,11 +114,10 @@ def inferred_kind(table: Table, number: int) -> Kind:
     distinct = values.unique(maintain_order=True)
     if len(distinct) <= len(TRUE) and all(one.lower() in (*TRUE, *FALSE) for one in distinct):
         return Kind("boolean")
-    decimal = decimal_of(distinct, table.decimal)
-    numbers = as_numbers(distinct, decimal)
+    numbers, decimal = read_numbers(distinct, table.decimal)
     numeric = share(numbers.is_not_null())
     if numeric == 1:
-        as_column = as_numbers(values, decimal)
+        as_column = numbers if len(numbers) == len(values) else as_numbers(values, decimal)
         found = _of_numbers(name, as_column, len(given))
         separated = decimal != "," and bool(values.str.contains(r"[,' ]").any())
         hint = f"{quoted(values[0])} is read as {as_column[0]:g}" if separated or decimal == "," else ""
