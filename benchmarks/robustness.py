@@ -7,10 +7,11 @@
 overrides: wrong types, signs, zero, infinities, sizes and structures for every key of every option. tables, images,
 checkpoints: broken and unusual files; labels, weights and inputs of each sample of tables and images are compared with
 the files, read without Lossbook. evaluations: checkpoints on data that has changed since training, with metrics
-recomputed by NumPy and scikit-learn. Each case is composed, checked and, if accepted, trained for two steps (or
-evaluated, or resumed) in its own process with a time limit. It prints the counts by kind, and each fault with its
-command, and exits with 1 if there is a fault. The same seed gives the same sample. Two workers do about four cases a
-second.
+recomputed by NumPy and scikit-learn. predictions: new tables and images, each prediction recomputed by NumPy.
+
+Each case is composed, checked and, if accepted, trained for two steps (or evaluated, or resumed) in its own process
+with a time limit. It prints the counts by kind, and each fault with its command, and exits with 1 if there is a fault.
+The same seed gives the same sample. Two workers do about four cases a second.
 """
 
 from __future__ import annotations
@@ -143,12 +144,20 @@ def evaluations(seed: int, count: int, folder: Path) -> Iterator[Job]:
         yield Job("evaluations", f"{case.kind}: {_command(case.script, case.overrides)}", case.run, case.allowed)
 
 
+def predictions(seed: int, count: int, folder: Path) -> Iterator[Job]:
+    """Yield new tables and folders of images, predicted for."""
+    made = importlib.import_module("robustness_predictions").predictions
+    for case in made(seed, count, folder / "predictions"):
+        yield Job("predictions", f"{case.kind}: {_command(case.script, case.overrides)}", case.run, case.allowed)
+
+
 KINDS: dict[str, Callable[[int, int, Path], Iterator[Job]]] = {
     "overrides": overrides,
     "tables": tables,
     "images": images,
     "checkpoints": checkpoints,
     "evaluations": evaluations,
+    "predictions": predictions,
 }
 
 
