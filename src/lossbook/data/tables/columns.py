@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from lossbook.data.scale import mean_and_scale
-from lossbook.data.tables.dates import FIELDS, as_dates, date_numbers
+from lossbook.data.tables.dates import FIELDS, as_dates, date_format, date_numbers
 from lossbook.data.tables.numbers import MISSING, read_numbers
 
 KINDS = ("number", "boolean", "category", "date")
@@ -106,6 +106,8 @@ def as_texts(column: pl.Series) -> pl.Series:
     if column.dtype.is_float():
         whole = column.is_null() | (column.is_finite() & (column == column.round()) & (column.abs() < 2**53))
         return (column.cast(pl.Int64) if whole.all() else column).cast(pl.String)
+    if isinstance(column.dtype, pl.Duration):
+        return column.dt.to_string("iso")
     return column if column.dtype == pl.String else column.cast(pl.String, strict=False)
 
 
@@ -122,7 +124,7 @@ def read_cells(column: pl.Series, kind: str, decimal: str | None = None, form: s
     if kind == "category":
         return Cells(None, as_texts(given), np.zeros(len(given), bool))
     if kind == "date":
-        dates = given.cast(pl.Datetime("us")) if given.dtype.is_temporal() else as_dates(as_texts(given), form)
+        dates = given.cast(pl.Datetime("us")) if is_date(given) else _dates(as_texts(given), form)
         bad = (dates.is_null() & given.is_not_null()).to_numpy()
         return Cells(date_numbers(dates), None, bad)
     found = _booleans(given) if kind == "boolean" else _numbers(given, decimal)
@@ -133,6 +135,17 @@ def read_cells(column: pl.Series, kind: str, decimal: str | None = None, form: s
     if found.null_count() > given.null_count():
         bad |= (found.is_null() & given.is_not_null()).to_numpy()
     return Cells(numbers[:, None], None, bad)
+
+
+def is_date(column: pl.Series) -> bool:
+    """Return whether the cells of a column are of the type of dates, with or without a time of day."""
+    return isinstance(column.dtype, (pl.Date, pl.Datetime))
+
+
+def _dates(texts: pl.Series, form: str) -> pl.Series:
+    """Return texts as dates; where training had no texts, and so no format, those that begin with the year."""
+    found = form or date_format(texts) or ""
+    return as_dates(texts, found if form or found.startswith("%Y") else "%Y-%m-%d")
 
 
 def _numbers(given: pl.Series, decimal: str | None) -> pl.Series:

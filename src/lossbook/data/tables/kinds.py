@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lossbook.data.tables.columns import FALSE, KINDS, TRUE, as_texts, present
+from lossbook.data.tables.columns import FALSE, KINDS, TRUE, as_texts, is_date, present
 from lossbook.data.tables.dates import ambiguous, date_format
 from lossbook.data.tables.faults import listed, quoted
 from lossbook.data.tables.number_faults import looks
@@ -80,7 +80,7 @@ def said_kind(table: Table, name: str, kind: str) -> Kind:
     if kind != "date":
         return Kind(kind)
     column = present(table.column(name))
-    if column.dtype.is_temporal():
+    if is_date(column):
         return Kind("date")
     form = date_format(as_texts(column))
     if form is None:
@@ -100,14 +100,14 @@ def inferred_kind(table: Table, number: int) -> Kind:
     column = table.column(number)
     given = present(column)
     name = table.header[number]
-    if isinstance(given.dtype, (pl.List, pl.Array, pl.Struct, pl.Binary, pl.Object)):
+    if name in table.nested:
         return Kind("nested")
     values = given.drop_nulls()
     if values.is_empty():
         return Kind("empty")
     if given.dtype == pl.Boolean:
         return Kind("boolean")
-    if isinstance(given.dtype, (pl.Date, pl.Datetime)):
+    if is_date(given):
         return Kind("date")
     if given.dtype != pl.String:
         return _of_numbers(name, values, len(given))
