@@ -113,13 +113,13 @@ class TableReader(Reader):
         return self.rows([table], [""])
 
     def require_columns(self, table: Table) -> None:
-        """Check that a table has all columns.
+        """Check that a table has all columns, of plain cells.
 
         Raises:
-            UserError: it lacks some.
+            UserError: it lacks some, or they hold lists.
         """
-        if lacking := [name for name in self.names if name not in table.places]:
-            raise UserError(*[table.lacks(name) for name in lacking[:TOLD]])
+        if problems := list(filter(None, map(table.unreadable, self.names))):
+            raise UserError(*problems[:TOLD])
 
     def rows(self, tables: Sequence[Table], prefixes: Sequence[str], bad: Sequence[Problem] = ()) -> NewInputs:
         """Read all rows of tables that have the columns.
