@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from lossbook import compose
 from lossbook.config.resolve import plain
@@ -58,6 +59,29 @@ def networks(names: list[str]) -> Iterator[tuple[str, nn.Module]]:
             yield f"timm/{name}", timm.create_model(name, num_classes=CLASSES)
 
 
+def telling(model: nn.Module, images: torch.Tensor) -> nn.Module:
+    """Have a network of random weights give outputs that depend on its input: otherwise any export would seem right.
+
+    Parameters near zero, of heads and layer scales, are drawn anew; statistics of batch norm are those of the images;
+    the output layer is scaled for outputs that differ between them by about one.
+    """
+    for parameter in model.parameters():
+        if float(parameter.detach().abs().max()) < 1e-4:
+            nn.init.normal_(parameter, std=0.1)
+    norms = [one for one in model.eval().modules() if isinstance(one, _BatchNorm)]
+    momenta = [one.momentum for one in norms]
+    for one in norms:
+        one.reset_running_stats()
+        one.momentum = 1.0
+        one.train()
+    with torch.no_grad():
+        output = [one for one in model.modules() if isinstance(one, (nn.Linear, nn.Conv2d))][-1]
+        output.weight /= model(images).std(0).mean()
+    for one, momentum in zip(norms, momenta, strict=True):
+        one.momentum = momentum
+    return model.eval()
+
+
 def exported(model: nn.Module, form: str, folder: Path) -> str:
     """Export a network and return the rest of its row."""
     schema = Schema("class", SHAPE, 100, classes=CLASSES, class_counts=(10,) * CLASSES)
@@ -93,12 +117,10 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     torch.manual_seed(0)
     for name, model in networks(sys.argv[1:]):
-        for parameter in model.parameters():
-            if float(parameter.detach().abs().max()) < 1e-4:  # a head of zeros would give zeros, whatever comes before
-                nn.init.normal_(parameter, std=0.1)
+        telling(model, torch.randn(8, *SHAPE))
         for form in FORMATS:
             with tempfile.TemporaryDirectory() as folder:
-                print(f"| {name} | {form} {exported(model.eval(), form, Path(folder))}", flush=True)
+                print(f"| {name} | {form} {exported(model, form, Path(folder))}", flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from robustness_cases import EITHER, REFUSED, TRAINED, Try
 
 CLASSES = ("blue", "green", "red")
 SIZE = 8
+SHORT = ("trainer=cpu", "logger=none", "model=mlp", "model.hidden=[8]", "model.dropout=0", "trainer.max_epochs=3")
 Change = Callable[[Path, random.Random, Path], "dict[str, str] | None"]  # folder, draw, the first folder
 
 
@@ -201,12 +202,11 @@ def of_images(r: random.Random, trained: Path, where: Path, resumed: bool) -> Tr
     import lossbook
 
     first = trained / "first"
-    small = ("model=mlp", "model.hidden=[8]", "model.dropout=0", "trainer=cpu", "trainer.max_epochs=3", "logger=none")
     if not first.is_dir():
         paint(first, CLASSES, 20, 0)
         data = ["data=image_folder", f"data.root={first}", f"data.image_size={SIZE}"]
         with contextlib.redirect_stdout(sys.stderr):
-            lossbook.train(lossbook.compose(*data, *small), trained / "run")
+            lossbook.train(lossbook.compose(*data, *SHORT), trained / "run")
     root, names = where / "album", [r.choice(list(CHANGES))]
     where.mkdir(parents=True)
     shutil.copytree(first, root)

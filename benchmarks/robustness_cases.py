@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ class Case:
         folder: holds the files.
         overrides: for ``lossbook.compose`` or the command line, without the quotes of the shell.
         allowed: ``trained``, ``refused`` or both; anything else is a bug.
+        check: raises AssertionError if the ``Parts`` that are trained on are not what the files hold.
     """
 
     kind: str
     folder: Path
     overrides: list[str]
     allowed: tuple[str, ...]
+    check: Callable[[Any], None]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def cases(
     start: Callable[[random.Random, Path, Any], Any],
     fits: Callable[[Any, Any], bool],
     write: Callable[[Any, Path], list[str]],
+    check: Callable[[Any, Path, Any], None],
 ) -> Iterator[Case]:
     """Yield cases with their files written; no fault is repeated before all have been drawn, and a third has two.
 
@@ -68,6 +72,7 @@ def cases(
         start: makes sound input that meets a condition, in a folder.
         fits: whether input meets a condition.
         write: writes the input to a folder, and returns the overrides that read it.
+        check: compares the input, its folder, and the ``Parts`` that are trained on.
     """
     r = random.Random(seed)
     order: list[str] = []
@@ -83,4 +88,5 @@ def cases(
         for kind in kinds:
             with suppress(OSError, ValueError, IndexError, StopIteration):  # the first removed what this one changes
                 faults[kind][0](spoilt, r)
-        yield Case(" + ".join(kinds), where, write(spoilt, where), allowed)
+        overrides = write(spoilt, where)
+        yield Case(" + ".join(kinds), where, overrides, allowed, partial(check, spoilt, where))

@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 import robustness_by_hand as by_hand
-from robustness_albums import of_images
+from robustness_albums import SHORT, of_images
 from robustness_cases import EITHER, REFUSED, TRAINED, Try
 
 ROWS = 120
 PARTS = ("train", "val", "test")
 Row = dict[str, str]  # column -> cell
-SHORT = ("trainer=cpu", "logger=none", "model=mlp", "model.hidden=[8]", "model.dropout=0", "trainer.max_epochs=3")
 NUMBERS = ("multilabel", "value", "values", "count")
 CLASSES = ("class", "numbers", "binary")
 VALUES = ("value", "values", "ranking")

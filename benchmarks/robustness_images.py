@@ -9,10 +9,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from robustness_cases import EITHER, REFUSED, TRAINED, Case, cases
+from robustness_truth import check_album
 
 LONGEST = 255  # bytes of a name
 
@@ -25,11 +27,13 @@ class Album:
         root: of the data.
         parts: whether the class folders are inside folders of parts.
         options: further overrides, by key.
+        split: file -> part, as the table of parts has it; None without one.
     """
 
     root: Path
     parts: bool = False
     options: dict[str, str] = field(default_factory=dict)
+    split: dict[str, str] | None = None
 
     @property
     def tops(self) -> list[Path]:
@@ -294,6 +298,7 @@ def _split(
                 row[0] = f"i{number}_.png"
         if change is not None:
             change(rows, r)
+        a.split = {row[0].replace("\\", "/").removeprefix("./"): row[1].lower() for row in rows if len(row) > 1}
         lines = [header.replace(",", mark), *(mark.join(row) for row in rows)]
         table = a.root.parent / f"{a.root.name}.csv"
         table.write_bytes(("\n".join(lines) + "\n").encode(encode))
@@ -354,6 +359,14 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], tuple[bool, ...]]] = {
     "GIF animated": (
         _drawn("RGB", "GIF", save_all=True, append_images=[Image.new("RGB", (8, 8), "red")]), TRAINED, ANY
     ),
+    "WEBP animated": (
+        _drawn("RGB", "WEBP", (8, 8), save_all=True, append_images=[Image.new("RGB", (8, 8), "red")], lossless=True),
+        TRAINED,
+        ANY,
+    ),
+    "PNG animated": (
+        _drawn("RGB", "PNG", (8, 8), save_all=True, append_images=[Image.new("RGB", (8, 8), "red")]), TRAINED, ANY
+    ),
     "GIF cut": (_content(lambda data, r: _picture(r, "P", form="GIF")[:-9]), REFUSED, ANY),
     "16-bit grey": (_drawn("I;16"), TRAINED, ANY),
     "16-bit grey TIFF": (_drawn("I;16", "TIFF"), TRAINED, ANY),
@@ -376,12 +389,13 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], tuple[bool, ...]]] = {
     "BMP, PPM, TIFF, WEBP": (lambda a, r: _drawn("RGB", r.choice(("BMP", "PPM", "TIFF", "WEBP")))(a, r), TRAINED, ANY),
     **{
         f"EXIF rotation {turn}": (lambda a, r, turn=turn: _drawn("RGB", "JPEG", exif=_exif(turn))(a, r), TRAINED, ANY)
-        for turn in (1, 3, 6, 9)
+        for turn in range(10)
     },
     "EXIF damaged": (_drawn("RGB", "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f"), TRAINED, ANY),
     "1 x 1": (_drawn(size=(1, 1)), TRAINED, ANY),
-    "3000 x 1": (_drawn(size=(3000, 1)), TRAINED, ANY),
-    "1 x 3000": (_drawn(size=(1, 3000)), TRAINED, ANY),
+    "10000 x 1": (_drawn(size=(10_000, 1)), TRAINED, ANY),
+    "1 x 10000": (_drawn(size=(1, 10_000)), TRAINED, ANY),
+    "10000 x 1 as JPEG": (_drawn(form="JPEG", size=(10_000, 1)), TRAINED, ANY),
     # things in place of a file
     "loop of links": (_replaced(_loop), EITHER, ANY),
     "link to a file": (_replaced(lambda path, a: path.symlink_to(a.files()[0])), EITHER, ANY),
@@ -563,6 +577,12 @@ def _empty_with(a: Album) -> None:
             (folder / "notes.txt").write_text("none yet")
 
 
+def _check(a: Album, where: Path, parts: Any) -> None:
+    height, width = parts.schema.input_shape[1:]
+    split = a.split if "data.split" in a.options else None
+    check_album(a.root, (height, width), int(a.options.get("data.grey_bits", "16")), split, parts)
+
+
 def images(seed: int, count: int, folder: Path) -> Iterator[Case]:
     """Draw folders of images with faults; see ``robustness_cases.cases``."""
 
@@ -574,4 +594,4 @@ def images(seed: int, count: int, folder: Path) -> Iterator[Case]:
         small = ["data=image_folder", "model=mlp", "model.hidden=[8]"]
         return [*small, *(f"{key}={value}" for key, value in options.items())]
 
-    return cases(seed, count, folder, FAULTS, start, lambda a, parts: a.parts in parts, write)
+    return cases(seed, count, folder, FAULTS, start, lambda a, parts: a.parts in parts, write, _check)

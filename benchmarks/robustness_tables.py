@@ -13,6 +13,7 @@ from pyarrow import parquet
 from pyarrow.lib import ArrowException
 from robustness_cases import EITHER, REFUSED, TRAINED, Case, cases
 from robustness_drafts import LOSSES, PARTS, Draft, draft, write
+from robustness_truth import check_table
 
 Fault = Callable[[Draft, random.Random], None]
 
@@ -99,6 +100,17 @@ def _leak(d: Draft, r: random.Random) -> None:
 
 def _headless(d: Draft, r: random.Random) -> None:
     d.everywhere(lambda content: content.partition(b"\n")[2])
+
+
+def _header_again(d: Draft, r: random.Random) -> None:
+    """Repeat the header line further down, as where files are put one after the other."""
+    middle = r.randint(2, 12)
+
+    def again(content: bytes) -> bytes:
+        lines = content.split(b"\n")
+        return b"\n".join([*lines[:middle], lines[0], *lines[middle:]])
+
+    d.everywhere(again)
 
 
 def _renamed(*names: str) -> Fault:
@@ -220,6 +232,8 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
             "decimal commas": lambda row, cell: f'"{row},{row % 7}"',
             "spaced thousands": lambda row, cell: f"{row % 9 + 1} {row * 37 % 1000:03d}",
             "percentages": lambda row, cell: f"{row} %",
+            "thousands and no fraction": lambda row, cell: f'"{row % 9 + 1},{row * 37 % 1000:03d},000"',
+            "apostrophes": lambda row, cell: f"{row % 9 + 1}'{row * 37 % 1000:03d}.25",
             "nothing": lambda row, cell: "",
             "quoted lines": lambda row, cell: f'"first\n{row % 3}"',
         }.items()
@@ -309,6 +323,8 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
     "header of two names alike": (_renamed("x1", "y"), REFUSED, None),
     "header with marks": (_renamed("[b]", "é", "a b", "a=b", "$x", "x" * 9000, "true", "2020"), TRAINED, None),
     "header missing": (_headless, REFUSED, None),
+    "header twice": (_bytes(lambda text: text.partition(b"\n")[0] + b"\n" + text), EITHER, None),
+    "header again in the middle": (_header_again, EITHER, None),  # a class called y, in a class column
     "header alone": (_only(0), REFUSED, None),
     "header after a comment": (_bytes(lambda text: b"# a comment\n" + text), REFUSED, None),
     "header after sep=": (_bytes(lambda text: b"sep=,\n" + text), TRAINED, None),
@@ -386,4 +402,4 @@ def tables(seed: int, count: int, folder: Path) -> Iterator[Case]:
         where.mkdir(parents=True)
         return draft(r, target or r.choice(list(LOSSES)))
 
-    return cases(seed, count, folder, FAULTS, start, lambda d, target: target in (None, d.target), write)
+    return cases(seed, count, folder, FAULTS, start, lambda d, target: target in (None, d.target), write, check_table)

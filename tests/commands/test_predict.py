@@ -208,3 +208,28 @@ def test_embeddings_and_masks(say: Say, tmp_path: Path) -> None:
     assert (mask.mode, mask.size) == ("P", (24, 24))
     found = lossbook.load("masks").predict("in")
     assert (np.asarray(mask) == found.predictions[0]).all()
+    Image.new("L", (72, 48)).save("in/3.png")
+    code, out, _ = say("ckpt=masks", "input=in", "output=more.csv")
+    assert (code, "cropped" in out) == (0, False)
+    with Image.open(pl.read_csv("more.csv")["prediction"][3]) as larger:
+        assert larger.size == (72, 48)
+
+
+def test_a_table_of_paths_for_a_network_that_was_trained_on_one(say: Say, place: Path, tmp_path: Path) -> None:
+    paths = sorted((place / "photos").rglob("*.png"))
+    rows = [{"photo": str(path.relative_to(place)), "kind": path.parent.name, "more": "x"} for path in paths]
+    pl.DataFrame(rows).write_csv(place / "table.csv")
+    given = ["data=image_table", f"data.root={place}/table.csv", "data.image_column=photo", "data.image_size=16"]
+    lossbook.train(lossbook.compose(*given, "data.target_columns=[kind]", "model=cnn", *SHORT), tmp_path / "run")
+    new = pl.DataFrame({"more": [1, 2, 3], "photo": [rows[30]["photo"], "photos/gone.png", rows[5]["photo"]]})
+    new.write_csv(place / "new.csv")
+    code, out, err = say("ckpt=run", f"input={place}/new.csv")
+    assert (code, err) == (0, "")
+    assert f"{place}/photos/gone.png is missing" in out
+    table = pl.read_csv("predictions.csv")
+    assert table["name"].to_list() == [rows[30]["photo"], rows[5]["photo"]]
+    assert say("ckpt=run", f"input={paths[30]}", "output=one.csv")[0] == 0
+    assert pl.read_csv("one.csv")["p_dog"][0] == pytest.approx(table["p_dog"][0], abs=1e-5)
+    new.rename({"photo": "photos"}).write_csv(place / "new.csv")
+    code, _, err = say("ckpt=run", f"input={place}/new.csv", "output=none.csv")
+    assert (code, "has no column photo" in err, "did you mean photos?" in err) == (1, True, True)

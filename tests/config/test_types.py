@@ -46,6 +46,8 @@ def test_a_value_must_have_the_type_of_its_default(value: Any, default: Any, exp
 
 def test_some_keys_take_more_than_their_default_shows():
     assert fits("data.batch_size", "all", 64)
+    assert fits("data.batch_size", "auto", 64)
+    assert fits("data.batch_size", 64, "auto")
     assert not fits("data.batch_size", "some", 64)
     assert not fits("data.limit_", "all", 64)
     assert fits("trainer.devices", [0, 1], 1)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.data.batch_order import BatchOrder, balanced
+from lossbook.data.batch_order import BatchOrder, automatic_size, balanced
 
 
 @given(st.integers(1, 200), st.integers(1, 70) | st.just("all"), st.integers(1, 5), st.booleans())
@@ -31,6 +32,14 @@ def test_a_last_batch_of_one_joins_the_batch_before() -> None:
     assert BatchOrder(130, 64).sizes() == [64, 64, 2]
     assert BatchOrder(3, 1).sizes() == [1, 1, 1]
     assert BatchOrder(5, 64).sizes() == BatchOrder(5, "all").sizes() == [5]
+
+
+@pytest.mark.parametrize(
+    ("samples", "size"),
+    [(0, 64), (1, 64), (16_384, 64), (16_385, 128), (37_758, 256), (131_072, 512), (131_073, 1024), (10**9, 1024)],
+)
+def test_automatic_batches_grow_with_the_samples(samples: int, size: int) -> None:
+    assert automatic_size(samples) == size
 
 
 def test_order_is_a_function_of_seed_and_epoch() -> None:

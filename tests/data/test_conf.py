@@ -47,13 +47,15 @@ def test_the_default_model_suits_the_data(name: str) -> None:
     config = read(name, root="x", target_columns=["y"], image_column="x")
     (override,) = (entry for entry in config["defaults"] if entry != "_self_")
     models = {"mask": "unet", "text": "crnn", "tokens": "bag"}
-    table = name in ("breast_cancer", "diabetes", "table", "dataset", "huggingface")
+    table = name in ("breast_cancer", "diabetes", "dataset", "huggingface")
     target, inputs = config["target"], config.get("inputs", "numbers")
     if isinstance(target, dict):
         assert {KINDS[kind].output for kind in target.values()} == {"vector"}
         target = next(iter(target.values()))
     images = "cnn_grid" if name == "digit_views" else "cnn"
-    default = models.get(target) or models.get(inputs) or ("mlp" if table else images)
+    default = (
+        models.get(target) or models.get(inputs) or ("mlp" if table else "mlp_table" if name == "table" else images)
+    )
     assert override == {"override /model@_global_.model": default}
     assert target in KINDS
 

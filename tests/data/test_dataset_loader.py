@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import threading
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
+from lossbook.data.batch_cache import BatchCache
 from lossbook.data.batch_order import BatchOrder
 from lossbook.data.dataset_loader import DatasetLoader
 from lossbook.errors import UserError, refuse
@@ -56,3 +60,50 @@ def test_pairs_come_as_tuples(workers: int) -> None:
 def test_a_users_mistake_comes_out_of_a_worker_as_it_is(workers: int) -> None:
     with pytest.raises(UserError, match=r"^picture 7 is torn\n  Pictures are whole.\n  Fix: glue it$"):
         list(DatasetLoader(Squares(broken=7), BatchOrder(21, 4), workers))
+
+
+class KeptSquares(BatchCache):
+    """All of them are there, without reading one."""
+
+    def __init__(self, broken: int = -1) -> None:
+        self.made: list[int] = []
+        self.broken = broken
+
+    def __len__(self) -> int:
+        return 21
+
+    def rows(self, chosen: np.ndarray) -> BatchCache:
+        raise NotImplementedError
+
+    def holds(self, rows: Tensor) -> bool:
+        return True
+
+    def batch(self, rows: Tensor) -> dict[str, Any]:
+        self.made += rows.tolist()
+        if self.broken in self.made:
+            raise refuse("the cache is incomplete", "It was changed while it was used.", "remove the folder")
+        return {"input": rows**2}
+
+    def keep(self, rows: Tensor, batch: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_of_a_cache_are_in_order_and_only_a_few_are_made_ahead(workers: int) -> None:
+    order, cache = BatchOrder(21, 4, True, 1), KeptSquares()
+    loader = DatasetLoader(cache, order, workers)
+    batches = list(loader)
+    assert torch.cat([batch["index"] for batch in batches]).tolist() == cache.made == order.indices(0).tolist()
+    assert all(torch.equal(batch["input"], batch["index"] ** 2) for batch in batches)
+    cache.made.clear()
+    threads = threading.active_count()
+    left_early = iter(loader)
+    next(left_early)
+    left_early.close()
+    assert 4 <= len(cache.made) <= (12 if workers else 4)
+    assert threading.active_count() == threads
+
+
+def test_a_fault_of_a_cache_arrives_as_it_is() -> None:
+    with pytest.raises(UserError, match="the cache is incomplete"):
+        list(DatasetLoader(KeptSquares(broken=9), BatchOrder(21, 4), 2))

@@ -143,7 +143,9 @@ def test_limit_caps_each_part_and_moves_the_statistics() -> None:
     assert DataModule(Digits().load(), 32, limit=10**6).schema == Digits().load().schema
 
 
-@pytest.mark.parametrize(("batch_size", "sizes"), [("all", [100]), (1000, [100]), (33, [33, 33, 34]), (1, [1] * 100)])
+@pytest.mark.parametrize(
+    ("batch_size", "sizes"), [("all", [100]), ("auto", [64, 36]), (1000, [100]), (33, [33, 33, 34]), (1, [1] * 100)]
+)
 def test_batch_sizes(batch_size: int | str, sizes: list[int]) -> None:
     data = DataModule(Digits().load(), batch_size, limit=100)
     assert [len(batch["index"]) for batch in data.train_dataloader()] == sizes

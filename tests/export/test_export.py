@@ -170,6 +170,20 @@ def test_the_file_lies_beside_the_checkpoint_and_is_not_overwritten_unasked(
     assert json.loads(extra[FILE])["inputs"] == {"input": {"dtype": "float32", "shape": ["batch", 30]}}
 
 
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "32-true"])
+def test_numbers_are_of_single_precision_which_is_said_where_training_had_another(
+    tmp_path: Path, train: Train, capsys: pytest.CaptureFixture[str], precision: str
+) -> None:
+    ckpt = train("loss=cross_entropy", "data=breast_cancer", f"trainer.precision={precision}")
+    capsys.readouterr()
+    done = export(composed(ckpt), "torch_export", tmp_path / "network.pt2")
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("numbers")]
+    assert [f"in {precision}," in line for line in said] == ([] if precision == "32-true" else [True])
+    assert done["difference"] < 1e-5
+    output = torch.export.load(tmp_path / "network.pt2").module()(torch.randn(3, 30))[0]
+    assert output.dtype == torch.float32
+
+
 @pytest.mark.parametrize(
     ("form", "output", "said", "fix"),
     [

@@ -16,6 +16,7 @@ OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 FROM_THE_DATA = {"input_shape", "output_size", "output", "vocabulary", "categories"}
 SHAPES = {  # (input_shape, output_size) -> parameters as the head comment states them
     "mlp": {((30,), 2): "12,546", ((1, 28, 28), 10): "109,578"},
+    "mlp_table": {((30,), 2): "12,354"},
     "cnn": {((1, 8, 8), 10): "73,706", ((1, 24, 24), 10): "73,706"},
     "cnn_grid": {((1, 8, 8), 10): "151,402", ((1, 24, 24), 10): "282,474"},
     "unet": {((1, 24, 24), 11): "57,019"},
@@ -30,6 +31,7 @@ DEPARTURES = {
     "cnn_grid": {"channels": [32, 64], "grid": 4},
     "bag": {"sparse": None},
     "mlp": {"sparse": None},
+    "mlp_table": {"sparse": None, "batch_norm": False, "dropout": 0.2},
 }  # from the class's own defaults
 
 

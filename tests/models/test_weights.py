@@ -39,6 +39,14 @@ def test_weights_are_taken_whole_where_they_fit(file: Path, strict: str) -> None
     torch.testing.assert_close(model.eval()(images), source.eval()(images))
 
 
+def test_networks_that_need_the_versions_of_their_modules(file: Path) -> None:
+    source, model = (TorchvisionNet((3, 64, 64), 4, arch="mnasnet0_5") for _ in range(2))
+    torch.save(dict(source.state_dict()), file)
+    initialise(model, str(file), "all", 3)
+    images = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(model.eval()(images), source.eval()(images))
+
+
 def test_for_other_channels_and_another_width_the_rest_is_taken(file: Path) -> None:
     source, model = squeezenet1_1(num_classes=4), squeezenet(1, 2)
     torch.save(source.state_dict(), file)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 # Runs the script again and again in one process, and says after each what heavy modules have been imported.
@@ -93,6 +94,35 @@ def test_the_help_says_what_the_tool_does_and_what_there_is(probed: tuple[subpro
 def test_the_tab_key_completes_options(probed: tuple[subprocess.CompletedProcess[str], Path]):
     text = probed[0].stdout.partition("<-sc query=bash>")[0].rpartition(">")[2]
     assert {"loss=multi_margin", "loss=multilabel_margin", "loss=multilabel_soft_margin"} <= set(text.split())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_of_a_run_leaves_its_workers_until_it_is_saved(
+    tmp_path: Path, sent: signal.Signals
+) -> None:
+    for name, shade in (("dark", 0), ("light", 255)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(100):
+            Image.new("L", (8, 8), abs(shade - number)).save(tmp_path / "photos" / name / f"{number}.png")
+    data = ["data=image_folder", "data.root=photos", "data.num_workers=2", "data.cache=none", "data.batch_size=2"]
+    trainer = ["trainer=cpu", "trainer.max_epochs=500", "hydra.run.dir=run"]
+    run = subprocess.Popen(
+        [sys.executable, str(ROOT / "scripts" / "train.py"), *data, *trainer],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # a process group of its own, as a shell or a cluster's scheduler makes one
+    )
+    while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists():
+        assert run.poll() is None
+        time.sleep(0.02)
+    os.killpg(run.pid, sent)
+    _, err = run.communicate(timeout=100)
+    assert run.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[sent], err
+    assert "Traceback" not in err
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from lossbook.targets import KINDS
 RULE = "A value must have the type of its default (null takes any)"
 # What a key takes besides the type of its default: words, and types.
 _WORDS: dict[str, tuple[str | None, ...]] = {
-    "data.batch_size": ("all",),
+    "data.batch_size": ("all", "auto"),
     "trainer.devices": ("auto",),
     "trainer.check_val_every_n_epoch": (None,),  # val_check_interval counts across epochs then
 }

@@ -8,6 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_SMALLEST, _LARGEST = 64, 1024  # automatic sizes
+_STEPS = 256  # of an epoch, at most, as long as the largest batch allows
+
+
+def automatic_size(samples: int) -> int:
+    """Return the batch size for so many training samples where the user leaves it to us: a power of two.
+
+    64, so that a few hundred samples give enough steps; 128 above 16,384 samples, and so on up to 1024 above 131,072,
+    so that large data is not slow.
+    """
+    size = _SMALLEST
+    while size < _LARGEST and samples > size * _STEPS:
+        size *= 2
+    return size
+
 
 @dataclass(frozen=True)
 class BatchOrder:

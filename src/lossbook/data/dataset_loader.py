@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import functools
+import signal
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from lossbook.data.batch_cache import BatchCache
@@ -14,11 +19,15 @@ from lossbook.data.batch_order import BatchOrder
 from lossbook.data.loader_position import EpochReceiver, Position
 from lossbook.errors import UserError
 
+_AHEAD = 2  # batches that are made before they are asked for
+_LAST_SECONDS = 60
+
 
 class DatasetLoader:
     """Batches of a map-style dataset whose samples are dicts, read by worker processes.
 
-    What a ``BatchCache`` holds is not read again: its batches are made in this process.
+    What a ``BatchCache`` holds is not read again: its batches are made in this process, by a thread that works ahead
+    where there would be workers.
 
     Args:
         dataset: of dicts.
@@ -45,6 +54,7 @@ class DatasetLoader:
         self.position = Position(order)
         self.sampler = EpochReceiver(self.position)
         self._batches = _Batches(order)
+        self._num_workers = num_workers
         self._cache = dataset if isinstance(dataset, BatchCache) else None
         self._make_loader = functools.partial(
             DataLoader,
@@ -53,6 +63,7 @@ class DatasetLoader:
             num_workers=num_workers,
             collate_fn=functools.partial(_collated, collate),
             persistent_workers=num_workers > 0,
+            worker_init_fn=_outlive_stop_signals,
             pin_memory=pin_memory,
             generator=torch.Generator(),  # DataLoader draws a seed for its workers; not from the numbers of the run
         )
@@ -78,9 +89,23 @@ class DatasetLoader:
         """Yield the batches of an epoch from the cache."""
         assert self._cache is not None
         self._loader = None  # ends its workers
-        for rows in self._batches:
-            index = torch.tensor(rows)
-            yield {**self._cache.batch(index), "index": index}
+        every = map(torch.tensor, self._batches)
+        if not self._num_workers:
+            yield from map(self._kept_batch, every)
+            return
+        pool = ThreadPoolExecutor(1, "cache")
+        try:
+            waiting = deque(pool.submit(self._kept_batch, index) for index in islice(every, _AHEAD))
+            while waiting:
+                batch = waiting.popleft().result()
+                waiting.extend(pool.submit(self._kept_batch, index) for index in islice(every, 1))
+                yield batch
+        finally:  # also where the epoch is left early
+            pool.shutdown(cancel_futures=True)
+
+    def _kept_batch(self, index: Tensor) -> dict[str, Any]:
+        assert self._cache is not None
+        return {**self._cache.batch(index), "index": index}
 
     def _read(self) -> Iterator[dict[str, Any] | UserError]:
         """Yield the batches of an epoch, read by the workers, and fill the cache with them."""
@@ -98,6 +123,15 @@ class DatasetLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where ``state`` was saved, once, and only if the epoch is still the same."""
         self.position.load_state_dict(state)
+
+
+def _outlive_stop_signals(_: int) -> None:
+    """Leave it to the run to end this worker: Ctrl-C and a cluster's SIGTERM reach all processes of a run, which is
+    saved before it stops. A run that does not end its worker within a minute has no use for it any more.
+    """
+    if hasattr(signal, "alarm"):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: signal.alarm(_LAST_SECONDS))
 
 
 class _Batches(Sampler[list[int]]):

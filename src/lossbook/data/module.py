@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
 from lossbook.data.batch_cache import BatchCache
-from lossbook.data.batch_order import BatchOrder
+from lossbook.data.batch_order import BatchOrder, automatic_size
 from lossbook.data.collating import Collate
 from lossbook.data.dataset_loader import DatasetLoader
 from lossbook.data.fitting import augment_problems, border_problems, mixing_problems, option_problems
@@ -38,7 +38,7 @@ class DataModule(lightning.LightningDataModule):
 
     Args:
         parts: what a source loads.
-        batch_size: samples a batch and process, or ``all``.
+        batch_size: samples a batch and process; ``all``; or ``auto``, see ``automatic_size``.
         seed: of the order of training batches.
         views: 1; or 2 augmented inputs of a sample, in every part, with ``clean`` beside them in validation and test.
         limit: at most so many samples of each part, or None.
@@ -77,11 +77,13 @@ class DataModule(lightning.LightningDataModule):
         ]
         if problems:
             raise UserError(*problems)
-        self.batch_size, self.seed = batch_size, seed
+        self.seed = seed
         self._rows, self._names = parts.rows, parts.names
         following = {entry(name): kind for name, one in parts.schema.heads.items() if (kind := KINDS[one.target]).moves}
         self.preparing = Preparing(parts.normalise, augment or (), views, following, mixing)
         self._parts = {name: limited(getattr(parts, name), limit) for name in PARTS}
+        samples = sample_count(self._parts["train"])
+        self.batch_size = automatic_size(samples) if batch_size == AUTO else batch_size
         self.num_workers = worker_count(num_workers, self._parts["train"])
         chosen = f"data.num_workers={num_workers}: {self.num_workers or 'no'} processes read the data"
         self.notes = (

@@ -18,6 +18,7 @@ from lossbook.targets.masks import IGNORED
 
 Batch = dict[str, Any]
 PIECE = 2**23  # bytes augmented at once on a processor, few enough for memory to be used again, and not fetched anew
+_CACHED = 2**20  # bytes normalised at once, few enough to stay in the cache between two passes
 EVALUATION_SEED = 20260  # of the views in validation and test, so that their losses can be compared between epochs
 
 
@@ -100,15 +101,18 @@ class Preparing:
 
     def _changed(self, images: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Augmented images, and behind them the targets that follow their pixels."""
-        few = max(1, PIECE // max(1, images[0].numel() * 4))
-        if len(images) <= few or images.device.type != "cpu":
-            return self._piece(images, targets)
-        pieces = [
-            self._piece(images[start : start + few], {key: one[start : start + few] for key, one in targets.items()})
-            for start in range(0, len(images), few)
-        ]
-        moved = {key: torch.cat([piece[key] for _, piece in pieces]) for key in targets}
-        return torch.cat([piece for piece, _ in pieces]), moved
+        pieces = [slice(None)] if images.device.type != "cpu" else _pieces(images, PIECE)
+        if len(pieces) == 1:
+            augmented, targets = self._piece(images, targets)
+            return self._finished(augmented), targets
+        finished, moved = None, []
+        for piece in pieces:
+            augmented, following = self._piece(images[piece], {key: one[piece] for key, one in targets.items()})
+            finished = torch.empty(images.shape, dtype=self._dtype(augmented)) if finished is None else finished
+            self._finished(augmented, finished[piece])
+            moved.append(following)
+        assert finished is not None
+        return finished, {key: torch.cat([following[key] for following in moved]) for key in targets}
 
     def _piece(self, images: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
         for module in self.augment:
@@ -124,19 +128,37 @@ class Preparing:
             else:
                 images = module(images)
             require_shape(module, given, images)
-        return self._finished(images), targets
+        return images, targets
 
-    def _finished(self, images: Tensor) -> Tensor:
+    def _finished(self, images: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return the images scaled and normalised, in ``out`` where it is given."""
+        if out is None:
+            if self.normalise is None and images.dtype != torch.uint8:
+                return images
+            out = torch.empty(images.shape, dtype=self._dtype(images), device=images.device)
+        for piece in [slice(None)] if images.device.type != "cpu" else _pieces(images, _CACHED):
+            self._finish(images[piece], out[piece])
+        return out
+
+    def _finish(self, images: Tensor, out: Tensor) -> None:
+        out.copy_(images)
         byte = images.dtype == torch.uint8
         if self.normalise is None:
-            return images.float() / 255 if byte else images
+            if byte:
+                out.div_(255)
+            return
         if images.device not in self._channels:
             mean, scale = torch.tensor(self.normalise, device=images.device)[:, :, None, None]
             self._channels[images.device] = (-mean / scale, 1 / scale, 1 / scale / 255)
         offset, factor, byte_factor = self._channels[images.device]
-        # in place, and not by addcmul, which is ten times slower on one thread where channels are broadcast
-        dtype = torch.float64 if images.dtype == torch.float64 else torch.float32
-        return images.to(dtype, copy=True).mul_(byte_factor if byte else factor).add_(offset)
+        # not by addcmul, which is ten times slower on one thread where channels are broadcast
+        out.mul_(byte_factor if byte else factor).add_(offset)
+
+    def _dtype(self, images: Tensor) -> torch.dtype:
+        """Return the type of the images once they are finished."""
+        if self.normalise is None and images.dtype != torch.uint8:
+            return images.dtype
+        return torch.float64 if images.dtype == torch.float64 else torch.float32
 
 
 class PreparedLoader:
@@ -165,6 +187,12 @@ def moved(batch: Batch, device: torch.device) -> Batch:
         else column.to(device, non_blocking=True)
         for key, column in batch.items()
     }
+
+
+def _pieces(images: Tensor, size: int) -> list[slice]:
+    """Return slices of a batch, each of at most ``size`` bytes as float32, or of one sample."""
+    few = max(1, size // max(1, images.shape[1:].numel() * 4))
+    return [slice(start, start + few) for start in range(0, len(images), few)]
 
 
 def _scaled(images: Tensor) -> Tensor:

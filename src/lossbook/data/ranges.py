@@ -7,7 +7,7 @@ from typing import Any
 from lossbook.ranges import COUNT, Range, either, is_whole, listed, number, one_of, or_null, row, whole
 
 SEED = whole(0, 2**32 - 1)  # numpy's largest
-BATCH_SIZE = either(whole(1, COUNT, example=64), one_of("all"))
+BATCH_SIZE = either(whole(1, COUNT, example=64), one_of("all", "auto"))
 _SIZE = either(whole(1, 8192, example=64), listed(whole(1, 8192, example=64), 2, 2))
 
 
@@ -42,7 +42,7 @@ KEYS: dict[str, Range] = {
     "data.missing": one_of("impute", "fail"),
     "data.decimal": one_of(None, "point", "comma"),
     "data.on_bad": one_of("fail", "skip"),
-    "data.cache": one_of("none", "ram", "disk"),
+    "data.cache": one_of("auto", "none", "ram", "disk"),
     "data.fractions": or_null(listed(number(0, 1, example=0.25), 3, 3), "for 70 / 15 / 15"),
     "data.folds": or_null(whole(2, COUNT, example=5), "for no folds"),
     "data.fold": whole(0, COUNT),

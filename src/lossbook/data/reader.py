@@ -16,6 +16,7 @@ READERS = {  # kind -> the class; a checkpoint names the kind
     "array": "lossbook.data.array_reader.ArrayReader",
     "table": "lossbook.data.tables.reader.TableReader",
     "image": "lossbook.data.images.reader.ImageReader",
+    "image_table": "lossbook.data.images.table_reader.ImageTableReader",
     "vector": "lossbook.data.tuples.vectors.VectorReader",
 }
 

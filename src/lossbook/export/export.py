@@ -71,7 +71,7 @@ def export(
         ).text()
 
     written = write(path, chosen, network, fitted.schema, samples, describe)
-    print_written(written, network, samples)
+    print_written(written, network, samples, str(values["trainer"].get("precision", "32-true")))
     sizes = None if written.sizes is None else written.sizes.value
     return {"output": str(path), "sizes": sizes, "difference": written.difference}
 

@@ -15,19 +15,25 @@ from lossbook.export.trace import AXES
 from lossbook.export.write import BATCHES, Written
 from lossbook.training.summary import console
 
+_SINGLE = ("32-true", "32")
 
-def print_written(written: Written, network: RawNetwork, samples: Samples) -> None:
-    """Print a line each on file, sizes and check, and a table of megabytes and milliseconds.
+
+def print_written(written: Written, network: RawNetwork, samples: Samples, precision: str) -> None:
+    """Print a line each on file, sizes, check and another precision, and a table of megabytes and milliseconds.
 
     Args:
         written: the export.
         network: that it was made from.
         samples: inputs for both.
+        precision: of the trainer, in which evaluate and predict run the checkpoint.
     """
     out = console()
     _row(out, "file", str(written.path))
     _row(out, "takes", _takes(written))
     _row(out, "checked", f"on {samples.origin}, as {', '.join(written.checked)}: differs by {written.difference:.1e}")
+    if precision not in _SINGLE:
+        said = f"float32; evaluate and predict run the checkpoint in {precision}, and differ from the file by rounding"
+        _row(out, "numbers", said)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("", "PyTorch", written.form):
         table.add_column(name, justify="right" if name else "left")

@@ -62,7 +62,9 @@ def initialise(network: nn.Module, path: str, strict: str, channels: int | None)
     state = network.state_dict()
     match = match_weights(state, read_weights(path), channels)
     _require(network, path, strict, match)
-    network.load_state_dict(dict(match.taken), strict=False)
+    loaded = network.state_dict()
+    loaded.update(match.taken)  # in place: it also holds the versions of the modules, which some need
+    network.load_state_dict(loaded)
     random = [name for name, _ in network.named_parameters() if name in state and name not in match.taken]
     network.fresh = tuple(random)  # type: ignore[assignment]
     notes = [f"model.weights={path}: {len(match.taken)} of {len(state)} tensors are the file's"]

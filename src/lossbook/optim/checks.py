@@ -42,9 +42,9 @@ def notes(config: Node) -> list[str]:
     found = []
     if can.full_batch and size != "all":
         why = "their curvature is mostly noise" if can.closure else "the signs of their gradients change by chance"
+        batches = "small batches" if size == "auto" else f"batches of {size}"
         found.append(
-            f"{_name(config['optim'])} is meant for all data at once; on batches of {size} {why}."
-            " Use data.batch_size=all."
+            f"{_name(config['optim'])} is meant for all data at once; on {batches} {why}. Use data.batch_size=all."
         )
     return found
 

@@ -29,7 +29,11 @@ def with_ids(read: NewInputs, reader: Reader, given: Any, column: str | None) ->
     from lossbook.data.tables.table import frame_table, read_table
 
     if not isinstance(reader, TableReader):
-        raise refuse(f"id_column={column}", "Only the rows of a table have an id column.", "leave it out")
+        raise refuse(
+            f"id_column={column}",
+            "Only the rows of a table of features have an id column; images are called by their paths.",
+            "leave it out",
+        )
     if _are_files(given):
         tables = [(f"{one.name}:" if len(given) > 1 else "", read_table(one.path, reader.dialect)) for one in given]
     else:

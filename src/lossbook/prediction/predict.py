@@ -13,6 +13,7 @@ from lossbook.data.source import sample_count
 from lossbook.errors import Problem
 from lossbook.formatting import plural
 from lossbook.prediction.inputs import find_inputs
+from lossbook.prediction.masks import MasksOfFiles
 from lossbook.prediction.output import Output, in_a_line
 from lossbook.prediction.predictor import nothing_read
 from lossbook.training.summary import console
@@ -49,26 +50,29 @@ def predict(predictor: Predictor, given: str, path: Path, options: Mapping[str, 
         out.print(f"[dim]note    [/dim] {escape(note)}")
     bad: list[Problem] = list(read.bad)
     done = 0
+    masks = MasksOfFiles(read.part, predictor.schema)
     with output:
         for problem in read.bad:
             output.add_bad("", problem)
         with _progress(out) as progress:
             task = progress.add_task("predicting", total=sample_count(read.part))
-            for names, rows, wrong in predictor.rows(
+            for places, rows, wrong in predictor.rows(
                 read, options["batch_size"], options["num_workers"], options["top_k"]
             ):
-                if names:
-                    output.add(names, rows)
+                if places:
+                    output.add([read.names[place] for place in places], masks(rows, places))
                 for name, problem in wrong:
                     output.add_bad(name, problem)
                     bad.append(problem)
-                done += len(names)
-                progress.advance(task, len(names) + len(wrong))
+                done += len(places)
+                progress.advance(task, len(places) + len(wrong))
         if not done:
             raise nothing_read(bad)
     out.print(f"predicted    {plural(done, 'sample')}")
     for file in output.files:
         out.print(f"written      {escape(str(file))}", soft_wrap=True)
+    if masks.note is not None:
+        out.print(f"[dim]note    [/dim] {masks.note}")
     if bad:
         _print_bad(out, bad, output.bad_path)
     return {"predicted": done, "bad": len(bad)}

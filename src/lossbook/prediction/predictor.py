@@ -74,8 +74,8 @@ class Predictor:
         names: list[str] = []
         bad = list(read.bad)
         heads: dict[str, list[PredictionRows]] = {name: [] for name in self.network.heads}
-        for own, rows, wrong in self.rows(read, batch_size, num_workers, top_k):
-            names += own
+        for places, rows, wrong in self.rows(read, batch_size, num_workers, top_k):
+            names += [read.names[place] for place in places]
             bad += [problem for _, problem in wrong]
             for head, one in rows.items():
                 heads[head].append(one)
@@ -90,12 +90,12 @@ class Predictor:
 
     def rows(
         self, inputs: NewInputs, batch_size: int, num_workers: int, top_k: int | None
-    ) -> Iterator[tuple[list[str], dict[str, PredictionRows], Sequence[tuple[str, Problem]]]]:
-        """Yield names, what is written down of each head, and (name, problem) of what cannot be read; in order."""
+    ) -> Iterator[tuple[Sequence[int], dict[str, PredictionRows], Sequence[tuple[str, Problem]]]]:
+        """Yield places among the inputs, what is written down of each head, and (name, problem) of what is bad."""
         for chunk in run(self.network, inputs, batch_size, num_workers):
             rows = {head: self._written(head, one, top_k) for head, one in chunk.predictions.items()}
             wrong = [(inputs.names[place], problem) for place, problem in chunk.bad]
-            yield [inputs.names[place] for place in chunk.places], rows, wrong
+            yield chunk.places, rows, wrong
 
     def require_top(self, most: int | None) -> None:
         """Refuse a number of classes to list where there are not so many, or none.

@@ -21,7 +21,7 @@ class HeadPredictions:
 
     Args:
         predictions: in the data's own terms, (N, ...): names of classes, 0 and 1 for each label, numbers, texts, class
-            indices of pixels, embeddings.
+            indices of pixels (at the size of the network's images), embeddings.
         confidence: the probability of each prediction, (N,) or one for each pixel; None where there is none.
         probabilities: of each class or label, (N, C, ...); None likewise.
         columns: of the table, by name.

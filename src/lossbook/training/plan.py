@@ -91,7 +91,7 @@ def training(config: Mapping[str, Any], assembly: Assembly, trainer: L.Trainer) 
     limit = getattr(trainer, "overfit_batches", 0) or trainer.limit_train_batches
     batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
     steps = plural(math.ceil(batches / together), "step")
-    size, epochs = config["data"]["batch_size"], trainer.max_epochs or -1
+    size, epochs = assembly.data.batch_size, trainer.max_epochs or -1
     parts = [f"{plural(epochs, 'epoch')} of {steps}" if epochs > 0 else f"epochs of {steps}"]
     if trainer.max_steps > 0:
         parts.append(f"at most {plural(trainer.max_steps, 'step')}")

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from lossbook.data.digits import Digits
+from lossbook.data.images import cached
 from lossbook.data.images import files as image_files
 from lossbook.data.images.cached import CachedImages, cached_parts
 from lossbook.data.images.folder import ImageFolder
@@ -113,3 +114,16 @@ def test_options_without_effect_are_refused(parts: Parts) -> None:
             cached_parts(parts, cache, "x")
     with pytest.raises(UserError, match=r"data.cache=ram has no effect"):
         cached_parts(Digits().load(), "ram", None)
+
+
+def test_small_sets_stay_in_memory_without_being_asked_for(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = cached_parts(parts, "auto", None)
+    assert isinstance(kept.train, CachedImages)
+    assert "decoded images stay in memory" in kept.notes[-1]
+    for free in (None, 31 * 3 * 6 * 8 * 4):  # the 31 images that differ take a quarter of it
+        monkeypatch.setattr(cached, "available_memory", lambda free=free: free)
+        assert isinstance(cached_parts(parts, "auto", None).train, CachedImages)
+    monkeypatch.setattr(cached, "available_memory", lambda: 31 * 3 * 6 * 8 * 4 - 1)
+    assert cached_parts(parts, "auto", None) is parts
+    with pytest.raises(UserError, match=r"data.cache_dir=there data.cache=auto"):
+        cached_parts(parts, "auto", "there")

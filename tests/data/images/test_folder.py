@@ -13,6 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
+from lossbook.data.digests import content
+from lossbook.data.fitted import FittedData
+from lossbook.data.images.decoding import ORIENTATION
 from lossbook.data.images.files import ImageFiles
 from lossbook.data.images.folder import ImageFolder
 from lossbook.data.images.reader import ImageReader
@@ -351,3 +354,22 @@ def test_a_part_without_classes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "val").mkdir()
     with pytest.raises(UserError, match="val has no class folder"):
         ImageFolder(str(tmp_path)).load()
+
+
+def test_images_keep_a_small_size_that_all_share(tmp_path: Path) -> None:
+    for name, shade in (("a", 0), ("b", 255)):
+        (tmp_path / name).mkdir()
+        for number in range(10):
+            Image.new("L", (30, 20), shade).save(tmp_path / name / f"{number}.png")
+    turned = Image.Exif()
+    turned[ORIENTATION] = 6
+    Image.new("L", (20, 30)).save(tmp_path / "a" / "turned.jpg", exif=turned)
+    known = ImageFolder(str(tmp_path)).load()
+    assert known.schema.input_shape == (3, 20, 30)
+    Image.new("L", (30, 21)).save(tmp_path / "a" / "other.png")
+    assert ImageFolder(str(tmp_path)).load().schema.input_shape == (3, 64, 64)
+    fitted = FittedData.of(known, content(known), 0)
+    assert ImageFolder(str(tmp_path)).load_known(fitted, evaluating=True).schema.input_shape == (3, 20, 30)
+    for path in tmp_path.rglob("*.*g"):
+        Image.new("L", (65, 20)).save(path)
+    assert ImageFolder(str(tmp_path)).load().schema.input_shape == (3, 64, 64)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossbook.data.tables.columns import read_cells
-from lossbook.data.tables.numbers import MISSING, as_numbers, decimal_of, exact, is_number, only_with_comma
+from lossbook.data.tables.numbers import MISSING, as_numbers, exact, is_number, only_with_comma, read_numbers
 
 
 def read(*cells: str, decimal: str = ".") -> list[float | None]:
@@ -61,12 +61,14 @@ def test_thousands_and_decimal_commas(cell: str, decimal: str, number: float | N
 
 
 def test_the_decimal_sign_is_the_one_that_makes_numbers() -> None:
-    assert decimal_of(pl.Series(["1,5", "2"]), None) == ","
-    assert decimal_of(pl.Series(["1.5", "2"]), ",") == "."
-    assert decimal_of(pl.Series(["1.5", "2"]), None) == "."
-    assert decimal_of(pl.Series(["1,234", "2,345"]), None) == "."  # thousands, unless another column says commas
-    assert decimal_of(pl.Series(["1,234", "2,345"]), ",") == ","
+    assert read_numbers(pl.Series(["1,5", "2"]), None)[1] == ","
+    assert read_numbers(pl.Series(["1.5", "2"]), ",")[1] == "."
+    assert read_numbers(pl.Series(["1.5", "2"]), None)[1] == "."
+    assert read_numbers(pl.Series(["1,234", "2,345"]), None)[1] == "."  # thousands, unless another column says commas
+    assert read_numbers(pl.Series(["1,234", "2,345"]), ",")[1] == ","
     assert only_with_comma(pl.Series(["1,5", None, "3"]))
+    assert only_with_comma(pl.Series(["1.234.567", "3"]))
+    assert not only_with_comma(pl.Series(["1.234", "3"]))
     assert not only_with_comma(pl.Series(["1,500", "3"]))
     assert not only_with_comma(pl.Series(["1,5", "a"]))
 

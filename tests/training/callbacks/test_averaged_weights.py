@@ -195,6 +195,14 @@ def test_neither_metrics_nor_masks_are_averaged() -> None:
     assert statistics(module).keys() == {"norm.running_mean", "norm.running_var"}
 
 
+def test_modules_that_need_their_version_are_loaded(tmp_path: Path) -> None:
+    _, module = run(tmp_path, "ema")
+    checkpoint = read(tmp_path / "checkpoints/last.ckpt")
+    versions = module.state_dict()._metadata  # type: ignore[attr-defined]
+    assert versions["net.1"] == {"version": 2}
+    assert checkpoint["state_dict"]._metadata == checkpoint[TRAINED]._metadata == versions
+
+
 def test_half_precision_is_averaged_in_full(tmp_path: Path) -> None:
     run(tmp_path, "ema", precision="bf16-true")
     checkpoint = read(tmp_path / "checkpoints/last.ckpt")

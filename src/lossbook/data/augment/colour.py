@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as v2
 
-from lossbook.data.augment.draws import chosen, require, require_probability, span, uniform
+from lossbook.data.augment.draws import chosen, replaced, require, require_probability, span, uniform
 
 _LEAST = -25.0  # logarithm of a blur's weights: what is less changes nothing, but takes processors long
 
@@ -69,13 +69,13 @@ class ColorJitter(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         places = chosen(images, self.p)
-        some = images[places]
+        some = images.index_select(0, places)
         some = blended(some, None, self._factor(some, self.brightness))
         some = blended(some, _mean(some), self._factor(some, self.contrast))
         if images.shape[1] == 3:
             some = blended(some, v2.rgb_to_grayscale(some), self._factor(some, self.saturation))
             some = with_hue(some, uniform(some, -self.hue, self.hue)) if self.hue else some
-        return images.index_copy(0, places, some)
+        return replaced(images, places, some)
 
     @staticmethod
     def _factor(images: Tensor, amount: float) -> Tensor:
@@ -97,7 +97,7 @@ class Grayscale(nn.Module):
         places = chosen(images, self.p)
         if images.shape[1] != 3:
             return images
-        return images.index_copy(0, places, v2.rgb_to_grayscale(images[places], num_output_channels=3))
+        return replaced(images, places, v2.rgb_to_grayscale(images.index_select(0, places), num_output_channels=3))
 
 
 class GaussianBlur(nn.Module):
@@ -120,9 +120,9 @@ class GaussianBlur(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         places = chosen(images, self.p)
-        some = images[places]
+        some = images.index_select(0, places)
         sigma = uniform(some, *self.sigma) * max(images.shape[-2:])
-        return images.index_copy(0, places, blurred(some, sigma))
+        return replaced(images, places, blurred(some, sigma))
 
 
 def blended(images: Tensor, other: Tensor | None, factor: Tensor) -> Tensor:

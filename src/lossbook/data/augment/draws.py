@@ -20,6 +20,14 @@ def chosen(images: Tensor, p: float) -> Tensor:
     return (torch.rand(len(images), device=images.device) < p).nonzero().squeeze(1)
 
 
+def replaced(images: Tensor, places: Tensor, changed: Tensor) -> Tensor:
+    """Return the samples (N, ...), with others of their shape (n, ...) at some places (n,)."""
+    if images.dtype == torch.uint8 and images[0].numel() % 8 == 0:  # index_copy takes bytes one by one
+        wide, new = (one.flatten(1).contiguous().view(torch.int64) for one in (images, changed))
+        return wide.index_copy(0, places, new).view(torch.uint8).view(images.shape)
+    return images.index_copy(0, places, changed)
+
+
 def require(holds: bool, given: str, rule: str, fix: str) -> None:
     """Refuse an argument of an augmentation.
 

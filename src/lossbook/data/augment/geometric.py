@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.data.augment.change import Change, Geometric, resampled
-from lossbook.data.augment.draws import chosen, require, require_probability, span, uniform
+from lossbook.data.augment.draws import chosen, replaced, require, require_probability, span, uniform
 
 _RATIO = (3 / 4, 4 / 3)
 
@@ -69,7 +69,7 @@ class HorizontalFlip(Geometric):
         places = chosen(images, self.p)
 
         def flipped(planes: Tensor) -> Tensor:
-            return planes.index_copy(0, places, planes[places].flip(-1))
+            return replaced(planes, places, planes.index_select(0, places).flip(-1))
 
         return Change(flipped(images), flipped)
 

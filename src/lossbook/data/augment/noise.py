@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lossbook.data.augment.draws import chosen, require, require_probability, span, uniform
+from lossbook.data.augment.draws import chosen, replaced, require, require_probability, span, uniform
 from lossbook.data.augment.geometric import box_sides
 
 
@@ -51,9 +51,9 @@ class Erasing(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         places = chosen(images, self.p)
-        some = images[places]
+        some = images.index_select(0, places)
         box = boxes(some, *box_sides(some, self.scale, self.ratio))
-        return images.index_copy(0, places, torch.where(box, some.mean((2, 3), keepdim=True), some))
+        return replaced(images, places, torch.where(box, some.mean((2, 3), keepdim=True), some))
 
 
 def boxes(images: Tensor, width: Tensor, height: Tensor) -> Tensor:

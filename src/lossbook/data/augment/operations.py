@@ -13,6 +13,7 @@ from torchvision.transforms.v2 import functional as v2
 
 from lossbook.data.augment.change import Change, resampled
 from lossbook.data.augment.colour import blended
+from lossbook.data.augment.draws import replaced
 
 _MOVING = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
 NAMES = (
@@ -60,7 +61,7 @@ def operated(images: Tensor, operation: Tensor, strength: Tensor, sign: Tensor, 
     of_each = [(operation == number).nonzero().squeeze(1) for number in range(len(NAMES))]
     for name, places in zip(NAMES, of_each, strict=True):
         if name in _APPEARANCE and len(places):
-            some, signed = images[places], (strength * sign)[places]
+            some, signed = images.index_select(0, places), (strength * sign)[places]
             results[places] = _APPEARANCE[name](some, signed, strongest)
     moving = torch.cat([places for name, places in zip(NAMES, of_each, strict=True) if name in _MOVING])
     if not len(moving):
@@ -69,7 +70,7 @@ def operated(images: Tensor, operation: Tensor, strength: Tensor, sign: Tensor, 
     some = images[moving]
     moved = resampled(some, F.affine_grid(matrix, list(some.shape), False))
     results[moving] = moved.images
-    return Change(results, lambda planes: planes.index_copy(0, moving, moved.labels(planes[moving])))
+    return Change(results, lambda planes: replaced(planes, moving, moved.labels(planes[moving])))
 
 
 def _matrices(images: Tensor, operation: Tensor, signed: Tensor, strongest: Strengths) -> Tensor:

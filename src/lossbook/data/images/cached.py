@@ -13,11 +13,20 @@ from torch import Tensor
 
 from lossbook.data.batch_cache import BatchCache
 from lossbook.data.images.files import ImageFiles
-from lossbook.data.images.pixel_stores import PixelStore, RamStore, cache_folder, disk_store, gigabytes
+from lossbook.data.images.pixel_stores import (
+    PixelStore,
+    RamStore,
+    available_memory,
+    cache_folder,
+    disk_store,
+    gigabytes,
+)
 from lossbook.data.source import PARTS, Parts
 from lossbook.errors import refuse
 
-CACHES = ("none", "ram", "disk")
+AUTO = "auto"
+_SMALL = 10**9  # bytes of images that are kept in memory without being asked for
+_SHARE = 0.25  # of the memory that is available
 
 
 def cached_parts(parts: Parts, cache: str, folder: str | None) -> Parts:
@@ -25,7 +34,8 @@ def cached_parts(parts: Parts, cache: str, folder: str | None) -> Parts:
 
     Args:
         parts: of ``ImageFiles`` that were scanned.
-        cache: ``ram`` or ``disk``; ``none`` leaves the parts as they are.
+        cache: ``ram`` or ``disk``; ``none`` leaves the parts as they are; ``auto`` is ``ram`` where all images take
+            little memory, otherwise ``none``.
         folder: of the cache on disk; None for one in the user's cache folder.
 
     Raises:
@@ -43,10 +53,12 @@ def cached_parts(parts: Parts, cache: str, folder: str | None) -> Parts:
         raise refuse(f"data.cache={cache} has no effect", rule, "data.cache=none")
     every = np.unique(np.concatenate(digests))  # the same for parts that are drawn otherwise
     form = files["train"].form
-    if cache == "ram":
+    if cache == AUTO and folder is None and not _is_small(len(every) * form.bytes):
+        return parts
+    if cache in ("ram", AUTO):
         if folder is not None:
             rule = "The cache in memory has no folder."
-            raise refuse(f"data.cache_dir={folder} data.cache=ram", rule, "data.cache=disk")
+            raise refuse(f"data.cache_dir={folder} data.cache={cache}", rule, "data.cache=disk")
         store: PixelStore = RamStore(len(every), form)
         note = f"decoded images stay in memory: up to {gigabytes(store.size)}"
     else:
@@ -57,6 +69,11 @@ def cached_parts(parts: Parts, cache: str, folder: str | None) -> Parts:
         CachedImages(files[name], store, np.searchsorted(every, digests[place])) for place, name in enumerate(PARTS)
     )
     return replace(parts, train=train, val=val, test=test, notes=(*parts.notes, note))
+
+
+def _is_small(size: int) -> bool:
+    there = available_memory()
+    return size <= (_SMALL if there is None else min(_SMALL, _SHARE * there))
 
 
 class CachedImages(BatchCache):

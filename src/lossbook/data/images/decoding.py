@@ -83,6 +83,15 @@ def pixels_of(image: Image, form: ImageFormat) -> np.ndarray:
     return _upright(image, form)
 
 
+def upright_size(path: Path) -> tuple[int, int]:
+    """Return the width and height of an image as viewers show it, of which only the header is read."""
+    from PIL import Image
+
+    with own_limit(), Image.open(path) as file:
+        sideways = _orientation(file) in SIDEWAYS and file.format != "TIFF"  # whose size Pillow has turned
+        return file.size[::-1] if sideways else file.size
+
+
 def _upright(image: Image, form: ImageFormat) -> np.ndarray:
     bits = (stated_bits(image) or form.grey_bits) if has_deep_greys(image) else None
     size = _decode_smaller(image, form) if image.format == "JPEG" else None

@@ -44,7 +44,7 @@ class ImageFolder(OwnSource):
     """
 
     root: str
-    image_size: int | Sequence[int] = 64
+    image_size: int | Sequence[int] | None = None
     normalise: NormaliseOption = "imagenet"
     grey_bits: int | None = None
     split: str | None = None
@@ -70,7 +70,7 @@ class ImageFolder(OwnSource):
         given = self._given(tree)
         if not evaluating:
             _require_train_and_test(tree, given, self.split)
-        opened = open_images([tree.root / sample.name for sample in tree.samples], options, known is not None)
+        opened = open_images([tree.root / sample.name for sample in tree.samples], options, known)
         place = np.full(len(tree.samples), -1)
         place[opened.rows] = np.arange(len(opened.rows))
         given = {part: place[rows][place[rows] >= 0] for part, rows in given.items()}

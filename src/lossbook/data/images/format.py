@@ -44,6 +44,11 @@ class ImageFormat:
         """Channels, height, width."""
         return (self.channels, *self.size)
 
+    @property
+    def bytes(self) -> int:
+        """Of an image."""
+        return math.prod(self.shape)
+
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return left, top, right and bottom of what is used of an image."""
         if self.resize != "crop":
@@ -110,6 +115,28 @@ class ImageFormat:
             return image
         whole = Image.new(image.mode, (columns, rows))
         whole.paste(image, ((columns - size[0]) // 2, (rows - size[1]) // 2))
+        return whole
+
+    def undone(self, image: Image, size: tuple[int, int], outside: int) -> Image:
+        """Bring an image of the height and width back to the place of what is used of a picture, by the nearest pixel.
+
+        Args:
+            image: of indices or greys; padding is cut off.
+            size: width and height of the picture.
+            outside: value where the picture was cropped.
+        """
+        from PIL import Image
+
+        left, top, right, bottom = self.box(*size)
+        columns, rows = self.scaled(right - left, bottom - top)
+        x, y = (self.size[1] - columns) // 2, (self.size[0] - rows) // 2
+        used = image.crop((x, y, x + columns, y + rows)).resize((right - left, bottom - top), Image.Resampling.NEAREST)
+        if used.size == size:
+            return used
+        whole = Image.new(image.mode, size, outside)
+        if (palette := image.getpalette()) is not None:
+            whole.putpalette(palette)
+        whole.paste(used, (left, top))
         return whole
 
     def pixels(self, image: Image, box: Box | None = None) -> np.ndarray:

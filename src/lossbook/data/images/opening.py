@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lossbook.data.fitted import FittedData
 from lossbook.data.images.files import ImageFiles
 from lossbook.data.images.listing import counts_in_words
-from lossbook.data.images.options import ImageOptions
+from lossbook.data.images.options import LARGEST_OWN, ImageOptions
 from lossbook.data.images.reader import ImageReader
 from lossbook.data.images.scan import Scan, faults, largest_grey, scan
 from lossbook.data.images.statistics import channel_statistics
@@ -57,13 +58,14 @@ class OpenedImages:
         return (known, []) if known is not None or not len(train) else channel_statistics(train)
 
 
-def open_images(paths: Sequence[Path], options: ImageOptions, known: bool = False) -> OpenedImages:
+def open_images(paths: Sequence[Path], options: ImageOptions, known: FittedData | None = None) -> OpenedImages:
     """Scan image files, and find out how to decode them.
 
     Args:
         paths: of the files.
         options: of the user.
-        known: whether a checkpoint has been trained on such files: ``grey_bits`` may then have no effect on these.
+        known: what a checkpoint was trained on; its images keep their size, and ``grey_bits`` may have no effect on
+            these.
 
     Raises:
         UserError: files cannot be read, and ``on_bad`` is ``fail``; or none can; or options do not fit.
@@ -71,7 +73,9 @@ def open_images(paths: Sequence[Path], options: ImageOptions, known: bool = Fals
     form = options.checked()
     skip = options.on_bad == "skip"
     scanned = scan(paths, skip)
-    form = replace(form, grey_bits=_grey_bits(paths, scanned, options.grey_bits, known))
+    form = replace(form, grey_bits=_grey_bits(paths, scanned, options.grey_bits, known is not None))
+    if options.image_size is None:
+        form = replace(form, size=_own_size(scanned, known))
     good = np.array([row for row in range(len(paths)) if row not in scanned.bad], dtype=np.int64)
     if not len(good):
         rule = "\n  ".join(faults(paths, scanned.bad))
@@ -79,6 +83,15 @@ def open_images(paths: Sequence[Path], options: ImageOptions, known: bool = Fals
     files = ImageFiles(paths, form, scan=scanned).rows(good)
     kinds = counts_in_words(scanned.kinds)
     return OpenedImages(options, files, good, scanned.digests[good], kinds, tuple(_left_out(paths, scanned)))
+
+
+def _own_size(scanned: Scan, known: FittedData | None) -> tuple[int, int]:
+    """Return the height and width of images for which none are given."""
+    if known is not None:
+        height, width = known.schema.input_shape[1:]
+        return height, width
+    shared = scanned.shared_size
+    return shared if shared is not None and max(shared) <= LARGEST_OWN else (LARGEST_OWN, LARGEST_OWN)
 
 
 def _left_out(paths: Sequence[Path], scanned: Scan) -> Iterator[str]:

@@ -16,6 +16,7 @@ NormaliseOption: TypeAlias = "str | Sequence[Sequence[float]] | None"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 NORMALISE = ("imagenet", "measured", "none")
 ON_BAD = ("fail", "skip")
+LARGEST_OWN = 64  # pixels a side
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class ImageOptions:
     """The options of reading image files, as a user writes them.
 
     Args:
-        image_size: height and width in pixels, or one number for both.
+        image_size: height and width in pixels, or one number for both; None: those that all files share, where neither
+            is above ``LARGEST_OWN``, otherwise ``LARGEST_OWN``.
         channels: 3 for RGB, 1 for greys.
         resize: ``crop``, ``pad`` or ``squash``; see ``ImageFormat``.
         normalise: ``imagenet``, ``measured`` on the training part, ``none``, or mean and standard deviation of each
@@ -33,7 +35,7 @@ class ImageOptions:
         on_bad: ``fail`` refuses files that cannot be read, ``skip`` leaves them out.
     """
 
-    image_size: int | Sequence[int] = 64
+    image_size: int | Sequence[int] | None = None
     channels: int = 3
     resize: str = "crop"
     normalise: NormaliseOption = "imagenet"
@@ -46,14 +48,14 @@ class ImageOptions:
         return cls(**{field.name: getattr(source, field.name) for field in fields(cls)})
 
     def checked(self) -> ImageFormat:
-        """Return the format of images, with 16 bits for greys.
+        """Return the format of images, with 16 bits for greys, and the largest own size where none is given.
 
         Raises:
             UserError: options are out of range; all of them.
         """
         problems = [*self._problems()]
         try:
-            size = as_size(self.image_size)
+            size = as_size(LARGEST_OWN if self.image_size is None else self.image_size)
         except UserError as error:
             problems = [*error.problems, *problems]
         if problems:

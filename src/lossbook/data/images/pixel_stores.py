@@ -53,7 +53,7 @@ class RamStore(PixelStore):
 
     def __init__(self, samples: int, form: ImageFormat) -> None:
         self.shape = (samples, *form.shape)
-        needed, there = self.size, _available_memory()
+        needed, there = self.size, available_memory()
         if there is not None and needed > _SPARE * there:
             rule = f"{samples:,} images of {' x '.join(map(str, form.shape))} take {gigabytes(needed)}."
             raise refuse("data.cache=ram", f"{rule} {gigabytes(there)} of memory are free.", "data.cache=disk")
@@ -91,7 +91,7 @@ class DiskStore(PixelStore):
 
     def __init__(self, folder: Path, samples: int, form: ImageFormat) -> None:
         self.folder, self.shape = folder, (samples, *form.shape)
-        self._bytes = int(np.prod(form.shape))
+        self._bytes = form.bytes
         self.complete = (folder / "complete").exists()
         self._checksums = self._mapped()
         if not self.complete:
@@ -169,7 +169,7 @@ def disk_store(folder: Path, digests: np.ndarray, form: ImageFormat) -> DiskStor
     what = {"version": _VERSION, "samples": len(digests), **vars(form)}
     key = hashlib.blake2b(json.dumps(what).encode() + digests.astype("<u8").tobytes(), digest_size=8).hexdigest()
     place = folder / key
-    needed = len(digests) * int(np.prod(form.shape))
+    needed = len(digests) * form.bytes
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{key}.lock"):
@@ -214,7 +214,8 @@ def _checksum(image: np.ndarray) -> int:
     return zlib.adler32(np.ascontiguousarray(image).data) or 1
 
 
-def _available_memory() -> int | None:
+def available_memory() -> int | None:
+    """Return the bytes of memory that are free for this process; None where the system does not tell."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):

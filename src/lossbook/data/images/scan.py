@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from lossbook.data.images.decoding import (
     ORIENTATION,
+    SIDEWAYS,
     ImageError,
     as_image_error,
     has_deep_greys,
@@ -47,6 +48,7 @@ class Scan:
         deep: rows of 16-bit greyscale images that may use fewer bits.
         kinds: how many images need special treatment, by kind.
         bad: what cannot be read, by row, and why; only where such files are to be left out.
+        shared_size: height and width of all images, upright; None where they differ.
     """
 
     digests: np.ndarray
@@ -55,6 +57,7 @@ class Scan:
     deep: Sequence[int] = ()
     kinds: Mapping[str, int] = field(default_factory=dict)
     bad: Mapping[int, Exception] = field(default_factory=dict)
+    shared_size: tuple[int, int] | None = None
 
     def rows(self, chosen: np.ndarray) -> Scan:
         """Return the digests, times and sizes of some of the files, in this order."""
@@ -83,19 +86,21 @@ def scan(paths: Sequence[Path], skip: bool = False) -> Scan:
     deep: list[int] = []
     kinds: Counter[str] = Counter()
     bad: dict[int, Exception] = {}
+    shapes: set[tuple[int, int]] = set()
     with own_limit():
         for row, path in enumerate(paths):
             try:
-                digests[row], modified[row], sizes[row], found = _read(path, skip)
+                digests[row], modified[row], sizes[row], found, shape = _read(path, skip)
             except Exception as error:  # decoders raise errors of all kinds
                 bad[row] = error
                 continue
             kinds.update(found)
+            shapes.add(shape)
             if DEEP in found:
                 deep.append(row)
     if bad and not skip:
         raise bad_files(paths, bad)
-    return Scan(digests, modified, sizes, deep, kinds, bad)
+    return Scan(digests, modified, sizes, deep, kinds, bad, shapes.pop() if len(shapes) == 1 else None)
 
 
 def bad_files(paths: Sequence[Path], bad: Mapping[int, Exception]) -> UserError:
@@ -141,8 +146,9 @@ def _in_short(error: Exception) -> str:
     return f"{bad.fault} ({bad.why})" if bad.fault.startswith("cannot") else bad.fault
 
 
-def _read(path: Path, decode: bool) -> tuple[int, int, int, list[str]]:
-    """Return the digest of a file, its modification time, its size, and the kinds of special treatment it needs."""
+def _read(path: Path, decode: bool) -> tuple[int, int, int, list[str], tuple[int, int]]:
+    """Return the digest of a file, its modification time, its size, the kinds of special treatment it needs, and the
+    height and width of the image."""
     from PIL import Image
 
     status = regular(path)
@@ -152,11 +158,13 @@ def _read(path: Path, decode: bool) -> tuple[int, int, int, list[str]]:
         with Image.open(source) as file:
             require_pixels(file)
             whole = not isinstance(source, BytesIO) or _whole(file, source.getvalue(), source.tell())
-            kinds = list(_kinds(file))
+            orientation = _orientation(file)
+            kinds = list(_kinds(file, orientation))
+            width, height = file.size[::-1] if orientation in SIDEWAYS else file.size
             if decode or not whole:
                 file.draft(None, (1, 1))  # a JPEG at an eighth of its size, which reads all of its data as well
                 file.load()  # raises where pixels are missing
-            return content, status.st_mtime_ns, status.st_size, kinds
+            return content, status.st_mtime_ns, status.st_size, kinds, (height, width)
 
 
 def _digest(stream: BinaryIO) -> int:
@@ -189,9 +197,22 @@ def _whole(file: ImageFile, data: bytes, header: int) -> bool:
     return end <= len(data)
 
 
-def _kinds(file: ImageFile) -> Iterator[str]:
+def _orientation(file: ImageFile) -> Any:
+    """Return the EXIF orientation that the header states, None without one, and -1 where it is damaged.
+
+    ``getexif`` would decode a PNG, and swallow what is wrong with it.
+    """
     from PIL import Image
 
+    exif = Image.Exif()
+    try:
+        exif.load(file.info.get("exif", b""))
+        return exif.get(ORIENTATION, tag(file, ORIENTATION))
+    except Exception:  # the parser raises errors of all kinds
+        return -1
+
+
+def _kinds(file: ImageFile, orientation: Any) -> Iterator[str]:
     if has_deep_greys(file) and stated_bits(file) is None:
         yield DEEP
     elif file.format in ("PNG", "TIFF") and ";16" in str(file.tile[:1]):
@@ -200,12 +221,7 @@ def _kinds(file: ImageFile) -> Iterator[str]:
         yield "transparent (on white)"
     if getattr(file, "is_animated", False):
         yield "of several frames (the first is used)"
-    exif = Image.Exif()
-    try:
-        exif.load(file.info.get("exif", b""))
-        orientation = exif.get(ORIENTATION, tag(file, ORIENTATION))
-    except Exception:  # the parser raises errors of all kinds
+    if orientation == -1:
         yield "with damaged EXIF (not rotated)"
-    else:
-        if orientation in range(2, 9):
-            yield "rotated by their EXIF orientation"
+    elif orientation in range(2, 9):
+        yield "rotated by their EXIF orientation"

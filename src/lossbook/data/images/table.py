@@ -12,8 +12,10 @@ import torch
 
 from lossbook.data.assignment import assign_parts
 from lossbook.data.fitted import FittedData
+from lossbook.data.images.format import ImageFormat
 from lossbook.data.images.opening import open_images
 from lossbook.data.images.options import ImageOptions, NormaliseOption
+from lossbook.data.images.table_reader import ImageTableReader
 from lossbook.data.source import PARTS, OwnSource, Parts
 from lossbook.data.split_options import split_plan
 from lossbook.data.split_table import read_split
@@ -56,7 +58,7 @@ class ImageTable(OwnSource):
     delimiter: str | None = None
     encoding: str | None = None
     decimal: str | None = None
-    image_size: int | Sequence[int] = 64
+    image_size: int | Sequence[int] | None = None
     channels: int = 3
     resize: str = "crop"
     normalise: NormaliseOption = "imagenet"
@@ -93,7 +95,7 @@ class ImageTable(OwnSource):
             moments = times(tables, str(self.time_column).strip(), bad)
         kept, said = bad.settle(self.on_bad)
         places, given = rows_of_parts(found, kept)
-        opened = open_images([self._path(paths[row]) for row in places], options, known is not None)
+        opened = open_images([self._path(paths[row]) for row in places], options, known)
         readable = places[opened.rows]
         rank = np.full(sum(table.count for table in tables), -1)
         rank[readable] = np.arange(len(readable))
@@ -118,7 +120,7 @@ class ImageTable(OwnSource):
         schema = replace(targets.schema, input_shape=files.form.shape)
         notes = [note for table in tables for note in table.notes]
         notes += [*said, *targets.notes, *opened.notes, *noted, *assignment.notes]
-        made = described_parts(schema, parts, measured, notes, opened.reader)
+        made = described_parts(schema, parts, measured, notes, self._reader(files.form, column))
         return replace(made, rows={part: readable[chosen] for part, chosen in rows.items()}, names=paths)
 
     def _path(self, name: str) -> Path:
@@ -128,6 +130,12 @@ class ImageTable(OwnSource):
             (root if root.is_dir() else root.parent) if self.folder is None else Path(str(self.folder)).expanduser()
         )
         return folder / Path(name).expanduser()
+
+    def _reader(self, form: ImageFormat, column: str) -> ImageTableReader:
+        return ImageTableReader(
+            form.channels, form.size, form.grey_bits, form.resize,
+            column=column, delimiter=self.delimiter, encoding=self.encoding, decimal=self.decimal,
+        )  # fmt: skip
 
     def _split(self, found: Mapping[str, Table], paths: Sequence[str]) -> dict[str, np.ndarray]:
         if WHOLE not in found:

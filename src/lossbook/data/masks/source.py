@@ -52,7 +52,7 @@ class MaskFolder(OwnSource):
     class_names: str | Sequence[str] | None = None
     values: Sequence[int] | None = None
     ignored: int | None = 255
-    image_size: int | Sequence[int] = 64
+    image_size: int | Sequence[int] | None = None
     channels: int = 3
     resize: str = "crop"
     normalise: NormaliseOption = "imagenet"
@@ -78,7 +78,7 @@ class MaskFolder(OwnSource):
             fix = "add or remove these files, or data.on_bad=skip"
             raise refuse(f"{len(pairing.alone):,} files below {root} have no partner", rule, fix)
         given = self._given(root, pairing.samples, evaluating)
-        opened, samples, scanned = self._opened(root, pairing.samples, options, known is not None)
+        opened, samples, scanned = self._opened(root, pairing.samples, options, known)
         names = () if known is None else known.schema.class_names
         classes = mask_classes(scanned.values(), self.class_names, self.values, self.ignored, names)
         counts = scanned.per_class(classes.values)
@@ -102,7 +102,7 @@ class MaskFolder(OwnSource):
         return replace(loaded, schema=schema, rows=rows, names=paths)
 
     def _opened(
-        self, root: Path, samples: Sequence[MaskedImage], options: ImageOptions, known: bool
+        self, root: Path, samples: Sequence[MaskedImage], options: ImageOptions, known: FittedData | None
     ) -> tuple[OpenedImages, list[MaskedImage], MaskScan]:
         """Return the images that can be used, their samples, and what their masks hold."""
         opened = open_images([root / sample.image for sample in samples], options, known)

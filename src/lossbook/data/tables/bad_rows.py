@@ -10,6 +10,7 @@ from lossbook.data.tables.faults import TOLD, Fault, faults_error
 from lossbook.data.tables.number_faults import looks
 from lossbook.data.tables.numbers import MISSING
 from lossbook.data.tables.table import Table
+from lossbook.errors import Problem
 
 _LOOKED_AT = 1000  # bad cells of a column whose kind of mistake is told apart
 
@@ -40,6 +41,14 @@ class BadRows:
         if len(rows):
             self.faults.append(self.tables[table].fault(column, rows, rule, fix, what))
             self.bad[table] |= bad
+
+    def problems(self) -> list[Problem]:
+        """Return a problem for each bad row of each fault."""
+        return [
+            Problem(f"{fault.path} {fault.unit} {line}: {fault.what}", fault.rule, fault.fix)
+            for fault in self.faults
+            for line in fault.lines
+        ]
 
     def add_cells(self, table: int, column: str, bad: np.ndarray, rule: str, fix: str) -> None:
         """Add the rows in which a cell is no number, with what each looks like.

@@ -56,7 +56,9 @@ def choose_columns(
     targets = target_names(table, target, target_columns)
     said = given_kinds(columns)
     given = None if feature_columns is None else column_names("data.feature_columns", feature_columns)
-    require_columns(table, [*(given or ()), *said, *others])
+    require_columns(table, [*(given or ()), *(name for name in said if said[name] != LEFT_OUT), *others])
+    if unknown := [name for name in said if name not in table.places]:
+        raise UserError(*map(table.lacks, unknown[:TOLD]))
     for key, names in (("data.feature_columns has", given or ()), ("data.columns has", said)):
         left = [name for name in names if name in targets and said.get(name) != LEFT_OUT]
         if left:
@@ -114,13 +116,13 @@ def target_names(table: Table, target: str, target_columns: Any) -> list[str]:
 
 
 def require_columns(table: Table, names: Sequence[str]) -> None:
-    """Check that a table has columns of these names.
+    """Check that a table has columns of these names, of plain cells.
 
     Raises:
-        UserError: it lacks some.
+        UserError: it lacks some, or they hold lists.
     """
-    if unknown := [name for name in names if name not in table.places]:
-        raise UserError(*[table.lacks(name) for name in unknown[:TOLD]], *_rest(len(unknown) - TOLD))
+    if problems := list(filter(None, map(table.unreadable, names))):
+        raise UserError(*problems[:TOLD], *_rest(len(problems) - TOLD))
 
 
 def column_names(key: str, given: Any) -> list[str]:
@@ -174,9 +176,11 @@ def _no_feature(table: Table, left_out: Mapping[str, Kind]) -> UserError:
     if not left_out:
         return refuse(f"{table.path} has no feature", "There must be a column beside the target.", "add a column")
     held = ", ".join(f"{shown(name)} ({kind.name})" for name, kind in list(left_out.items())[:5])
-    name = next(iter(left_out))
-    row_number = left_out[name].name in ("row number", "identifier")
     rule = f"The columns besides the target are left out: {held}."
+    name = next((name for name in left_out if name not in table.nested), None)
+    if name is None:
+        return refuse(f"{table.path} has no feature", rule, "add a column")
+    row_number = left_out[name].name in ("row number", "identifier")
     fix = typed_columns("data.feature_columns", [name]) if row_number else f'"data.columns={{{name}: category}}"'
     return refuse(f"{table.path} has no feature", rule, f"{fix} uses it")
 

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from lossbook.data.scale import mean_and_scale
-from lossbook.data.tables.dates import FIELDS, as_dates, date_numbers
-from lossbook.data.tables.numbers import MISSING, as_numbers, decimal_of
+from lossbook.data.tables.dates import FIELDS, as_dates, date_format, date_numbers
+from lossbook.data.tables.numbers import MISSING, read_numbers
 
 KINDS = ("number", "boolean", "category", "date")
 MOST = {"onehot": 100, "embedding": 10_000}  # categories of a column; rarer ones are read like unseen ones
@@ -102,7 +102,8 @@ class Cells:
 def present(column: pl.Series) -> pl.Series:
     """Return a column with null for what is missing: NaN, empty texts, and texts such as NA."""
     if column.dtype == pl.String:
-        return column.set(column.is_in(list(MISSING)), None)
+        missing = column.is_in(list(MISSING))
+        return column.set(missing, None) if missing.any() else column
     return column.fill_nan(None) if column.dtype.is_float() and column.is_nan().any() else column
 
 
@@ -111,6 +112,8 @@ def as_texts(column: pl.Series) -> pl.Series:
     if column.dtype.is_float():
         whole = column.is_null() | (column.is_finite() & (column == column.round()) & (column.abs() < 2**53))
         return (column.cast(pl.Int64) if whole.all() else column).cast(pl.String)
+    if isinstance(column.dtype, pl.Duration):
+        return column.dt.to_string("iso")
     return column if column.dtype == pl.String else column.cast(pl.String, strict=False)
 
 
@@ -129,20 +132,22 @@ def read_cells(column: pl.Series, kind: str, decimal: str | None = None, form: s
     if kind == "category":
         return Cells(None, as_texts(given), np.zeros(len(given), bool))
     if kind == "date":
-        dates = given.cast(pl.Datetime("us")) if given.dtype.is_temporal() else as_dates(as_texts(given), form)
+        dates = given.cast(pl.Datetime("us")) if is_date(given) else _dates(as_texts(given), form)
         bad = (dates.is_null() & given.is_not_null()).to_numpy()
         return Cells(date_numbers(dates), None, bad)
     found = _booleans(given) if kind == "boolean" else _numbers(given, decimal)
-    numbers = found.fill_null(float("nan")).to_numpy() + 0.0  # no negative zero
-    bad = (found.is_null() & given.is_not_null()).to_numpy() | np.isinf(numbers)
-    if np.isinf(numbers).any():
-        numbers = np.where(np.isinf(numbers), np.nan, numbers)
+    numbers = found.to_numpy() + 0.0  # NaN where null; no negative zero
+    bad = np.isinf(numbers)
+    if bad.any():
+        numbers = np.where(bad, np.nan, numbers)
+    if found.null_count() > given.null_count():
+        bad |= (found.is_null() & given.is_not_null()).to_numpy()
     return Cells(numbers[:, None], None, bad)
 
 
 def _cell_by_cell(column: pl.Series, kind: str) -> bool:
     """Return whether each cell can be read without the others; texts show format and decimal sign together."""
-    return column.dtype != pl.String and (kind != "date" or column.dtype.is_temporal())
+    return column.dtype != pl.String and (kind != "date" or is_date(column))
 
 
 def _in_blocks(column: pl.Series, kind: str) -> Cells:
@@ -155,10 +160,21 @@ def _in_blocks(column: pl.Series, kind: str) -> Cells:
     return Cells(numbers, None, bad)
 
 
+def is_date(column: pl.Series) -> bool:
+    """Return whether the cells of a column are of the type of dates, with or without a time of day."""
+    return isinstance(column.dtype, (pl.Date, pl.Datetime))
+
+
+def _dates(texts: pl.Series, form: str) -> pl.Series:
+    """Return texts as dates; where training had no texts, and so no format, those that begin with the year."""
+    found = form or date_format(texts) or ""
+    return as_dates(texts, found if form or found.startswith("%Y") else "%Y-%m-%d")
+
+
 def _numbers(given: pl.Series, decimal: str | None) -> pl.Series:
     kind = given.dtype
     if kind == pl.String:
-        return as_numbers(given, decimal_of(given, decimal))
+        return read_numbers(given, decimal)[0]
     if isinstance(kind, pl.Duration):
         return given.dt.total_microseconds().cast(pl.Float64) / 1e6
     if isinstance(kind, pl.Time):

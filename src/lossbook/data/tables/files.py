@@ -52,9 +52,20 @@ def read_tables(root: object, dialect: Dialect, evaluating: bool = False) -> dic
     problems += [
         _unlike(table, first) for table in tables.values() if first and sorted(table.header) != sorted(first.header)
     ]
+    problems += [
+        problem
+        for table in tables.values()
+        for name in table.nested
+        if first and name not in first.nested and (problem := table.unreadable(name))
+    ]
     if problems:
         raise UserError(*problems)
     return tables
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file has the name of a table."""
+    return path.name.lower().removesuffix(".gz").endswith(SUFFIXES)
 
 
 def part_files(folder: Path) -> dict[str, Path]:

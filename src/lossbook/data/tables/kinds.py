@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lossbook.data.tables.columns import FALSE, KINDS, TRUE, as_texts, present
+from lossbook.data.tables.columns import FALSE, KINDS, TRUE, as_texts, is_date, present
 from lossbook.data.tables.dates import ambiguous, date_format
 from lossbook.data.tables.faults import listed, quoted
 from lossbook.data.tables.number_faults import looks
-from lossbook.data.tables.numbers import as_numbers, decimal_of, share
+from lossbook.data.tables.numbers import as_numbers, read_numbers, share
 from lossbook.data.tables.table import Table, shown
 from lossbook.errors import nearest, refuse, typed
 
@@ -80,7 +80,7 @@ def said_kind(table: Table, name: str, kind: str) -> Kind:
     if kind != "date":
         return Kind(kind)
     column = present(table.column(name))
-    if column.dtype.is_temporal():
+    if is_date(column):
         return Kind("date")
     form = date_format(as_texts(column))
     if form is None:
@@ -100,25 +100,24 @@ def inferred_kind(table: Table, number: int) -> Kind:
     column = table.column(number)
     given = present(column)
     name = table.header[number]
-    if isinstance(given.dtype, (pl.List, pl.Array, pl.Struct, pl.Binary, pl.Object)):
+    if name in table.nested:
         return Kind("nested")
     values = given.drop_nulls()
     if values.is_empty():
         return Kind("empty")
     if given.dtype == pl.Boolean:
         return Kind("boolean")
-    if isinstance(given.dtype, (pl.Date, pl.Datetime)):
+    if is_date(given):
         return Kind("date")
     if given.dtype != pl.String:
         return _of_numbers(name, values, len(given))
     distinct = values.unique(maintain_order=True)
     if len(distinct) <= len(TRUE) and all(one.lower() in (*TRUE, *FALSE) for one in distinct):
         return Kind("boolean")
-    decimal = decimal_of(distinct, table.decimal)
-    numbers = as_numbers(distinct, decimal)
+    numbers, decimal = read_numbers(distinct, table.decimal)
     numeric = share(numbers.is_not_null())
     if numeric == 1:
-        as_column = as_numbers(values, decimal)
+        as_column = numbers if len(numbers) == len(values) else as_numbers(values, decimal)
         found = _of_numbers(name, as_column, len(given))
         separated = decimal != "," and bool(values.str.contains(r"[,' ]").any())
         hint = f"{quoted(values[0])} is read as {as_column[0]:g}" if separated or decimal == "," else ""

@@ -17,6 +17,7 @@ _FORMS = {  # decimal sign -> what a number looks like, and its thousands separa
     ),
     ",": (r"^[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]{1,6})?$", r"^[+-]?[0-9]{1,3}(G[0-9]{3})+(,[0-9]+)?$", "."),
 }
+_ONLY_WITH_COMMA = r",|\..*\."  # is in every number that needs a decimal comma: 1,5 and 1.234.567
 _SPACES = " '\u00a0\u202f\u2019"  # separate thousands in either notation
 DECIMALS = {"point": ".", "comma": ",", ".": ".", ",": ","}
 # what pandas reads as missing, unless told otherwise (pandas.read_csv, na_values), and UCI's question mark
@@ -45,33 +46,35 @@ def as_numbers(cells: pl.Series, decimal: str) -> pl.Series:
     plain, _, other = _FORMS[decimal]
     matched = cells.str.contains(plain)
     text = cells.str.replace(",", ".", literal=True) if decimal == "," else cells
-    found = text.set(~matched.fill_null(True), None).cast(pl.Float64, strict=False)
     if matched.all():
-        return found
+        return text.cast(pl.Float64, strict=False)
+    found = text.set(~matched.fill_null(True), None).cast(pl.Float64, strict=False)
     grouped = cells.str.contains(_grouped(decimal))
     text = cells.set(~grouped.fill_null(False), None).str.replace_all(f"[{re.escape(other)}{_SPACES}]", "")
     text = text.str.replace(",", ".", literal=True)
     return found.fill_null(text.cast(pl.Float64, strict=False))
 
 
-def decimal_of(cells: pl.Series, decimal: str | None) -> str:
-    """Return the decimal sign under which more of these texts are numbers; the given one, or a point, where none is.
+def read_numbers(cells: pl.Series, decimal: str | None) -> tuple[pl.Series, str]:
+    """Return texts as Float64, and the decimal sign under which more of them are numbers; by default a point.
 
     Args:
         cells: String, stripped, of one column.
-        decimal: that of the file; None where it is not known.
+        decimal: that of the file, which is preferred; None where it is not known.
     """
     first = decimal or "."
+    numbers = as_numbers(cells, first)
+    if numbers.null_count() == cells.null_count():
+        return numbers, first
     second = "," if first == "." else "."
-    left = as_numbers(cells, first).is_null() & cells.is_not_null()
-    if not left.any():
-        return first
-    other = as_numbers(cells, second).is_null() & cells.is_not_null()
-    return second if other.sum() < left.sum() else first
+    others = as_numbers(cells, second)
+    return (others, second) if others.null_count() < numbers.null_count() else (numbers, first)
 
 
 def only_with_comma(cells: pl.Series) -> bool:
     """Return whether these texts are all numbers with a decimal comma, and at least one is none without."""
+    if not cells.str.contains(_ONLY_WITH_COMMA).any():
+        return False
     with_comma = as_numbers(cells, ",")
     return bool((with_comma.is_not_null() | cells.is_null()).all()) and bool(
         (as_numbers(cells, ".").is_null() & cells.is_not_null()).any()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -113,13 +113,13 @@ class TableReader(Reader):
         return self.rows([table], [""])
 
     def require_columns(self, table: Table) -> None:
-        """Check that a table has all columns.
+        """Check that a table has all columns, of plain cells.
 
         Raises:
-            UserError: it lacks some.
+            UserError: it lacks some, or they hold lists.
         """
-        if lacking := [name for name in self.names if name not in table.places]:
-            raise UserError(*[table.lacks(name) for name in lacking[:TOLD]])
+        if problems := list(filter(None, map(table.unreadable, self.names))):
+            raise UserError(*problems[:TOLD])
 
     def rows(self, tables: Sequence[Table], prefixes: Sequence[str], bad: Sequence[Problem] = ()) -> NewInputs:
         """Read all rows of tables that have the columns.
@@ -141,19 +141,12 @@ class TableReader(Reader):
         matrix, notes = written(self.columns, tables, kept) if tables else (np.empty((0, self.width), np.float32), [])
         notes += _imputed(self.columns, missing)
         part = {"input": torch.from_numpy(matrix)}
-        return NewInputs(names, part, [*bad, *_problems(found)], tuple(shortened(notes)))
+        return NewInputs(names, part, [*bad, *found.problems()], tuple(shortened(notes)))
 
     @property
     def width(self) -> int:
         """The number of inputs F."""
         return sum(column.width for column in self.columns)
-
-
-def _problems(bad: BadRows) -> Iterator[Problem]:
-    """Yield a problem for each bad row of each fault."""
-    for fault in bad.faults:
-        for line in fault.lines:
-            yield Problem(f"{fault.path} {fault.unit} {line}: {fault.what}", fault.rule, fault.fix)
 
 
 def _imputed(columns: Sequence[TableColumn], missing: Mapping[str, int]) -> list[str]:

@@ -57,6 +57,7 @@ class Table:
         lines: (N,) line of each row of a text; None where rows are counted, from 0.
         decimal: sign of numbers in texts, ``.`` or ``,``; None where each column shows it.
         notes: how it was read.
+        nested: names of the columns that hold lists, structs or bytes.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class Table:
     lines: np.ndarray | None = None
     decimal: str | None = None
     notes: tuple[str, ...] = ()
+    nested: tuple[str, ...] = ()
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -74,15 +76,15 @@ class Table:
 
     def column(self, column: str | int) -> pl.Series:
         """Return a column, given by name or place; texts stripped of surrounding spaces, in one chunk."""
-        found = self.read(column if isinstance(column, int) else self.places[column]).rechunk()
+        found = self.read(column if isinstance(column, int) else self.places[column])
         if isinstance(found.dtype, (pl.Categorical, pl.Enum)):
             found = found.cast(pl.String)
-        return found.str.strip_chars() if found.dtype == pl.String else found
+        return found.rechunk().str.strip_chars() if found.dtype == pl.String else found
 
     def cell(self, column: str | int, row: int) -> str:
-        """Return a cell as it is written; ``null`` for none."""
+        """Return a cell as it is written; an empty text for none."""
         found = self.read(column if isinstance(column, int) else self.places[column])[row]
-        return "null" if found is None else str(found)
+        return "" if found is None else str(found)
 
     def fault(self, column: str, rows: np.ndarray, rule: str, fix: str, what: str | None = None) -> Fault:
         """Return the fault of the cells of a column in these rows.
@@ -102,6 +104,15 @@ class Table:
     def where(self, row: int) -> str:
         """Return how to find a row: ``FILE line 5``."""
         return f"{self.path} row {row}" if self.lines is None else f"{self.path} line {self.lines[row]}"
+
+    def unreadable(self, name: str) -> Problem | None:
+        """Return the problem of a column of this name that does not exist, or that holds no plain cells; or None."""
+        if name not in self.places:
+            return self.lacks(name)
+        if name in self.nested:
+            given = f"{self.path}: column {shown(name)} holds lists, structs or bytes"
+            return Problem(given, "A cell is a number, a text, a date or a boolean.", "write it as several columns")
+        return None
 
     def lacks(self, name: str) -> Problem:
         """Return the problem of a column name that does not exist."""
@@ -146,7 +157,8 @@ def read_table(path: Path, dialect: Dialect = Dialect()) -> Table:
 
 def frame_table(frame: pl.DataFrame, name: str) -> Table:
     """Return the table of a data frame in memory, called by a name in messages."""
-    return _sound(Table(Path(name), [one.strip() for one in frame.columns], frame.height, frame.to_series))
+    header = [one.strip() for one in frame.columns]
+    return _sound(Table(Path(name), header, frame.height, frame.to_series, nested=_nested(header, frame.dtypes)))
 
 
 def _head(path: Path) -> bytes:
@@ -179,9 +191,14 @@ def _parquet(path: Path, source: Any) -> Table:
             raise refuse(given, f"{_first_line(error)}.", "write it again") from error
 
     header = [name.strip() for name in names]
-    nested = [name for name, kind in zip(header, schema.values(), strict=True) if isinstance(kind, _NESTED)]
+    nested = _nested(header, list(schema.values()))
     notes = (f"{path.name}: columns that hold lists or bytes: {listed(nested, 5)}",) if nested else ()
-    return _sound(Table(path, header, count, read, notes=notes))
+    return _sound(Table(path, header, count, read, notes=notes, nested=nested))
+
+
+def _nested(header: Sequence[str], kinds: Sequence[pl.DataType]) -> tuple[str, ...]:
+    """Return the names of the columns that hold lists, structs or bytes."""
+    return tuple(name for name, kind in zip(header, kinds, strict=True) if isinstance(kind, _NESTED))
 
 
 def _exactly(source: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from lossbook.data.digests import input_digests
+from lossbook.data.fitted import FittedData
 from lossbook.data.images.opening import open_images
 from lossbook.data.images.options import ImageOptions
 from lossbook.data.reader import Reader
@@ -50,8 +51,7 @@ def image_inputs(
     paths: Sequence[Sequence[str]],
     same: np.ndarray | None,
     options: ImageOptions,
-    known: Normalise | None = None,
-    resumed: bool = False,
+    known: FittedData | None = None,
 ) -> TupleInputs:
     """Open the images of tuples.
 
@@ -59,20 +59,20 @@ def image_inputs(
         paths: of the images of each tuple.
         same: (N,) whether pairs belong together; None for triplets.
         options: of the user.
-        known: statistics of a checkpoint, which are not measured anew.
-        resumed: whether there is a checkpoint.
+        known: what a checkpoint was trained on; its statistics are not measured anew.
 
     Raises:
         UserError: files cannot be read, and ``on_bad`` is ``fail``.
     """
     files, members = _numbered(paths)
-    opened = open_images(files, options, resumed)
+    opened = open_images(files, options, known)
     rows, members = _readable(members, opened.rows, len(files))
     whole = TupleImages(opened.files, members, None if same is None else torch.from_numpy(same[rows]))
     assert whole.digests is not None
 
     def normalisation(train: np.ndarray) -> tuple[Normalise | None, list[str]]:
-        return opened.normalisation(opened.files.rows(np.unique(members[train])), known)
+        statistics = None if known is None else known.normalise
+        return opened.normalisation(opened.files.rows(np.unique(members[train])), statistics)
 
     kinds = (f"images: {opened.kinds}",) if opened.kinds else ()
     notes = (*kinds, *opened.notes, *_left_out(len(paths), len(rows)))

@@ -47,7 +47,7 @@ class TupleTable(OwnSource):
     columns: Sequence[Column] | None = None
     target_column: str | None = None
     folder: str | None = None
-    image_size: int | Sequence[int] = 64
+    image_size: int | Sequence[int] | None = None
     channels: int = 3
     resize: str = "crop"
     normalise: NormaliseOption = "imagenet"
@@ -123,7 +123,7 @@ class TupleTable(OwnSource):
         paths = [row for table in tables for row in table.paths]
         of_files = sum(cell.lower().endswith(".npy") for row in paths for cell in row)
         if not vectors and not of_files:
-            return image_inputs(paths, same, options, None if known is None else known.normalise, known is not None)
+            return image_inputs(paths, same, options, known)
         defaults = {field.name: field.default for field in fields(self)}
         keys = [*_OF_IMAGES, *(["folder", "on_bad"] if vectors else [])]
         if chosen := [key for key in keys if getattr(self, key) != defaults[key]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import lightning
@@ -94,8 +95,9 @@ class AveragedWeights(lightning.Callback):
         if averages:
             first = _first_names(pl_module)
             state = checkpoint["state_dict"]
-            checkpoint[TRAINED] = {name: self._trained.get(first.get(name, name), state[name]) for name in state}
-            checkpoint["state_dict"] = {name: averages.get(first.get(name, name), state[name]) for name in state}
+            for key, tensors in ((TRAINED, self._trained), ("state_dict", averages)):
+                checkpoint[key] = copy(state)  # with the versions of its modules, which some need
+                checkpoint[key].update({name: tensors.get(first.get(name, name), state[name]) for name in state})
 
     def on_load_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
