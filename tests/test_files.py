@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -73,3 +74,22 @@ def test_what_could_not_be_written_is_known_by_its_error(error: Exception, said:
     assert found is None if said is None else said in str(found)
     if isinstance(error, OSError):
         assert "is gone" in str(unwritten(error, tmp_path / "taken"))
+
+
+def test_a_disk_that_fills_up_is_told_after_everything_was_counted(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("builtins.open", lambda *_: Full())
+    with pytest.raises(UserError, match=r"No space left on device.\n  3.0 MB must fit there. .*is unchanged"):
+        write_whole(file, lambda beside: [beside.write(bytes(1_000_000)) for _ in range(3)])
+    monkeypatch.undo()
+    assert file.read_bytes() == b"good"
+    assert os.listdir(file.parent) == ["last.ckpt"]
+
+
+def test_an_error_of_what_is_to_be_written_is_its_own(file: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_whole(file, lambda beside: beside.write((file.parent / "none").read_bytes()))
+    assert os.listdir(file.parent) == ["last.ckpt"]

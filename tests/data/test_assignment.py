@@ -142,3 +142,10 @@ def test_given_test_samples_that_were_trained_on_are_said_when_a_run_goes_on() -
     known = FittedData(Schema("class", (1,), 50, classes=2), None, None, {}, None, known=KnownSamples(every, places))
     parts = {"train": np.arange(40), "val": np.arange(60, 70), "test": np.arange(40, 55)}
     assert "15 of these 15 test samples" in assign_parts(parts, np.zeros(70, int), 0, known, every).notes[0]
+
+
+def test_groups_of_several_given_parts_are_said_in_the_order_of_the_parts() -> None:
+    parts = {"train": np.array([0, 1, 2]), "val": np.array([3, 4]), "test": np.array([5, 6])}
+    plan = SplitPlan(groups=np.array(["c", "a", "d", "b", "c", "b", "c"], dtype=object))
+    (note,) = given_parts(parts, np.zeros(7, int), 0, plan).notes
+    assert note == "groups in more than one of the given parts: c (train, val, test), b (val, test)"

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.data.batch_order import BatchOrder, automatic_size
+from lossbook.data.batch_order import BatchOrder, automatic_size, balanced
 
 
 @given(st.integers(1, 200), st.integers(1, 70) | st.just("all"), st.integers(1, 5), st.booleans())
@@ -91,3 +91,14 @@ def test_balanced_order_is_a_function_of_seed_and_epoch() -> None:
     first = set(orders[0, 0]) | set(orders[0, 1]) | set(orders[0, 2])
     assert len(first & set(range(40))) > 20  # other samples of a large class in each epoch
     assert BatchOrder(4, 2, classes=classes[:4]).indices(7).tolist() == [0, 1, 2, 3]
+
+
+def test_balanced_classes_are_drawn_one_after_another() -> None:
+    classes = torch.tensor([2, 0, -1, 2, 0, 2, 5, 2])
+    order = balanced(classes, 8, torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    more, drawn = (torch.randperm(3, generator=generator) < 2).tolist(), []
+    for own, extra in zip(([1, 4], [0, 3, 5, 7], [6]), more, strict=True):
+        times, some = divmod(2 + extra, len(own))
+        drawn += own * times + [own[place] for place in torch.randperm(len(own), generator=generator)[:some]]
+    assert order.tolist() == [drawn[place] for place in torch.randperm(8, generator=generator)]

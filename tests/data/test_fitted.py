@@ -112,3 +112,17 @@ def test_a_damaged_entry_is_refused(damage: Any) -> None:
 def test_an_entry_of_another_form_is_refused(entry: Any) -> None:
     with pytest.raises(UserError, match="damaged"):
         FittedData.read(entry)
+
+
+def test_rows_that_are_left_out_have_no_place() -> None:
+    parts = Diabetes().load()
+    few = {part: {key: column[:2] for key, column in getattr(parts, part).items()} for part in PARTS}
+    rows = {"train": np.array([9, 2]), "val": np.array([0, 5]), "test": np.array([7, 3])}
+    known = fitted(replace(own(parts), **few, rows=rows)).known  # type: ignore[arg-type]
+    assert known is not None
+    assert {part: places.tolist() for part, places in known.parts.items()} == {
+        "train": [5, 1], "val": [0, 3], "test": [4, 2]
+    }  # fmt: skip
+    digests = content(replace(parts, **few))  # type: ignore[arg-type]
+    for part in PARTS:
+        np.testing.assert_array_equal(known.digests[known.parts[part]], digests[part])

@@ -61,3 +61,20 @@ def test_many_groups_take_seconds() -> None:
     groups = np.arange(200_000) // 5
     part = divide(groups, np.arange(200_000) % 10)
     assert np.bincount(part).tolist() == [140_000, 30_000, 30_000]
+
+
+def test_each_group_goes_where_it_is_lacked_most() -> None:
+    random = np.random.default_rng(1)
+    groups, strata = random.integers(0, 60, 400), random.integers(0, 7, 400)
+    held = np.zeros((60, 7))
+    np.add.at(held, (groups, strata), 1)
+    totals, sizes = held.sum(0), held.sum(1)
+    shuffled = np.random.Generator(np.random.PCG64(0)).permutation(60)
+    lacking = np.outer((*FRACTIONS,), totals)
+    expected = np.empty(60, int)
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        after = lacking[:, None] - np.eye(3)[:, :, None] * held[group]  # [part, part that takes the group, stratum]
+        lack = (after**2 / totals).sum((0, 2)) + (after.sum(2) ** 2).sum(0) / len(groups)
+        expected[group] = place = int(np.argmin(lack.round(9)))
+        lacking[place] -= held[group]
+    assert divide(groups, strata).tolist() == expected[groups].tolist()

@@ -88,3 +88,9 @@ def test_another_delimiter_is_proposed_as_it_is_typed(mark: str, fix: str) -> No
     with pytest.raises(UserError) as caught:
         cells(f"area{mark}price\n1{mark}2\n")
     assert caught.value.problems[0].fix == fix
+
+
+def test_only_line_feeds_and_carriage_returns_end_a_line() -> None:
+    read = cells("a,b\n1\x0b1,2\x85\u2028\r\n3,4")
+    assert read.columns.rows() == [("1\x0b1", "2\x85\u2028"), ("3", "4")]
+    assert read.lines.tolist() == [2, 3]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from sklearn.preprocessing import StandardScaler
@@ -10,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 import lossbook
 from lossbook.build import build
 from lossbook.config.resolve import plain
+from lossbook.data.tables import columns, extremes
 from lossbook.data.tables.source import TableSource
 from lossbook.errors import UserError
 from lossbook.trust import OWN_CONFIG
@@ -298,3 +301,17 @@ def test_a_single_feature_is_named_by_a_text(tmp_path: Path) -> None:
     config = lossbook.compose("data=csv", f"data.root={path}", "data.target_columns=y", "data.feature_columns=b")
     source = build(plain(config)["data"]["source"], trust=OWN_CONFIG)
     assert source.load().schema.input_shape == (1,)
+
+
+def test_reading_takes_little_more_memory_than_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    frame = pl.DataFrame({f"x{n}": random.standard_normal(10_000).astype(np.float32) for n in range(64)})
+    frame.with_columns(y=pl.col("x0") + 1).write_parquet(tmp_path / "t.parquet")
+    for module in (columns, extremes):
+        monkeypatch.setattr(module, "BLOCK", 1000)
+    tracemalloc.start()
+    parts = TableSource(str(tmp_path / "t.parquet"), "value", "y").load()
+    most = tracemalloc.get_traced_memory()[1]  # of NumPy and Python; polars has a column or two beside it
+    tracemalloc.stop()
+    assert parts.schema.input_shape == (64,)
+    assert most < 1.3 * 10_000 * 64 * 4

@@ -75,6 +75,7 @@ def written(columns: Sequence[TableColumn], tables: Sequence[Table], rows: np.nd
         start += column.width
         if unseen and (lost := _unseen(column, unseen, cells, rows)):
             notes.append(lost)
+        del cells  # before the next column is read
     return found, notes
 
 

@@ -76,10 +76,10 @@ class Table:
 
     def column(self, column: str | int) -> pl.Series:
         """Return a column, given by name or place; texts stripped of surrounding spaces, in one chunk."""
-        found = self.read(column if isinstance(column, int) else self.places[column]).rechunk()
+        found = self.read(column if isinstance(column, int) else self.places[column])
         if isinstance(found.dtype, (pl.Categorical, pl.Enum)):
             found = found.cast(pl.String)
-        return found.str.strip_chars() if found.dtype == pl.String else found
+        return found.rechunk().str.strip_chars() if found.dtype == pl.String else found
 
     def cell(self, column: str | int, row: int) -> str:
         """Return a cell as it is written; an empty text for none."""
