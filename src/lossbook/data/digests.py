@@ -63,7 +63,7 @@ def fingerprint(parts: Parts, inputs: Mapping[str, np.ndarray | None]) -> str | 
         digests = sample_digests(getattr(parts, name), known)
         digests.sort()
         digest.update(f"{name} {len(digests)};".encode())
-        digest.update(memoryview(digests.astype("<u8", copy=False)).cast("B"))
+        digest.update(digests.astype("<u8", copy=False).data)
     return digest.hexdigest()
 
 

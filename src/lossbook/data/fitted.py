@@ -161,7 +161,9 @@ def _known_samples(
     ranks = _ranks(parts.rows)
     every = np.empty(sum(map(len, ranks.values())), np.uint64)
     for name, own in ranks.items():
-        every[own] = inputs[name]
+        digests = inputs[name]
+        assert digests is not None
+        every[own] = digests
     earlier = np.zeros(0, np.uint64) if before is None else np.setdiff1d(before.trained_on(), every)
     return KnownSamples(every, ranks, earlier)
 

@@ -126,7 +126,7 @@ def read_cells(column: pl.Series, kind: str, decimal: str | None = None, form: s
         decimal: sign of numbers in texts.
         form: of dates in texts.
     """
-    if len(column) > BLOCK and kind != "category" and _cell_by_cell(column, kind):
+    if len(column) > BLOCK and is_read_by_cell(column, kind):
         return _in_blocks(column, kind)
     given = present(column)
     if kind == "category":
@@ -145,9 +145,9 @@ def read_cells(column: pl.Series, kind: str, decimal: str | None = None, form: s
     return Cells(numbers[:, None], None, bad)
 
 
-def _cell_by_cell(column: pl.Series, kind: str) -> bool:
-    """Return whether each cell can be read without the others; texts show format and decimal sign together."""
-    return column.dtype != pl.String and (kind != "date" or is_date(column))
+def is_read_by_cell(column: pl.Series, kind: str) -> bool:
+    """Return whether each cell becomes numbers without the others; texts show format and decimal sign together."""
+    return kind != "category" and column.dtype != pl.String and (kind != "date" or is_date(column))
 
 
 def _in_blocks(column: pl.Series, kind: str) -> Cells:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from lossbook.data.tables.bad_rows import BadRows
-from lossbook.data.tables.columns import Cells, TableColumn, read_cells, write_inputs
+from lossbook.data.tables.columns import BLOCK, Cells, TableColumn, is_read_by_cell, read_cells, write_inputs
 from lossbook.data.tables.faults import listed, quoted
 from lossbook.data.tables.table import Table, joined, shown
 
@@ -70,13 +70,23 @@ def written(columns: Sequence[TableColumn], tables: Sequence[Table], rows: np.nd
     found = np.empty((len(rows), sum(column.width for column in columns)), np.float32)
     notes, start = [], 0
     for column in columns:
-        cells = cells_of(tables, column.name, column.kind, column.form)
-        unseen = write_inputs(column, cells, rows, found[:, start : start + column.width])
+        notes += _write(column, tables, rows, found[:, start : start + column.width])
         start += column.width
-        if unseen and (lost := _unseen(column, unseen, cells, rows)):
-            notes.append(lost)
-        del cells  # before the next column is read
     return found, notes
+
+
+def _write(column: TableColumn, tables: Sequence[Table], rows: np.ndarray, out: np.ndarray) -> list[str]:
+    """Write the inputs of a column, and return a note on categories that training has not seen."""
+    if len(tables) == 1 and is_read_by_cell(series := tables[0].column(column.name), column.kind):
+        for start in range(0, len(rows), BLOCK):  # no column of 64 bits beside what is written
+            block = series.gather(pl.Series(rows[start : start + BLOCK]))
+            cells = read_cells(block, column.kind)
+            write_inputs(column, cells, np.arange(len(block)), out[start : start + BLOCK])
+        return []
+    cells = cells_of(tables, column.name, column.kind, column.form)
+    unseen = write_inputs(column, cells, rows, out)
+    lost = _unseen(column, unseen, cells, rows) if unseen else ""
+    return [lost] if lost else []
 
 
 def _unseen(column: TableColumn, unseen: Counter[str], cells: Cells, rows: np.ndarray) -> str:
