@@ -16,6 +16,8 @@ _WORDS: dict[str, tuple[str | None, ...]] = {
     "data.batch_size": ("all",),
     "trainer.devices": ("auto",),
     "trainer.check_val_every_n_epoch": (None,),  # val_check_interval counts across epochs then
+    "data.ignored": (None,),  # no value of masks is ignored
+    "data.source.ignored": (None,),
 }
 _PRECISIONS = {16: "16-mixed", 32: "32-true", 64: "64-true"}
 # a metric to watch is a name, or {name: ..., mode: ...}

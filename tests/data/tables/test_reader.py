@@ -198,3 +198,13 @@ def test_a_damaged_entry_is_noticed(tmp_path: Path, damage: dict[str, Any]) -> N
     state = reader(load(tmp_path)).state()
     with pytest.raises(ValueError, match=r"."):
         read_reader({**state, **damage})
+
+
+def test_what_is_no_date_is_told_with_the_format(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("day,y\n" + "".join(f"2020-01-{row:02d},{'ab'[row % 2]}\n" for row in range(1, 31)))
+    dates = TableSource(str(tmp_path / "t.csv"), "class", "y").load().reader
+    assert isinstance(dates, TableReader)
+    (tmp_path / "new.csv").write_text("day\n31.1.2020\n2020-01-31\n")
+    (bad,) = dates.files([tmp_path / "new.csv"], ["new.csv"]).bad
+    assert bad.given.endswith("line 2: day is '31.1.2020'")
+    assert bad.rule == "Column day is read as a date, written as %Y-%m-%d."
