@@ -94,6 +94,8 @@ def wrong_type(key: str, value: Any, default: Any) -> Problem:
         return Problem(f"{key}={typed(value)}", f"{RULE}; the default is a mapping.", f"{key}.{inner}=VALUE")
     if key == "trainer.precision" and isinstance(value, int) and value in _PRECISIONS:
         fix = f"trainer.precision={_PRECISIONS[value]}"
+    elif isinstance(default, str) and value is None:
+        fix = f"{key}={default}"
     elif isinstance(default, str):
         fix = f"{key}={default}, or quote a number to make it text: \"{key}='{value}'\""
     else:

@@ -208,3 +208,18 @@ def test_what_is_no_date_is_told_with_the_format(tmp_path: Path) -> None:
     (bad,) = dates.files([tmp_path / "new.csv"], ["new.csv"]).bad
     assert bad.given.endswith("line 2: day is '31.1.2020'")
     assert bad.rule == "Column day is read as a date, written as %Y-%m-%d."
+
+
+@pytest.mark.parametrize(
+    ("rows", "fix"),
+    [
+        ("big\n", "correct it"),
+        ("1e39\n", "divide the column, or correct the cell"),
+        ("1,2,3\n", "correct the lines: a cell that contains the delimiter must be in double quotes"),
+    ],
+)
+def test_a_fix_names_no_option_that_a_trained_network_does_not_take(tmp_path: Path, rows: str, fix: str) -> None:
+    numbers = TableReader(({"name": "size", "kind": "number", "mean": (0.0,), "scale": (1.0,)},))  # type: ignore[arg-type]
+    (tmp_path / "new.csv").write_text("size\n" + rows)
+    (problem,) = numbers.files([tmp_path / "new.csv"], ["new.csv"]).bad
+    assert problem.fix == fix

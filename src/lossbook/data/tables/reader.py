@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +20,8 @@ from lossbook.data.tables.faults import TOLD, listed, shortened
 from lossbook.data.tables.inputs import check_cells, written
 from lossbook.data.tables.table import Dialect, Table, frame_table, read_table
 from lossbook.errors import Problem, UserError, refuse
+
+_OPTION = re.compile(r'[,;] (?:or )?"?data\.')  # begins an alternative to correcting the file
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class TableReader(Reader):
                 table = read_table(Path(path), self.dialect)
                 self.require_columns(table)
             except UserError as error:
-                bad += error.problems
+                bad += map(_without_options, error.problems)
                 continue
             tables.append(table)
             called.append(name)
@@ -153,7 +156,12 @@ def _problems(bad: BadRows) -> Iterator[Problem]:
     """Yield a problem for each bad row of each fault."""
     for fault in bad.faults:
         for line in fault.lines:
-            yield Problem(f"{fault.path} {fault.unit} {line}: {fault.what}", fault.rule, fault.fix)
+            yield _without_options(Problem(f"{fault.path} {fault.unit} {line}: {fault.what}", fault.rule, fault.fix))
+
+
+def _without_options(problem: Problem) -> Problem:
+    """Return a problem whose fix names no option of data: a trained network reads as it was trained to."""
+    return replace(problem, fix=_OPTION.split(problem.fix, maxsplit=1)[0])
 
 
 def _imputed(columns: Sequence[TableColumn], missing: Mapping[str, int]) -> list[str]:
