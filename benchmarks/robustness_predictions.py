@@ -18,6 +18,9 @@ from typing import Any
 
 import numpy as np
 import robustness_by_hand as by_hand
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
+from pyarrow.lib import ArrowException
 from robustness_albums import CLASSES, SHORT, SIZE, paint
 from robustness_cases import EITHER, REFUSED, TRAINED, Try
 from robustness_truth import pixels
@@ -111,13 +114,14 @@ def _parquet(s: Sheet, r: random.Random) -> None:
     """Write numbers as numbers, dates as dates, gaps as null."""
 
     def change(content: bytes) -> bytes:
-        from pyarrow import csv as arrow_csv
-        from pyarrow import parquet
-
         stream = io.BytesIO()
         convert = arrow_csv.ConvertOptions(strings_can_be_null=True)
         read = arrow_csv.ReadOptions(use_threads=False)
-        parquet.write_table(arrow_csv.read_csv(io.BytesIO(content), read, convert_options=convert), stream)
+        try:
+            table = arrow_csv.read_csv(io.BytesIO(content), read, convert_options=convert)
+        except ArrowException:  # another change made it something else
+            return content
+        parquet.write_table(table, stream)
         return stream.getvalue()
 
     s.edits.append(change)
