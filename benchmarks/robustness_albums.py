@@ -184,7 +184,7 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "data.batch_size=1": (_option("data.batch_size", "1"), EITHER),
     "data.num_workers=1": (_option("data.num_workers", "1"), TRAINED),
     "data.grey_bits=12": (_option("data.grey_bits", "12"), EITHER),
-    "data.source.normalise": (_option("data.source.normalise", "[[0,0,0],[1,1,1]]"), EITHER),
+    "data.normalise": (_option("data.normalise", "[[0,0,0],[1,1,1]]"), EITHER),
     "data.root missing": (lambda root, r, first: shutil.rmtree(root), REFUSED),
     "data=csv": (_option("data", "csv"), REFUSED),
 }  # fmt: skip

@@ -505,10 +505,11 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], tuple[bool, ...]]] = {
         f"{key}={value}": (_option(key, value), REFUSED, ANY)
         for key, values in {
             "data.split": ("1", "''", "[a]", "/dev/zero", "/", "nowhere.csv", "true"),
-            "data.image_size": ("0", "-1", "8.5", "null", "true", "1e9", "[8,8]", "'8'"),
+            "data.image_size": ("0", "-1", "8.5", "null", "true", "1e9", "[8]", "[8,0]", "'8'"),
             "data.grey_bits": ("7", "17", "12", "true", "'16'", "null,"),
             "data.root": ("null", "''", "1", "[a]", "/dev/null", "nowhere"),
-            "data.source.normalise": ("null", "1", "[[0,0,0],[0,0,0]]", "[[0],[1]]", "[[a,b,c],[1,1,1]]", "[]"),
+            "data.source.normalise": ("null", "[[0,0,0],[1,1,1]]"),  # data.normalise sets it
+            "data.normalise": ("null", "1", "x", "[[0,0,0],[0,0,0]]", "[[0],[1]]", "[[a,b,c],[1,1,1]]", "[]"),
             "data.target": ("value", "mask", "null"),
             "data.num_workers": ("-1", "a", "1.5"),
             "data.positive_class": ("unicorn", "[a]"),
@@ -519,7 +520,8 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], tuple[bool, ...]]] = {
         f"{key}={value}": (_option(key, value), TRAINED, ANY)
         for key, value in (
             ("data.image_size", "1"), ("data.image_size", "40"), ("data.batch_size", "1000"), ("data.limit", "3"),
-            ("data.seed", "7"), ("data.source.normalise", "[[0,0,0],[1,1,1]]"),
+            ("data.seed", "7"), ("data.normalise", "[[0,0,0],[1,1,1]]"), ("data.normalise", "none"),
+            ("data.normalise", "measured"), ("data.image_size", "[8,8]"), ("data.image_size", "[8,13]"),
         )
     },
 }  # fmt: skip

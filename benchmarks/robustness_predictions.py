@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import robustness_by_hand as by_hand
 from robustness_albums import CLASSES, SHORT, SIZE, paint
-from robustness_cases import EITHER, REFUSED, TRAINED, Try
+from robustness_cases import EITHER, REFUSED, TRAINED, Try, as_parquet
 from robustness_truth import pixels
 
 ROWS = 90
@@ -107,22 +107,6 @@ def _bytes(change: Callable[[bytes], bytes]) -> Change:
     return lambda s, r: s.edits.append(change)
 
 
-def _parquet(s: Sheet, r: random.Random) -> None:
-    """Write numbers as numbers, dates as dates, gaps as null."""
-
-    def change(content: bytes) -> bytes:
-        from pyarrow import csv as arrow_csv
-        from pyarrow import parquet
-
-        stream = io.BytesIO()
-        convert = arrow_csv.ConvertOptions(strings_can_be_null=True)
-        read = arrow_csv.ReadOptions(use_threads=False)
-        parquet.write_table(arrow_csv.read_csv(io.BytesIO(content), read, convert_options=convert), stream)
-        return stream.getvalue()
-
-    s.edits.append(change)
-
-
 def _one(s: Sheet, r: random.Random) -> None:
     s.rows = s.rows[:1]
 
@@ -164,7 +148,7 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "gzipped": (_bytes(gzip.compress), TRAINED),
     "called .txt": (_written(name="new.txt"), TRAINED),
     "called .data": (_written(name="new.data"), EITHER),
-    "as Parquet": (_parquet, TRAINED),
+    "as Parquet": (_bytes(as_parquet), TRAINED),
     "xlsx called .csv": (_bytes(lambda text: b"PK\3\4" + text), REFUSED),
     "empty file": (_bytes(lambda text: b""), REFUSED),
     "header alone, twice": (_bytes(lambda text: text.split(b"\n")[0] + b"\n" + text.split(b"\n")[0] + b"\n"), EITHER),

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import io
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pyarrow import csv as arrow_csv
-from pyarrow import parquet
-from pyarrow.lib import ArrowException
-from robustness_cases import EITHER, REFUSED, TRAINED, Case, cases
+from robustness_cases import EITHER, REFUSED, TRAINED, Case, as_parquet, cases
 from robustness_drafts import LOSSES, PARTS, Draft, draft, write
 from robustness_truth import check_table
 
@@ -153,29 +149,6 @@ def _widest(d: Draft, r: random.Random) -> None:
     d.rows[:] = [[*(str(r.randint(-99, 99)) for _ in names), *row] for row in d.rows]
 
 
-def _parquet(packed: bool) -> Fault:
-    """Write the file as Parquet."""
-
-    def spoil(d: Draft, r: random.Random) -> None:
-        def change(content: bytes) -> bytes:
-            stream = io.BytesIO()
-            # not by polars: once its threads run, a process that is forked from this one waits for them forever
-            table = arrow_csv.read_csv(io.BytesIO(content), arrow_csv.ReadOptions(use_threads=False))
-            parquet.write_table(table, stream)
-            return gzip.compress(stream.getvalue()) if packed else stream.getvalue()
-
-        d.everywhere(lambda content: _unless_broken(change, content))
-
-    return spoil
-
-
-def _unless_broken(change: Callable[[bytes], bytes], content: bytes) -> bytes:
-    try:
-        return change(content)
-    except ArrowException:
-        return content
-
-
 def _in_part(change: Callable[[bytes], bytes | None]) -> Fault:
     return lambda d, r: d.at(r.choice(PARTS), change)
 
@@ -248,8 +221,8 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...], str | None]] = {
     "10,000 columns": (_widest, TRAINED, None),
     "in Windows-1252": (_both(_column(lambda row, cell: "äöü€"[row % 4]), _written(encoding="cp1252")), TRAINED, None),
     **{
-        f"as Parquet{more}": (_parquet(packed), EITHER, None)  # it is written from whatever the text is by then
-        for more, packed in (("", False), (", gzipped", True))
+        f"as Parquet{more}": (_bytes(change), EITHER, None)  # it is written from whatever the text is by then
+        for more, change in (("", as_parquet), (", gzipped", lambda text: gzip.compress(as_parquet(text))))
     },
     **{
         f"{key}={value}": (_option(f"data.{key}", value), allowed, None)

@@ -123,3 +123,12 @@ def test_the_fixes_work() -> None:
         assert typed != [""], given
         text = said(*typed)
         assert text == "" or ("_target_" not in text and "no key" not in text), (given, fix, text)
+
+
+def test_a_key_of_the_source_names_the_key_that_sets_it() -> None:
+    with pytest.raises(UserError) as refused:
+        lossbook.compose("data=image_folder", "data.root=x", "data.source.normalise=[[0],[1]]")
+    given, rule, fix = str(refused.value).splitlines()
+    assert given == "data.source.normalise=[[0],[1]]"
+    assert rule.strip() == "data.normalise sets it."
+    assert fix.strip().endswith("data.normalise=[[0],[1]]")

@@ -56,6 +56,8 @@ def test_some_keys_take_more_than_their_default_shows():
     assert fits("data.source.normalise", [[0.5], [0.5]], "imagenet")
     assert fits("trainer.devices", "auto", 1)
     assert fits("trainer.check_val_every_n_epoch", None, 1)
+    assert fits("data.ignored", None, 255)
+    assert next(problems("data.normalise", None, "imagenet")).fix == "data.normalise=imagenet"
     assert "or null" in next(problems("trainer.check_val_every_n_epoch", "x", 1)).fix
 
 

@@ -40,7 +40,8 @@ def test_a_pattern(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names("**/*.png") == ["a/[x], y/ü.png", "a/e=1.png", "b.png"]
 
 
-def test_paths_on_the_standard_input_twice_or_missing(folder: Path) -> None:
+def test_paths_on_the_standard_input_twice_or_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
     assert names("-", "b.png\n\nno such.png\r\nb.png\n") == ["b.png", "no such.png", "b.png"]
 
 
@@ -72,3 +73,8 @@ def test_nothing_there(given: str, said: str, tmp_path: Path, monkeypatch: pytes
         Path(f"texts/{name}.txt").touch()
     with pytest.raises(UserError, match=said):
         names(given)
+
+
+def test_a_table_on_the_standard_input_is_no_list_of_paths() -> None:
+    with pytest.raises(UserError, match=r"a,b, the first of 2 lines, is no file\n.*takes paths, one a line"):
+        find_inputs("-", (".csv",), io.StringIO("a,b\n1,2\n"))

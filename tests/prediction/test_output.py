@@ -71,6 +71,27 @@ def test_nothing_is_overwritten_unless_asked_for(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["out.csv"]  # the list was of the predictions before
 
 
+def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
+    table, bad, image = tmp_path / "out.csv", tmp_path / "out.bad.csv", tmp_path / "out_masks" / "a.png"
+    image.parent.mkdir()
+    (tmp_path / "link.csv").symlink_to(table)
+    rows = {"": PredictionRows(np.zeros((1, 2, 2)), images=[Image.new("L", (2, 2))])}
+
+    def write(*inputs: Path) -> None:
+        with Output(table, True, inputs) as out:
+            out.add(["a"], rows)
+
+    for path in (table, bad, image):
+        path.write_text("mine")
+        with pytest.raises(UserError, match="is an input"):
+            write(tmp_path / "other.csv", path)
+        assert path.read_text() == "mine"
+    with pytest.raises(UserError, match="is an input"):
+        Output(table, True, [tmp_path / "link.csv"])
+    write(tmp_path / "out.csv.png", tmp_path / "out_masks2" / "a.png")
+    assert image.read_bytes() != b"mine"
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [("nowhere/out.csv", "no folder"), ("out.xlsx", "suffix"), ("out", "suffix"), ("folder.csv", "exists")],

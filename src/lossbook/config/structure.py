@@ -96,7 +96,12 @@ def idle(values: Mapping[Any, Any]) -> Iterator[Problem]:
         for key in node:
             if key not in _TAKES[group] and str(key) not in referred:
                 known = [*_TAKES[group], *(str(other) for other in node if str(other) in referred)]
-                yield _idle(f"{group}.{key}", node[key], [f"{group}.{name}" for name in known])
+                source = node.get("source")
+                if isinstance(source, Mapping) and key in source:  # given there, past the key that sets it
+                    given, rule = f"{group}.source.{key}={typed(source[key])}", f"{group}.{key} sets it."
+                    yield Problem(given, rule, f"{group}.{key}={typed(source[key])}")
+                else:
+                    yield _idle(f"{group}.{key}", node[key], [f"{group}.{name}" for name in known])
     schedule = values.get("scheduler")
     if isinstance(schedule, Mapping) and schedule.get("_target_", "") is None:
         for key in (key for key in schedule if key != "_target_"):

@@ -16,6 +16,8 @@ _WORDS: dict[str, tuple[str | None, ...]] = {
     "data.batch_size": ("all", "auto"),
     "trainer.devices": ("auto",),
     "trainer.check_val_every_n_epoch": (None,),  # val_check_interval counts across epochs then
+    "data.ignored": (None,),  # no value of masks is ignored
+    "data.source.ignored": (None,),
 }
 _PRECISIONS = {16: "16-mixed", 32: "32-true", 64: "64-true"}
 # a metric to watch is a name, or {name: ..., mode: ...}
@@ -92,6 +94,8 @@ def wrong_type(key: str, value: Any, default: Any) -> Problem:
         return Problem(f"{key}={typed(value)}", f"{RULE}; the default is a mapping.", f"{key}.{inner}=VALUE")
     if key == "trainer.precision" and isinstance(value, int) and value in _PRECISIONS:
         fix = f"trainer.precision={_PRECISIONS[value]}"
+    elif isinstance(default, str) and value is None:
+        fix = f"{key}={default}"
     elif isinstance(default, str):
         fix = f"{key}={default}, or quote a number to make it text: \"{key}='{value}'\""
     else:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from lossbook.errors import refuse
+from lossbook.errors import refuse, typed
+from lossbook.formatting import plural
 
 
 class InputFile(NamedTuple):
@@ -38,6 +39,10 @@ def find_inputs(given: str, suffixes: Sequence[str], stdin: TextIO | None = None
             raise refuse(
                 "input=-", "The standard input holds no path; it takes one a line.", "ls photos/* | ... input=-"
             )
+        if not any(os.path.lexists(file.path) for file in found):
+            given = f"input=-: {typed(found[0].name[:60])}, the first of {plural(len(found), 'line')}, is no file"
+            rule = "The standard input takes paths, one a line, not the content of a file; no line is one."
+            raise refuse(given, rule, "input=FILE, or ls photos/* | ... input=-")
         return found
     path = Path(given)
     if path.is_dir():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -28,13 +28,15 @@ class Output:
     Args:
         path: of the table; its suffix says the format.
         overwrite: whether files that are there already are replaced.
+        inputs: files that are predicted for, which are never replaced.
 
     Raises:
-        UserError: the suffix is unknown, the folder is missing, or the file exists.
+        UserError: the suffix is unknown, the folder is missing, or the file exists or is an input.
     """
 
-    def __init__(self, path: Path, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, overwrite: bool = False, inputs: Iterable[Path] = ()) -> None:
         self.path, self.overwrite = path, overwrite
+        self._inputs = {os.path.realpath(one) for one in inputs}
         if path.suffix.lower() not in SUFFIXES:
             rule = f"The suffix says the format: {', '.join(SUFFIXES)}."
             raise refuse(f"output={path}", rule, f"output={path.with_suffix(nearest(path.suffix, SUFFIXES) or '.csv')}")
@@ -188,6 +190,9 @@ class Output:
         os.replace(table, self.path)
 
     def _require_free(self, path: Path) -> None:
+        real = os.path.realpath(path)
+        if any(one == real or one.startswith(real + os.sep) for one in self._inputs):
+            raise refuse(f"{path} is an input.", "An input is never overwritten.", "output=ANOTHER")
         if os.path.lexists(path) and not self.overwrite:
             raise refuse(
                 f"{path} exists.", "Nothing is overwritten unless you say so.", "overwrite=true, or output=ANOTHER"

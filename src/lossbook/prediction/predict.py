@@ -42,8 +42,8 @@ def predict(predictor: Predictor, given: str, path: Path, options: Mapping[str, 
         UserError: nothing could be read, or the table cannot be written.
     """
     predictor.require_top(options["top_k"])
-    output = Output(path, options["overwrite"])
     files = find_inputs(given, predictor.reader.suffixes)
+    output = Output(path, options["overwrite"], (file.path for file in files))
     read = predictor.files(files, options["id_column"])
     out = console()
     for note in read.notes:

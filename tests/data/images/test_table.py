@@ -133,3 +133,18 @@ def test_it_trains_from_another_folder(tmp_path: Path) -> None:
     short = ["trainer=cpu", "logger=none", "trainer.max_epochs=1", "model=mlp"]
     metrics = lossbook.train(lossbook.compose("data=image_table", *given, folder, *short), tmp_path / "run")
     assert 0 <= metrics["test/acc"] <= 1
+
+
+def test_images_of_several_rows_are_noted(tmp_path: Path) -> None:
+    path = album(tmp_path, label=["cat" if row % 4 else "dog" for row in range(COUNT)])
+    assert not any("several rows" in note for note in loaded(path, "class", "label").notes)
+    header, first, second, *rest = path.read_text().splitlines()
+    again = [header, first, second, *rest, first, second.replace('"cat"', '"dog"')]
+    path.write_text("\n".join(again) + "\n")
+    (note,) = (note for note in loaded(path, "class", "label").notes if "several rows" in note)
+    assert note.startswith("2 images of several rows, 1 of them with different targets (")
+    assert "pictures, all/no [1]=é.png" in note
+    parts = loaded(path, "class", "label", group_column="path")
+    assert parts.rows is not None
+    (holder,) = (part for part in PARTS if 0 in parts.rows[part])
+    assert COUNT in parts.rows[holder]

@@ -9,9 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
+import lossbook
+from lossbook.build import build
+from lossbook.config.resolve import plain
 from lossbook.data.masks.source import MaskFolder
 from lossbook.data.source import PARTS
 from lossbook.errors import UserError
+from lossbook.trust import OWN_CONFIG
 
 LAYOUTS = {
     "folders": ("images/{}.png", "masks/{}.png"),
@@ -216,3 +220,20 @@ def test_it_trains_with_ignored_pixels(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(UserError, match="pixels without a class"):
         lossbook.train(lossbook.compose("loss=bce_logits", *given), tmp_path / "run")
     assert torch.isfinite(torch.tensor(metrics["test/loss"]))
+
+
+def test_no_value_is_ignored_where_null_says_so(tmp_path: Path) -> None:
+    for number in range(6):
+        mask = np.zeros((8, 8), np.uint8)
+        mask[:, :4] = 255
+        for name, pixels in (("images", np.stack([mask] * 3, -1)), ("masks", mask)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    given = ["data=mask_folder", f"data.root={tmp_path}", "loss=cross_entropy", "data.image_size=8"]
+    with pytest.raises(UserError, match=r"data\.ignored=null"):
+        lossbook.train(lossbook.compose(*given), tmp_path / "run")
+    config = plain(lossbook.compose(*given, "data.ignored=null"))
+    parts = build(config["data"]["source"], trust=OWN_CONFIG).load()
+    assert parts.schema.class_names == ("0", "255")
+    sample = parts.train[0]
+    assert torch.equal(sample["target"], (sample["input"][0] > 0).long())

@@ -198,3 +198,28 @@ def test_a_damaged_entry_is_noticed(tmp_path: Path, damage: dict[str, Any]) -> N
     state = reader(load(tmp_path)).state()
     with pytest.raises(ValueError, match=r"."):
         read_reader({**state, **damage})
+
+
+def test_what_is_no_date_is_told_with_the_format(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("day,y\n" + "".join(f"2020-01-{row:02d},{'ab'[row % 2]}\n" for row in range(1, 31)))
+    dates = TableSource(str(tmp_path / "t.csv"), "class", "y").load().reader
+    assert isinstance(dates, TableReader)
+    (tmp_path / "new.csv").write_text("day\n31.1.2020\n2020-01-31\n")
+    (bad,) = dates.files([tmp_path / "new.csv"], ["new.csv"]).bad
+    assert bad.given.endswith("line 2: day is '31.1.2020'")
+    assert bad.rule == "Column day is read as a date, written as %Y-%m-%d."
+
+
+@pytest.mark.parametrize(
+    ("rows", "fix"),
+    [
+        ("big\n", "correct it"),
+        ("1e39\n", "divide the column, or correct the cell"),
+        ("1,2,3\n", "correct the lines: a cell that contains the delimiter must be in double quotes"),
+    ],
+)
+def test_a_fix_names_no_option_that_a_trained_network_does_not_take(tmp_path: Path, rows: str, fix: str) -> None:
+    numbers = TableReader(({"name": "size", "kind": "number", "mean": (0.0,), "scale": (1.0,)},))  # type: ignore[arg-type]
+    (tmp_path / "new.csv").write_text("size\n" + rows)
+    (problem,) = numbers.files([tmp_path / "new.csv"], ["new.csv"]).bad
+    assert problem.fix == fix

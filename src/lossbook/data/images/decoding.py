@@ -39,7 +39,9 @@ def as_image_error(error: Exception) -> ImageError:
     if isinstance(error, ImageError):
         return error
     if isinstance(error, FileNotFoundError):
-        return ImageError("is missing", "It is a broken link, or was removed after the start.", "restore it")
+        return ImageError(
+            "is missing", "There is no such file: the path is wrong, a link is broken, or it was removed.", "restore it"
+        )
     if isinstance(error, PermissionError):
         return ImageError("may not be read", "Every image of every part is read.", "chmod u+r the file, or remove it")
     if isinstance(error, UnidentifiedImageError):  # its message names an object in memory

@@ -23,12 +23,14 @@ from lossbook.data.statistics import described_parts
 from lossbook.data.tables.bad_rows import BadRows
 from lossbook.data.tables.choosing import require_columns, target_names
 from lossbook.data.tables.columns import as_texts, present
+from lossbook.data.tables.faults import listed
 from lossbook.data.tables.files import WHOLE, read_tables
 from lossbook.data.tables.source import KINDS, check_targets, rows_of_parts, strata_of
 from lossbook.data.tables.splitting import group_codes, times
 from lossbook.data.tables.table import Dialect, Table
 from lossbook.data.tables.targets import read_targets, require_separator
 from lossbook.errors import refuse, typed
+from lossbook.formatting import plural
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ class ImageTable(OwnSource):
         measured, noted = opened.normalisation(parts["train"], None if known is None else known.normalise)
         schema = replace(targets.schema, input_shape=files.form.shape)
         notes = [note for table in tables for note in table.notes]
-        notes += [*said, *targets.notes, *opened.notes, *noted, *assignment.notes]
+        notes += [*said, *targets.notes, *opened.notes, *noted, *_repeated([paths[row] for row in readable], y, column)]
+        notes += assignment.notes
         made = described_parts(schema, parts, measured, notes, self._reader(files.form, column))
         return replace(made, rows={part: readable[chosen] for part, chosen in rows.items()}, names=paths)
 
@@ -152,6 +155,22 @@ def _paths(tables: Sequence[Table], name: str, bad: BadRows) -> list[str]:
         bad.add_missing(number, name, column.is_null().to_numpy(), "an image")
         paths += column.fill_null("").to_list()
     return paths
+
+
+def _repeated(paths: Sequence[str], targets: np.ndarray, column: str) -> list[str]:
+    """Return a note on images that several rows name, or nothing."""
+    first: dict[str, int] = {}
+    repeated: dict[str, bool] = {}  # whether with different targets
+    for row, path in enumerate(paths):
+        before = first.setdefault(path, row)
+        if before != row:
+            repeated[path] = repeated.get(path, False) or not np.array_equal(targets[row], targets[before])
+    if not repeated:
+        return []
+    said = f"{plural(len(repeated), 'image')} of several rows"
+    if differ := [path for path, other in repeated.items() if other]:
+        said += f", {len(differ):,} of them with different targets ({listed(differ, 3)})"
+    return [f"{said}; data.group_column={column} keeps such rows in one part"]
 
 
 def _there(rows: np.ndarray) -> np.ndarray:

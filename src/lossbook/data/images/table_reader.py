@@ -57,8 +57,8 @@ class ImageTableReader(ImageReader):
     def _cells(self, path: Path) -> tuple[list[str], list[Problem], Sequence[str]]:
         """Return the paths that a table names, what is wrong with its other rows, and how it was read."""
         table = read_table(path, Dialect(self.delimiter, self.encoding, self.decimal))
-        if self.column not in table.places:
-            raise UserError(table.lacks(self.column))
+        if problem := table.unreadable(self.column):
+            raise UserError(problem)
         cells = as_texts(present(table.column(self.column)))
         bad = BadRows([table])
         bad.add(0, self.column, cells.is_null().to_numpy(), "Every row needs an image.", "fill it in or delete the row")

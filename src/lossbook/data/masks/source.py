@@ -26,6 +26,7 @@ from lossbook.data.split_options import split_plan
 from lossbook.data.split_table import read_split
 from lossbook.data.statistics import described_parts
 from lossbook.errors import refuse, typed
+from lossbook.formatting import plural
 
 _CLASSES_SHOWN = 8
 
@@ -76,7 +77,7 @@ class MaskFolder(OwnSource):
         if pairing.alone and self.on_bad != "skip":
             rule = f"Images and masks are paired by name: {alone_in_words(pairing.alone)}."
             fix = "add or remove these files, or data.on_bad=skip"
-            raise refuse(f"{len(pairing.alone):,} files below {root} have no partner", rule, fix)
+            raise refuse(f"{root}: {plural(len(pairing.alone), 'file')} without a partner", rule, fix)
         given = self._given(root, pairing.samples, evaluating)
         opened, samples, scanned = self._opened(root, pairing.samples, options, known)
         names = () if known is None else known.schema.class_names

@@ -48,8 +48,11 @@ def check_cells(
             if missing == "fail":
                 bad.add_missing(number, name, lacking, "a value in each column")
             if cells.bad.any():
-                rule = f"Column {shown(name)} is read as a {kind}."
-                bad.add_cells(number, name, cells.bad, rule, fix)
+                rule = f"Column {shown(name)} is read as a {kind}{f', written as {form}' if form else ''}."
+                if kind == "number":
+                    bad.add_cells(number, name, cells.bad, rule, fix)
+                else:
+                    bad.add(number, name, cells.bad, rule, fix)
             if kind == "number" and cells.numbers is not None:
                 with np.errstate(invalid="ignore"):
                     far = np.abs(cells.numbers[:, 0]) > LARGEST

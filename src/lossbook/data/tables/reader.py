@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +20,8 @@ from lossbook.data.tables.faults import TOLD, listed, shortened
 from lossbook.data.tables.inputs import check_cells, written
 from lossbook.data.tables.table import Dialect, Table, frame_table, read_table
 from lossbook.errors import Problem, UserError, refuse
+
+_OPTION = re.compile(r'[,;] (?:or )?"?data\.')  # begins an alternative to correcting the file
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class TableReader(Reader):
                 table = read_table(Path(path), self.dialect)
                 self.require_columns(table)
             except UserError as error:
-                bad += error.problems
+                bad += map(_without_options, error.problems)
                 continue
             tables.append(table)
             called.append(name)
@@ -141,12 +144,17 @@ class TableReader(Reader):
         matrix, notes = written(self.columns, tables, kept) if tables else (np.empty((0, self.width), np.float32), [])
         notes += _imputed(self.columns, missing)
         part = {"input": torch.from_numpy(matrix)}
-        return NewInputs(names, part, [*bad, *found.problems()], tuple(shortened(notes)))
+        return NewInputs(names, part, [*bad, *map(_without_options, found.problems())], tuple(shortened(notes)))
 
     @property
     def width(self) -> int:
         """The number of inputs F."""
         return sum(column.width for column in self.columns)
+
+
+def _without_options(problem: Problem) -> Problem:
+    """Return a problem whose fix names no option of data: a trained network reads as it was trained to."""
+    return replace(problem, fix=_OPTION.split(problem.fix, maxsplit=1)[0])
 
 
 def _imputed(columns: Sequence[TableColumn], missing: Mapping[str, int]) -> list[str]:
