@@ -27,16 +27,18 @@ def weights(ckpt: Path) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
 
 
 def outputs(values: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Compute linear layers, each but the last followed by batch norm and ReLU."""
+    """Compute linear layers, each but the last followed by ReLU, and before it by batch norm if the network has any."""
     norms = [name.rpartition(".")[0] for name in values if name.endswith("running_mean")]
     linear = [name.rpartition(".")[0] for name in values if name.endswith(".weight") and values[name].ndim == 2]
     z = x.astype(np.float32).astype(np.float64)
     for place, layer in enumerate(linear):
         z = z @ values[f"{layer}.weight"].T + values.get(f"{layer}.bias", 0)
-        if place < len(linear) - 1:
+        if norms and place < len(linear) - 1:
             norm = norms[place]
             z = (z - values[f"{norm}.running_mean"]) / np.sqrt(values[f"{norm}.running_var"] + 1e-5)
-            z = np.maximum(z * values[f"{norm}.weight"] + values[f"{norm}.bias"], 0)
+            z = z * values[f"{norm}.weight"] + values[f"{norm}.bias"]
+        if place < len(linear) - 1:
+            z = np.maximum(z, 0)
     return z
 
 
