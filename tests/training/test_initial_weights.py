@@ -73,6 +73,7 @@ def test_gradual_unfreezing_starts_with_the_head(network: tuple[str, ...], layer
     ]
     assert set(start) == {f"{head}.weight", f"{head}.bias"}
     assert len({str(group.get("frozen_until")) for group in made.groups}) >= layers
+    assert made.notes[-1].startswith("layers are frozen at first, and their weights are random: model.weights=FILE")
 
 
 def test_the_backbone_of_a_unet_is_its_encoder() -> None:

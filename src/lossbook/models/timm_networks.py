@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -48,7 +50,7 @@ def create(
     other = size is not None and config.fixed_input_size and tuple(size) != tuple(config.input_size[1:])
     options = {"pretrained": pretrained, **(more or {})}
     try:
-        with warnings.catch_warnings():
+        with _quiet_hub(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # of layers that are cut off
             try:
                 network = timm.create_model(name, **options, **({"img_size": tuple(size or ())} if other else {}))
@@ -65,6 +67,18 @@ def create(
     if size is not None:
         _require_patches(network, size, given)
     return network
+
+
+@contextmanager
+def _quiet_hub() -> Iterator[None]:
+    """Silence what the hub's library says of each attempt: one message says why weights cannot be had."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _require_patches(network: Any, size: Sequence[int], given: str) -> None:

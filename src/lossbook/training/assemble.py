@@ -39,6 +39,11 @@ from lossbook.training.trial import try_batch
 from lossbook.training.turns import require_one_batch_a_step
 from lossbook.trust import Trust
 
+_FROZEN_RANDOM = (
+    "layers are frozen at first, and their weights are random: model.weights=FILE or model.pretrained=true gives them"
+    " weights that are worth keeping"
+)
+
 
 @dataclass
 class Assembly:
@@ -129,7 +134,14 @@ def assemble(
     )
     try_batch(module, data, config)
     groups = [group for parts in task.optimizers.values() or (None,) for group in make_optimizer.plan(module, parts)]
+    if any("frozen_until" in group for group in groups) and _is_random(config):
+        notes.append(_FROZEN_RANDOM)
     return Assembly(data, task, module, fitted, groups, directions, tuple(dict.fromkeys(notes)))
+
+
+def _is_random(config: Mapping[str, Any]) -> bool:
+    """Return whether the network starts with random weights."""
+    return not (config.get("ckpt") or config["model"].get("weights") or config["model"].get("pretrained"))
 
 
 def build_data(

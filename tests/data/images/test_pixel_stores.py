@@ -143,7 +143,7 @@ def test_reading_takes_no_memory_that_grows_with_the_file(tmp_path: Path) -> Non
 
 def test_what_does_not_fit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixel_stores, "available_memory", lambda: 500)
-    with pytest.raises(UserError, match=r"data.cache=ram\n.*10 images of 3 x 4 x 5 take 0.0 GB.*\n.*data.cache=disk"):
+    with pytest.raises(UserError, match=r"data.cache=ram\n.*10 images of 3 x 4 x 5 take 0.0 MB.*\n.*data.cache=disk"):
         RamStore(10, FORM)
 
     def full(*_: object) -> None:

@@ -225,4 +225,4 @@ def available_memory() -> int | None:
 
 def gigabytes(size: int) -> str:
     """Return a number of bytes in words."""
-    return f"{size / 1e9:,.1f} GB"
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
