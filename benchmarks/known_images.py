@@ -20,7 +20,7 @@ from pathlib import Path
 
 TRAIN = Path(__file__).parents[1] / "scripts" / "train.py"
 MNIST = [
-    "model=cnn", "optim=adamw", "optim.lr=0.005", "scheduler=one_cycle", "data.batch_size=128", "data.epochs=7",
+    "model=cnn", "optim=adamw", "optim.lr=0.005", "scheduler=one_cycle", "data.batch_size=128", "data.epochs=5",
     "data.augment=[{_target_: lossbook.data.augment.PadCrop, padding: 2}]",
 ]  # fmt: skip
 SEEDS = (0, 1, 2)

@@ -65,6 +65,8 @@ def test_a_users_mistake_comes_out_of_a_worker_as_it_is(workers: int) -> None:
 class KeptSquares(BatchCache):
     """All of them are there, without reading one."""
 
+    on_disk = True
+
     def __init__(self, broken: int = -1) -> None:
         self.made: list[int] = []
         self.broken = broken
@@ -102,6 +104,14 @@ def test_batches_of_a_cache_are_in_order_and_only_a_few_are_made_ahead(workers: 
     left_early.close()
     assert 4 <= len(cache.made) <= (12 if workers else 4)
     assert threading.active_count() == threads
+
+
+def test_a_cache_in_memory_needs_no_thread() -> None:
+    cache = KeptSquares()
+    cache.on_disk = False
+    batches = iter(DatasetLoader(cache, BatchOrder(21, 4), 2))
+    next(batches)
+    assert cache.made == [0, 1, 2, 3]
 
 
 def test_a_fault_of_a_cache_arrives_as_it_is() -> None:

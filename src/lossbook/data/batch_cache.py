@@ -11,7 +11,13 @@ from torch.utils.data import Dataset
 
 
 class BatchCache(Dataset[dict[str, Any]]):
-    """A map-style dataset that is read once; ``DatasetLoader`` fills it in the first epoch."""
+    """A map-style dataset that is read once; ``DatasetLoader`` fills it in the first epoch.
+
+    Attributes:
+        on_disk: whether a batch takes so long to read that a thread should work ahead.
+    """
+
+    on_disk = False
 
     @abstractmethod
     def __len__(self) -> int: ...

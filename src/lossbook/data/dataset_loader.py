@@ -26,8 +26,8 @@ _LAST_SECONDS = 60
 class DatasetLoader:
     """Batches of a map-style dataset whose samples are dicts, read by worker processes.
 
-    What a ``BatchCache`` holds is not read again: its batches are made in this process, by a thread that works ahead
-    where there would be workers.
+    What a ``BatchCache`` holds is not read again: its batches are made in this process; from a disk, and where there
+    would be workers, by a thread that works ahead.
 
     Args:
         dataset: of dicts.
@@ -90,7 +90,7 @@ class DatasetLoader:
         assert self._cache is not None
         self._loader = None  # ends its workers
         every = map(torch.tensor, self._batches)
-        if not self._num_workers:
+        if not (self._num_workers and self._cache.on_disk):
             yield from map(self._kept_batch, every)
             return
         pool = ThreadPoolExecutor(1, "cache")

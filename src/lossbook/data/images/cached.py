@@ -87,6 +87,7 @@ class CachedImages(BatchCache):
 
     def __init__(self, files: ImageFiles, store: PixelStore, places: np.ndarray) -> None:
         self.files, self.store, self.places = files, store, places
+        self.on_disk = store.on_disk
 
     def __len__(self) -> int:
         return len(self.files)

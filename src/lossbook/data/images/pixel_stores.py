@@ -29,6 +29,7 @@ class PixelStore(ABC):
     """Images of one format, (N, channels, height, width) uint8, filled row by row."""
 
     shape: tuple[int, ...]
+    on_disk = False
 
     @property
     def size(self) -> int:
@@ -88,6 +89,8 @@ class DiskStore(PixelStore):
         samples: number of images.
         form: of the images.
     """
+
+    on_disk = True
 
     def __init__(self, folder: Path, samples: int, form: ImageFormat) -> None:
         self.folder, self.shape = folder, (samples, *form.shape)
