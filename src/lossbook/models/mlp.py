@@ -11,6 +11,7 @@ from lossbook.errors import refuse, typed
 from lossbook.models.category_embeddings import CategoryEmbeddings
 from lossbook.models.periodic_numbers import PeriodicNumbers
 from lossbook.models.requirements import require_dropout, require_output, require_positive
+from lossbook.models.smooth_clip import SmoothClip
 
 
 class MLP(nn.Module):
@@ -25,6 +26,7 @@ class MLP(nn.Module):
         dropout: probability of zeroing a hidden value in training; 0.5, since the default tables have only a few
             hundred rows and are easily overfitted.
         categories: (column, number of categories) of the columns that hold the index of a category; see ``Schema``.
+        clip: bound of the inputs that are numbers, in standard deviations (see ``SmoothClip``); None for none.
         periodic: whether a periodic embedding of each number is appended (see ``PeriodicNumbers``).
         embedding_width: of the embedding of each category; None for one that grows with the number of categories.
         embedding_dropout: probability of zeroing a value of an embedding in training.
@@ -44,6 +46,7 @@ class MLP(nn.Module):
         batch_norm: bool = True,
         dropout: float = 0.5,
         categories: Sequence[tuple[int, int]] = (),
+        clip: float | None = None,
         periodic: bool = False,
         embedding_width: int | None = None,
         embedding_dropout: float = 0.0,
@@ -61,8 +64,11 @@ class MLP(nn.Module):
             layers, inputs = [embeddings], embeddings.width
         else:
             _refuse_idle(embedding_width=embedding_width, embedding_dropout=embedding_dropout, sparse=sparse)
+        columns = math.prod(input_shape) - len(categories)  # that hold numbers
+        if clip is not None:
+            layers.append(SmoothClip(columns, clip))
         if periodic:
-            numbers = PeriodicNumbers(math.prod(input_shape) - len(categories))
+            numbers = PeriodicNumbers(columns)
             layers.append(numbers)
             inputs += numbers.added
         for width in hidden:

@@ -25,6 +25,7 @@ CLASSES: dict[str, dict[str, Range]] = {
         "hidden": listed(WIDTH, 0, 100),
         "dropout": DROPOUT,
         "batch_norm": FLAG,
+        "clip": or_null(number(0, 1e6, above=True, example=4.0), "for inputs without a bound"),
         "periodic": FLAG,
         "embedding_width": or_null(WIDTH, "for one that grows with the number of categories"),
         "embedding_dropout": DROPOUT,
