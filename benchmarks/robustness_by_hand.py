@@ -13,7 +13,7 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def weights(ckpt: Path) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
-    """Return the network's tensors by name, and the positions of the known samples by part."""
+    """Return the network's tensors by name with the bound of its inputs, and the known samples' positions by part."""
     import torch
 
     checkpoint = torch.load(ckpt, weights_only=True)
@@ -22,15 +22,19 @@ def weights(ckpt: Path) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
         for name, tensor in checkpoint["state_dict"].items()
         if name.startswith("model.")
     }
+    tensors["clip"] = np.array(checkpoint["lossbook"]["config"]["model"].get("clip") or math.inf)
     known = checkpoint["lossbook"]["data"]["known"]["parts"]
     return tensors, {part: places.tolist() for part, places in known.items()}
 
 
 def outputs(values: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Compute linear layers, each but the last followed by ReLU, and before it by batch norm if the network has any."""
+    """Compute linear layers on bounded inputs, each but the last followed by ReLU, and before it by batch norm if the
+    network has any.
+    """
     norms = [name.rpartition(".")[0] for name in values if name.endswith("running_mean")]
     linear = [name.rpartition(".")[0] for name in values if name.endswith(".weight") and values[name].ndim == 2]
     z = x.astype(np.float32).astype(np.float64)
+    z = z / np.hypot(1, z / values.get("clip", math.inf))
     for place, layer in enumerate(linear):
         z = z @ values[f"{layer}.weight"].T + values.get(f"{layer}.bias", 0)
         if norms and place < len(linear) - 1:
