@@ -31,7 +31,7 @@ DEPARTURES = {
     "cnn_grid": {"channels": [32, 64], "grid": 4},
     "bag": {"sparse": None},
     "mlp": {"sparse": None},
-    "mlp_table": {"sparse": None, "batch_norm": False, "dropout": 0.2},
+    "mlp_table": {"sparse": None, "batch_norm": False, "dropout": 0.2, "clip": 4.0},
 }  # from the class's own defaults
 
 
