@@ -1,6 +1,6 @@
 """Take networks of torchvision and timm through train, predict and export, by the commands that a user types.
 
-    python benchmarks/networks.py                        # all, about 20 minutes on one core
+    python benchmarks/networks.py                        # all
     python benchmarks/networks.py resnet18 swin_t        # these alone
 
 Each has random weights (of a file, so that outputs depend on the image from the start), and is trained for an epoch on

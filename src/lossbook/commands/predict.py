@@ -14,7 +14,6 @@ from lossbook.config.script_keys import taken
 from lossbook.errors import UserError, nearest, refuse
 from lossbook.exits import exit_code
 from lossbook.invocation import as_typed
-from lossbook.prediction.output import Output
 
 KEYS: dict[str, Any] = {
     "input": None,
@@ -102,5 +101,7 @@ def _checked(values: Any) -> dict[str, Any]:
         options["top_k"] = int(options["top_k"])
     options["input"] = meant(options["input"]) if options["input"] != "-" else "-"
     options["output"] = Path("predictions.csv" if options["output"] is None else meant(options["output"]))
+    from lossbook.prediction.output import Output
+
     Output(options["output"], options["overwrite"])  # refuses what it cannot write
     return options

@@ -140,8 +140,9 @@ def assemble(
 
 
 def _is_random(config: Mapping[str, Any]) -> bool:
-    """Return whether the network starts with random weights."""
-    return not (config.get("ckpt") or config["model"].get("weights") or config["model"].get("pretrained"))
+    """Return whether a network that could take weights starts with random ones."""
+    model = config["model"]
+    return "weights" in model and not (config.get("ckpt") or model["weights"] or model.get("pretrained"))
 
 
 def build_data(

@@ -127,3 +127,5 @@ def test_small_sets_stay_in_memory_without_being_asked_for(parts: Parts, monkeyp
     assert cached_parts(parts, "auto", None) is parts
     with pytest.raises(UserError, match=r"data.cache_dir=there data.cache=auto"):
         cached_parts(parts, "auto", "there")
+    others = Digits().load()
+    assert cached_parts(others, "auto", None) is others  # a source of the user's own, without files of images

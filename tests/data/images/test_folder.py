@@ -363,13 +363,14 @@ def test_images_keep_a_small_size_that_all_share(tmp_path: Path) -> None:
             Image.new("L", (30, 20), shade).save(tmp_path / name / f"{number}.png")
     turned = Image.Exif()
     turned[ORIENTATION] = 6
-    Image.new("L", (20, 30)).save(tmp_path / "a" / "turned.jpg", exif=turned)
+    for suffix in ("jpg", "tif"):
+        Image.new("L", (20, 30)).save(tmp_path / "a" / f"turned.{suffix}", exif=turned)
     known = ImageFolder(str(tmp_path)).load()
     assert known.schema.input_shape == (3, 20, 30)
     Image.new("L", (30, 21)).save(tmp_path / "a" / "other.png")
     assert ImageFolder(str(tmp_path)).load().schema.input_shape == (3, 64, 64)
     fitted = FittedData.of(known, content(known), 0)
     assert ImageFolder(str(tmp_path)).load_known(fitted, evaluating=True).schema.input_shape == (3, 20, 30)
-    for path in tmp_path.rglob("*.*g"):
+    for path in tmp_path.rglob("*.*"):
         Image.new("L", (65, 20)).save(path)
     assert ImageFolder(str(tmp_path)).load().schema.input_shape == (3, 64, 64)

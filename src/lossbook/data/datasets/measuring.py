@@ -1,10 +1,14 @@
-"""The mean and standard deviation of each channel of a Dataset's images."""
+"""What is measured on a Dataset's items: statistics of channels, and the pixels of each value of a mask."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 
 from lossbook.data.datasets.part import DatasetPart
+from lossbook.data.datasets.targets import mask_array
 from lossbook.data.source import Normalise
 
 
@@ -20,3 +24,9 @@ def measured_channels(train: DatasetPart, used: int) -> Normalise:
     mean = total / count
     scale = (squares / count - mean**2).clamp_min(0).sqrt().clamp_min(1 / 255)
     return tuple(mean.tolist()), tuple(scale.tolist())
+
+
+def mask_counts(given: Any) -> dict[int, int]:
+    """Return the number of pixels of each value of a mask."""
+    values, counts = np.unique(mask_array(given), return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,10 +18,10 @@ from lossbook.data.datasets.inputs import InputForm, channels_of, is_pillow
 from lossbook.data.datasets.item import ItemError, Layout
 from lossbook.data.datasets.known_targets import are_given, known_classes, known_targets
 from lossbook.data.datasets.looking import look
-from lossbook.data.datasets.measuring import measured_channels
+from lossbook.data.datasets.measuring import mask_counts, measured_channels
 from lossbook.data.datasets.options import DatasetOptions
 from lossbook.data.datasets.part import DatasetPart, ItemSource
-from lossbook.data.datasets.targets import UNLABELLED, ClassNames, TargetForm, class_value, mask_array
+from lossbook.data.datasets.targets import UNLABELLED, ClassNames, TargetForm, class_value
 from lossbook.data.fitted import FittedData
 from lossbook.data.images.reader import ImageReader
 from lossbook.data.reader import Reader
@@ -144,10 +145,7 @@ class _Building:
     def parts(self, plan: Any, evaluating: bool) -> Parts:
         values = {part: self._values(part) for part in self.sources}
         strata = np.concatenate([self._strata(values[part], len(source)) for part, source in self.sources.items()])
-        ends = np.cumsum([len(source) for source in self.sources.values()])
-        starts = dict(
-            zip(self.sources, (ends - [len(source) for source in self.sources.values()]).tolist(), strict=True)
-        )
+        starts = dict(zip(self.sources, np.cumsum([0, *map(len, self.sources.values())]).tolist(), strict=False))
         given = {part: start + np.arange(len(self.sources[part])) for part, start in starts.items()}
         rows = self._assigned(given, strata, plan)
         found = {part: self._part(starts, rows.get(part, np.arange(0)), values) for part in PARTS}
@@ -228,18 +226,17 @@ class _Building:
         if self.kind == "mask" and self.classes is None:
             self.notes.append(f"each of {len(train):,} training masks of {source.name} was read once for its classes"
                               " (data.classes=NUMBER spares that)")  # fmt: skip
-            every = self._look(source, train.rows, _mask_counts)
-            total: dict[int, int] = {}
+            every = self._look(source, train.rows, mask_counts)
+            total: Counter[int] = Counter()
             for counts in every:
-                for value, count in counts.items():
-                    total[value] = total.get(value, 0) + count
+                total.update(counts)
             if total.get(UNLABELLED):
                 self.notes.append(f"masks hold {UNLABELLED}, taken for pixels without a class")
             classes = [value for value in total if value >= 0 and value != UNLABELLED]
             if not classes:
                 raise refuse(f"The masks of {source.name} hold no class", "Classes are 0 to 254.", "check the masks")
             self.classes = ClassNames.counted(max(classes) + 1)
-            return tuple(total.get(value, 0) for value in range(len(self.classes)))
+            return tuple(total[value] for value in range(len(self.classes)))
         if self.kind in ("value", "count") and train.targets is None and len(train) and self.known is None:
             self.notes.append(f"each of {len(train):,} training items of {source.name} was read once for the mean and"
                               " scale of targets (an attribute targets spares that)")  # fmt: skip
@@ -295,11 +292,6 @@ def _at(source: ItemSource, row: int, read: Callable[[Any], Any], value: Any) ->
         return read(value)
     except ItemError as error:
         raise error.at(source.where(row)) from None
-
-
-def _mask_counts(given: Any) -> dict[int, int]:
-    values, counts = np.unique(mask_array(given), return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def _plain(values: Sequence[Any]) -> Sequence[Any]:

@@ -48,6 +48,8 @@ def cached_parts(parts: Parts, cache: str, folder: str | None) -> Parts:
         return parts
     files = {name: part for name in PARTS if isinstance(part := getattr(parts, name), ImageFiles)}
     digests = [part.digests for part in files.values() if part.digests is not None]
+    if len(digests) < len(PARTS) and cache == AUTO:
+        return parts
     if len(digests) < len(PARTS):
         rule = "What is kept is decoded image files; this data has none."
         raise refuse(f"data.cache={cache} has no effect", rule, "data.cache=none")

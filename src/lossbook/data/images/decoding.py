@@ -86,12 +86,18 @@ def pixels_of(image: Image, form: ImageFormat) -> np.ndarray:
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """Return the width and height of an image as viewers show it, of which only the header is read."""
+    """Return the width and height of an image as viewers show it."""
     from PIL import Image
 
     with own_limit(), Image.open(path) as file:
-        sideways = _orientation(file) in SIDEWAYS and file.format != "TIFF"  # whose size Pillow has turned
-        return file.size[::-1] if sideways else file.size
+        return turned_size(file, _orientation(file))
+
+
+def turned_size(file: Image, orientation: Any) -> tuple[int, int]:
+    """Return the width and height of an opened image once its EXIF orientation is applied."""
+    width, height = file.size
+    sideways = orientation in SIDEWAYS and file.format != "TIFF"  # whose size Pillow has turned
+    return (height, width) if sideways else (width, height)
 
 
 def _upright(image: Image, form: ImageFormat) -> np.ndarray:
@@ -110,10 +116,9 @@ def _decode_smaller(file: Any, form: ImageFormat) -> tuple[int, int]:
     Returns:
         Its width and height before, upright.
     """
-    sideways = _orientation(file) in SIDEWAYS
-    whole = file.size[::-1] if sideways else file.size
+    whole = turned_size(file, _orientation(file))
     if size := form.draft_size(*whole):
-        file.draft(None, size[::-1] if sideways else size)
+        file.draft(None, size if whole == file.size else size[::-1])
     return whole
 
 

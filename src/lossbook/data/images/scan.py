@@ -14,7 +14,6 @@ import numpy as np
 
 from lossbook.data.images.decoding import (
     ORIENTATION,
-    SIDEWAYS,
     ImageError,
     as_image_error,
     has_deep_greys,
@@ -23,6 +22,7 @@ from lossbook.data.images.decoding import (
     require_pixels,
     stated_bits,
     tag,
+    turned_size,
     unusable,
 )
 from lossbook.errors import UserError, refuse
@@ -160,7 +160,7 @@ def _read(path: Path, decode: bool) -> tuple[int, int, int, list[str], tuple[int
             whole = not isinstance(source, BytesIO) or _whole(file, source.getvalue(), source.tell())
             orientation = _orientation(file)
             kinds = list(_kinds(file, orientation))
-            width, height = file.size[::-1] if orientation in SIDEWAYS else file.size
+            width, height = turned_size(file, orientation)
             if decode or not whole:
                 file.draft(None, (1, 1))  # a JPEG at an eighth of its size, which reads all of its data as well
                 file.load()  # raises where pixels are missing
