@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from multiprocessing.sharedctypes import RawValue
+from multiprocessing.util import Finalize
 from typing import Any
 
 import torch
@@ -63,7 +66,7 @@ class DatasetLoader:
             num_workers=num_workers,
             collate_fn=functools.partial(_collated, collate),
             persistent_workers=num_workers > 0,
-            worker_init_fn=_outlive_stop_signals,
+            worker_init_fn=functools.partial(_outlive_stop_signals, _ending()) if num_workers else None,
             pin_memory=pin_memory,
             generator=torch.Generator(),  # DataLoader draws a seed for its workers; not from the numbers of the run
         )
@@ -125,13 +128,30 @@ class DatasetLoader:
         self.position.load_state_dict(state)
 
 
-def _outlive_stop_signals(_: int) -> None:
+@functools.cache
+def _ending() -> Any:
+    """Return a flag in shared memory that is set when this process ends, before it terminates its workers."""
+    flag = RawValue("b", 0)
+    Finalize(None, setattr, (flag, "value", 1), exitpriority=0)
+    return flag
+
+
+def _outlive_stop_signals(ending: Any, _: int) -> None:
     """Leave it to the run to end this worker: Ctrl-C and a cluster's SIGTERM reach all processes of a run, which is
     saved before it stops. A run that does not end its worker within a minute has no use for it any more.
+
+    Args:
+        ending: the run's ``_ending``.
     """
+
+    def received(*_: Any) -> None:
+        if ending.value:
+            os._exit(0)
+        signal.alarm(_LAST_SECONDS)
+
     if hasattr(signal, "alarm"):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: signal.alarm(_LAST_SECONDS))
+            signal.signal(number, received)
 
 
 class _Batches(Sampler[list[int]]):
